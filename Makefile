@@ -1,0 +1,80 @@
+# One virtual environment, .venv, in two steps: the core is enough for `make demo`, the rest is added for the workshop.
+# Every package is pinned with its hashes in requirements/; `make lock` makes these files again.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+QUIET   := --disable-pip-version-check --no-input -qq
+PIP     := $(BIN)/python -m pip $(QUIET)
+WORKERS ?= 2
+
+# The newest Python from 3.11 on that can make a virtual environment; `make PYTHON=/path/to/python` names another.
+FITS    := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+             if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock oracle bench-structure clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=folder)
+	$(BIN)/takings demo $(DIR)
+
+test: $(VENV)/.dev ## run every test on WORKERS=2 processes, with the coverage gate
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
+
+check: $(VENV)/.dev ## check form, types and architecture; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev ## bring the code into form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+oracle: $(VENV)/.dev ## compute a store's KPIs a second, slow and simple way (STORE=folder)
+	@test -n "$(STORE)" || { echo "make oracle: which store? Say make oracle STORE=folder" >&2; exit 2; }
+	$(BIN)/python -m tests.oracle "$(STORE)"
+
+bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
+	$(BIN)/python benchmarks/structure.py
+
+# Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all.
+COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest $(UPGRADE) \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
+	$(COMPILE) pyproject.toml -o requirements/core.txt
+	$(COMPILE) pyproject.toml --extra pandas --group dev --constraint requirements/core.txt -o requirements/dev.txt
+	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --group lock -o requirements/lock.txt
+
+clean: ## remove what was made: environments, caches, builds and the demo's shop
+	rm -rf $(VENV) $(VENV)-lock build dist htmlcov demo-shop
+	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+NO_PYTHON := Takings needs Python 3.11 or newer with the venv module. Install one, or name it: make PYTHON=/path/to/python
+
+$(VENV)/.made $(VENV)-lock/.made:
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	@echo "Making $(@D) with $(PYTHON)"
+	@"$(PYTHON)" -m venv --clear $(@D)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.made requirements/build.txt requirements/core.txt pyproject.toml src/takings/__init__.py
+	@echo "Installing Takings"
+	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/core.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements/dev.txt
+	@echo "Installing the workshop"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)-lock/.done: $(VENV)-lock/.made requirements/lock.txt
+	@$(VENV)-lock/bin/python -m pip $(QUIET) install --require-hashes -r requirements/lock.txt
+	@touch $@

@@ -1,0 +1,165 @@
+"""Keep the lake's tables as Delta Lake tables through delta-rs: an engine writes the Parquet files, this commits them.
+
+Every change is a compare-and-set on the table's version: it names the version that its rows were computed from, and
+nothing is retried inside, because a file list computed from an older version would silently undo another writer's rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.schema import PrimitiveType
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
+
+from takings import layout
+from takings.contracts.model import ColumnType, Contract, Dataset
+from takings.errors import ConflictError, ContractError
+from takings.lake import AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
+from takings.layout import BatchId
+
+_TYPES: Final = {
+    ColumnType.IDENTIFIER: "long",
+    ColumnType.INTEGER: "long",
+    ColumnType.MONEY: "decimal(28,16)",
+    ColumnType.TIMESTAMP: "timestamp",
+    ColumnType.TEXT: "string",
+}
+_META: Final = {"_version": "timestamp", "_source": "string", "_line": "long", "_batch": "string"}
+#: reading a table replays at most so many commits
+_CHECKPOINT_INTERVAL: Final = "20"
+#: marks a column that older files of the table do not have
+_ADDED_LATER: Final = "takings.added_later"
+
+
+class DeltaLake:
+    """The lake of a store in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, dataset: Dataset) -> Path:
+        """Return where an engine reads and writes a table's Parquet files."""
+        return self._root / layout.table(dataset)
+
+    def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Create the tables that do not exist, and add columns that a contract has gained."""
+        for dataset, contract in contracts.items():
+            folder = self.folder(dataset)
+            if DeltaTable.is_deltatable(str(folder)):
+                _widen(DeltaTable(str(folder)), dataset, contract)
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            create_table_with_add_actions(
+                str(folder),
+                _schema(dataset, contract),
+                [],
+                mode="ignore",
+                partition_by=_partition(dataset),
+                configuration={"delta.checkpointInterval": _CHECKPOINT_INTERVAL},
+            )
+
+    def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
+        """Read the tables at these versions, or at their newest; a table that does not exist is empty."""
+        return LakeSnapshot(
+            tables={
+                dataset: self._table_snapshot(dataset, None if versions is None else versions[dataset])
+                for dataset in Dataset
+            }
+        )
+
+    def _table_snapshot(self, dataset: Dataset, version: int | None) -> TableSnapshot:
+        try:
+            table = DeltaTable(str(self.folder(dataset)), version=version)
+        except TableNotFoundError:
+            return TableSnapshot(version=-1, files=())
+        actions = table.get_add_actions(flatten=True)
+        paths = actions["path"].to_pylist()
+        rows: list[int] = list(actions["num_records"].to_pylist()) if len(paths) else []
+        days = actions["partition.order_date"].to_pylist() if _partition(dataset) and len(paths) else None
+        files = [
+            LakeFile(path=path, rows=count, order_date=None if days is None else days[place])
+            for place, (path, count) in enumerate(zip(paths, rows, strict=True))
+        ]
+        return TableSnapshot(
+            version=table.version(),
+            files=tuple(sorted(files, key=lambda file: file.path)),
+            is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
+        )
+
+    def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
+        """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
+        if change.is_empty:
+            return
+        table = DeltaTable(str(self.folder(dataset)), version=base.version)
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        actions = [_add(file, dataset, now) for file in change.added] + [
+            RemoveAction(file.path, data_change=True, deletion_timestamp=now) for file in change.removed
+        ]
+        try:
+            table.create_write_transaction(
+                actions,
+                mode="append",
+                schema=table.schema(),
+                partition_by=_partition(dataset),
+                commit_properties=CommitProperties(custom_metadata={"batch_id": batch_id}, max_commit_retries=0),
+            )
+        except CommitFailedError as lost:
+            raise ConflictError(
+                f"lake/{dataset}: version {base.version + 1} was written by somebody else. Read the table again."
+            ) from lost
+
+
+def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
+    """Add the contract's new columns; ContractError where it lacks or retypes one that the lake has."""
+    wanted = {field.name: field for field in _schema(dataset, contract).fields}
+    present = {field.name: field for field in table.schema().fields}
+    for name, field in present.items():
+        if name not in wanted:
+            raise ContractError(
+                f"contract of {dataset}: the lake has the column {name!r}, which the contract lacks. Name it there; it may be"
+                " optional."
+            )
+        if wanted[name].type != field.type:
+            raise ContractError(
+                f"contract of {dataset}: the lake keeps {name!r} as {_type_name(field)}, the contract makes it"
+                f" {_type_name(wanted[name])}. Give the column another name, or rebuild the store under the new contract."
+            )
+    added = [
+        Field(name, field.type, metadata={_ADDED_LATER: "true"})
+        for name, field in wanted.items()
+        if name not in present
+    ]
+    if added:
+        table.alter.add_columns(added)
+
+
+def _type_name(field: Field) -> str:
+    return str(getattr(field.type, "type", field.type))
+
+
+def _partition(dataset: Dataset) -> list[str]:
+    return [] if dataset is Dataset.PRODUCTS else ["order_date"]
+
+
+def _schema(dataset: Dataset, contract: Contract) -> Schema:
+    types = {column.name: _TYPES[column.type] for column in contract.columns} | _META
+    types |= dict.fromkeys(_partition(dataset), "date")
+    return Schema([Field(name, PrimitiveType(kind)) for name, kind in types.items()])
+
+
+def _add(file: AddedFile, dataset: Dataset, now: int) -> AddAction:
+    day = None if file.order_date is None else file.order_date.isoformat()
+    partition = {"order_date": day} if _partition(dataset) else {}
+    statistics = {
+        "numRecords": file.rows,
+        "minValues": file.minimum,
+        "maxValues": file.maximum,
+        "nullCount": file.null_count,
+    }
+    return AddAction(file.path, file.size, partition, now, True, json.dumps(statistics))

@@ -1,0 +1,38 @@
+"""Keep a lease alive from a thread of its own while the owner works."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from takings.errors import MachineryError
+from takings.gate import RENEWAL
+
+_log = logging.getLogger("takings")
+
+
+class ThreadHeartbeat:
+    """A beat every 15 seconds."""
+
+    @contextmanager
+    def beating(self, beat: Callable[[], None]) -> Iterator[None]:
+        """Call `beat` until the block ends; its errors end the beating: the owner notices at its next step."""
+        done = threading.Event()
+
+        def keep_beating() -> None:
+            while not done.wait(RENEWAL.total_seconds()):
+                try:
+                    beat()
+                except MachineryError as lost:
+                    _log.warning("lease.lost reason=%s", lost)
+                    return
+
+        thread = threading.Thread(target=keep_beating, name="takings-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()

@@ -1,0 +1,32 @@
+"""Keep the store format's version and the business time zone with the lake, and refuse to mix them."""
+
+from __future__ import annotations
+
+import json
+
+from takings import layout
+from takings.errors import CorruptState, SettingsError
+from takings.manifest import to_json
+from takings.ports import ObjectStore
+
+
+def keep_format(store: ObjectStore, time_zone: str) -> None:
+    """Write lake/format.json in a new store; SettingsError where an existing one says otherwise."""
+    store.create(layout.LAKE_FORMAT, to_json({"format": layout.STORE_FORMAT, "time_zone": time_zone}))
+    try:
+        kept = json.loads(store.read(layout.LAKE_FORMAT) or b"")
+        version, kept_zone = kept["format"], kept["time_zone"]
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{layout.LAKE_FORMAT} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up: it holds"
+            ' {"format": 1, "time_zone": "…"}.'
+        ) from broken
+    if version != layout.STORE_FORMAT:
+        raise SettingsError(
+            f"{layout.LAKE_FORMAT}: the store has format {version}, this is for format {layout.STORE_FORMAT}."
+            " Use the version of Takings that wrote the store."
+        )
+    if kept_zone != time_zone:
+        raise SettingsError(
+            f"time_zone = {time_zone!r}: the store's days are cut in {kept_zone!r}. Set time_zone = {kept_zone!r} again."
+        )

@@ -1,0 +1,60 @@
+"""Open the SQLite file of a local store: WAL mode, so that readers never wait for the writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+
+from takings.errors import CorruptState, StoreError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: another process holds the write lock for milliseconds; a minute means that it is stuck
+_BUSY_SECONDS = 60
+
+
+def open_database(path: Path | None) -> sqlite3.Connection:
+    """Open the database file (None: in memory) and make its tables; CorruptState where it is damaged."""
+    try:
+        connection = sqlite3.connect(
+            ":memory:" if path is None else path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.executescript((resources.files(__package__) / "schema.sql").read_text())
+    except sqlite3.DatabaseError as broken:
+        if isinstance(broken, sqlite3.OperationalError):
+            raise StoreError(
+                f"{path}: {broken}. Check that the folder can be written and the disk is not full."
+            ) from broken
+        raise CorruptState(
+            f"{path} is not a sound SQLite database ({broken}). Nothing was changed. Move the store's .takings folder away"
+            " and rebuild the store from its archive, or restore the file from a back-up."
+        ) from broken
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Run statements as one immediate transaction."""
+    connection.execute("begin immediate")
+    try:
+        yield connection
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def to_micros(instant: datetime | None) -> int | None:
+    """Write an instant as microseconds since 1970."""
+    return None if instant is None else (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """Read microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)

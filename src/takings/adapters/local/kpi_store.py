@@ -1,0 +1,101 @@
+"""Keep the published KPIs in SQLite: the same columns as in DynamoDB, money as decimal text."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+
+from takings.adapters.local.database import from_micros, to_micros, transaction
+from takings.kpis.definitions import KpiTable, KpiValue
+from takings.kpis.publication import KpiKey, KpiRow
+
+_GUARD = ("commit", "batch_id", "computed_at", "definition")
+
+
+class SqliteKpiStore:
+    """The KPIs of a local store; a table is made when it is first used."""
+
+    def __init__(self, connection: sqlite3.Connection, tables: Sequence[KpiTable]) -> None:
+        self._connection = connection
+        for table in tables:
+            key = ", ".join(f"{column} text not null" for column in table.key)
+            values = ", ".join(
+                f"{column.name} {'integer' if column.kind == 'count' else 'text'}" for column in table.columns
+            )
+            connection.execute(
+                f'create table if not exists {table.name} ({key}, {values}, "commit" integer not null,'
+                f" batch_id text not null, computed_at integer not null, definition text not null,"
+                f" primary key ({', '.join(table.key)})) without rowid"
+            )
+            if len(table.key) > 1:
+                reverse = ", ".join(reversed(table.key))
+                connection.execute(f"create index if not exists {table.name}_by_day on {table.name} ({reverse})")
+
+    def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
+        """Write rows, each unless a newer commit's stands there; return those that were refused."""
+        columns = [*table.header, *_GUARD]
+        names = ", ".join(f'"{column}"' for column in columns)
+        updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
+        not_newer = f'{table.name}."commit" <= excluded."commit"'
+        statement = (
+            f"insert into {table.name} ({names}) values ({', '.join('?' * len(columns))})"
+            f" on conflict do update set {updates} where {not_newer}"
+        )
+        refused = []
+        with transaction(self._connection) as connection:
+            for row in rows:
+                if connection.execute(statement, _write_row(table, row)).rowcount == 0:
+                    refused.append(row)
+        return refused
+
+    def keys(self, table: KpiTable) -> Collection[KpiKey]:
+        """Return the keys of every published row, also of hidden ones."""
+        rows = self._connection.execute(f"select {', '.join(table.key)} from {table.name}")
+        return {_read_key(table, row) for row in rows}
+
+    def rows(
+        self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
+    ) -> Iterator[KpiRow]:
+        """Return published rows by order_date, or by category then order_date; hidden ones as well."""
+        conditions, values = ["1 = 1"], []
+        for condition, value in (
+            ("order_date >= ?", first and first.isoformat()),
+            ("order_date <= ?", last and last.isoformat()),
+            ("category = ?", category),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        found = self._connection.execute(
+            f"select * from {table.name} where {' and '.join(conditions)} order by {', '.join(table.key)}", values
+        )
+        return (_read_row(table, row) for row in found)
+
+
+def _write_row(table: KpiTable, row: KpiRow) -> list[object]:
+    key = [part.isoformat() if isinstance(part, date) else part for part in row.key]
+    values = [str(value) if isinstance(value, Decimal) else value for value in row.values.values()]
+    return [*key, *values, row.commit, row.batch_id, to_micros(row.computed_at), row.definition]
+
+
+def _read_key(table: KpiTable, row: sqlite3.Row) -> KpiKey:
+    return tuple(date.fromisoformat(row[part]) if part == "order_date" else row[part] for part in table.key)
+
+
+def _read_row(table: KpiTable, row: sqlite3.Row) -> KpiRow:
+    return KpiRow(
+        key=_read_key(table, row),
+        values={column.name: _read_value(column.kind, row[column.name]) for column in table.columns},
+        commit=row["commit"],
+        batch_id=row["batch_id"],
+        computed_at=from_micros(row["computed_at"]),
+        definition=row["definition"],
+    )
+
+
+def _read_value(kind: str, stored: int | str | None) -> KpiValue:
+    if stored is None or kind == "count":
+        return None if stored is None else int(stored)
+    return Decimal(stored)

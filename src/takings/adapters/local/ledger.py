@@ -1,0 +1,169 @@
+"""Keep gate and lineage in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from takings.adapters.local.database import from_micros, to_micros, transaction
+from takings.contracts.model import Dataset
+from takings.errors import ConflictError
+from takings.gate import Gate, GateState
+from takings.layout import BatchId
+from takings.lineage import LineageRecord, LineageStatus
+from takings.validation.findings import RecordCounts, Verdict
+
+#: a folder holds one store, so its gate needs no other name
+_BUCKET: Final = "local"
+
+
+class SqliteLedger:
+    """The ledger of a local store."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def gate(self) -> Gate:
+        """Read the gate; a new store's is IDLE at generation 0."""
+        row = self._connection.execute("select * from PendingBatches where bucket_name = ?", (_BUCKET,)).fetchone()
+        return Gate() if row is None else _read_gate(row)
+
+    def change_gate(self, after: Gate) -> Gate:
+        """Write the gate if it still stands at the generation before; ConflictError otherwise."""
+        values = _write_gate(after)
+        columns = ", ".join(values)
+        with transaction(self._connection) as connection:
+            found = connection.execute(
+                "select generation from PendingBatches where bucket_name = ?", (_BUCKET,)
+            ).fetchone()
+            generation = 0 if found is None else found["generation"]
+            if generation != after.generation - 1:
+                raise ConflictError(f"the gate stands at generation {generation}, not {after.generation - 1}.")
+            connection.execute(
+                f"insert or replace into PendingBatches ({columns}) values ({', '.join('?' * len(values))})",
+                tuple(values.values()),
+            )
+        return after
+
+    def record(self, records: Sequence[LineageRecord]) -> None:
+        """Write lineage records, replacing those of the same key and processing date."""
+        with transaction(self._connection) as connection:
+            for record in records:
+                values = _write_record(record)
+                connection.execute(
+                    f"insert or replace into ProcessedFiles ({', '.join(values)})"
+                    f" values ({', '.join('?' * len(values))})",
+                    tuple(values.values()),
+                )
+
+    def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
+        """Return the records of a key or a batch (or all), oldest first."""
+        rows = self._connection.execute(
+            "select * from ProcessedFiles where (?1 is null or file_key = ?1) and (?2 is null or batch_id = ?2)"
+            " order by processing_date, file_key",
+            (file_key, batch_id),
+        )
+        return [_read_record(row) for row in rows]
+
+    def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
+        """Return, per key, the record with the newest version."""
+        rows = self._connection.execute(
+            "select * from ProcessedFiles where file_key in (select value from json_each(?))"
+            " order by version, processing_date",
+            (json.dumps(list(keys)),),
+        )
+        return {row["file_key"]: _read_record(row) for row in rows}
+
+    def accepted_with(self, fingerprints: Collection[str]) -> Sequence[LineageRecord]:
+        """Return the records of accepted files with one of these fingerprints."""
+        rows = self._connection.execute(
+            "select * from ProcessedFiles where verdict = 'accepted' and fingerprint in (select value from json_each(?))"
+            " order by version, file_key",
+            (json.dumps(list(fingerprints)),),
+        )
+        return [_read_record(row) for row in rows]
+
+
+def _read_gate(row: sqlite3.Row) -> Gate:
+    return Gate(
+        generation=row["generation"],
+        state=GateState(row["state"]),
+        deadline=None if row["deadline"] is None else from_micros(row["deadline"]),
+        pending={Dataset(name): count for name, count in json.loads(row["pending"]).items()},
+        batch_id=None if row["batch_id"] is None else BatchId(row["batch_id"]),
+        attempt=row["attempt"],
+        owner=row["owner"],
+        lease_expires_at=None if row["lease_expires_at"] is None else from_micros(row["lease_expires_at"]),
+        reason=row["reason"],
+        last_commit=row["last_commit"],
+        landed=frozenset(Dataset(name) for name in json.loads(row["landed"])),
+    )
+
+
+def _write_gate(gate: Gate) -> dict[str, object]:
+    return {
+        "bucket_name": _BUCKET,
+        "generation": gate.generation,
+        "state": gate.state.value,
+        "deadline": to_micros(gate.deadline),
+        "pending": json.dumps({dataset.value: count for dataset, count in sorted(gate.pending.items())}),
+        "batch_id": gate.batch_id,
+        "attempt": gate.attempt,
+        "owner": gate.owner,
+        "lease_expires_at": to_micros(gate.lease_expires_at),
+        "reason": gate.reason,
+        "last_commit": gate.last_commit,
+        "landed": json.dumps(sorted(gate.landed)),
+    }
+
+
+def _read_record(row: sqlite3.Row) -> LineageRecord:
+    records = (
+        None
+        if row["records_read"] is None
+        else RecordCounts(
+            read=row["records_read"],
+            accepted=row["records_accepted"],
+            rejected=row["records_rejected"],
+            identical_duplicates=row["identical_duplicates"],
+        )
+    )
+    return LineageRecord(
+        file_key=row["file_key"],
+        processing_date=from_micros(row["processing_date"]),
+        status=LineageStatus(row["status"]),
+        batch_id=BatchId(row["batch_id"]),
+        dataset=Dataset(row["dataset"]),
+        size=row["size"],
+        etag=row["etag"],
+        version=from_micros(row["version"]),
+        fingerprint=row["fingerprint"],
+        verdict=None if row["verdict"] is None else Verdict(row["verdict"]),
+        records=records,
+        reason=row["reason"],
+        archived_at=row["archived_at"],
+    )
+
+
+def _write_record(record: LineageRecord) -> dict[str, object]:
+    counts = record.records
+    return {
+        "file_key": record.file_key,
+        "processing_date": to_micros(record.processing_date),
+        "status": record.status.value,
+        "batch_id": record.batch_id,
+        "dataset": record.dataset.value,
+        "size": record.size,
+        "etag": record.etag,
+        "version": to_micros(record.version),
+        "fingerprint": record.fingerprint,
+        "verdict": record.verdict and record.verdict.value,
+        "records_read": counts and counts.read,
+        "records_accepted": counts and counts.accepted,
+        "records_rejected": counts and counts.rejected,
+        "identical_duplicates": counts and counts.identical_duplicates,
+        "reason": record.reason,
+        "archived_at": record.archived_at,
+    }

@@ -1,0 +1,244 @@
+"""Keep a store in a folder.
+
+A file is never copied where a hard link will do: bytes taken up by a batch are linked under `.takings/fetched`, so that a
+newer file renamed over the key does not take them away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TextIO
+from uuid import uuid4
+
+from takings import layout
+from takings.arrivals import ObjectInfo
+from takings.errors import ConflictError, StoreError
+from takings.layout import BatchId
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: written often and made again at will, so not worth waiting for the disk
+_NOT_SYNCED = ("validation-reports/",)
+
+
+class FolderStore:
+    """An object store in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._private = root / ".takings"
+
+    def path(self, key: str) -> Path:
+        """Return where a key lies; StoreError for a key that would lead out of the store."""
+        parts = key.split("/")
+        if "\0" in key or any(part in {"", ".", ".."} for part in parts):
+            raise StoreError(f"{key!r} is not a key of the store {self._root}.")
+        return self._root.joinpath(*parts)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """List all regular files under a prefix; links and special files are none."""
+        for folder, _, names in os.walk(self._root / prefix):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    status = path.lstat()
+                except FileNotFoundError:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    yield ObjectInfo(
+                        key=path.relative_to(self._root).as_posix(),
+                        size=status.st_size,
+                        written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
+                        etag=_etag(status),
+                        is_settled=not _is_being_written(path),
+                    )
+
+    def read(self, key: str) -> bytes | None:
+        """Return a file's bytes; None where it is absent."""
+        try:
+            return self.path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write a file unless it exists; it appears whole or not at all."""
+        with self._draft() as draft:
+            with draft.open("wb") as file:
+                file.write(content)
+                if not key.startswith(_NOT_SYNCED):
+                    file.flush()
+                    os.fsync(file.fileno())
+            return self._link(draft, self.path(key))
+
+    def create_from(self, key: str, pieces: Iterable[str]) -> bool:
+        """Write a file piece by piece unless it exists; it appears whole or not at all."""
+        rest = iter(pieces)
+        first = next(rest, None)
+        if first is None:
+            return False
+        with self._draft() as draft:
+            with _open_text(draft, is_compressed=key.lower().endswith(".gz")) as file:
+                file.write(first)
+                file.writelines(rest)
+            return self._link(draft, self.path(key))
+
+    def copy(self, key: str, destination: str) -> bool:
+        """Link a file to a destination unless that exists; tell whether it exists now."""
+        source, target = self.path(key), self.path(destination)
+        if source.exists() and not target.exists():
+            self._link(source, target)
+        return target.exists()
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        draft = self._private / "drafts" / uuid4().hex
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _link(self, source: Path, target: Path) -> bool:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return False
+        return True
+
+    def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
+        """Return a link to exactly the bytes that the ETag names; None where they are gone."""
+        fetched = self._fetched(key, batch_id)
+        if not fetched.exists():
+            source = self.path(key)
+            fetched.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _link_or_copy(source, fetched)
+            except FileNotFoundError:
+                return None
+        if not _holds(fetched, etag):
+            fetched.unlink()
+            return None
+        return fetched
+
+    def is_unchanged(self, key: str, etag: str, batch_id: BatchId) -> bool:
+        """Tell whether nobody wrote into the fetched bytes."""
+        fetched = self._fetched(key, batch_id)
+        return fetched.exists() and _holds(fetched, etag)
+
+    def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
+        """Link the fetched bytes to their destination, then remove the key if it still holds them."""
+        fetched, target = self._fetched(key, batch_id), self.path(destination)
+        if fetched.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(fetched, target)
+            except FileExistsError:
+                if not _same_bytes(fetched, target):
+                    raise ConflictError(
+                        f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
+                    ) from None
+        elif not target.exists():
+            raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
+        self._remove(key, etag, batch_id)
+        moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
+        if target.stat().st_mtime_ns // 1000 != moment // 1000:
+            os.utime(target, ns=(moment, moment))
+
+    def staging(self, batch_id: BatchId) -> Path:
+        """Return the folder of the batch's staged rows."""
+        folder = self._root / layout.staging(batch_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def forget(self, batch_id: BatchId) -> None:
+        """Remove staging and fetched bytes of a batch that has ended."""
+        for folder in (self._root / layout.staging(batch_id), self._private / "fetched" / batch_id):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
+
+    def _fetched(self, key: str, batch_id: BatchId) -> Path:
+        return self._private / "fetched" / batch_id / self.path(key).relative_to(self._root)
+
+    def _remove(self, key: str, etag: str, batch_id: BatchId) -> None:
+        """Remove a key if it holds the bytes that the ETag names: rename aside, compare, put back if different."""
+        source, aside = self.path(key), self._private / "fetched" / batch_id / "aside" / key
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        if not aside.exists():
+            try:
+                source.rename(aside)
+            except FileNotFoundError:
+                return
+        if not _holds(aside, etag):
+            with suppress(FileExistsError):
+                os.link(aside, source)
+        aside.unlink()
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
+
+
+def _holds(path: Path, etag: str) -> bool:
+    """Tell whether a file has the inode, size and time of an ETag; a copy has another inode."""
+    found = _etag(path.stat()).split("-")
+    wanted = etag.split("-")
+    return found == wanted or (found[1:] == wanted[1:] and path.with_name(f"{path.name}.is-copy").exists())
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except PermissionError:
+        # A file system without hard links: copy, and remember that the inode differs.
+        shutil.copy2(source, target)
+        target.with_name(f"{target.name}.is-copy").touch()
+
+
+def _open_text(path: Path, *, is_compressed: bool) -> TextIO:
+    if is_compressed:
+        return gzip.open(path, "wt", encoding="utf-8", newline="")
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    if one.samefile(other):
+        return True
+    with one.open("rb") as left, other.open("rb") as right:
+        while True:
+            block = left.read(1 << 20)
+            if block != right.read(1 << 20):
+                return False
+            if not block:
+                return True
+
+
+def _is_being_written(path: Path) -> bool:
+    """Tell whether a process holds a file open for writing, where the system can tell.
+
+    Linux grants a read lease only on a file that nobody has open for writing.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # Not the owner, or a file system without leases: the system cannot tell.
+        return False
+    finally:
+        os.close(descriptor)
+    return False

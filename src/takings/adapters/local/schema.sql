@@ -1,0 +1,37 @@
+-- The local ledger. Instants are microseconds since 1970-01-01 UTC.
+create table if not exists ProcessedFiles (
+    file_key text not null,
+    processing_date integer not null,
+    status text not null,
+    batch_id text not null,
+    dataset text not null,
+    size integer not null,
+    etag text not null,
+    version integer not null,
+    fingerprint text,
+    verdict text,
+    records_read integer,
+    records_accepted integer,
+    records_rejected integer,
+    identical_duplicates integer,
+    reason text,
+    archived_at text,
+    primary key (file_key, processing_date)
+) without rowid;
+create index if not exists processed_files_by_fingerprint on ProcessedFiles (fingerprint);
+create index if not exists processed_files_by_batch on ProcessedFiles (batch_id);
+
+create table if not exists PendingBatches (
+    bucket_name text primary key,
+    generation integer not null,
+    state text not null,
+    deadline integer,
+    pending text not null,
+    batch_id text,
+    attempt integer not null,
+    owner text,
+    lease_expires_at integer,
+    reason text,
+    last_commit integer not null,
+    landed text not null
+) without rowid;

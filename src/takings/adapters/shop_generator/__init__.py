@@ -1,0 +1,14 @@
+"""Make a shop's drops out of a number, so that samples, tests and measurements need nobody's real data.
+
+The same plan gives the same bytes on any machine: chance is arithmetic on the seed and the record's id (`draws.py`).
+
+    plan.py      what is asked for and what came of it
+    writing.py   the files, one streamed query each; SQL beside it
+    season.py    when orders happen and how many items they hold
+    damage.py    which records are made invalid, `faults.py` in which ways
+"""
+
+from takings.adapters.shop_generator.plan import Generated, ShopFormat, ShopPlan
+from takings.adapters.shop_generator.writing import generate_shop
+
+__all__ = ["Generated", "ShopFormat", "ShopPlan", "generate_shop"]

@@ -1,0 +1,88 @@
+"""Decide which listed files are arrivals, and fix each one's version.
+
+An event is only a hint; the listing of raw-data/ is the truth, so every look goes through `receive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from takings.contracts.model import Dataset
+from takings.layout import Drop, Ignored, read_raw_key
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectInfo:
+    """One object as a listing shows it."""
+
+    key: str
+    size: int
+    #: when the bytes were written
+    written_at: datetime
+    #: changes whenever the bytes may have changed; opaque
+    etag: str
+    #: no process is known to hold it open for writing
+    is_settled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """One file seen under raw-data/."""
+
+    key: str
+    dataset: Dataset
+    #: all of the key behind raw-data/<prefix>/
+    file: str
+    size: int
+    etag: str
+    #: the place of its rows in the order of writes
+    version: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """What a look at raw-data/ found."""
+
+    #: files of a dataset, not yet versioned, oldest first
+    drops: tuple[tuple[ObjectInfo, Drop], ...]
+    #: everything else, with the reason why it stays where it is
+    ignored: tuple[tuple[str, Ignored], ...]
+
+
+def sight(listing: Iterable[ObjectInfo]) -> Sighting:
+    """Sort a listing of raw-data/ into drops and things to leave alone."""
+    drops: list[tuple[ObjectInfo, Drop]] = []
+    ignored: list[tuple[str, Ignored]] = []
+    for info in listing:
+        match read_raw_key(info.key):
+            case Drop() if not info.is_settled:
+                ignored.append((info.key, Ignored(reason="it is still being written")))
+            case Drop() as drop:
+                drops.append((info, drop))
+            case Ignored() as reason:
+                ignored.append((info.key, reason))
+    drops.sort(key=lambda pair: (pair[0].written_at, pair[0].key))
+    return Sighting(drops=tuple(drops), ignored=tuple(ignored))
+
+
+def fix_versions(
+    drops: Iterable[tuple[ObjectInfo, Drop]], earlier: Mapping[str, datetime], now: datetime
+) -> tuple[Arrival, ...]:
+    """Give each drop its version: when its bytes were written, capped at now, and after its key's previous version.
+
+    `earlier` holds, per key, the newest version the ledger knows.
+    """
+    arrivals = []
+    for info, drop in drops:
+        version = min(info.written_at, now)
+        previous = earlier.get(info.key)
+        if previous is not None:
+            version = max(version, previous + _TICK)
+        arrivals.append(
+            Arrival(key=info.key, dataset=drop.dataset, file=drop.file, size=info.size, etag=info.etag, version=version)
+        )
+    return tuple(arrivals)

@@ -1,0 +1,193 @@
+"""Say what a dataset must look like: its columns and its rules, as values that every engine compiles.
+
+A contract is loaded from Open Data Contract Standard YAML (see `takings.contracts.load`). A rule is *valid*, *invalid*
+or *unknown* for a row: a field that is empty or could not be read makes the rules on it unknown, never invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Dataset(StrEnum):
+    """The three kinds of file a shop drops."""
+
+    PRODUCTS = "products"
+    ORDERS = "orders"
+    ORDER_ITEMS = "order_items"
+
+
+class ColumnType(StrEnum):
+    """How the text of a field is read. A field that does not fit breaks `column|type` and nothing else."""
+
+    #: `0|[1-9][0-9]{0,18}`, at most 2^63-1; BIGINT
+    IDENTIFIER = "identifier"
+    #: `-?[0-9]+` within 64 bits; BIGINT
+    INTEGER = "integer"
+    #: `-?[0-9]+(\.[0-9]+)?`, exactly representable with 12 integer and 16 fraction digits; DECIMAL(28,16)
+    MONEY = "money"
+    #: ISO date and time, see docs/contracts.md; an instant in UTC
+    TIMESTAMP = "timestamp"
+    #: UTF-8 of at most 1,024 bytes
+    TEXT = "text"
+
+
+class Severity(StrEnum):
+    """What a violation does: an error refuses the row or its file, a warning is only reported."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One named column of a dataset."""
+
+    name: str
+    type: ColumnType
+    #: the header must contain the column
+    is_mandatory: bool
+    #: an empty field is a violation of `column|required`
+    is_required: bool
+    #: accepted spelling, its A-Z in lower case -> what the lake stores; None where any text goes
+    values: Mapping[str, str] | None = None
+    #: what the column means, for people
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Required:
+    """The field is not empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """The field can be read as its column's type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneOf:
+    """The field is one of the column's `values`, A-Z and a-z being the same and no other letters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unique:
+    """No other record of the file with different content has the same value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matches:
+    """The field, whole, matches a regular expression that RE2 and Python (with `re.ASCII`) read alike."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxLength:
+    """The text has at most so many characters."""
+
+    characters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InDataset:
+    """The value is a primary key of another dataset; a row without its parent is an orphan, not an invalid row."""
+
+    dataset: Dataset
+    column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherColumn:
+    """A bound that stands in the same row."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """A bound relative to the manifest's instant."""
+
+    plus: timedelta = timedelta(0)
+
+
+class Operator(StrEnum):
+    """How a field stands to its bound when the rule holds."""
+
+    LESS = "<"
+    AT_MOST = "<="
+    GREATER = ">"
+    AT_LEAST = ">="
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The field stands in this relation to a number, to another column or to now."""
+
+    operator: Operator
+    bound: Decimal | OtherColumn | Now
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresentWhen:
+    """The field is not empty in rows whose other column holds this stored value."""
+
+    column: str
+    value: str
+
+
+Check = Required | Typed | OneOf | Unique | Matches | MaxLength | InDataset | Compared | PresentWhen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One thing that must hold for a column; its id `column|kind` names it in every report."""
+
+    column: str
+    #: the kind's name, as in `cost|greater_than`
+    kind: str
+    severity: Severity
+    check: Check
+    #: what must hold, as a phrase that follows the column's name: "must be greater than 0"
+    demand: str
+
+    @property
+    def id(self) -> str:
+        """Return `column|kind`."""
+        return f"{self.column}|{self.kind}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What one dataset must look like."""
+
+    dataset: Dataset
+    version: str
+    #: in the contract's order, which is also the lake's
+    columns: tuple[Column, ...]
+    primary_key: str
+    #: every rule of every column; its position is the rule's bit in a row's mask of violations
+    rules: tuple[Rule, ...]
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name; KeyError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contracts:
+    """The contracts of a store, one per dataset, checked against each other."""
+
+    by_dataset: Mapping[Dataset, Contract]
+    #: SHA-256 over the contracts' meaning (not their comments or layout), in hex
+    hash: str
+
+    def __getitem__(self, dataset: Dataset) -> Contract:
+        return self.by_dataset[dataset]

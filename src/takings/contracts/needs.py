@@ -1,0 +1,99 @@
+"""Check that the KPIs find what they are made of: a contract may say more than these columns, never less."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from takings.contracts.columns import TARGETS, ReadColumn
+from takings.contracts.model import ColumnType, Dataset, Severity
+from takings.contracts.yaml_nodes import Entry, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What the lake and the KPIs take for granted about a column."""
+
+    column: str
+    types: tuple[ColumnType, ...]
+    is_key: bool = False
+    #: never empty; only then does every row count
+    is_filled: bool = True
+    parent: Dataset | None = None
+    #: what must be among the stored values
+    stored: tuple[str, ...] = ()
+
+
+_ID = (ColumnType.IDENTIFIER, ColumnType.TEXT)
+_STATUS = Need(column="status", types=(ColumnType.TEXT,), stored=("returned", "cancelled"))
+
+NEEDS: Mapping[Dataset, tuple[Need, ...]] = {
+    Dataset.PRODUCTS: (
+        Need(column="id", types=_ID, is_key=True),
+        Need(column="category", types=(ColumnType.TEXT,)),
+    ),
+    Dataset.ORDERS: (
+        Need(column="order_id", types=_ID, is_key=True),
+        Need(column="user_id", types=(ColumnType.IDENTIFIER, ColumnType.TEXT, ColumnType.INTEGER)),
+        _STATUS,
+        Need(column="created_at", types=(ColumnType.TIMESTAMP,)),
+    ),
+    Dataset.ORDER_ITEMS: (
+        Need(column="id", types=_ID, is_key=True),
+        Need(column="order_id", types=_ID, parent=Dataset.ORDERS),
+        Need(column="product_id", types=_ID, parent=Dataset.PRODUCTS),
+        _STATUS,
+        Need(column="sale_price", types=(ColumnType.MONEY,)),
+        Need(column="returned_at", types=(ColumnType.TIMESTAMP,), is_filled=False),
+    ),
+}
+
+
+def check_needs(dataset: Dataset, columns: Mapping[str, ReadColumn], place: Entry) -> None:
+    """Raise ContractError for the first thing that the KPIs or the lake would miss; `place` is the table's."""
+    for need in NEEDS[dataset]:
+        if need.column not in columns:
+            near = [name for name in columns if name not in {other.column for other in NEEDS[dataset]}]
+            raise place.error(
+                f"the KPIs need the column '{need.column}' of {dataset}. Add it, with 'logicalType: {_logical(need)}'."
+                f"{nearest(need.column, near)}"
+            )
+        _check_need(dataset, need, columns[need.column])
+    expected = {need.column: need.parent for need in NEEDS[dataset]}
+    for name, read in columns.items():
+        if read.parent and expected.get(name) is not read.parent:
+            raise read.place.error(f"'{name}' cannot refer to {read.parent}: {_WAITING}. Leave 'relationships' out.")
+
+
+_WAITING = "only order_items wait for a parent, by order_id and product_id"
+
+
+def _check_need(dataset: Dataset, need: Need, read: ReadColumn) -> None:
+    column, fault = read.column, read.place.error
+    subject = f"the KPIs need '{column.name}' of {dataset}"
+    if need.is_key and not read.is_key:
+        raise fault(f"'{column.name}' must be the primary key of {dataset}. Write 'primaryKey: true'.")
+    if need.parent and read.parent is not need.parent:
+        target = next(target for target, (parent, _) in TARGETS.items() if parent is need.parent)
+        raise fault(f"'{column.name}' must refer to {need.parent}. Add 'relationships: [{{to: {target}}}]'.")
+    if column.type not in need.types:
+        raise fault(
+            f"{subject} as {' or '.join(need.types)}, not as {column.type}. Write 'logicalType: {_logical(need)}'."
+        )
+    if need.is_filled and not column.is_required:
+        raise fault(f"{subject} in every row. Write 'required: true'.")
+    if need.is_filled and not column.is_mandatory:
+        raise fault(f"{subject} in every file. Leave 'takingsMandatory' out.")
+    for value in need.stored:
+        if value not in (column.values or {}).values():
+            raise fault(f"{subject} to be stored as '{value}' for some spelling. Add 'enum: [{{value: {value}}}]'.")
+    for rule in read.rules:
+        if need.is_filled and rule.kind in ("required", "type", "unique") and rule.severity is Severity.WARNING:
+            raise fault(
+                f"{subject} right in every row: '{rule.id}' must be an error. Remove it from 'takingsWarnings'."
+            )
+
+
+def _logical(need: Need) -> str:
+    names = {ColumnType.TEXT: "string", ColumnType.MONEY: "number", ColumnType.TIMESTAMP: "timestamp"}
+    return names.get(need.types[0], "integer")

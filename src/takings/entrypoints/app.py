@@ -1,0 +1,46 @@
+"""Hold the command line's root: what all commands share."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+import takings
+
+#: a file was rejected, a row quarantined, or a difference found
+EXIT_REJECTED: Final = 1
+
+app = typer.Typer(
+    help="Turn a shop's raw CSV drops into the day's takings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Store = Annotated[Path, typer.Argument(help="The store's folder.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print only data, as JSON.")]
+Contracts = Annotated[
+    Path | None, typer.Option("--contracts", help="A folder of contracts instead of the shipped ones.")
+]
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step to stderr.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"takings {takings.__version__}\n")
+        raise typer.Exit
+    if verbose:
+        logging.getLogger("takings").setLevel(logging.INFO)
+
+
+def print_json(document: object) -> None:
+    """Print a document and nothing else."""
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,53 @@
+"""Be the command line: every failure ends in a sentence and its exit code, never in a traceback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+from rich.markup import escape
+
+from takings.entrypoints import history, looking, running, sampling, validating
+from takings.entrypoints.app import app
+from takings.entrypoints.console import err
+from takings.entrypoints.faults import explain_os_error
+from takings.errors import TakingsError
+
+_EXIT_INTERRUPTED: Final = 130
+_EXIT_FAULT: Final = 3
+
+#: the modules whose import registers the commands, in the order in which help shows them
+COMMANDS: Final = (sampling, running, looking, history, validating)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
+    try:
+        app(standalone_mode=True)
+    except TakingsError as failure:
+        _say(str(failure))
+        sys.exit(failure.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted; run it again and it goes on where it was")
+        sys.exit(_EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough.
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as refused:
+        logging.getLogger("takings").info("fault", exc_info=refused)
+        _say(explain_os_error(refused))
+        sys.exit(_EXIT_FAULT)
+    except Exception as fault:
+        logging.getLogger("takings").info("fault", exc_info=fault)
+        _say(f"unexpected fault: {fault!r}. It is safe to run again; `takings --verbose …` shows where it happened.")
+        sys.exit(_EXIT_FAULT)
+
+
+def _say(text: str) -> None:
+    err.print(f"[red]takings:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+__all__ = ["COMMANDS", "app", "main"]

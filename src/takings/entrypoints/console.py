@@ -1,0 +1,242 @@
+"""Show a person what happens and what came out: progress on a terminal, summaries and tables."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from takings.batching import Decision, Hold, NothingPending, WaitUntil
+from takings.contracts.model import Contract
+from takings.kpis import KpiRow, KpiTable
+from takings.outcome import BatchOutcome
+from takings.pipeline import RunOutcome
+from takings.validation.findings import FileReport, Verdict, Violation
+from takings.validation.remedies import remedy
+
+_log = logging.getLogger("takings")
+_STEPS: Final = {
+    "batch.dispatched": "batch {batch_id}: {files} files",
+    "batch.resumed": "batch {batch_id}: taken up again, attempt {attempt}",
+    "file.validating": "validating {key} ({place} of {of} done)",
+    "lake.merging": "merging {dataset} into the lake",
+    "lake.committed": "commit {commit}",
+    "kpis.computing": "computing KPIs of {days} days",
+    "file.archived": "archived {archived_at}",
+}
+_SHOWN_REJECTIONS: Final = 20
+#: what a narrow terminal does without, first to go first
+_LESS_IMPORTANT: Final = (
+    "cancelled_value",
+    "returned_value",
+    "unique_customers",
+    "avg_order_value",
+    "items_sold",
+    "total_items_sold",
+)
+
+#: a pipe has no width; wide enough for every table
+_PIPE_WIDTH: Final = 160
+
+out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True)
+
+
+class Teller:
+    """Tell facts as they happen: as log lines, and as one moving line on a terminal."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+
+    def __call__(self, fact: str, known: Mapping[str, object]) -> None:
+        """Tell one fact."""
+        _log.info("%s %s", fact, " ".join(f"{key}={value}" for key, value in known.items()))
+        if err.is_terminal and fact in _STEPS:
+            text = escape(_STEPS[fact].format(**known))
+            if self._status is None:
+                self._status = err.status(text)
+                self._status.start()
+            self._status.update(text)
+
+    def be_quiet(self) -> None:
+        """End the moving line."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def show_run(outcome: RunOutcome, now: datetime) -> None:
+    """Print what a run did, and what waits."""
+    for batch in outcome.batches:
+        show_batch(batch)
+    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=bool(outcome.batches))
+    for key, ignored in outcome.sighting.ignored:
+        out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
+
+
+def show_batch(batch: BatchOutcome) -> None:
+    """Print how a batch ended, in a few lines."""
+    verdicts = Counter(report.verdict for report in batch.reports)
+    files = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
+    seconds = (batch.finished_at - batch.started_at).total_seconds()
+    out.print(f"[bold]batch {batch.batch_id}[/]: {files or 'no file'} in {seconds:.1f} s", highlight=False)
+    for line in _accounting(batch.reports):
+        out.print(line, highlight=False)
+    if batch.commit is not None:
+        days, keys = batch.published.get("OrderKPIs", 0), batch.published.get("CategoryKPIs", 0)
+        out.print(
+            f"  commit {batch.commit}: {_count(days, 'day')} and {_count(keys, 'category day')} published",
+            highlight=False,
+        )
+    if batch.orphans:
+        out.print(
+            f"  {_count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
+        )
+    rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
+    for report in rejected[:_SHOWN_REJECTIONS]:
+        out.print(
+            f"  [red]rejected[/] {escape(report.key)}: {escape(report.reason or '')}", highlight=False, soft_wrap=True
+        )
+    if len(rejected) > _SHOWN_REJECTIONS:
+        out.print(f"  [red]rejected[/] … and {len(rejected) - _SHOWN_REJECTIONS} more files")
+    for key in batch.returned:
+        out.print(f"  [yellow]back to pending[/] {escape(key)}: it was overwritten before it was read", soft_wrap=True)
+
+
+def _accounting(reports: Sequence[FileReport]) -> Iterable[str]:
+    for dataset in sorted({report.dataset for report in reports}):
+        counts = [report.records for report in reports if report.dataset is dataset]
+        read = sum(count.read for count in counts)
+        parts = [f"{_count(read, 'record')} read", f"{sum(count.accepted for count in counts):,} accepted"]
+        if rejected := sum(count.rejected for count in counts):
+            parts.append(f"{rejected:,} rejected")
+        if copies := sum(count.identical_duplicates for count in counts):
+            parts.append(f"{copies:,} identical duplicates")
+        yield f"  {dataset:<12} {', '.join(parts)}"
+
+
+def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: bool) -> None:
+    """Print what the policy says about what is pending."""
+    match decision:
+        case NothingPending():
+            out.print("nothing more is pending" if did_work else "nothing to do: no file is pending")
+        case WaitUntil(deadline=deadline):
+            minutes = max(0.0, (deadline - now).total_seconds() / 60)
+            out.print(
+                f"waiting: {_count(pending, 'file')} pending, dispatched at {deadline:%Y-%m-%d %H:%M:%S} UTC"
+                f" (in {minutes:.0f} min) or when more come; `takings run --now` does not wait",
+                highlight=False,
+                soft_wrap=True,
+            )
+        case Hold(missing=missing):
+            out.print(
+                f"holding: {_count(pending, 'file')} pending, but no file of {', '.join(missing)} has ever come;"
+                " `takings run --now` does not wait",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def show_kpis(table: KpiTable, rows: Sequence[KpiRow], most: int | None = None) -> None:
+    """Print published KPIs as a table; on a narrow terminal whole columns are left out, never digits."""
+    if not rows:
+        out.print(f"{table.name}: no row")
+        return
+    cells = [
+        [
+            *(_for_people(value) for value in row.key),
+            *(_for_people(row.values[column.name]) for column in table.columns),
+        ]
+        for row in rows[:most]
+    ]
+    shown = list(range(len(table.header)))
+    for name in _LESS_IMPORTANT:
+        if _width(table, cells, shown) > out.width:
+            shown = [place for place in shown if table.header[place] != name]
+    grid = Table(
+        title=table.name,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for place in shown:
+        is_key = place < len(table.key)
+        grid.add_column(_stacked(table.header[place]), justify="left" if is_key else "right", no_wrap=True)
+    for line in cells:
+        grid.add_row(*(escape(line[place]) for place in shown))
+    out.print(grid)
+    if len(rows) > len(cells):
+        out.print(f"… and {_count(len(rows) - len(cells), 'row')} more", highlight=False)
+    if len(shown) < len(table.header):
+        hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
+        out.print(
+            f"[dim]left out for want of width: {hidden}; --format csv has all[/]", highlight=False, soft_wrap=True
+        )
+
+
+def _stacked(column: str) -> str:
+    """Break a column's name into at most two lines of about the same length."""
+    words = column.split("_")
+    middle = (len(words) + 1) // 2
+    return "_".join(words[:middle]) + ("_\n" + "_".join(words[middle:]) if len(words) > 1 else "")
+
+
+def _width(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int]) -> int:
+    widths = [
+        max([len(line[place]) for line in cells] + [len(part) for part in _stacked(table.header[place]).split("\n")])
+        for place in shown
+    ]
+    return sum(widths) + 2 * len(widths)
+
+
+def show_violations(violations: Sequence[Violation], contract: Contract) -> None:
+    """Print violations as a table: where, which rule, what the value looks like, what to do."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("line", justify="right", no_wrap=True)
+    for column in ("column", "rule", "looks like", "what to do"):
+        table.add_column(column, overflow="fold")
+    for found in violations:
+        table.add_row(
+            "–" if found.line is None else f"{found.line:,}",
+            escape(found.column or "–"),
+            found.rule.partition("|")[2],
+            escape(found.shape or "–"),
+            escape(f"{_explained(found)}{remedy(contract, found.rule)}"),
+        )
+    out.print(table)
+
+
+def _explained(found: Violation) -> str:
+    """Say what is wrong where the column does not."""
+    return f"{found.reason}: " if found.column is None else ""
+
+
+def _for_people(value: object) -> str:
+    match value:
+        case None:
+            return "–"
+        case Decimal():
+            return f"{value:,.2f}"
+        case int():
+            return f"{value:,}"
+    return str(value)
+
+
+def _count(number: int, thing: str) -> str:
+    if number == 1:
+        return f"1 {thing}"
+    return (
+        f"{number:,} {thing[:-1]}ies" if thing.endswith("y") and not thing.endswith("day") else f"{number:,} {thing}s"
+    )

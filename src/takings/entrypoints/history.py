@@ -1,0 +1,168 @@
+"""Look back at batches: which there were, and what became of every file: batches."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from takings import layout
+from takings.bootstrap import Shop, open_store
+from takings.entrypoints import console
+from takings.entrypoints.app import Json, Store, app, print_json
+from takings.entrypoints.console import Teller, out
+from takings.errors import UnknownThing
+from takings.layout import BatchId
+from takings.validation.findings import Violation
+
+_SHOWN = 20
+
+
+@app.command()
+def batches(
+    store: Store,
+    batch_id: Annotated[str | None, typer.Argument(help="One batch: its files, verdicts and violations.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and days restated."""
+    with open_store(store, Teller()) as shop:
+        if batch_id is None:
+            documents = [_summary(shop, BatchId(found)) for found in _batch_ids(shop)]
+            if as_json:
+                print_json({"schema_version": 1, "batches": documents})
+            else:
+                _show_list(documents)
+            return
+        if shop.ports.store.read(layout.manifest(BatchId(batch_id))) is None:
+            raise UnknownThing(f"{store}: there is no batch {batch_id!r}. `takings batches {store}` lists them.")
+        document = _details(shop, BatchId(batch_id))
+        if as_json:
+            print_json(document)
+        else:
+            _show_one(shop, document)
+
+
+def _batch_ids(shop: Shop) -> list[str]:
+    return sorted({info.key.split("/")[1] for info in shop.ports.store.list("batches/")})
+
+
+def _summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+    store = shop.ports.store
+    manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
+    outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
+    gate = shop.ports.ledger.gate()
+    state = "DONE" if outcome else gate.state.value if gate.batch_id == batch_id else "NOT_STARTED"
+    return {
+        "batch_id": batch_id,
+        "state": state,
+        "now": manifest.get("now"),
+        "files": len(manifest.get("files", ())),
+        "verdicts": dict(sorted(Counter(file["verdict"] for file in outcome.get("files", ())).items())),
+        "records_read": sum(file["records"]["read"] for file in outcome.get("files", ())),
+        "records_rejected": sum(file["records"]["rejected"] for file in outcome.get("files", ())),
+        "commit": outcome.get("commit"),
+        "attempt": outcome.get("attempt"),
+        "started_at": outcome.get("started_at"),
+        "finished_at": outcome.get("finished_at"),
+    }
+
+
+def _details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+    store = shop.ports.store
+    manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
+    verdicts = json.loads(store.read(layout.verdicts(batch_id)) or b"{}")
+    affected = json.loads(store.read(layout.affected(batch_id)) or b"{}")
+    outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
+    lineage = {record.file_key: record for record in shop.ports.ledger.lineage(batch_id=batch_id)}
+    files = [
+        {**file, "status": lineage[file["key"]].status.value, "archived_at": lineage[file["key"]].archived_at}
+        for file in verdicts.get("files", ())
+    ]
+    return {
+        "schema_version": 1,
+        **_summary(shop, batch_id),
+        "settings": manifest.get("settings"),
+        "time_zone": manifest.get("time_zone"),
+        "returned": verdicts.get("returned", []),
+        "file_reports": files,
+        "restated": {"everything": affected.get("everything", False), "days": affected.get("days", [])},
+        "published": outcome.get("published", {}),
+        "violations": _samples(shop, batch_id),
+    }
+
+
+def _samples(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
+    """Return the violations that the chunk reports show, with the file they are in."""
+    samples = []
+    for info in sorted(shop.ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
+        if "/chunk-" in info.key:
+            dataset, _, file = info.key.split("/", 2)[2].rpartition("/")[0].partition("/")
+            report = json.loads(shop.ports.store.read(info.key) or b"{}")
+            samples += [{"dataset": dataset, "file": file, **sample} for sample in report.get("samples", ())]
+    return samples
+
+
+def _show_list(documents: list[dict[str, Any]]) -> None:
+    if not documents:
+        out.print("no batch yet")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("batch", "state", "files", "verdicts", "records", "rejected", "commit"):
+        table.add_column(column, justify="left" if column in {"batch", "state", "verdicts"} else "right", no_wrap=True)
+    for found in documents:
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found["verdicts"].items())
+        commit = "–" if found["commit"] is None else str(found["commit"])
+        table.add_row(
+            found["batch_id"],
+            found["state"],
+            f"{found['files']:,}",
+            verdicts,
+            f"{found['records_read']:,}",
+            f"{found['records_rejected']:,}",
+            commit,
+        )
+    out.print(table)
+
+
+def _show_one(shop: Shop, document: dict[str, Any]) -> None:
+    commit = "no commit" if document["commit"] is None else f"commit {document['commit']}"
+    out.print(f"[bold]batch {document['batch_id']}[/]: {document['state']}, {commit}", highlight=False)
+    for file in document["file_reports"]:
+        counts = file["records"]
+        reason = f": {escape(file['reason'])}" if file["reason"] else ""
+        out.print(
+            f"  {file['verdict']:<9} {escape(file['key'])} ({counts['read']:,} read, {counts['accepted']:,} accepted,"
+            f" {counts['rejected']:,} rejected, {counts['identical_duplicates']:,} identical duplicates){reason}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if file["archived_at"]:
+            out.print(f"            now at {escape(file['archived_at'])}", highlight=False, soft_wrap=True)
+    restated = document["restated"]
+    days = "every day" if restated["everything"] else f"{len(restated['days'])} days"
+    if document["commit"] is not None:
+        out.print(f"  restated: {days}", highlight=False)
+    _show_samples(shop, document["violations"])
+
+
+def _show_samples(shop: Shop, samples: list[dict[str, Any]]) -> None:
+    for place in sorted({(sample["dataset"], sample["file"]) for sample in samples}):
+        found = [sample for sample in samples if (sample["dataset"], sample["file"]) == place]
+        out.print(f"\n{place[0]}/{escape(place[1])}", highlight=False)
+        contract = next(
+            contract for contract in shop.ports.contracts.by_dataset.values() if contract.dataset == place[0]
+        )
+        console.show_violations(
+            [
+                Violation(**{key: sample[key] for key in ("rule", "record", "line", "column", "reason", "shape")})
+                for sample in found[:_SHOWN]
+            ],
+            contract,
+        )
+        if len(found) > _SHOWN:
+            out.print("… and more; --json has all that the reports show", highlight=False)

@@ -1,0 +1,56 @@
+"""Show published KPIs as a table, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from takings.kpis import KpiRow, KpiTable
+from takings.layout import format_instant
+
+
+def as_csv(table: KpiTable, rows: Iterable[KpiRow]) -> str:
+    """Return exactly the table's columns; two decimals, an empty field where a ratio has no value, LF line ends."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.header)
+    for row in rows:
+        writer.writerow([_plain(value) for value in (*row.key, *row.values.values())])
+    return text.getvalue()
+
+
+def as_json(table: KpiTable, rows: Iterable[KpiRow]) -> str:
+    """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition."""
+    return json.dumps([_document(table, row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+
+
+def _document(table: KpiTable, row: KpiRow) -> dict[str, Any]:
+    values = {
+        column: _json_value(value) for column, value in zip(table.header, (*row.key, *row.values.values()), strict=True)
+    }
+    return values | {
+        "commit": row.commit,
+        "batch_id": row.batch_id,
+        "computed_at": format_instant(row.computed_at),
+        "definition": row.definition,
+    }
+
+
+def _json_value(value: object) -> object:
+    return value if value is None or isinstance(value, int) else _plain(value)
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return f"{value:.2f}"
+    return str(value)

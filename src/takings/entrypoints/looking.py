@@ -1,0 +1,93 @@
+"""Look at what was published: kpis."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from takings import bootstrap
+from takings.bootstrap import open_store
+from takings.entrypoints import console, kpi_output
+from takings.entrypoints.app import Store, app
+from takings.entrypoints.console import Teller
+from takings.errors import UnknownThing, UsageError
+from takings.kpis import KpiRow, KpiTable
+from takings.kpis.publication import visible
+
+
+class By(StrEnum):
+    """Which KPI table."""
+
+    DAY = "day"
+    CATEGORY = "category"
+
+
+class Format(StrEnum):
+    """How KPIs are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+@app.command()
+def kpis(
+    store: Store,
+    by: Annotated[By, typer.Option(help="Per day, or per category and day.")] = By.DAY,
+    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print them.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+) -> None:
+    """Print the published KPIs."""
+    if category is not None and by is By.DAY:
+        raise UsageError("--category needs --by category: a day's KPIs cover the whole site.")
+    if format_ is Format.PARQUET and output is None:
+        raise UsageError("--format parquet needs --output FILE.")
+    with open_store(store, Teller()) as shop:
+        table = kpi_table(shop.ports.kpi_tables, by)
+        rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
+    if category is not None and not rows:
+        raise UnknownThing(f"no KPIs of category {category!r} in that range. Names are matched exactly.")
+    _print_kpis(table, rows, format_, output)
+
+
+def kpi_table(tables: tuple[KpiTable, ...], by: By) -> KpiTable:
+    """Return the table of day or category KPIs."""
+    name = {By.DAY: "OrderKPIs", By.CATEGORY: "CategoryKPIs"}[by]
+    return next(table for table in tables if table.name == name)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()
+
+
+def _print_kpis(table: KpiTable, rows: list[KpiRow], format_: Format, output: Path | None) -> None:
+    match format_:
+        case Format.TABLE:
+            if output is not None:
+                raise UsageError("--output goes with --format csv, json or parquet.")
+            console.show_kpis(table, rows)
+            return
+        case Format.PARQUET:
+            assert output is not None
+            bootstrap.write_kpi_parquet(table, rows, output)
+            return
+        case Format.CSV:
+            _write_text(kpi_output.as_csv(table, rows), output)
+        case Format.JSON:
+            _write_text(kpi_output.as_json(table, rows), output)
+
+
+def _write_text(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.buffer.write(text.encode())
+    else:
+        output.write_bytes(text.encode())

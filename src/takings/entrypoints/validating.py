@@ -1,0 +1,121 @@
+"""Check files before they are dropped: validate. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.markup import escape
+
+from takings.bootstrap import open_dry_run
+from takings.contracts.model import Contract, Dataset
+from takings.entrypoints import console
+from takings.entrypoints.app import EXIT_REJECTED, Contracts, app, print_json
+from takings.entrypoints.console import out
+from takings.errors import UnknownThing
+from takings.examination import Examination
+from takings.validation.findings import Verdict, Violation
+from takings.validation.remedies import remedy
+from takings.validation.reports import file_document, violation_document
+
+#: enough to see what is wrong with an export; the rest is counted
+_SHOWN: Final = 20
+
+
+class ReportFormat(StrEnum):
+    """How findings are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV files, wherever they lie.")],
+    dataset: Annotated[
+        Dataset | None, typer.Option(help="What the files are; told by folder or header otherwise.")
+    ] = None,
+    store: Annotated[Path | None, typer.Option(help="Use this store's settings, and find copies of its files.")] = None,
+    contracts: Contracts = None,
+    format_: Annotated[
+        ReportFormat, typer.Option("--format", help="How to print what was found.")
+    ] = ReportFormat.TABLE,
+) -> None:
+    """Check files as a batch would, and write nothing: every bad line, what is wrong with it and what to do."""
+    for file in files:
+        if not file.is_file():
+            raise UnknownThing(f"{file} is no file.")
+    dry_run = open_dry_run(store, {"contracts": None if contracts is None else str(contracts)})
+    documents = []
+    is_rejected = False
+    for examination in dry_run.examine(files, dataset):
+        report = examination.report
+        contract = dry_run.contracts[report.dataset]
+        is_rejected = is_rejected or report.verdict is Verdict.REJECTED or report.records.rejected > 0
+        if format_ is ReportFormat.JSON:
+            documents.append(_document(examination, contract))
+        else:
+            _show(examination, contract)
+    if format_ is ReportFormat.JSON:
+        print_json({"schema_version": 1, "files": documents})
+    if is_rejected:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _document(examination: Examination, contract: Contract) -> dict[str, Any]:
+    violations = [
+        {**violation_document(violation), "remedy": remedy(contract, violation.rule)}
+        for violation in _violations(examination)
+    ]
+    return {**file_document(examination.report), "violations": violations}
+
+
+def _violations(examination: Examination) -> Iterator[Violation]:
+    """Yield what is wrong with the file as a whole, then with its records."""
+    report = examination.report
+    fault = examination.structure.fault
+    listed = {violation.rule for chunk in examination.chunks for violation in chunk.samples}
+    for rule in {**report.errors, **report.warnings}:
+        if rule not in listed and _is_about_the_file(rule):
+            yield Violation(
+                rule=rule,
+                record=None,
+                line=fault.line if fault else 1,
+                column=None if rule.startswith("file|") else rule.partition("|")[0],
+                reason=_reason(rule, report.reason),
+            )
+    for record in examination.faulty_records():
+        yield from record.violations
+
+
+def _is_about_the_file(rule: str) -> bool:
+    return rule.startswith("file|") or rule.endswith(("|missing", "|extra_column"))
+
+
+def _reason(rule: str, reason: str | None) -> str:
+    if rule.endswith("|extra_column"):
+        return "is not in the contract and stays out of the lake"
+    if rule == "file|no_records":
+        return "has a header and no record"
+    return reason or ""
+
+
+def _show(examination: Examination, contract: Contract) -> None:
+    report = examination.report
+    colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.DUPLICATE: "yellow"}[report.verdict]
+    out.print(
+        f"[bold]{escape(report.key)}[/] ({report.dataset}): [{colour}]{report.verdict}[/], "
+        f"{report.records.read:,} records{': ' + escape(report.reason) if report.reason else ''}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    violations = _violations(examination)
+    shown = list(islice(violations, _SHOWN))
+    if shown:
+        console.show_violations(shown, contract)
+    if more := sum(1 for _ in violations):
+        out.print(f"… and {more:,} more violations; --format json has all", highlight=False)

@@ -1,0 +1,143 @@
+"""Say how the gate may change: the one record per store through which a batch starts and ends.
+
+Every function takes the gate as it was read and returns the gate as it shall be, one generation later; the ledger writes
+it only if nobody else has written since. IDLE -> WAITING -> FORMING -> RUNNING -> (BLOCKED ->) IDLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from takings.contracts.model import Dataset
+from takings.layout import BatchId
+
+#: how long an owner may be silent before another resumes its batch
+LEASE: Final = timedelta(seconds=60)
+#: how often the owner says that it is alive: three times missed before the lease ends
+RENEWAL: Final = timedelta(seconds=15)
+
+
+class GateState(StrEnum):
+    """Where the store's one batch stands."""
+
+    IDLE = "IDLE"
+    WAITING = "WAITING"
+    FORMING = "FORMING"
+    RUNNING = "RUNNING"
+    BLOCKED = "BLOCKED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """The gate at one generation."""
+
+    generation: int = 0
+    state: GateState = GateState.IDLE
+    #: when what is pending goes, once every dataset is present
+    deadline: datetime | None = None
+    #: pending files per dataset at the last look
+    pending: Mapping[Dataset, int] = field(default_factory=dict)
+    batch_id: BatchId | None = None
+    #: 1 for the first try of the batch
+    attempt: int = 0
+    owner: str | None = None
+    lease_expires_at: datetime | None = None
+    #: what an unblocker has to know; only when BLOCKED
+    reason: str | None = None
+    #: a cache of the newest commit's number
+    last_commit: int = 0
+    #: datasets that ever reached the lake
+    landed: frozenset[Dataset] = frozenset()
+
+    @property
+    def has_batch(self) -> bool:
+        """Tell whether a batch is in flight."""
+        return self.state in {GateState.FORMING, GateState.RUNNING, GateState.BLOCKED}
+
+
+def waiting(gate: Gate, deadline: datetime | None, pending: Mapping[Dataset, int]) -> Gate:
+    """Note what is pending, and until when it waits."""
+    state = GateState.IDLE if deadline is None else GateState.WAITING
+    return replace(gate, generation=gate.generation + 1, state=state, deadline=deadline, pending=dict(pending))
+
+
+def claimed(gate: Gate, batch_id: BatchId, owner: str, now: datetime) -> Gate:
+    """Start a batch as its owner."""
+    return replace(
+        gate,
+        generation=gate.generation + 1,
+        state=GateState.FORMING,
+        deadline=None,
+        batch_id=batch_id,
+        attempt=1,
+        owner=owner,
+        lease_expires_at=now + LEASE,
+        reason=None,
+    )
+
+
+def resumed(gate: Gate, owner: str, now: datetime) -> Gate:
+    """Take over the same batch as its next attempt."""
+    return replace(
+        gate,
+        generation=gate.generation + 1,
+        attempt=gate.attempt + 1,
+        owner=owner,
+        lease_expires_at=now + LEASE,
+        reason=None,
+    )
+
+
+def running(gate: Gate) -> Gate:
+    """Say that manifest and lineage are written."""
+    return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING)
+
+
+def renewed(gate: Gate, now: datetime) -> Gate:
+    """Prolong the owner's lease."""
+    return replace(gate, generation=gate.generation + 1, lease_expires_at=now + LEASE)
+
+
+def let_go(gate: Gate, now: datetime) -> Gate:
+    """End the owner's lease without ending the batch, so that anybody may resume it."""
+    return replace(gate, generation=gate.generation + 1, owner=None, lease_expires_at=now)
+
+
+def blocked(gate: Gate, reason: str) -> Gate:
+    """Stop the batch until somebody unblocks it."""
+    return replace(
+        gate, generation=gate.generation + 1, state=GateState.BLOCKED, owner=None, lease_expires_at=None, reason=reason
+    )
+
+
+def unblocked(gate: Gate, now: datetime) -> Gate:
+    """Let a blocked batch be resumed by whoever comes first."""
+    return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING, reason=None, lease_expires_at=now)
+
+
+def released(gate: Gate, *, last_commit: int, landed: Iterable[Dataset]) -> Gate:
+    """End the batch."""
+    return replace(
+        gate,
+        generation=gate.generation + 1,
+        state=GateState.IDLE,
+        deadline=None,
+        batch_id=None,
+        attempt=0,
+        owner=None,
+        lease_expires_at=None,
+        reason=None,
+        last_commit=last_commit,
+        landed=gate.landed | frozenset(landed),
+    )
+
+
+def is_abandoned(gate: Gate, now: datetime) -> bool:
+    """Tell whether the batch in flight has no living owner."""
+    if gate.state not in {GateState.FORMING, GateState.RUNNING}:
+        return False
+    return gate.owner is None or gate.lease_expires_at is None or gate.lease_expires_at <= now

@@ -1,0 +1,20 @@
+"""Turn measures into published KPIs: ratios and rounding are done here, once, in exact decimals.
+
+Engines compute only sums and counts, from one portable SQL file per table; how the published columns are made of them
+stands in the YAML file beside it.
+"""
+
+from takings.kpis.definitions import KpiTable, definition_hash, load_kpi_tables
+from takings.kpis.invariants import check_invariants
+from takings.kpis.publication import KpiRow, Publication, derive, prepare_publication
+
+__all__ = [
+    "KpiRow",
+    "KpiTable",
+    "Publication",
+    "check_invariants",
+    "definition_hash",
+    "derive",
+    "load_kpi_tables",
+    "prepare_publication",
+]

@@ -1,0 +1,127 @@
+"""Load what each KPI table is: its SQL of measures and the definition of its published columns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import yaml
+
+#: one row of measures: key columns, counts (int) and sums (Decimal), by name
+Measures = Mapping[str, Any]
+#: a published value; None where a ratio has no denominator
+KpiValue = int | Decimal | None
+
+_CENT: Final = Decimal("0.01")
+_DEFINITIONS: Final = ("order_kpis", "category_kpis")
+
+
+def round_money(value: Decimal) -> Decimal:
+    """Round half-up to 2 places, exactly; a negative zero becomes zero."""
+    with localcontext() as context:
+        context.prec = 60
+        return value.quantize(_CENT, rounding=ROUND_HALF_UP) + Decimal("0.00")
+
+
+def divide(numerator: Decimal | int, denominator: int) -> Decimal | None:
+    """Divide and round half-up to 2 places; None where the denominator is zero.
+
+    The quotient is rounded once, from the exact ratio: 60 digits are more than 38-digit sums need to tell a half apart.
+    """
+    if denominator == 0:
+        return None
+    with localcontext() as context:
+        context.prec = 60
+        return round_money(Decimal(numerator) / denominator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiColumn:
+    """One published column and how it is made of measures."""
+
+    name: str
+    #: count, money, percent or average
+    kind: str
+    measure: str
+    #: the denominator of a percent or an average
+    per: str | None = None
+    #: measures that are taken off a sum of money
+    less: tuple[str, ...] = ()
+
+    def value(self, measures: Measures) -> KpiValue:
+        """Derive the published value from unrounded measures."""
+        match self.kind:
+            case "count":
+                return int(measures[self.measure])
+            case "money":
+                with localcontext() as context:
+                    context.prec = 60
+                    return round_money(measures[self.measure] - sum((measures[name] for name in self.less), Decimal(0)))
+            case "percent":
+                return divide(100 * int(measures[self.measure]), measures[str(self.per)])
+            case "average":
+                return divide(measures[self.measure], measures[str(self.per)])
+        raise AssertionError(f"{self.name}: no kind {self.kind!r}")
+
+    @property
+    def zero(self) -> KpiValue:
+        """Return what the column holds for a key that has no rows any more."""
+        zeros: dict[str, KpiValue] = {"count": 0, "money": Decimal("0.00")}
+        return zeros.get(self.kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiTable:
+    """One published table: keys, columns and the SQL of its measures."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[KpiColumn, ...]
+    #: portable SQL over the views orders, order_items and products
+    sql: str
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Return the names of key and columns in the order in which they are shown."""
+        return self.key + tuple(column.name for column in self.columns)
+
+
+@cache
+def load_kpi_tables() -> tuple[KpiTable, ...]:
+    """Load the shipped KPI tables: OrderKPIs and CategoryKPIs."""
+    folder = resources.files(__package__)
+    return tuple(
+        parse_kpi_table((folder / f"{name}.yaml").read_text(), (folder / f"{name}.sql").read_text())
+        for name in _DEFINITIONS
+    )
+
+
+def parse_kpi_table(definition: str, sql: str) -> KpiTable:
+    """Read one table's YAML definition beside its SQL."""
+    document = yaml.safe_load(definition)
+    columns = tuple(_parse_column(name, how) for name, how in document["columns"].items())
+    return KpiTable(name=document["table"], key=tuple(document["key"]), columns=columns, sql=sql)
+
+
+def _parse_column(name: str, how: Mapping[str, Any]) -> KpiColumn:
+    kind = next(kind for kind in ("count", "money", "percent", "average") if kind in how)
+    return KpiColumn(
+        name=name,
+        kind=kind,
+        measure=how[kind],
+        per=how.get("of", how.get("per")),
+        less=tuple(how.get("less", ())),
+    )
+
+
+def definition_hash(tables: tuple[KpiTable, ...], *, policy: str, time_zone: str) -> str:
+    """Return 16 hex digits that change whenever the meaning of a published number may have changed."""
+    meaning = [[table.name, table.key, [vars(column) for column in table.columns], table.sql] for table in tables]
+    text = json.dumps([meaning, policy, time_zone], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,33 @@
+"""Say what lies in the lake and what a batch changes there: snapshots, affected keys, table changes.
+
+The rows themselves are moved by an engine with the SQL files beside this module; delta-rs or the like commits what the
+engine wrote. A merge is a last-writer-wins join on the primary key: idempotent, commutative and associative.
+"""
+
+from takings.lake.keys import Affected, CategoryDay, everything
+from takings.lake.snapshots import (
+    AddedFile,
+    Commit,
+    LakeFile,
+    LakeSnapshot,
+    Orphan,
+    StagedBatch,
+    StagedFile,
+    TableChange,
+    TableSnapshot,
+)
+
+__all__ = [
+    "AddedFile",
+    "Affected",
+    "CategoryDay",
+    "Commit",
+    "LakeFile",
+    "LakeSnapshot",
+    "Orphan",
+    "StagedBatch",
+    "StagedFile",
+    "TableChange",
+    "TableSnapshot",
+    "everything",
+]

@@ -1,0 +1,52 @@
+"""Hold the affected keys: the days and (category, day) pairs whose KPIs a batch may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+CategoryDay = tuple[str, date]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affected:
+    """Which keys have to be published again."""
+
+    #: every key there is or was, because nothing was in the lake or a definition changed
+    is_everything: bool = False
+    days: frozenset[date] = frozenset()
+    category_days: frozenset[CategoryDay] = frozenset()
+
+    def __or__(self, other: Affected) -> Affected:
+        if self.is_everything or other.is_everything:
+            return everything()
+        return Affected(days=self.days | other.days, category_days=self.category_days | other.category_days)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no key is affected."""
+        return not (self.is_everything or self.days or self.category_days)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of affected.json; keys in order."""
+        return {
+            "everything": self.is_everything,
+            "days": [day.isoformat() for day in sorted(self.days)],
+            "category_days": [[category, day.isoformat()] for category, day in sorted(self.category_days)],
+        }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Affected:
+        """Read what `to_json` wrote."""
+        return Affected(
+            is_everything=document["everything"],
+            days=frozenset(date.fromisoformat(day) for day in document["days"]),
+            category_days=frozenset((category, date.fromisoformat(day)) for category, day in document["category_days"]),
+        )
+
+
+def everything() -> Affected:
+    """Return the affected keys of a first batch, or of a changed definition: all of them."""
+    return Affected(is_everything=True)

@@ -1,0 +1,146 @@
+"""Name every key of a store, so that no other module spells a path.
+
+The layout is the same for a folder and for a bucket; docs/store.md describes it for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final, NewType
+
+from takings.contracts.model import Dataset
+
+BatchId = NewType("BatchId", str)
+
+#: the version of the layout, kept in lake/format.json
+STORE_FORMAT: Final = 1
+RAW: Final = "raw-data/"
+LAKE: Final = "lake/"
+LAKE_FORMAT: Final = "lake/format.json"
+COMMITS: Final = "lake/commits/"
+ORPHANS: Final = "__HIVE_DEFAULT_PARTITION__"
+
+_DATASET_OF_PREFIX: Final = {
+    "products": Dataset.PRODUCTS,
+    "orders": Dataset.ORDERS,
+    "order-items": Dataset.ORDER_ITEMS,
+    "order_items": Dataset.ORDER_ITEMS,
+}
+_SUFFIXES: Final = (".csv", ".csv.gz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """A key under raw-data/ that names a file of a dataset."""
+
+    dataset: Dataset
+    #: all of the key behind raw-data/<prefix>/
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ignored:
+    """A key under raw-data/ that is no drop."""
+
+    reason: str
+
+
+def read_raw_key(key: str) -> Drop | Ignored:
+    """Tell what a key under raw-data/ is: a file of a dataset, or something to leave alone and why."""
+    prefix, _, file = key.removeprefix(RAW).partition("/")
+    name = file.rpartition("/")[2]
+    if not key.startswith(RAW) or prefix not in _DATASET_OF_PREFIX:
+        return Ignored(reason="it is in none of raw-data/products, raw-data/orders and raw-data/order-items")
+    if not name:
+        return Ignored(reason="it is a folder marker")
+    if any(part in {"", ".", ".."} for part in file.split("/")) or "\\" in file or "\0" in file:
+        return Ignored(reason="its name has an empty, '.', '..', backslash or NUL part")
+    if any(part.startswith(".") for part in file.split("/")):
+        return Ignored(reason="it is hidden")
+    if not name.lower().endswith(_SUFFIXES):
+        return Ignored(reason="its name ends in neither .csv nor .csv.gz")
+    return Drop(dataset=_DATASET_OF_PREFIX[prefix], file=file)
+
+
+def new_batch_id(now: datetime, token: str) -> BatchId:
+    """Name a batch so that names sort by time; the token keeps two instances apart."""
+    return BatchId(f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}Z-{token}")
+
+
+def manifest(batch_id: BatchId) -> str:
+    """Return the key of a batch's manifest."""
+    return f"batches/{batch_id}/manifest.json"
+
+
+def verdicts(batch_id: BatchId) -> str:
+    """Return the key of a batch's verdicts."""
+    return f"batches/{batch_id}/verdicts.json"
+
+
+def affected(batch_id: BatchId) -> str:
+    """Return the key of a batch's affected keys."""
+    return f"batches/{batch_id}/affected.json"
+
+
+def outcome(batch_id: BatchId) -> str:
+    """Return the key of a batch's outcome."""
+    return f"batches/{batch_id}/outcome.json"
+
+
+def chunk_report(batch_id: BatchId, dataset: Dataset, file: str, chunk: int) -> str:
+    """Return the key of the report on one chunk of 10,000 records."""
+    return f"validation-reports/{batch_id}/{dataset}/{file}/chunk-{chunk:05d}.json"
+
+
+def file_report(batch_id: BatchId, dataset: Dataset, file: str) -> str:
+    """Return the key of the report on a whole file."""
+    return f"validation-reports/{batch_id}/{dataset}/{file}/summary.json"
+
+
+def staging(batch_id: BatchId) -> str:
+    """Return the prefix of a batch's staged rows."""
+    return f"staging/{batch_id}/"
+
+
+def staged_reasons(batch_id: BatchId, place: int) -> str:
+    """Return where the reasons of a refused file wait for the archive; `place` is the file's in the manifest."""
+    return f"staging/{batch_id}/reasons/{place:05d}.json"
+
+
+def quarantined(batch_id: BatchId, dataset: Dataset, file: str) -> str:
+    """Return the key of the rows that were set aside from a file under policy "row"."""
+    return f"quarantine/{batch_id}/{dataset}/{file}"
+
+
+def processed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
+    """Return where the original of a taken file is kept; `day` is the UTC day of the batch's instant."""
+    return f"processed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
+
+
+def failed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
+    """Return where the original of a refused file is kept; its reasons stand beside it in <file>.reason.json."""
+    return f"failed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
+
+
+def table(dataset: Dataset) -> str:
+    """Return the root of a dataset's lake table."""
+    return f"lake/{dataset}"
+
+
+def commit(number: int) -> str:
+    """Return the key of commit record `number`."""
+    return f"lake/commits/{number}.json"
+
+
+def format_instant(instant: datetime) -> str:
+    """Write an aware instant as `2026-11-23T12:16:00.123456Z`."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read what `format_instant` wrote; ValueError for anything else without an offset."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
+    return instant.astimezone(UTC)

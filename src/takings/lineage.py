@@ -1,0 +1,85 @@
+"""Tell every file's story: the records of the ProcessedFiles table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from takings.arrivals import Arrival
+from takings.contracts.model import Dataset
+from takings.layout import BatchId
+from takings.validation.findings import RecordCounts, Verdict
+
+RETURNED_TO_PENDING = "returned to pending"
+
+
+class LineageStatus(StrEnum):
+    """How far a file has come."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineageRecord:
+    """One file in one batch."""
+
+    file_key: str
+    #: the batch's instant, so that versions of one key stand side by side
+    processing_date: datetime
+    status: LineageStatus
+    batch_id: BatchId
+    dataset: Dataset
+    size: int
+    etag: str
+    version: datetime
+    #: SHA-256 of the bytes, once they were read
+    fingerprint: str | None = None
+    verdict: Verdict | None = None
+    records: RecordCounts | None = None
+    reason: str | None = None
+    #: where the original is now; None while it is under raw-data/
+    archived_at: str | None = None
+
+
+def begun(arrival: Arrival, batch_id: BatchId, now: datetime) -> LineageRecord:
+    """Say that a batch has taken a file up."""
+    return LineageRecord(
+        file_key=arrival.key,
+        processing_date=now,
+        status=LineageStatus.IN_PROGRESS,
+        batch_id=batch_id,
+        dataset=arrival.dataset,
+        size=arrival.size,
+        etag=arrival.etag,
+        version=arrival.version,
+    )
+
+
+def ended(
+    record: LineageRecord,
+    *,
+    verdict: Verdict,
+    fingerprint: str | None,
+    records: RecordCounts,
+    reason: str | None,
+    archived_at: str,
+) -> LineageRecord:
+    """Say how a file ended, and where its original is now."""
+    status = LineageStatus.FAILED if verdict is Verdict.REJECTED else LineageStatus.SUCCESS
+    return replace(
+        record,
+        status=status,
+        verdict=verdict,
+        fingerprint=fingerprint,
+        records=records,
+        reason=reason,
+        archived_at=archived_at,
+    )
+
+
+def given_back(record: LineageRecord) -> LineageRecord:
+    """Say that a batch was given up before it changed the lake; the file is pending again."""
+    return replace(record, status=LineageStatus.FAILED, reason=RETURNED_TO_PENDING)

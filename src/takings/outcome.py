@@ -1,0 +1,53 @@
+"""Say how a batch ended: what outcome.json and `takings run` show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from takings.layout import BatchId, format_instant
+from takings.validation.findings import FileReport, Verdict
+from takings.validation.reports import file_document
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOutcome:
+    """How a batch ended."""
+
+    batch_id: BatchId
+    attempt: int
+    started_at: datetime
+    finished_at: datetime
+    reports: tuple[FileReport, ...]
+    #: keys that went back to pending because their bytes changed before they were read
+    returned: tuple[str, ...]
+    #: None where no file was accepted
+    commit: int | None
+    #: keys published again, per KPI table
+    published: Mapping[str, int]
+    #: publications that a newer commit had overtaken
+    overtaken: int
+    orphans: int
+
+    @property
+    def has_rejections(self) -> bool:
+        """Tell whether a file or a row was refused."""
+        return any(report.verdict is Verdict.REJECTED or report.records.rejected for report in self.reports)
+
+
+def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
+    """Return the content of outcome.json, which is also how `--json` shows a batch."""
+    return {
+        "schema_version": 1,
+        "batch_id": outcome.batch_id,
+        "attempt": outcome.attempt,
+        "started_at": format_instant(outcome.started_at),
+        "finished_at": format_instant(outcome.finished_at),
+        "commit": outcome.commit,
+        "published": dict(outcome.published),
+        "overtaken": outcome.overtaken,
+        "orphans": outcome.orphans,
+        "files": [file_document(report) for report in outcome.reports],
+        "returned": list(outcome.returned),
+    }

@@ -1,0 +1,246 @@
+"""Say what the pipeline needs from the world: the protocols that adapters fulfil.
+
+Every method says whether it may be repeated and what it raises. A local adapter and one for AWS stand side by side for
+each port that touches the platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+from takings.arrivals import ObjectInfo
+from takings.batching import BatchPolicy
+from takings.contracts.model import Contract, Contracts, Dataset
+from takings.gate import Gate
+from takings.kpis.definitions import KpiTable, Measures
+from takings.kpis.publication import KpiKey, KpiRow
+from takings.lake import Affected, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
+from takings.layout import BatchId
+from takings.lineage import LineageRecord
+from takings.time_zones import BusinessTime
+from takings.validation.findings import FaultyRecord, Findings
+from takings.validation.structure import Structure
+
+
+class ObjectStore(Protocol):
+    """Where a shop's files live."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """List all objects under a prefix, in no order; nothing where there is none. May be repeated."""
+
+    def read(self, key: str) -> bytes | None:
+        """Return a small object's bytes; None where it is absent. May be repeated."""
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object unless the key exists; tell whether it was written. May be repeated."""
+
+    def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
+        """Return a local path to exactly the bytes that the ETag names, kept until `forget`; None where they are gone.
+
+        May be repeated, also by another attempt of the batch: bytes once fetched stay within reach.
+        """
+
+    def is_unchanged(self, key: str, etag: str, batch_id: BatchId) -> bool:
+        """Tell whether the fetched bytes are still those that the ETag names."""
+
+    def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
+        """Keep the fetched bytes at `destination` with their version, then remove the key if it still holds them.
+
+        May be repeated. ConflictError where the destination holds other bytes.
+        """
+
+    def create_from(self, key: str, pieces: Iterable[str]) -> bool:
+        """Write an object of any size piece by piece, compressed if the key ends in .gz, unless the key exists.
+
+        Tell whether it was written; without a piece nothing is. May be repeated.
+        """
+
+    def copy(self, key: str, destination: str) -> bool:
+        """Copy an object unless the destination exists; tell whether the destination exists now. May be repeated."""
+
+    def staging(self, batch_id: BatchId) -> Path:
+        """Return a local folder for the batch's staged rows; it exists."""
+
+    def forget(self, batch_id: BatchId) -> None:
+        """Remove staging and fetched bytes of a batch that has ended. May be repeated."""
+
+
+class Ledger(Protocol):
+    """Who did what when: the gate and the lineage."""
+
+    def gate(self) -> Gate:
+        """Read the gate; a new store's is IDLE at generation 0."""
+
+    def change_gate(self, after: Gate) -> Gate:
+        """Write the gate if it still stands at the generation before `after`'s; ConflictError otherwise."""
+
+    def record(self, records: Sequence[LineageRecord]) -> None:
+        """Write lineage records, replacing those of the same key and processing date. May be repeated."""
+
+    def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
+        """Return the records of a key or a batch (or all), oldest first."""
+
+    def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
+        """Return, per key, the record with the newest version."""
+
+    def accepted_with(self, fingerprints: Collection[str]) -> Sequence[LineageRecord]:
+        """Return the records of accepted files with one of these fingerprints."""
+
+
+class KpiStore(Protocol):
+    """The published KPIs."""
+
+    def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
+        """Write rows, each unless a newer commit's stands there; return those that were refused. May be repeated."""
+
+    def keys(self, table: KpiTable) -> Collection[KpiKey]:
+        """Return the keys of every published row, also of hidden ones."""
+
+    def rows(
+        self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
+    ) -> Iterator[KpiRow]:
+        """Return published rows by order_date, or by category then order_date; hidden ones as well."""
+
+
+class LakeTables(Protocol):
+    """The lake's tables: their versions and atomic changes."""
+
+    def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Create the tables that do not exist, and add columns that a contract has gained. May be repeated.
+
+        ContractError where a contract lacks or retypes a column that the lake has.
+        """
+
+    def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
+        """Read the tables at these versions, or at their newest. May be repeated."""
+
+    def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
+        """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
+
+    def folder(self, dataset: Dataset) -> Path:
+        """Return where an engine reads and writes a table's Parquet files."""
+
+
+class ValidationEngine(Protocol):
+    """What reads files, checks every row and stages the good ones."""
+
+    def inspect(self, path: Path, workspace: Path) -> Structure:
+        """Read the structure of a file; broken records are kept in the workspace. May be repeated."""
+
+    def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
+        """Yield the broken records that `inspect` found, in the order of the file. May be repeated."""
+
+    def check(
+        self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
+    ) -> Findings:
+        """Check every sound record of a file and write those without an error to the Parquet file `staged`.
+
+        May be repeated, with the same outcome.
+        """
+
+
+class LandingSession(Protocol):
+    """One batch on its way into the lake."""
+
+    def affected(self, base: LakeSnapshot) -> Affected:
+        """Compute the keys whose KPIs the batch may change, from the lake before its first merge."""
+
+    def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
+        """Find the first item, by key and line, whose order or product is neither in the batch nor in the lake."""
+
+    def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
+        """Write the Parquet files of one table's merge; nothing is visible until the change is applied.
+
+        Products are merged first, then orders, then items. May be repeated on any newer snapshot.
+        """
+
+
+class LakeEngine(Protocol):
+    """What computes on the lake's rows."""
+
+    def landing(self, staged: StagedBatch) -> AbstractContextManager[LandingSession]:
+        """Begin to land a batch."""
+
+    def measures(
+        self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> Mapping[str, Sequence[Measures]]:
+        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Return the instant, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Heartbeat(Protocol):
+    """What keeps a lease alive while its owner works."""
+
+    def beating(self, beat: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `beat` every 15 seconds until the block ends; its errors end the beating, not the block."""
+
+
+class Owners(Protocol):
+    """Who works on a store."""
+
+    def me(self) -> str:
+        """Return a name for this process that no other has."""
+
+    def token(self) -> str:
+        """Return four characters that differ from call to call."""
+
+    def is_dead(self, owner: str | None) -> bool:
+        """Tell whether an owner is known to have died: a process of this host that is gone."""
+
+
+#: tells a fact that happened: its name, and what is known about it
+Tell = Callable[[str, Mapping[str, object]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything that the pipeline needs from the world."""
+
+    store: ObjectStore
+    ledger: Ledger
+    kpis: KpiStore
+    tables: LakeTables
+    validation: ValidationEngine
+    engine: LakeEngine
+    clock: Clock
+    heartbeat: Heartbeat
+    owners: Owners
+    contracts: Contracts
+    kpi_tables: tuple[KpiTable, ...]
+    batch_policy: BatchPolicy
+    time_zone: str
+    #: settings that can change a batch's outcome, for its manifest
+    outcome_settings: Mapping[str, str]
+    package_version: str
+    tell: Tell
+
+
+__all__ = [
+    "BusinessTime",
+    "Clock",
+    "Heartbeat",
+    "KpiStore",
+    "LakeEngine",
+    "LakeTables",
+    "LandingSession",
+    "Ledger",
+    "ObjectStore",
+    "Owners",
+    "Ports",
+    "Tell",
+    "ValidationEngine",
+]

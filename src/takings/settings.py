@@ -1,0 +1,117 @@
+"""Read the settings once, strictly: an unknown setting is an error. Each default carries its reason beside it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from takings.batching import BatchPolicy
+from takings.errors import SettingsError
+from takings.validation.verdicts import RejectionPolicy
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES: Final = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def read_duration(text: object) -> object:
+    """Read `90s`, `20m`, `2h` or `1d`; anything else is left for pydantic to refuse."""
+    if isinstance(text, str) and (match := re.fullmatch(r"([0-9]+)\s*([smhd])", text.strip())):
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if isinstance(text, timedelta):
+        return text
+    raise ValueError("write a duration such as '90s', '20m' or '2h'")
+
+
+def read_size(text: object) -> object:
+    """Read `500MB`, `2GiB` or a number of bytes."""
+    if isinstance(text, str) and (match := re.fullmatch(r"([0-9]+)\s*([kmgt]i?b)?", text.strip().lower())):
+        return int(match[1]) * _SIZES.get(match[2] or "", 1)
+    if isinstance(text, int):
+        return text
+    raise ValueError("write a size such as '500MB' or '2GiB'")
+
+
+def read_percent(text: object) -> object:
+    """Read `1%`, `0.5%` or a number of percent."""
+    if isinstance(text, str) and (match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%?", text.strip())):
+        text = Decimal(match[1])
+    if isinstance(text, int | float | Decimal) and 0 <= text <= 100:
+        return Decimal(str(text))
+    raise ValueError("write a share between '0%' and '100%'")
+
+
+Percent = Annotated[Decimal, BeforeValidator(read_percent)]
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+Size = Annotated[int, BeforeValidator(read_size)]
+
+
+class Settings(BaseModel):
+    """Every setting of a store; docs/settings.md lists them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: the brief's number: a burst of drops goes at once
+    batch_files: int = Field(default=10, ge=1)
+    #: the brief's number: stragglers of one export come within minutes
+    batch_wait: Duration = timedelta(minutes=20)
+    #: off, because a shop whose products seldom change would wait for ever
+    require_every_dataset: bool = False
+    #: keeps a manifest and a batch's reports readable
+    batch_max_files: int = Field(default=1000, ge=1)
+    #: keeps a retry affordable; staging needs about a third of it on disk
+    batch_max_bytes: Size = 20 * 10**9
+    #: a bad file never holds up good ones, and no half file is published
+    policy: RejectionPolicy = RejectionPolicy.FILE
+    #: under policy "row": more bad rows than this point at a broken export, not at broken rows
+    max_rejected: Percent = Decimal(1)
+    #: days are cut here; UTC needs no explanation
+    time_zone: str = "UTC"
+    #: what DuckDB may use before it spills to disk; the process needs about 200 MB beside it
+    memory: str = Field(default="400MB", pattern=r"^[0-9]+\s*([KMGT]i?B)$")
+    #: all processors
+    threads: int | None = Field(default=None, ge=1)
+    #: a folder of contracts instead of the shipped ones
+    contracts: str | None = None
+
+    @property
+    def batch_policy(self) -> BatchPolicy:
+        """Return the settings that decide when a batch goes."""
+        return BatchPolicy(
+            batch_files=self.batch_files,
+            batch_wait=self.batch_wait,
+            require_every_dataset=self.require_every_dataset,
+            batch_max_files=self.batch_max_files,
+            batch_max_bytes=self.batch_max_bytes,
+        )
+
+
+def merge_settings(sources: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
+    """Merge sources, later ones win, and check them; SettingsError names source, setting and remedy.
+
+    A source is its name for people (a file, "environment", "options") and its values by setting name.
+    """
+    origin: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for source, settings in sources:
+        for key, value in settings.items():
+            if key not in Settings.model_fields:
+                raise SettingsError(f"{source}: there is no setting {key!r}. {_suggest(key)}")
+            origin[key], values[key] = source, value
+    try:
+        return Settings(**values)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        key = str(first["loc"][0])
+        raise SettingsError(f"{origin[key]}: {key} = {values[key]!r}: {first['msg']}.") from invalid
+
+
+def _suggest(key: str) -> str:
+    near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    known = ", ".join(Settings.model_fields)
+    return f"Did you mean {near[0]!r}?" if near else f"Known settings: {known}."

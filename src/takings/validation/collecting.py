@@ -1,0 +1,123 @@
+"""Merge what the scan and an engine found in a file into one ordered account. Pure; every engine uses it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from takings.contracts.model import Contract, Rule, Severity
+from takings.validation.findings import SAMPLES_PER_CHUNK, ChunkReport, FaultyRecord, Violation
+from takings.validation.shapes import shape_of
+from takings.validation.structure import BrokenRecord
+
+#: records per chunk report
+CHUNK = 10_000
+
+
+def error_mask(contract: Contract) -> int:
+    """Return the bits of the contract's rules of severity error."""
+    return sum(1 << bit for bit, rule in enumerate(contract.rules) if rule.severity is Severity.ERROR)
+
+
+def rules_of(contract: Contract, mask: int) -> list[Rule]:
+    """Return the rules whose bits are set in a mask of violations."""
+    return [rule for bit, rule in enumerate(contract.rules) if mask >> bit & 1]
+
+
+def faulty_record(
+    contract: Contract, header: Mapping[str, int], record: int, line: int, mask: int, fields: Sequence[str | None]
+) -> FaultyRecord:
+    """Describe a sound record that breaks rules; `header` maps a column's name to its place in `fields`."""
+    violations = tuple(
+        Violation(
+            rule=rule.id,
+            record=record,
+            line=line,
+            column=rule.column,
+            reason=rule.demand,
+            shape=shape_of(fields[header[rule.column]]) if rule.column in header else None,
+        )
+        for rule in rules_of(contract, mask)
+    )
+    return FaultyRecord(
+        record=record,
+        line=line,
+        violations=violations,
+        is_rejected=bool(mask & error_mask(contract)),
+        fields=tuple(fields),
+    )
+
+
+def broken_record(broken: BrokenRecord) -> FaultyRecord:
+    """Describe a record that cannot be a CSV row."""
+    violation = Violation(rule=broken.rule, record=broken.record, line=broken.line, column=None, reason=broken.reason)
+    return FaultyRecord(
+        record=broken.record, line=broken.line, violations=(violation,), is_rejected=True, raw=broken.raw
+    )
+
+
+def in_order(broken: Iterable[BrokenRecord], faulty: Iterator[FaultyRecord]) -> Iterator[FaultyRecord]:
+    """Merge broken and faulty records by their place in the file; both come in order."""
+    following = next(faulty, None)
+    for record in broken:
+        while following is not None and following.record < record.record:
+            yield following
+            following = next(faulty, None)
+        yield broken_record(record)
+    if following is not None:
+        yield following
+        yield from faulty
+
+
+def report_chunks(
+    records: int, counts: Mapping[int, Mapping[str, int]], faulty: Iterable[FaultyRecord]
+) -> tuple[ChunkReport, ...]:
+    """Report on each 10,000 records: counts per rule, and the first violations of the faulty records given."""
+    samples: dict[int, list[Violation]] = defaultdict(list)
+    for record in faulty:
+        shown = samples[record.record // CHUNK]
+        shown.extend(record.violations[: SAMPLES_PER_CHUNK - len(shown)])
+    return tuple(
+        ChunkReport(
+            chunk=first // CHUNK,
+            first_record=first,
+            records=min(CHUNK, records - first),
+            counts=dict(sorted(counts.get(first // CHUNK, {}).items())),
+            samples=tuple(samples.get(first // CHUNK, ())),
+        )
+        for first in range(0, records, CHUNK)
+    )
+
+
+class Tally:
+    """Count violations per rule, in all and per chunk."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._errors = error_mask(contract)
+        self.errors: Counter[str] = Counter()
+        self.warnings: Counter[str] = Counter()
+        self.per_chunk: dict[int, Counter[str]] = defaultdict(Counter)
+        #: records with at least one violation of severity error
+        self.violating = 0
+
+    def add(self, chunk: int, mask: int, count: int) -> None:
+        """Count records of a chunk that break the same rules."""
+        if mask & self._errors:
+            self.violating += count
+        for rule in rules_of(self._contract, mask):
+            self.per_chunk[chunk][rule.id] += count
+            (self.errors if rule.severity is Severity.ERROR else self.warnings)[rule.id] += count
+
+    def add_broken(self, broken: Iterable[BrokenRecord]) -> None:
+        """Count records that cannot be a CSV row."""
+        for record in broken:
+            self.per_chunk[record.record // CHUNK][record.rule] += 1
+            self.errors[record.rule] += 1
+            self.violating += 1
+
+    def add_warnings_of_file(self, extra_columns: Iterable[str], *, has_records: bool) -> None:
+        """Count what is odd about the file as a whole."""
+        self.warnings.update({f"{column}|extra_column": 1 for column in extra_columns})
+        if not has_records:
+            self.warnings["file|no_records"] += 1

@@ -1,0 +1,72 @@
+"""Recognise rows that come back from quarantine: four columns tell where each row was, and which version it had.
+
+A mended row takes its original's version plus one microsecond: it beats the row it mends, and nothing newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from takings.contracts.model import (
+    Column,
+    ColumnType,
+    Compared,
+    Contract,
+    Now,
+    Operator,
+    Required,
+    Rule,
+    Severity,
+    Typed,
+)
+
+SOURCE: Final = "_takings_source"
+LINE: Final = "_takings_line"
+REASONS: Final = "_takings_reasons"
+VERSION: Final = "_takings_version"
+#: what a quarantine file has behind the original's columns
+QUARANTINE_COLUMNS: Final = (SOURCE, LINE, REASONS, VERSION)
+#: a mended row's version is its original's plus this
+STEP: Final = timedelta(microseconds=1)
+
+
+def contract_of(contract: Contract, header: Collection[str]) -> Contract:
+    """Return the contract that a file with this header has to keep: with the version column where rows were mended."""
+    if not set(QUARANTINE_COLUMNS) <= set(header):
+        return contract
+    column = Column(
+        name=VERSION,
+        type=ColumnType.TIMESTAMP,
+        is_mandatory=True,
+        is_required=True,
+        description="The version that the row had when it went to quarantine.",
+    )
+    rules = (
+        Rule(column=VERSION, kind="required", severity=Severity.ERROR, check=Required(), demand="must not be empty"),
+        Rule(
+            column=VERSION,
+            kind="type",
+            severity=Severity.ERROR,
+            check=Typed(),
+            demand="must be the instant that stood in the quarantine file",
+        ),
+        Rule(
+            column=VERSION,
+            kind="not_in_future",
+            severity=Severity.ERROR,
+            check=Compared(operator=Operator.AT_MOST, bound=Now()),
+            demand="must be the instant that stood in the quarantine file, not a later one",
+        ),
+    )
+    return replace(contract, columns=(*contract.columns, column), rules=(*contract.rules, *rules))
+
+
+def extra_columns(contract: Contract, header: Collection[str]) -> list[str]:
+    """Return the header's columns that the contract does not know: drift, which is a warning."""
+    known = {column.name for column in contract.columns}
+    if set(QUARANTINE_COLUMNS) <= set(header):
+        known |= set(QUARANTINE_COLUMNS)
+    return [column for column in header if column not in known]

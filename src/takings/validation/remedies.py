@@ -1,0 +1,55 @@
+"""Say what a person can do about a broken rule. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from takings.contracts.model import ColumnType, Contract
+
+_OF_RULE: Final = {
+    "record|field_count": "add or remove fields; put a field that holds a comma into double quotes",
+    "record|stray_quote": 'put the whole field into double quotes and double each quote inside: "5"" nail"',
+    "record|text_after_quote": "end the field with its closing quote; double quotes that belong to the text",
+    "record|stray_carriage_return": "remove the carriage return, or put the field into double quotes",
+    "record|nul_byte": "remove the NUL byte",
+    "record|encoding": "write the record as UTF-8",
+    "record|too_large": "split the text; a record may have 1 MiB",
+    "file|empty": "export the file again; it has no header",
+    "file|encoding": "export the file as UTF-8",
+    "file|header": "mend the first line: every column needs a name and correct quoting",
+    "file|duplicate_header": "rename or remove one of the columns with the same name",
+    "file|line_ends": "export the file with LF or CRLF line ends",
+    "file|unterminated_quote": "close the quote; everything behind it is read as one field",
+    "file|compression": "compress the file again",
+    "file|inflation": "drop the file uncompressed",
+    "file|no_records": "nothing, if the export is meant to be empty",
+}
+_OF_TYPE: Final = {
+    ColumnType.IDENTIFIER: "write digits only, without sign or leading zeros, up to 9223372036854775807",
+    ColumnType.INTEGER: "write a whole number, such as 3",
+    ColumnType.MONEY: "write an amount such as 12.50, with a point and without currency or thousands separators",
+    ColumnType.TIMESTAMP: "write a date with a time, such as 2025-03-30T16:14:26, with Z or +02:00 if it has a zone",
+    ColumnType.TEXT: "shorten the text to 1,024 bytes",
+}
+_OF_KIND: Final = {
+    "required": "fill the field in",
+    "missing": "add the column to the header and every record",
+    "unique": "keep one of the records with this key, or give the others keys of their own",
+    "extra_column": "nothing, or name the column in the contract to keep it",
+    "not_in_future": "correct the time, or its zone",
+}
+
+
+def remedy(contract: Contract, rule: str) -> str:
+    """Return what to do about a broken rule, as an imperative phrase."""
+    if rule in _OF_RULE:
+        return _OF_RULE[rule]
+    column, _, kind = rule.partition("|")
+    known = {found.name: found for found in contract.columns}
+    if kind == "type" and column in known:
+        return _OF_TYPE[known[column].type]
+    if kind == "one_of" and column in known:
+        return f"use one of {', '.join(sorted(set((known[column].values or {}).values())))}"
+    if kind in _OF_KIND:
+        return _OF_KIND[kind]
+    return next((f"the value {found.demand}" for found in contract.rules if found.id == rule), "correct the value")

@@ -1,0 +1,104 @@
+"""Write validation's documents: chunk and file reports, verdicts and the reasons beside a failed file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from takings.contracts.model import Dataset
+from takings.layout import BatchId, format_instant, parse_instant
+from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, RecordCounts, Verdict, Violation
+
+SCHEMA_VERSION = 1
+
+
+def chunk_document(report: ChunkReport) -> dict[str, Any]:
+    """Return the content of chunk-00000.json."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "chunk": report.chunk,
+        "first_record": report.first_record,
+        "records": report.records,
+        "violations": dict(report.counts),
+        "samples": [violation_document(violation) for violation in report.samples],
+    }
+
+
+def violation_document(violation: Violation) -> dict[str, Any]:
+    """Return one violation as it stands in reports."""
+    return {
+        "rule": violation.rule,
+        "record": violation.record,
+        "line": violation.line,
+        "column": violation.column,
+        "reason": violation.reason,
+        "shape": violation.shape,
+    }
+
+
+def file_document(report: FileReport) -> dict[str, Any]:
+    """Return a file's report, as it stands in summary.json and in verdicts.json."""
+    return {
+        "key": report.key,
+        "dataset": report.dataset.value,
+        "file": report.file,
+        "verdict": report.verdict.value,
+        "fingerprint": report.fingerprint,
+        "version": format_instant(report.version),
+        "size": report.size,
+        "records": records_document(report.records),
+        "errors": dict(sorted(report.errors.items())),
+        "warnings": dict(sorted(report.warnings.items())),
+        "reason": report.reason,
+        "duplicate_of": report.duplicate_of,
+    }
+
+
+def records_document(records: RecordCounts) -> dict[str, int]:
+    """Return a file's row accounting."""
+    return {
+        "read": records.read,
+        "accepted": records.accepted,
+        "rejected": records.rejected,
+        "identical_duplicates": records.identical_duplicates,
+    }
+
+
+def verdicts_document(batch_id: BatchId, reports: Sequence[FileReport], returned: Sequence[str]) -> dict[str, Any]:
+    """Return the content of verdicts.json; `returned` are keys whose bytes were gone before they were read."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "batch_id": batch_id,
+        "files": [file_document(report) for report in reports],
+        "returned": list(returned),
+    }
+
+
+def read_file_report(document: Mapping[str, Any]) -> FileReport:
+    """Read what `file_document` wrote."""
+    return FileReport(
+        key=document["key"],
+        dataset=Dataset(document["dataset"]),
+        file=document["file"],
+        verdict=Verdict(document["verdict"]),
+        fingerprint=document["fingerprint"],
+        version=parse_instant(document["version"]),
+        size=document["size"],
+        records=RecordCounts(**document["records"]),
+        errors=document["errors"],
+        warnings=document["warnings"],
+        reason=document["reason"],
+        duplicate_of=document["duplicate_of"],
+    )
+
+
+def reason_lines(report: FileReport, faulty: Iterable[FaultyRecord]) -> Iterator[str]:
+    """Yield the text of <file>.reason.json piece by piece: the report, then every violation with its line."""
+    head = json.dumps({"schema_version": SCHEMA_VERSION, **file_document(report)}, indent=1, ensure_ascii=False)
+    yield head.removesuffix("\n}") + ',\n "violations": ['
+    separator = "\n  "
+    for violation in (violation for record in faulty for violation in record.violations):
+        yield separator + json.dumps(violation_document(violation), ensure_ascii=False)
+        separator = ",\n  "
+    yield "\n ]\n}\n"

@@ -1,0 +1,226 @@
+"""Compile a contract to the SQL of one typed pass over a file: typed columns and a mask of broken rules.
+
+The dialect is DuckDB's, whose casts are lax ('7.6' becomes 8, '1e3' becomes 1000), so that every cast is guarded by the
+exact form that the contract's type allows. A field that is empty or unreadable is NULL, which makes rules on it unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from takings.contracts.model import (
+    Column,
+    ColumnType,
+    Compared,
+    Contract,
+    Matches,
+    MaxLength,
+    Now,
+    OneOf,
+    OtherColumn,
+    PresentWhen,
+    Required,
+    Rule,
+    Typed,
+)
+from takings.time_zones import BusinessTime, OffsetChange
+
+SQL_TYPES: Final = {
+    ColumnType.IDENTIFIER: "bigint",
+    ColumnType.INTEGER: "bigint",
+    ColumnType.MONEY: "decimal(28, 16)",
+    ColumnType.TIMESTAMP: "timestamptz",
+    ColumnType.TEXT: "varchar",
+}
+#: what counts as blank; the same six characters in every engine
+BLANKS: Final = " \t\n\r\v\f"
+MAX_TEXT_BYTES: Final = 1024
+INTEGER_PATTERN: Final = "-?[0-9]+"
+MONEY_PATTERN: Final = r"-?0*[0-9]{1,12}(\.[0-9]{1,16}0*)?"
+_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+LOCAL_TIME_PATTERN: Final = _TIME
+ZONED_TIME_PATTERN: Final = _TIME + r"(Z| UTC|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+
+
+def literal(text: str) -> str:
+    """Quote a text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(identifier: str) -> str:
+    """Quote an identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def typed_query(
+    contract: Contract, header: Sequence[str], source: str, now: datetime, business_time: BusinessTime, keep: str = ""
+) -> str:
+    """Return the query that types and checks every record of `source`.
+
+    `source` yields the raw fields of the header's columns as `r0`, `r1` …, NULL where empty; `keep` names further columns
+    of it to hand through. The result has the contract's columns and `_mask` (bit i: the contract's rule i is broken).
+    """
+    raw = {column: f"r{place}" for place, column in enumerate(header)}
+    typed = ",\n        ".join(
+        f"{_typed(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
+    )
+    columns = ", ".join(name(column.name) for column in contract.columns)
+    return f"""
+select {keep}{columns}, {_mask(contract, raw, now)} as _mask
+from (
+    select *,
+        {typed}
+    from {source}
+)"""
+
+
+def blank(raw: str) -> str:
+    """Return the condition under which a raw field is empty or all blanks."""
+    return f"({raw} is null or ({raw} < '!' and ltrim({raw}, {_characters(BLANKS)}) = ''))"
+
+
+def _characters(text: str) -> str:
+    return " || ".join(f"chr({ord(character)})" for character in text)
+
+
+def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> str:
+    sql_type = SQL_TYPES[column.type]
+    if column.name not in raw:
+        return f"cast(null as {sql_type})"
+    field = raw[column.name]
+    match column.type:
+        case ColumnType.IDENTIFIER:
+            number = f"try_cast({field} as bigint)"
+            return f"case when cast({number} as varchar) = {field} and {number} >= 0 then {number} end"
+        case ColumnType.INTEGER:
+            return f"case when regexp_full_match({field}, '{INTEGER_PATTERN}') then try_cast({field} as bigint) end"
+        case ColumnType.MONEY:
+            return f"case when regexp_full_match({field}, '{MONEY_PATTERN}') then try_cast({field} as {sql_type}) end"
+        case ColumnType.TIMESTAMP:
+            return _instant(field, business_time)
+        case ColumnType.TEXT:
+            fits = f"strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)}"
+            return f"case when {fits} then {_stored(column, field)} end"
+
+
+def _stored(column: Column, field: str) -> str:
+    if column.values is None:
+        return field
+    cases = " ".join(f"when {literal(spelling)} then {literal(stored)}" for spelling, stored in column.values.items())
+    # A letter outside ASCII that folds to one of ASCII has more bytes, so equal lengths mean that only A-Z were folded.
+    return f"case when strlen(lower({field})) = strlen({field}) then case lower({field}) {cases} end end"
+
+
+def _instant(field: str, business_time: BusinessTime) -> str:
+    """Read a time; the common lengths take a fixed format, which is twice as fast as a pattern and a cast."""
+    usual = f"try_strptime({field}, ['%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S'])"
+    in_utc = f"try_strptime({field}, ['%Y-%m-%d %H:%M:%S UTC', '%Y-%m-%dT%H:%M:%SZ'])"
+    zoned = f"try_cast({field} as timestamptz)"
+    return f"""case
+            when {field} < '0001' then null
+            when strlen({field}) = 19 then {_from_wall_clock(usual, business_time)}
+            when strlen({field}) in (20, 23) and {in_utc} is not null then {_as_utc(in_utc)}
+            when regexp_full_match({field}, '{LOCAL_TIME_PATTERN}')
+                then {_from_wall_clock(f"try_cast({field} as timestamp)", business_time)}
+            when regexp_full_match({field}, '{ZONED_TIME_PATTERN}')
+                and {zoned} between timestamptz '0001-01-01 00:00:00+00' and timestamptz '9999-12-31 23:59:59.999999+00'
+                then {zoned}
+            end"""
+
+
+def _from_wall_clock(local: str, business_time: BusinessTime) -> str:
+    instant = local if business_time.is_utc else instant_of_wall_clock(local, business_time)
+    return _as_utc(instant)
+
+
+def _as_utc(timestamp: str) -> str:
+    """Return the instant of a timestamp in UTC; a plain cast asks the time zone library for every row."""
+    return f"make_timestamptz(epoch_us({timestamp}))"
+
+
+def instant_of_wall_clock(local: str, business_time: BusinessTime) -> str:
+    """Return the SQL that turns a wall-clock timestamp into UTC."""
+    offset = _steps(local, business_time.by_wall_clock, int(business_time.first_offset.total_seconds()))
+    return f"{local} - to_seconds({offset})"
+
+
+def business_day(instant: str, business_time: BusinessTime) -> str:
+    """Return the SQL of the business day of a timestamptz, in a session whose time zone is UTC."""
+    if business_time.is_utc:
+        return f"cast({instant} as date)"
+    utc = f"cast({instant} as timestamp)"
+    offset = _steps(utc, business_time.by_instant, int(business_time.first_offset.total_seconds()))
+    return f"cast({utc} + to_seconds({offset}) as date)"
+
+
+def _steps(at: str, changes: Sequence[OffsetChange], first: int) -> str:
+    """Return a binary decision over the changes: about log2(n) comparisons a row."""
+    if not changes:
+        return str(first)
+    middle = len(changes) // 2
+    change = changes[middle]
+    before = _steps(at, changes[:middle], first)
+    after = _steps(at, changes[middle + 1 :], int(change.offset.total_seconds()))
+    return f"case when {at} < timestamp '{change.since.isoformat(sep=' ')}' then {before} else {after} end"
+
+
+def _mask(contract: Contract, raw: dict[str, str], now: datetime) -> str:
+    """Return the mask's expression: a cheap look at every row, and the exact bits only of those that look suspicious."""
+    broken = [
+        (bit, condition)
+        for bit, rule in enumerate(contract.rules)
+        if (condition := _broken(contract, rule, raw, now)) is not None
+    ]
+    if not broken:
+        return "cast(0 as ubigint)"
+    suspects = [
+        f"({name(column.name)} is null" + ("" if column.is_required else f" and {raw[column.name]} is not null") + ")"
+        for column in contract.columns
+        if column.name in raw
+    ]
+    others = [
+        str(_broken(contract, rule, raw, now))
+        for rule in contract.rules
+        if rule.column in raw and isinstance(rule.check, Matches | MaxLength | Compared | PresentWhen)
+    ]
+    anything = " or ".join(suspects + others)
+    bits = "\n        + ".join(
+        f"case when {condition} then {1 << bit}::ubigint else 0 end" for bit, condition in broken
+    )
+    return f"case when {anything}\n        then {bits}\n        else 0::ubigint end"
+
+
+def _broken(contract: Contract, rule: Rule, raw: dict[str, str], now: datetime) -> str | None:
+    """Return the condition under which a row breaks a rule; None where the pass cannot tell or the column is absent."""
+    if rule.column not in raw:
+        return None
+    field, value = raw[rule.column], name(rule.column)
+    match rule.check:
+        case Required():
+            return blank(field)
+        case Typed():
+            if contract.column(rule.column).type is ColumnType.TEXT:
+                return f"strlen({field}) > {MAX_TEXT_BYTES}"
+            return f"({value} is null and not {blank(field)})"
+        case OneOf():
+            return f"({value} is null and not {blank(field)} and strlen({field}) <= {MAX_TEXT_BYTES})"
+        case Matches(pattern=pattern):
+            return f"not regexp_full_match({value}, {literal(pattern)})"
+        case MaxLength(characters=characters):
+            return f"length({value}) > {characters}"
+        case Compared(operator=operator, bound=bound):
+            return f"not ({value} {operator} {_bound(bound, now)})"
+        case PresentWhen(column=other, value=stored):
+            return f"({blank(field)} and {name(other)} = {literal(stored)})"
+    return None
+
+
+def _bound(bound: object, now: datetime) -> str:
+    match bound:
+        case OtherColumn(name=other):
+            return name(other)
+        case Now(plus=plus):
+            return f"timestamptz '{(now + plus).isoformat(sep=' ')}'"
+    return str(bound)

@@ -1,0 +1,79 @@
+"""Take in a byte stream in pieces worth looking at, and fingerprint it on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+
+class Intake:
+    """Gather blocks of any size into pieces of about `piece_bytes`.
+
+    The hash runs beside the scan, in a thread of its own: hashlib lets go of the interpreter while it works.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], *, piece_bytes: int) -> None:
+        self.size = 0
+        #: the stream has been taken in to its end
+        self.is_done = False
+        self._parts = _cut(blocks, piece_bytes)
+        self._piece_bytes = piece_bytes
+        self._hash = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(max_workers=1)
+        self._hashing: Future[None] | None = None
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hasher.shutdown()
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all that was taken in, in hexadecimal."""
+        self._wait_for_hash()
+        return self._hash.hexdigest()
+
+    def more(self, kept: bytes) -> bytes:
+        """Return `kept` followed by the next piece; by nothing only at the end of the stream.
+
+        The piece is at least as long as `kept`, so that what must be looked at again costs no more than what is new.
+        """
+        wanted = max(self._piece_bytes, len(kept))
+        parts: list[bytes | memoryview] = []
+        while wanted > 0 and not self.is_done:
+            part = next(self._parts, None)
+            if part is None:
+                self.is_done = True
+            else:
+                parts.append(part)
+                wanted -= len(part)
+        piece = b"".join(parts)
+        self.size += len(piece)
+        self._wait_for_hash()
+        self._hashing = self._hasher.submit(self._hash.update, piece)
+        return kept + piece if kept else piece
+
+    def drain(self) -> None:
+        """Take in what is left for the size and the fingerprint alone."""
+        while not self.is_done:
+            self.more(b"")
+
+    def _wait_for_hash(self) -> None:
+        if self._hashing is not None:
+            self._hashing.result()
+
+
+def _cut(blocks: Iterable[bytes], most: int) -> Iterator[bytes | memoryview]:
+    """Yield the blocks, large ones in slices of at most so many bytes."""
+    for block in blocks:
+        if len(block) <= most:
+            yield block
+        else:
+            view = memoryview(block)
+            for start in range(0, len(block), most):
+                yield view[start : start + most]

@@ -1,0 +1,119 @@
+"""Decide what becomes of a file: the policy applied to what was found. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from takings.arrivals import Arrival
+from takings.validation.findings import FileReport, Findings, RecordCounts, Verdict
+from takings.validation.structure import FileFault, Structure
+
+
+class RejectionPolicy(StrEnum):
+    """What a violation of severity error does."""
+
+    #: it refuses its file; the batch's other files go on
+    FILE = "file"
+    #: it refuses every file of its batch, and so does an orphan without a parent in batch or lake
+    STRICT = "strict"
+    #: it sets its row aside, up to a share of the file
+    ROW = "row"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How much of a file may be bad."""
+
+    policy: RejectionPolicy
+    #: under policy "row": the largest share of a file's records that may be set aside, in percent
+    max_rejected: Decimal
+
+    def allows(self, findings: Findings) -> bool:
+        """Tell whether the file is taken, with or without its bad rows."""
+        if not findings.errors:
+            return True
+        is_about_rows = findings.violating > 0
+        share_is_small = 100 * findings.violating <= self.max_rejected * findings.read
+        return self.policy is RejectionPolicy.ROW and is_about_rows and share_is_small
+
+
+def judge_duplicate(arrival: Arrival, fingerprint: str, original: str) -> FileReport:
+    """Say that the file's bytes were accepted before; none of its records counts again."""
+    return replace(
+        _report(arrival, fingerprint, arrival.size, Verdict.DUPLICATE, RecordCounts()),
+        reason=f"same bytes as {original}, which was accepted before",
+        duplicate_of=original,
+    )
+
+
+def judge_unreadable(arrival: Arrival, structure: Structure, fault: FileFault) -> FileReport:
+    """Refuse a file whose structure does not let its records be told apart."""
+    counts = RecordCounts(read=structure.records, rejected=structure.records)
+    return replace(
+        _report(arrival, structure.fingerprint, structure.size, Verdict.REJECTED, counts),
+        errors={fault.rule: 1},
+        reason=fault.reason if fault.line is None else f"line {fault.line}: {fault.reason}",
+    )
+
+
+def judge(arrival: Arrival, fingerprint: str, findings: Findings, tolerance: Tolerance) -> FileReport:
+    """Apply the policy to what was found in a readable file."""
+    is_taken = tolerance.allows(findings)
+    rejected = findings.violating if is_taken else findings.read
+    copies = findings.identical_duplicates if is_taken else 0
+    counts = RecordCounts(
+        read=findings.read, accepted=findings.read - rejected - copies, rejected=rejected, identical_duplicates=copies
+    )
+    return replace(
+        _report(arrival, fingerprint, arrival.size, Verdict.ACCEPTED if is_taken else Verdict.REJECTED, counts),
+        errors=dict(findings.errors),
+        warnings=dict(findings.warnings),
+        reason=summarise(findings, tolerance) if findings.errors else None,
+    )
+
+
+def fail_batch(reports: Sequence[FileReport], cause: str) -> tuple[FileReport, ...]:
+    """Refuse every file of a batch under policy "strict"."""
+    return tuple(
+        report
+        if report.verdict is Verdict.REJECTED
+        else replace(
+            report,
+            verdict=Verdict.REJECTED,
+            records=RecordCounts(read=report.records.read, rejected=report.records.read),
+            reason=f'policy "strict" refuses the whole batch: {cause}',
+            duplicate_of=None,
+        )
+        for report in reports
+    )
+
+
+def summarise(findings: Findings, tolerance: Tolerance) -> str:
+    """Name the rules that were broken most, in one sentence."""
+    worst = sorted(findings.errors.items(), key=lambda pair: (-pair[1], pair[0]))
+    named = ", ".join(f"{rule} ({count:,})" for rule, count in worst[:3])
+    more = f" and {len(worst) - 3} more rules" if len(worst) > 3 else ""
+    if not findings.violating:
+        return f"the file breaks {named}{more}"
+    limit = ""
+    if tolerance.policy is RejectionPolicy.ROW:
+        limit = (
+            "; they are in quarantine" if tolerance.allows(findings) else f"; at most {tolerance.max_rejected} % may"
+        )
+    return f"{findings.violating:,} of {findings.read:,} records break {named}{more}{limit}"
+
+
+def _report(arrival: Arrival, fingerprint: str, size: int, verdict: Verdict, records: RecordCounts) -> FileReport:
+    return FileReport(
+        key=arrival.key,
+        dataset=arrival.dataset,
+        file=arrival.file,
+        verdict=verdict,
+        fingerprint=fingerprint,
+        version=arrival.version,
+        size=size,
+        records=records,
+    )

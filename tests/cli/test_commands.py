@@ -1,0 +1,444 @@
+"""The command line: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takings.entrypoints import cli
+from takings.gate import Gate, GateState
+from takings.layout import BatchId
+from tests.shop import ITEMS, csv_of, drop, drop_all, expected, files, item, new_store, opened, order, run
+
+BY_DAY = (
+    "order_date,total_orders,total_revenue,total_items_sold,return_rate,unique_customers,avg_order_value,"
+    "returned_value,cancelled_value,net_revenue\n"
+)
+SUNDAY = "2025-03-30,2,30.25,2,50.00,2,15.13,20.25,0.00,10.00\n"
+MONDAY = "2025-03-31,1,4.25,1,0.00,1,4.25,0.00,4.25,0.00\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Takings = Callable[..., Ended]
+
+
+@pytest.fixture
+def takings(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Takings:
+    """Return what runs a command through `main`, as a shell would, in a folder without settings."""
+    for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def command(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["takings", *map(str, arguments)])
+        capfdbinary.readouterr()
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Ended(code=code or 0, out=out.decode(), err=err.decode())
+
+    return command
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a new store."""
+    return new_store(tmp_path / "shop")
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with one batch in its lake, which nobody changes."""
+    root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
+    run(root)
+    return root
+
+
+@pytest.fixture
+def done(landed: Path, tmp_path: Path) -> Path:
+    """Return a store of one's own with one batch in its lake."""
+    return shutil.copytree(landed, tmp_path / "shop")
+
+
+def unwrapped(text: str) -> str:
+    """Return a text in one line."""
+    return " ".join(text.split())
+
+
+class TestExitCodes:
+    def test_0_when_everything_was_taken(self, takings: Takings, root: Path) -> None:
+        """The outcome is on stdout; stderr is empty."""
+        ended = takings("run", drop_all(root), "--now")
+        assert (ended.code, ended.err) == (0, "")
+        assert "3 accepted" in ended.out
+        assert "commit 1: 2 days and 3 category days published" in ended.out
+        assert "nothing more is pending" in ended.out
+
+    def test_0_when_there_is_nothing_to_do(self, takings: Takings, root: Path) -> None:
+        """An empty store is no error."""
+        ended = takings("run", root)
+        assert (ended.code, ended.out, ended.err) == (0, "nothing to do: no file is pending\n", "")
+
+    def test_0_when_it_holds_or_waits(self, takings: Takings, root: Path) -> None:
+        """It says which, and what to do about it."""
+        drop(root, "orders/a.csv", csv_of(order(1)))
+        held = takings("run", root)
+        assert (held.code, unwrapped(held.out)) == (
+            0,
+            "holding: 1 file pending, but no file of products, order_items has ever come; `takings run --now` does not wait",
+        )
+        drop_all(root)
+        waiting = takings("run", root)
+        assert waiting.code == 0
+        assert unwrapped(waiting.out).startswith("waiting: 3 files pending, dispatched at ")
+
+    def test_0_with_waiting_orphans(self, takings: Takings, root: Path) -> None:
+        """They are told, and are no failure."""
+        drop(root, "order-items/a.csv", ITEMS)
+        ended = takings("run", root, "--now")
+        assert ended.code == 0
+        assert "3 items in the lake wait for an order or a product (orphans)" in ended.out
+
+    def test_1_when_a_file_was_rejected(self, takings: Takings, root: Path) -> None:
+        """The others were taken; the reason is on stdout."""
+        drop_all(root)
+        drop(root, "order-items/bad.csv", csv_of(item(4, 1, sale_price="0")))
+        ended = takings("run", root, "--now")
+        assert (ended.code, ended.err) == (1, "")
+        assert "rejected raw-data/order-items/bad.csv: 1 of 1 records break sale_price|greater_than (1)" in ended.out
+        assert "commit 1" in ended.out
+
+    @pytest.mark.parametrize("command", ["run", "status", "kpis", "unblock"])
+    def test_2_for_an_unknown_store(self, takings: Takings, tmp_path: Path, command: str) -> None:
+        """A folder that is not there, and one that is no store; neither becomes one."""
+        nowhere, empty = tmp_path / "nowhere", tmp_path / "empty"
+        empty.mkdir()
+        ended = takings(command, nowhere)
+        assert (ended.code, ended.out) == (2, "")
+        assert unwrapped(ended.err).startswith(f"takings: {nowhere} is no folder. Make it and drop files under ")
+        ended = takings(command, empty)
+        assert (ended.code, ended.out) == (2, "")
+        assert unwrapped(ended.err).startswith(f"takings: {empty} is no store: it has no raw-data folder. ")
+        assert list(empty.iterdir()) == []
+
+    def test_2_for_an_unknown_setting(self, takings: Takings, root: Path) -> None:
+        """With file, setting and suggestion."""
+        (root / "takings.toml").write_text("batch_fils = 3\n")
+        ended = takings("run", root)
+        assert (ended.code, ended.out) == (2, "")
+        assert unwrapped(ended.err) == (
+            f"takings: {root / 'takings.toml'}: there is no setting 'batch_fils'. Did you mean 'batch_files'?"
+        )
+
+    def test_2_for_another_time_zone(self, takings: Takings, done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The store's days are cut already."""
+        monkeypatch.setenv("TAKINGS_TIME_ZONE", "Europe/Berlin")
+        ended = takings("run", done)
+        assert (ended.code, unwrapped(ended.err)) == (
+            2,
+            "takings: time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again.",
+        )
+
+    @pytest.mark.parametrize(
+        "arguments", [["rum"], ["run"], ["run", "shop", "--quick"], ["kpis", "shop", "--from", "1.3."]]
+    )
+    def test_2_for_wrong_usage(self, takings: Takings, arguments: list[str]) -> None:
+        """Told on stderr."""
+        ended = takings(*arguments)
+        assert (ended.code, ended.out) == (2, "")
+        assert "Usage: takings" in ended.err
+
+    def test_3_for_a_damaged_database(self, takings: Takings, done: Path) -> None:
+        """It is named with what to do; nothing is changed."""
+        database = done / ".takings" / "takings.db"
+        database.write_bytes(b"no database" * 1000)
+        ended = takings("run", done)
+        assert (ended.code, ended.out) == (3, "")
+        assert unwrapped(ended.err).startswith(f"takings: {database} is not a sound SQLite database ")
+        assert database.read_bytes() == b"no database" * 1000
+
+    def test_3_for_a_damaged_format(self, takings: Takings, done: Path) -> None:
+        """The lake is not guessed at."""
+        (done / "lake" / "format.json").write_text("{")
+        ended = takings("status", done)
+        assert (ended.code, ended.out) == (3, "")
+        assert "takings: lake/format.json cannot be read" in unwrapped(ended.err)
+
+    def test_2_for_a_store_of_another_format(self, takings: Takings, done: Path) -> None:
+        """A newer version of Takings wrote it."""
+        (done / "lake" / "format.json").write_text('{"format": 99, "time_zone": "UTC"}')
+        ended = takings("status", done)
+        assert ended.code == 2
+        assert "the store has format 99, this is for format 1" in unwrapped(ended.err)
+
+    def test_3_for_an_unexpected_fault(self, takings: Takings, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A sentence, never a traceback."""
+
+        def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("[boom]")
+
+        monkeypatch.setattr("takings.pipeline.run", broken)
+        ended = takings("run", root)
+        assert (ended.code, ended.out) == (3, "")
+        assert unwrapped(ended.err).startswith(
+            "takings: unexpected fault: RuntimeError('[boom]'). It is safe to run again;"
+        )
+
+    def test_130_when_interrupted(self, takings: Takings, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The batch can be run again."""
+
+        def interrupted(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("takings.pipeline.run", interrupted)
+        assert takings("run", root).code == 130
+
+
+class TestRun:
+    def test_json_is_all_there_is_on_stdout(self, takings: Takings, root: Path) -> None:
+        """One document, whatever was told on the way."""
+        drop_all(root)
+        drop(root, "orders/a.csv.part", b"")
+        ended = takings("--verbose", "run", root, "--now", "--json")
+        document = json.loads(ended.out)
+        assert (document["schema_version"], document["decision"], document["pending"], document["missing"]) == (
+            1,
+            "NothingPending",
+            0,
+            [],
+        )
+        assert [(batch["commit"], len(batch["files"]), batch["orphans"]) for batch in document["batches"]] == [
+            (1, 3, 0)
+        ]
+        assert document["ignored"] == [
+            {"key": "raw-data/orders/a.csv.part", "reason": "its name ends in neither .csv nor .csv.gz"}
+        ]
+
+    def test_json_says_what_is_missing(self, takings: Takings, root: Path) -> None:
+        """Or until when it waits."""
+        drop(root, "orders/a.csv", csv_of(order(1)))
+        document = json.loads(takings("run", root, "--json").out)
+        assert (document["decision"], document["missing"], document["deadline"]) == (
+            "Hold",
+            ["products", "order_items"],
+            None,
+        )
+        drop_all(root)
+        document = json.loads(takings("run", root, "--json").out)
+        assert (document["decision"], document["missing"], document["pending"]) == ("WaitUntil", [], 3)
+        assert document["deadline"].endswith("Z")
+
+
+class TestStatus:
+    def test_of_a_store_that_waits(self, takings: Takings, root: Path) -> None:
+        """What is pending and what is missing."""
+        drop(root, "orders/a.csv", csv_of(order(1)))
+        document = json.loads(takings("status", root, "--json").out)
+        assert document == {
+            "schema_version": 1,
+            "state": "IDLE",
+            "pending": {"products": 0, "orders": 1, "order_items": 0},
+            "decision": "Hold",
+            "deadline": None,
+            "missing": ["products", "order_items"],
+            "batch_id": None,
+            "attempt": 0,
+            "owner": None,
+            "is_abandoned": False,
+            "reason": None,
+            "commit": None,
+            "orphans": 0,
+            "failures": [],
+        }
+        shown = takings("status", root)
+        assert (shown.code, shown.err) == (0, "")
+        assert "missing products, order_items" in unwrapped(shown.out)
+        assert files(root, "raw-data") == ["raw-data/orders/a.csv"]
+
+    def test_of_a_store_with_failures_and_orphans(self, takings: Takings, done: Path) -> None:
+        """Where the failed originals are, and why."""
+        drop(done, "order-items/bad.csv", csv_of(item(4, 1, sale_price="0")))
+        drop(done, "order-items/orphan.csv", csv_of(item(5, 404)))
+        run(done)
+        document = json.loads(takings("status", done, "--json").out)
+        assert (document["state"], document["commit"], document["orphans"]) == ("IDLE", 2, 1)
+        (failure,) = document["failures"]
+        assert (failure["key"], failure["reason"]) == (
+            "raw-data/order-items/bad.csv",
+            "1 of 1 records break sale_price|greater_than (1)",
+        )
+        assert (done / failure["archived_at"]).is_file()
+        assert "failed raw-data/order-items/bad.csv" in takings("status", done).out
+
+
+class TestKpis:
+    def test_csv_is_byte_for_byte_the_definition(self, takings: Takings, done: Path) -> None:
+        """By day and by category, as the oracle has them."""
+        by_day = takings("kpis", done, "--format", "csv")
+        by_category = takings("kpis", done, "--by", "category", "--format", "csv")
+        assert (by_day.out, by_category.out) == expected(done)
+        assert (by_day.code, by_day.err, by_day.out) == (0, "", BY_DAY + SUNDAY + MONDAY)
+
+    @pytest.mark.parametrize(
+        ("range_", "rows"),
+        [
+            (["--from", "2025-03-31"], MONDAY),
+            (["--to", "2025-03-30"], SUNDAY),
+            (["--from", "2025-03-30", "--to", "2025-03-31"], SUNDAY + MONDAY),
+            (["--from", "2025-04-01"], ""),
+        ],
+    )
+    def test_a_range_has_both_its_ends(self, takings: Takings, done: Path, range_: list[str], rows: str) -> None:
+        """A range without a row has a header."""
+        assert takings("kpis", done, "--format", "csv", *range_).out == BY_DAY + rows
+
+    def test_one_category(self, takings: Takings, done: Path) -> None:
+        """Only its rows."""
+        ended = takings("kpis", done, "--by", "category", "--category", "Books", "--format", "csv")
+        assert ended.out.splitlines()[1:] == ["Books,2025-03-30,10.00,10.00,0.00,1,1,0.00,0.00,10.00"]
+
+    def test_json_has_decimals_as_strings_and_where_they_come_from(self, takings: Takings, done: Path) -> None:
+        """An array of objects."""
+        first, _ = json.loads(takings("kpis", done, "--format", "json").out)
+        origin = {name: first.pop(name) for name in ("batch_id", "computed_at", "definition")}
+        assert first == {
+            "order_date": "2025-03-30",
+            "total_orders": 2,
+            "total_revenue": "30.25",
+            "total_items_sold": 2,
+            "return_rate": "50.00",
+            "unique_customers": 2,
+            "avg_order_value": "15.13",
+            "returned_value": "20.25",
+            "cancelled_value": "0.00",
+            "net_revenue": "10.00",
+            "commit": 1,
+        }
+        assert all(origin.values())
+
+    def test_files_hold_what_stdout_shows(self, takings: Takings, done: Path, tmp_path: Path) -> None:
+        """CSV and JSON byte for byte; nothing is printed."""
+        for form in ("csv", "json"):
+            shown = takings("kpis", done, "--format", form).out
+            ended = takings("kpis", done, "--format", form, "--output", tmp_path / form)
+            assert (ended.code, ended.out, (tmp_path / form).read_text()) == (0, "", shown)
+
+    def test_a_table_is_for_people(self, takings: Takings, done: Path) -> None:
+        """With every number in full."""
+        ended = takings("kpis", done)
+        assert (ended.code, ended.err) == (0, "")
+        assert "OrderKPIs" in ended.out
+        (sunday,) = (line.split() for line in ended.out.splitlines() if "2025-03-30" in line)
+        assert sunday == SUNDAY.strip().split(",")
+
+    def test_a_store_without_kpis_has_none(self, takings: Takings, root: Path) -> None:
+        """That is no error, in any form."""
+        assert takings("kpis", root).out == "OrderKPIs: no row\n"
+        assert takings("kpis", root, "--format", "csv").out == BY_DAY
+        assert takings("kpis", root, "--format", "json").out == "[]\n"
+
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            (["--category", "Books"], "--category needs --by category: a day's KPIs cover the whole site."),
+            (
+                ["--by", "category", "--category", "books"],
+                "no KPIs of category 'books' in that range. Names are matched exactly.",
+            ),
+            (["--format", "parquet"], "--format parquet needs --output FILE."),
+            (["--output", "a.csv"], "--output goes with --format csv, json or parquet."),
+        ],
+    )
+    def test_2_for_what_makes_no_sense(self, takings: Takings, done: Path, options: list[str], complaint: str) -> None:
+        """One sentence on stderr."""
+        ended = takings("kpis", done, *options)
+        assert (ended.code, ended.out, unwrapped(ended.err)) == (2, "", f"takings: {complaint}")
+
+
+class TestUnblock:
+    def test_2_when_nothing_is_blocked(self, takings: Takings, root: Path) -> None:
+        """There is nothing to do."""
+        ended = takings("unblock", root)
+        assert (ended.code, unwrapped(ended.err)) == (2, f"takings: {root}: no batch is blocked.")
+
+    def test_a_blocked_batch_goes_on_with_the_next_run(self, takings: Takings, root: Path) -> None:
+        """A run refuses until then, with the reason."""
+        blocked = Gate(
+            generation=1, state=GateState.BLOCKED, batch_id=BatchId("b1"), attempt=1, reason="numbers contradict."
+        )
+        with opened(root) as shop:
+            shop.ports.ledger.change_gate(blocked)
+        refused = takings("run", root)
+        assert (refused.code, unwrapped(refused.err)) == (
+            3,
+            "takings: batch b1 is blocked: numbers contradict. Then run `takings unblock`.",
+        )
+        ended = takings("unblock", root)
+        assert (ended.code, ended.out) == (0, "batch b1 goes on with the next `takings run`\n")
+        with opened(root) as shop:
+            assert shop.ports.ledger.gate().state is GateState.RUNNING
+
+
+class TestSamples:
+    def test_a_generated_shop_runs(self, takings: Takings, root: Path) -> None:
+        """Into raw-data/ of a store; the same seed gives the same bytes."""
+        ended = takings("generate", root / "raw-data", "--orders", 20, "--seed", 3, "--days", 2)
+        assert (ended.code, ended.err) == (0, "")
+        first = {path: path.read_bytes() for path in (root / "raw-data").rglob("*.csv")}
+        assert len(first) == 3
+        takings("generate", root / "again", "--orders", 20, "--seed", 3, "--days", 2)
+        assert sorted(first.values()) == sorted(path.read_bytes() for path in (root / "again").rglob("*.csv"))
+        assert takings("run", root, "--now").code == 0
+        assert takings("kpis", root, "--format", "csv").out == expected(root)[0]
+
+    def test_2_for_a_share_of_damage_that_is_no_number(self, takings: Takings, tmp_path: Path) -> None:
+        """Nothing is written."""
+        ended = takings("generate", tmp_path / "drops", "--orders", 2, "--dirty", "some")
+        assert (ended.code, unwrapped(ended.err)) == (
+            2,
+            "takings: --dirty 'some' is no percentage. Write a number such as 5 or 0.5.",
+        )
+        assert not (tmp_path / "drops").exists()
+
+    def test_the_demo_shows_everything_and_may_be_repeated(self, takings: Takings, tmp_path: Path) -> None:
+        """Commands, KPIs and where everything is."""
+        shop = tmp_path / "demo"
+        ended = takings("demo", shop)
+        assert (ended.code, ended.err) == (0, "")
+        for shown in ("takings run", "OrderKPIs", "CategoryKPIs", "Where everything is:"):
+            assert shown in ended.out
+        assert takings("kpis", shop, "--format", "csv").out == expected(shop)[0]
+        again = takings("demo", shop)
+        assert (again.code, "nothing to do: no file is pending" in again.out) == (0, True)
+
+    def test_the_demo_leaves_other_folders_alone(self, takings: Takings, tmp_path: Path) -> None:
+        """What is no demo store stays as it is."""
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "thesis.txt").write_text("42")
+        ended = takings("demo", tmp_path / "mine")
+        assert (ended.code, unwrapped(ended.err)) == (
+            2,
+            f"takings: {tmp_path / 'mine'} exists and is no demo store. Name another folder: takings demo DIR.",
+        )
+        assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]

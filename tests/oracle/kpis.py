@@ -1,0 +1,398 @@
+"""Say what the KPIs of some rows are, so plainly that a reader checks it against the definitions by eye.
+
+Nothing here is fast and nothing is shared with Takings. `order_kpis` and `category_kpis` are the definitions, `newest`
+says which of several rows with one primary key counts, `read_rows` turns the text of a valid file into rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Dataset = Literal["products", "orders", "order_items"]
+
+# Sums of 38 digits are exact in 100. A quotient is cut, not rounded, so that the one rounding comes at publication.
+EXACT = Context(prec=100, rounding=ROUND_DOWN)
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One record of a file, and its place in the order of writes."""
+
+    #: the primary key: id of products and order_items, order_id of orders
+    id: str
+    #: when the row was written
+    version: datetime
+    #: key of the file it stands in
+    source: str
+    #: physical line on which it starts; the header is line 1
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product(Row):
+    """What the KPIs need of a product."""
+
+    category: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order(Row):
+    """What the KPIs need of an order."""
+
+    user_id: str
+    #: as stored: lower case, `complete`, `cancelled`
+    status: str
+    #: an instant, in UTC
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item(Row):
+    """What the KPIs need of an order item."""
+
+    order_id: str
+    product_id: str
+    #: as stored: lower case, `complete`, `cancelled`
+    status: str
+    #: its returned_at is set
+    has_returned_at: bool
+    sale_price: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lake:
+    """One row per primary key, by primary key."""
+
+    products: dict[str, Product]
+    orders: dict[str, Order]
+    items: dict[str, Item]
+    #: IANA name of the business time zone
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderKpis:
+    """The site's numbers of one day, published."""
+
+    order_date: date
+    total_orders: int
+    total_revenue: Decimal
+    total_items_sold: int
+    return_rate: Decimal | None
+    unique_customers: int
+    avg_order_value: Decimal | None
+    returned_value: Decimal
+    cancelled_value: Decimal
+    net_revenue: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryKpis:
+    """One category's numbers of one day, published."""
+
+    category: str
+    order_date: date
+    daily_revenue: Decimal
+    avg_order_value: Decimal | None
+    avg_return_rate: Decimal | None
+    total_orders: int
+    items_sold: int
+    returned_value: Decimal
+    cancelled_value: Decimal
+    net_revenue: Decimal
+
+
+HEADERS = {
+    "day": "order_date,total_orders,total_revenue,total_items_sold,return_rate,unique_customers,avg_order_value,"
+    "returned_value,cancelled_value,net_revenue",
+    "category": "category,order_date,daily_revenue,avg_order_value,avg_return_rate,total_orders,items_sold,"
+    "returned_value,cancelled_value,net_revenue",
+}
+
+
+# The definitions
+
+
+def order_kpis(lake: Lake) -> list[OrderKpis]:
+    """Compute the site's numbers of each day that has an order, by order_date."""
+    orders_of_day: dict[date, list[Order]] = defaultdict(list)
+    for order in lake.orders.values():
+        orders_of_day[day_of(order, lake)].append(order)
+    items_of_day: dict[date, list[Item]] = defaultdict(list)
+    for item in counted_items(lake):
+        items_of_day[day_of(lake.orders[item.order_id], lake)].append(item)
+
+    rows = []
+    for day in sorted(orders_of_day):
+        orders, items = orders_of_day[day], items_of_day[day]
+        returned_orders = [order for order in orders if order.status == "returned"]
+        revenue = total(items)
+        returned = total(item for item in items if is_returned(item))
+        cancelled = total(item for item in items if is_cancelled(item))
+        rows.append(
+            OrderKpis(
+                order_date=day,
+                total_orders=len(orders),
+                total_revenue=published(revenue),
+                total_items_sold=len(items),
+                return_rate=percent(len(returned_orders), len(orders)),
+                unique_customers=len({order.user_id for order in orders}),
+                avg_order_value=ratio(revenue, len(orders)),
+                returned_value=published(returned),
+                cancelled_value=published(cancelled),
+                net_revenue=published(net(revenue, returned, cancelled)),
+            )
+        )
+    return rows
+
+
+def category_kpis(lake: Lake) -> list[CategoryKpis]:
+    """Compute the numbers of each category and day that has a counted item, by category, then order_date."""
+    items_of: dict[tuple[str, date], list[Item]] = defaultdict(list)
+    for item in counted_items(lake):
+        category = lake.products[item.product_id].category
+        items_of[category, day_of(lake.orders[item.order_id], lake)].append(item)
+
+    rows = []
+    for (category, day), items in sorted(items_of.items()):
+        orders = {item.order_id for item in items}
+        orders_with_a_return = {item.order_id for item in items if is_returned(item)}
+        revenue = total(items)
+        returned = total(item for item in items if is_returned(item))
+        cancelled = total(item for item in items if is_cancelled(item))
+        rows.append(
+            CategoryKpis(
+                category=category,
+                order_date=day,
+                daily_revenue=published(revenue),
+                avg_order_value=ratio(revenue, len(orders)),
+                avg_return_rate=percent(len(orders_with_a_return), len(orders)),
+                total_orders=len(orders),
+                items_sold=len(items),
+                returned_value=published(returned),
+                cancelled_value=published(cancelled),
+                net_revenue=published(net(revenue, returned, cancelled)),
+            )
+        )
+    return rows
+
+
+def day_of(order: Order, lake: Lake) -> date:
+    """Return the date of the order's created_at in the business time zone."""
+    return order.created_at.astimezone(ZoneInfo(lake.time_zone)).date()
+
+
+def counted_items(lake: Lake) -> list[Item]:
+    """Return the items whose order and product are both in the lake."""
+    return [item for item in lake.items.values() if item.order_id in lake.orders and item.product_id in lake.products]
+
+
+def waiting_orphans(lake: Lake) -> list[Item]:
+    """Return the other items: they wait and are in no figure."""
+    return [
+        item for item in lake.items.values() if item.order_id not in lake.orders or item.product_id not in lake.products
+    ]
+
+
+def is_returned(item: Item) -> bool:
+    """Tell whether the item's own status is returned or its returned_at is set."""
+    return item.status == "returned" or item.has_returned_at
+
+
+def is_cancelled(item: Item) -> bool:
+    """Tell whether the item's own status is cancelled; one that is returned as well is returned only."""
+    return item.status == "cancelled" and not is_returned(item)
+
+
+def total(items: Iterable[Item]) -> Decimal:
+    """Sum the items' sale prices exactly."""
+    result = Decimal(0)
+    for item in items:
+        result = EXACT.add(result, item.sale_price)
+    return result
+
+
+def net(revenue: Decimal, returned: Decimal, cancelled: Decimal) -> Decimal:
+    """Return revenue - returned - cancelled, exactly."""
+    return EXACT.subtract(EXACT.subtract(revenue, returned), cancelled)
+
+
+def ratio(numerator: Decimal, denominator: int) -> Decimal | None:
+    """Divide unrounded numbers, then round once; a zero denominator has no value."""
+    return None if denominator == 0 else published(EXACT.divide(numerator, Decimal(denominator)))
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """Return 100 x part / whole."""
+    return ratio(Decimal(100 * part), whole)
+
+
+def published(value: Decimal) -> Decimal:
+    """Round half-up to 2 places."""
+    return value.quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
+
+
+# What is printed
+
+
+def kpis_csv(rows: Sequence[OrderKpis | CategoryKpis], by: Literal["day", "category"]) -> str:
+    """Render rows as `takings kpis STORE --by day|category --format csv` prints them."""
+    header = HEADERS[by]
+    lines = [header]
+    for row in rows:
+        lines.append(",".join(field_text(getattr(row, column)) for column in header.split(",")))
+    return "".join(line + "\n" for line in lines)
+
+
+def field_text(value: str | int | date | Decimal | None) -> str:
+    """Write a field; only what could be mistaken for structure is quoted (RFC 4180)."""
+    text = "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\r\n') else text
+
+
+# Which row counts
+
+
+def lake_of(rows: Iterable[Row], time_zone: str) -> Lake:
+    """Return the lake that these rows make, in whatever order they come."""
+    kept = newest(rows)
+    return Lake(
+        products={row.id: row for row in kept if isinstance(row, Product)},
+        orders={row.id: row for row in kept if isinstance(row, Order)},
+        items={row.id: row for row in kept if isinstance(row, Item)},
+        time_zone=time_zone,
+    )
+
+
+def newest(rows: Iterable[Row]) -> list[Row]:
+    """Keep the newest version of each primary key of each dataset; of equal versions the greater source, then line."""
+    kept: dict[tuple[type[Row], str], Row] = {}
+    for row in rows:
+        other = kept.setdefault((type(row), row.id), row)
+        if (row.version, row.source, row.line) > (other.version, other.source, other.line):
+            kept[type(row), row.id] = row
+    return list(kept.values())
+
+
+# What a file says
+
+
+def read_rows(
+    dataset: Dataset,
+    content: str | bytes,
+    version: datetime,
+    source: str,
+    time_zone: str,
+    without: Collection[int] = (),
+) -> list[Row]:
+    """Read a valid CSV file, except for the records that start on the physical lines `without`.
+
+    Columns are found by their names; others are ignored. ValueError where a record cannot be read.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    (_, header), *body = records(data)
+    columns = fields(header)
+    rows: list[Row] = []
+    for line, record in body:
+        if line not in without:
+            try:
+                values = dict(zip(columns, fields(record), strict=True))
+                rows.append(row_of(dataset, values, version, source, line, time_zone))
+            except (ArithmeticError, KeyError, ValueError, csv.Error) as problem:
+                raise ValueError(f"{source}, line {line} is no valid record: {problem!r}") from problem
+    return rows
+
+
+def records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each record, the header first, with the physical line on which it starts; blank lines are no records.
+
+    A record ends with the line in which its quotes become even in number: a line end between quotes belongs to a field.
+    """
+    lines: list[bytes] = []
+    quotes = 0
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        lines.append(line)
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:
+            record = b"\n".join(lines).removesuffix(b"\r")
+            if record:
+                yield number - len(lines) + 1, record
+            lines = []
+    if lines:
+        raise ValueError("The last record has an unterminated quote; the oracle reads valid files only.")
+
+
+def fields(record: bytes) -> list[str]:
+    """Split one record into its fields."""
+    csv.field_size_limit(2**31 - 1)  # an extra column may hold a text of any length
+    return next(csv.reader([record.decode()], strict=True))
+
+
+def row_of(
+    dataset: Dataset, values: dict[str, str], version: datetime, source: str, line: int, time_zone: str
+) -> Product | Order | Item:
+    """Read the fields of one record."""
+    if not is_empty(values.get("_takings_version", "")):
+        # A row that was quarantined, mended and dropped again stands right behind its original.
+        version = instant(values["_takings_version"], time_zone) + timedelta(microseconds=1)
+    match dataset:
+        case "products":
+            return Product(
+                id=values["id"],
+                category=values["category"],
+                version=version,
+                source=source,
+                line=line,
+            )
+        case "orders":
+            return Order(
+                id=values["order_id"],
+                user_id=values["user_id"],
+                status=stored_status(values["status"]),
+                created_at=instant(values["created_at"], time_zone),
+                version=version,
+                source=source,
+                line=line,
+            )
+        case "order_items":
+            return Item(
+                id=values["id"],
+                order_id=values["order_id"],
+                product_id=values["product_id"],
+                status=stored_status(values["status"]),
+                has_returned_at=not is_empty(values.get("returned_at", "")),
+                sale_price=Decimal(values["sale_price"]),
+                version=version,
+                source=source,
+                line=line,
+            )
+
+
+def is_empty(text: str) -> bool:
+    """Tell whether a field is empty: an all-blank one is."""
+    return not text.strip()
+
+
+def stored_status(text: str) -> str:
+    """Return a status as it is stored: lower case and in one spelling."""
+    return {"completed": "complete", "canceled": "cancelled"}.get(text.lower(), text.lower())
+
+
+def instant(text: str, time_zone: str) -> datetime:
+    """Read `2025-03-30T16:14:26`, also with a space, 0-9 fractional digits, `Z`, `±hh:mm` or ` UTC`; return UTC.
+
+    Digits beyond microseconds are cut. Without a zone the time is the business time zone's: one in a gap takes the
+    offset before it, a repeated one its first occurrence (both are what fold=0, the default, means).
+    """
+    moment = datetime.fromisoformat(text[: -len(" UTC")] + "Z" if text.endswith(" UTC") else text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(time_zone))
+    return moment.astimezone(UTC)

@@ -1,0 +1,147 @@
+"""Make a lake of a local store's archived originals, by docs/store.md alone, without a look at the store's own lake."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.oracle.kpis import Lake, Row, fields, lake_of, read_rows, records
+
+
+class DamagedArchive(Exception):
+    """Tell that an original is gone, has other bytes, or holds other records than its verdict says."""
+
+
+def read_store(folder: Path) -> Lake:
+    """Return the lake that the accepted originals of all finished or committed batches make."""
+    return lake_of(rows_of_store(folder), business_time_zone(folder))
+
+
+def rows_of_store(folder: Path) -> Iterator[Row]:
+    """Yield every accepted row of every such batch, old ones and replaced ones too."""
+    committed = {read_json(path)["batch_id"] for path in (folder / "lake" / "commits").glob("*.json")}
+    for batch in sorted((folder / "batches").glob("*")):
+        is_committed = batch.name in committed
+        if is_committed or (batch / "outcome.json").exists():
+            yield from rows_of_batch(folder, read_json(batch / "manifest.json"), is_committed=is_committed)
+
+
+def rows_of_batch(folder: Path, manifest: dict[str, Any], *, is_committed: bool) -> Iterator[Row]:
+    """Yield the rows of the batch's accepted files, less those that policy "row" set aside."""
+    arrivals = {arrival["key"]: arrival for arrival in manifest["files"]}
+    for verdict in read_verdicts(folder, manifest, is_committed=is_committed):
+        if verdict["verdict"] != "accepted":
+            continue
+        key, dataset = verdict["key"], verdict["dataset"]
+        data = original(folder, manifest, verdict, is_committed=is_committed)
+        if data is None:
+            continue
+        set_aside = quarantined_lines(folder, manifest, verdict) if manifest["settings"]["policy"] == "row" else set()
+        rows = read_rows(
+            dataset,
+            without_broken(folder, manifest, verdict, gzip.decompress(data) if key.endswith(".gz") else data),
+            datetime.fromisoformat(arrivals[key]["version"]),
+            key,
+            manifest["time_zone"],
+            without=set_aside,
+        )
+        said = verdict["records"]["accepted"] + verdict["records"]["identical_duplicates"]
+        if len(rows) != said:
+            raise DamagedArchive(
+                f"{key} of batch {manifest['batch_id']}: the verdict says {said} records were accepted or identical "
+                f"duplicates, its original without the quarantined lines holds {len(rows)}."
+            )
+        yield from rows
+
+
+def read_verdicts(folder: Path, manifest: dict[str, Any], *, is_committed: bool) -> list[dict[str, Any]]:
+    """Return the batch's verdicts; a batch that was given up before it was committed may have none."""
+    path = folder / "batches" / manifest["batch_id"] / "verdicts.json"
+    if not path.exists() and not is_committed:
+        return []
+    verdicts: list[dict[str, Any]] = read_json(path)["files"]
+    return verdicts
+
+
+def original(folder: Path, manifest: dict[str, Any], verdict: dict[str, Any], *, is_committed: bool) -> bytes | None:
+    """Return the bytes of an accepted file, checked against its fingerprint; None where its batch was given up.
+
+    A batch that is committed but not archived yet has them in raw-data/ still, a replayed one may have them under the
+    batch that took them first. What is neither archived nor committed never came to count.
+    """
+    year, month, day = manifest["now"][:4], manifest["now"][5:7], manifest["now"][8:10]
+    inside = Path(verdict["dataset"], file_of(verdict["key"]))
+    place: Path = folder / "processed" / year / month / day / manifest["batch_id"] / inside
+    if place.exists():
+        data = place.read_bytes()
+        if fingerprint(data) != verdict["fingerprint"]:
+            raise DamagedArchive(f"{place}: the fingerprint is {fingerprint(data)}, not {verdict['fingerprint']}.")
+        return data
+    if not is_committed:
+        return None
+    elsewhere: list[Path] = [folder / verdict["key"]]
+    for root in ("processed", "failed"):
+        elsewhere += [batch / inside for batch in sorted((folder / root).glob("*/*/*/*"))]
+    for candidate in elsewhere:
+        if candidate.exists() and fingerprint(data := candidate.read_bytes()) == verdict["fingerprint"]:
+            return data
+    raise DamagedArchive(f"{place}: the original is gone, and no other place holds {verdict['fingerprint']}.")
+
+
+def quarantined_lines(folder: Path, manifest: dict[str, Any], verdict: dict[str, Any]) -> set[int]:
+    """Return the physical lines of the bad rows that were set aside."""
+    name = file_of(verdict["key"])
+    place = folder / "quarantine" / manifest["batch_id"] / verdict["dataset"]
+    lines = set()
+    if (place / name).exists():
+        data = (place / name).read_bytes()
+        (_, header), *body = records(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)
+        column = fields(header).index("_takings_line")
+        lines |= {int(fields(record)[column]) for _, record in body}
+    return lines
+
+
+def without_broken(folder: Path, manifest: dict[str, Any], verdict: dict[str, Any], data: bytes) -> bytes:
+    """Return a file's bytes with the physical lines of each record that cannot be a CSV row left empty."""
+    place = folder / "quarantine" / manifest["batch_id"] / verdict["dataset"]
+    path = place / f"{file_of(verdict['key'])}.broken.jsonl"
+    if not path.exists():
+        return data
+    lines = data.split(b"\n")
+    for entry in path.read_text(encoding="utf-8").split("\n"):
+        if entry:
+            broken = json.loads(entry)
+            first = int(broken["line"]) - 1
+            for line in range(first, first + base64.b64decode(broken["base64"] or "").count(b"\n") + 1):
+                lines[line] = b""
+    return b"\n".join(lines)
+
+
+def business_time_zone(folder: Path) -> str:
+    """Return the time zone in which orders have their day: the lake's; of a store without a lake, its manifests'."""
+    for path in [folder / "lake" / "format.json", *sorted((folder / "batches").glob("*/manifest.json"), reverse=True)]:
+        if path.exists():
+            return str(read_json(path)["time_zone"])
+    return "UTC"
+
+
+def file_of(key: str) -> str:
+    """Return all of the key behind raw-data/<prefix>/."""
+    _, _, file = key.split("/", maxsplit=2)
+    return file
+
+
+def fingerprint(data: bytes) -> str:
+    """Return the SHA-256 of the bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))

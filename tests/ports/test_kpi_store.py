@@ -1,0 +1,139 @@
+"""What every store of published KPIs does: a late writer never undoes a newer number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from takings.adapters.local.database import open_database
+from takings.adapters.local.kpi_store import SqliteKpiStore
+from takings.kpis import KpiRow, load_kpi_tables
+from takings.kpis.definitions import KpiValue
+from takings.kpis.publication import KpiKey
+from takings.ports import KpiStore
+from tests.shop import NOON
+
+ORDERS, CATEGORIES = load_kpi_tables()
+SATURDAY, SUNDAY, MONDAY = date(2025, 3, 29), date(2025, 3, 30), date(2025, 3, 31)
+
+
+@pytest.fixture(params=["sqlite"])
+def kpis() -> Iterator[KpiStore]:
+    """Return an empty store of KPIs; other platforms join the parameters."""
+    with closing(open_database(None)) as connection:
+        yield SqliteKpiStore(connection, load_kpi_tables())
+
+
+def day(day_: date, *, commit: int = 1, orders: int = 1, revenue: str = "10.00") -> KpiRow:
+    """Return a published row of OrderKPIs."""
+    values: dict[str, KpiValue] = {
+        "total_orders": orders,
+        "total_revenue": Decimal(revenue),
+        "total_items_sold": orders,
+        "return_rate": Decimal("0.00") if orders else None,
+        "unique_customers": orders,
+        "avg_order_value": Decimal(revenue) if orders else None,
+        "returned_value": Decimal("0.00"),
+        "cancelled_value": Decimal("0.00"),
+        "net_revenue": Decimal(revenue),
+    }
+    return row((day_,), values, commit)
+
+
+def category(name: str, day_: date, *, commit: int = 1) -> KpiRow:
+    """Return a published row of CategoryKPIs."""
+    values: dict[str, KpiValue] = {
+        "daily_revenue": Decimal("12345678901234567890123456.78"),
+        "avg_order_value": Decimal("1.00"),
+        "avg_return_rate": Decimal("0.00"),
+        "total_orders": 1,
+        "items_sold": 1,
+        "returned_value": Decimal("0.00"),
+        "cancelled_value": Decimal("0.00"),
+        "net_revenue": Decimal("12345678901234567890123456.78"),
+    }
+    return row((name, day_), values, commit)
+
+
+def row(key: KpiKey, values: dict[str, KpiValue], commit: int) -> KpiRow:
+    """Return a published row."""
+    return KpiRow(key=key, values=values, commit=commit, batch_id=f"b{commit}", computed_at=NOON, definition="d")
+
+
+def test_rows_are_read_as_they_were_published(kpis: KpiStore) -> None:
+    """To the last digit, also those that are hidden; a ratio without a value stays without one."""
+    days = [day(SUNDAY), day(MONDAY, orders=0, revenue="0.00")]
+    assert kpis.publish(ORDERS, days) == []
+    assert list(kpis.rows(ORDERS)) == days
+    assert kpis.publish(CATEGORIES, [category("Books", SUNDAY)]) == []
+    assert list(kpis.rows(CATEGORIES)) == [category("Books", SUNDAY)]
+    assert (kpis.keys(ORDERS), kpis.keys(CATEGORIES)) == ({(SUNDAY,), (MONDAY,)}, {("Books", SUNDAY)})
+
+
+def test_a_newer_commit_replaces_a_row(kpis: KpiStore) -> None:
+    """As does an equal one: a publication may be repeated."""
+    kpis.publish(ORDERS, [day(SUNDAY, commit=1)])
+    assert kpis.publish(ORDERS, [day(SUNDAY, commit=2, revenue="20.00")]) == []
+    assert kpis.publish(ORDERS, [day(SUNDAY, commit=2, revenue="21.00")]) == []
+    assert list(kpis.rows(ORDERS)) == [day(SUNDAY, commit=2, revenue="21.00")]
+
+
+def test_an_older_commit_is_refused_row_by_row(kpis: KpiStore) -> None:
+    """What was refused is returned; the rest of its rows is published."""
+    kpis.publish(ORDERS, [day(SUNDAY, commit=3)])
+    late = [day(SATURDAY, commit=2), day(SUNDAY, commit=2, revenue="99.00")]
+    assert kpis.publish(ORDERS, late) == [late[1]]
+    assert list(kpis.rows(ORDERS)) == [day(SATURDAY, commit=2), day(SUNDAY, commit=3)]
+
+
+def test_days_come_in_order(kpis: KpiStore) -> None:
+    """However they were published."""
+    kpis.publish(ORDERS, [day(MONDAY), day(SATURDAY), day(SUNDAY)])
+    assert [found.key for found in kpis.rows(ORDERS)] == [(SATURDAY,), (SUNDAY,), (MONDAY,)]
+
+
+def test_categories_come_by_name_then_day(kpis: KpiStore) -> None:
+    """By the bytes of the name: neither case nor language matters."""
+    keys = [("toys", SUNDAY), ("Über", SUNDAY), ("Toys", MONDAY), ("Books", MONDAY), ("Toys", SUNDAY)]
+    kpis.publish(CATEGORIES, [category(*key) for key in keys])
+    assert [found.key for found in kpis.rows(CATEGORIES)] == [
+        ("Books", MONDAY),
+        ("Toys", SUNDAY),
+        ("Toys", MONDAY),
+        ("toys", SUNDAY),
+        ("Über", SUNDAY),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "days"),
+    [
+        (None, None, [SATURDAY, SUNDAY, MONDAY]),
+        (SUNDAY, None, [SUNDAY, MONDAY]),
+        (None, SUNDAY, [SATURDAY, SUNDAY]),
+        (SUNDAY, SUNDAY, [SUNDAY]),
+        (MONDAY, SATURDAY, []),
+    ],
+)
+def test_a_range_has_both_its_ends(kpis: KpiStore, first: date | None, last: date | None, days: list[date]) -> None:
+    """An end that is not given is open."""
+    kpis.publish(ORDERS, [day(SATURDAY), day(SUNDAY), day(MONDAY)])
+    assert [found.key[0] for found in kpis.rows(ORDERS, first=first, last=last)] == days
+
+
+def test_one_category_in_a_range(kpis: KpiStore) -> None:
+    """Its name is matched exactly."""
+    keys = [("Toys", SATURDAY), ("Toys", SUNDAY), ("toys", SUNDAY), ("Books", SUNDAY)]
+    kpis.publish(CATEGORIES, [category(*key) for key in keys])
+    assert [found.key for found in kpis.rows(CATEGORIES, first=SUNDAY, category="Toys")] == [("Toys", SUNDAY)]
+
+
+def test_a_category_may_have_any_name(kpis: KpiStore) -> None:
+    """Quotes are no structure."""
+    name = 'Men\'s "Suits"; drop table CategoryKPIs --'
+    kpis.publish(CATEGORIES, [category(name, SUNDAY)])
+    assert [found.key for found in kpis.rows(CATEGORIES, category=name)] == [(name, SUNDAY)]

@@ -1,0 +1,134 @@
+"""What every set of lake tables does: atomic changes, each from the very version it was computed from."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from takings.adapters.delta_lake import DeltaLake
+from takings.contracts import load_contracts
+from takings.contracts.model import Dataset
+from takings.errors import ConflictError
+from takings.lake import AddedFile, LakeFile, TableChange, TableSnapshot
+from takings.layout import BatchId
+from takings.ports import LakeTables
+
+BATCH = BatchId("b1")
+SUNDAY = date(2025, 3, 30)
+ORPHANS = "order_date=__HIVE_DEFAULT_PARTITION__"
+
+
+@pytest.fixture(params=["delta"])
+def tables(tmp_path: Path) -> LakeTables:
+    """Return the tables of a new lake; other platforms join the parameters."""
+    lake = DeltaLake(tmp_path)
+    lake.prepare(load_contracts(None).by_dataset)
+    return lake
+
+
+def added(path: str, rows: int = 3, day: date | None = SUNDAY) -> AddedFile:
+    """Return a file as an engine reports it."""
+    return AddedFile(
+        path=path,
+        size=100,
+        rows=rows,
+        order_date=day,
+        minimum={"order_id": 1},
+        maximum={"order_id": 3},
+        null_count={"order_id": 0},
+    )
+
+
+def adding(*new: AddedFile, removing: tuple[LakeFile, ...] = ()) -> TableChange:
+    """Return a change."""
+    return TableChange(added=new, removed=removing)
+
+
+def test_a_lake_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+    """Its tables stand before their first version."""
+    snapshot = DeltaLake(tmp_path).snapshot()
+    assert snapshot.is_empty
+    assert snapshot.tables == {dataset: TableSnapshot(version=-1, files=()) for dataset in Dataset}
+
+
+def test_new_tables_are_empty(tables: LakeTables) -> None:
+    """Making them may be repeated, and changes no version."""
+    tables.prepare(load_contracts(None).by_dataset)
+    assert tables.snapshot().is_empty
+    assert tables.snapshot().tables == {dataset: TableSnapshot(version=0, files=()) for dataset in Dataset}
+
+
+def test_a_change_is_the_next_version(tables: LakeTables) -> None:
+    """Files come and go at once; other tables stay as they are."""
+    base = tables.snapshot()[Dataset.ORDERS]
+    tables.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/a.parquet")), base, BATCH)
+    first = tables.snapshot()
+    old = LakeFile(path="order_date=2025-03-30/a.parquet", rows=3, order_date=SUNDAY)
+    assert first[Dataset.ORDERS] == TableSnapshot(version=1, files=(old,))
+    assert first[Dataset.PRODUCTS].version == 0
+    assert not first.is_empty
+
+    change = adding(added("order_date=2025-03-30/b.parquet", rows=5), removing=(old,))
+    tables.apply(Dataset.ORDERS, change, first[Dataset.ORDERS], BATCH)
+    assert tables.snapshot()[Dataset.ORDERS] == TableSnapshot(
+        version=2, files=(LakeFile(path="order_date=2025-03-30/b.parquet", rows=5, order_date=SUNDAY),)
+    )
+
+
+def test_products_have_no_day(tables: LakeTables) -> None:
+    """Their table has no partitions."""
+    base = tables.snapshot()[Dataset.PRODUCTS]
+    tables.apply(Dataset.PRODUCTS, adding(added("a.parquet", day=None)), base, BATCH)
+    assert tables.snapshot()[Dataset.PRODUCTS].files == (LakeFile(path="a.parquet", rows=3, order_date=None),)
+
+
+def test_an_empty_change_is_none(tables: LakeTables) -> None:
+    """The version stays."""
+    tables.apply(Dataset.ORDERS, adding(), tables.snapshot()[Dataset.ORDERS], BATCH)
+    assert tables.snapshot()[Dataset.ORDERS].version == 0
+
+
+def test_a_change_from_an_older_version_is_refused(tables: LakeTables) -> None:
+    """Also when it touches other files: its file list may be out of date."""
+    stale = tables.snapshot()[Dataset.ORDERS]
+    tables.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/a.parquet")), stale, BATCH)
+    with pytest.raises(ConflictError) as lost:
+        tables.apply(
+            Dataset.ORDERS,
+            adding(added("order_date=2025-03-31/b.parquet", day=date(2025, 3, 31))),
+            stale,
+            BatchId("b2"),
+        )
+    assert str(lost.value) == "lake/orders: version 1 was written by somebody else. Read the table again."
+    assert [file.path for file in tables.snapshot()[Dataset.ORDERS].files] == ["order_date=2025-03-30/a.parquet"]
+
+
+def test_waiting_orphans_are_counted(tables: LakeTables) -> None:
+    """They lie where no day is."""
+    base = tables.snapshot()[Dataset.ORDER_ITEMS]
+    change = adding(
+        added("order_date=2025-03-30/a.parquet", rows=5),
+        added(f"{ORPHANS}/b.parquet", rows=2, day=None),
+        added(f"{ORPHANS}/c.parquet", rows=1, day=None),
+    )
+    tables.apply(Dataset.ORDER_ITEMS, change, base, BATCH)
+    snapshot = tables.snapshot()
+    assert (snapshot.orphans, snapshot[Dataset.ORDER_ITEMS].rows) == (3, 8)
+
+
+def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
+    """Every reader reads exactly the versions that a commit names."""
+    for number in range(1, 25):
+        base = tables.snapshot()[Dataset.ORDERS]
+        tables.apply(Dataset.ORDERS, adding(added(f"order_date=2025-03-30/{number:02}.parquet")), base, BATCH)
+    older = tables.snapshot({Dataset.PRODUCTS: 0, Dataset.ORDERS: 21, Dataset.ORDER_ITEMS: 0})
+    assert older[Dataset.ORDERS] == TableSnapshot(
+        version=21,
+        files=tuple(
+            LakeFile(path=f"order_date=2025-03-30/{number:02}.parquet", rows=3, order_date=SUNDAY)
+            for number in range(1, 22)
+        ),
+    )
+    assert tables.snapshot()[Dataset.ORDERS].version == 24

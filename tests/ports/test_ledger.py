@@ -1,0 +1,222 @@
+"""What every ledger does: the gate changes one writer at a time, and every file's story is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from takings import gate
+from takings.adapters.local.database import open_database
+from takings.adapters.local.ledger import SqliteLedger
+from takings.arrivals import Arrival
+from takings.contracts.model import Dataset
+from takings.errors import ConflictError, CorruptState, StoreError
+from takings.gate import Gate, GateState
+from takings.layout import BatchId
+from takings.lineage import LineageRecord, LineageStatus, begun, ended, given_back
+from takings.ports import Ledger
+from takings.validation.findings import RecordCounts, Verdict
+from tests.shop import NOON
+
+BATCH, NEXT_BATCH = BatchId("b1"), BatchId("b2")
+MINUTE = timedelta(minutes=1)
+
+#: opens the same ledger once more, as another process would
+Open = Callable[[], Ledger]
+
+
+@pytest.fixture(params=["sqlite"])
+def open_ledger(tmp_path: Path) -> Iterator[Open]:
+    """Return what opens a new store's ledger; other platforms join the parameters."""
+    with ExitStack() as connections:
+        yield lambda: SqliteLedger(connections.enter_context(closing(open_database(tmp_path / "takings.db"))))
+
+
+@pytest.fixture
+def ledger(open_ledger: Open) -> Ledger:
+    """Return a new store's ledger."""
+    return open_ledger()
+
+
+def record(
+    file: str, *, batch: BatchId = BATCH, minute: int = 0, version: int | None = None, **other: object
+) -> LineageRecord:
+    """Return the record of an accepted file in a batch at some minute."""
+    arrival = Arrival(
+        key=f"raw-data/orders/{file}",
+        dataset=Dataset.ORDERS,
+        file=file,
+        size=3,
+        etag="1-2-3",
+        version=NOON + (minute if version is None else version) * MINUTE,
+    )
+    done = ended(
+        begun(arrival, batch, NOON + minute * MINUTE),
+        verdict=Verdict.ACCEPTED,
+        fingerprint=f"sha of {file}",
+        records=RecordCounts(read=3, accepted=2, identical_duplicates=1),
+        reason=None,
+        archived_at=f"processed/{file}",
+    )
+    return replace(done, **other)  # type: ignore[arg-type]
+
+
+class TestGate:
+    def test_a_new_stores_gate_is_idle(self, ledger: Ledger) -> None:
+        """At generation 0."""
+        assert ledger.gate() == Gate()
+
+    def test_every_field_is_kept(self, open_ledger: Open) -> None:
+        """To the microsecond, for every other process."""
+        full = Gate(
+            generation=1,
+            state=GateState.BLOCKED,
+            deadline=NOON + timedelta(microseconds=1),
+            pending={Dataset.ORDERS: 2, Dataset.PRODUCTS: 1},
+            batch_id=BATCH,
+            attempt=3,
+            owner="host:1:2:ab",
+            lease_expires_at=NOON + timedelta(microseconds=3),
+            reason="numbers contradict each other",
+            last_commit=7,
+            landed=frozenset({Dataset.ORDERS, Dataset.ORDER_ITEMS}),
+        )
+        assert open_ledger().change_gate(full) == full
+        assert open_ledger().gate() == full
+        emptied = Gate(generation=2)
+        open_ledger().change_gate(emptied)
+        assert open_ledger().gate() == emptied
+
+    @pytest.mark.parametrize("generation", [0, 1, 3])
+    def test_a_change_from_another_generation_is_refused(self, ledger: Ledger, generation: int) -> None:
+        """Whoever read an older gate reads it again; nothing is written."""
+        waiting = ledger.change_gate(gate.waiting(ledger.gate(), NOON, {}))
+        with pytest.raises(ConflictError):
+            ledger.change_gate(replace(waiting, generation=generation, state=GateState.RUNNING))
+        assert ledger.gate() == waiting
+
+    def test_of_eight_who_claim_one_wins(self, open_ledger: Open) -> None:
+        """Each on a connection of its own, all at once, ten times."""
+        ledgers = [open_ledger() for _ in range(8)]
+        together = Barrier(8)
+
+        def claim(place: int, round_: int) -> bool:
+            state = ledgers[place].gate()
+            together.wait()
+            try:
+                ledgers[place].change_gate(gate.claimed(state, BatchId(f"b{round_}"), f"owner {place}", NOON))
+            except ConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            for round_ in range(10):
+                won = list(pool.map(claim, range(8), [round_] * 8))
+                assert won.count(True) == 1
+                assert ledgers[0].gate() == Gate(
+                    generation=round_ + 1,
+                    state=GateState.FORMING,
+                    batch_id=BatchId(f"b{round_}"),
+                    attempt=1,
+                    owner=f"owner {won.index(True)}",
+                    lease_expires_at=NOON + gate.LEASE,
+                )
+
+
+class TestLineage:
+    def test_a_record_is_read_as_it_was_written(self, open_ledger: Open) -> None:
+        """Whether the file was only taken up, accepted, refused or given back."""
+        begun_ = LineageRecord(
+            file_key="raw-data/orders/ä.csv",
+            processing_date=NOON + timedelta(microseconds=1),
+            status=LineageStatus.IN_PROGRESS,
+            batch_id=BATCH,
+            dataset=Dataset.ORDERS,
+            size=2**40,
+            etag="1-2-3",
+            version=NOON - timedelta(microseconds=1),
+        )
+        refused = record(
+            "b.csv",
+            minute=1,
+            status=LineageStatus.FAILED,
+            verdict=Verdict.REJECTED,
+            records=RecordCounts(read=3, rejected=3),
+            reason="1 of 3 records break status|one_of (1)",
+        )
+        returned = given_back(replace(begun_, file_key="raw-data/orders/c.csv", processing_date=NOON + 2 * MINUTE))
+        open_ledger().record([begun_, refused, returned])
+        assert list(open_ledger().lineage()) == [begun_, refused, returned]
+        assert (returned.status, returned.reason) == (LineageStatus.FAILED, "returned to pending")
+
+    def test_a_record_replaces_that_of_the_same_key_and_batch(self, ledger: Ledger) -> None:
+        """So it may be written again."""
+        taken_up = replace(record("a.csv"), status=LineageStatus.IN_PROGRESS, verdict=None, records=None)
+        ledger.record([taken_up])
+        for _ in range(2):
+            ledger.record([record("a.csv")])
+        assert list(ledger.lineage()) == [record("a.csv")]
+
+    def test_a_story_is_told_oldest_first(self, ledger: Ledger) -> None:
+        """Of a key, of a batch, of both, or of all."""
+        first, second, third = record("b.csv"), record("a.csv"), record("b.csv", batch=NEXT_BATCH, minute=1)
+        ledger.record([third, first, second])
+        assert list(ledger.lineage()) == [second, first, third]
+        assert list(ledger.lineage(file_key="raw-data/orders/b.csv")) == [first, third]
+        assert list(ledger.lineage(batch_id=BATCH)) == [second, first]
+        assert list(ledger.lineage("raw-data/orders/b.csv", NEXT_BATCH)) == [third]
+        assert list(ledger.lineage(file_key="raw-data/orders/c.csv")) == []
+
+    def test_the_newest_version_of_each_key(self, ledger: Ledger) -> None:
+        """By version, not by when it was processed: a replay comes later with an older one."""
+        newest, replayed = record("a.csv", version=5), record("a.csv", batch=NEXT_BATCH, minute=1, version=2)
+        other = record("b.csv")
+        ledger.record([newest, replayed, other])
+        assert ledger.newest_versions(["raw-data/orders/a.csv", "raw-data/orders/b.csv", "raw-data/orders/c.csv"]) == {
+            "raw-data/orders/a.csv": newest,
+            "raw-data/orders/b.csv": other,
+        }
+        assert ledger.newest_versions([]) == {}
+
+    def test_only_accepted_files_have_copies(self, ledger: Ledger) -> None:
+        """A file refused under one contract may be dropped again."""
+        accepted = record("a.csv", fingerprint="same")
+        refused = record("b.csv", fingerprint="same", verdict=Verdict.REJECTED, status=LineageStatus.FAILED)
+        copy = record("c.csv", fingerprint="same", verdict=Verdict.DUPLICATE)
+        other = record("d.csv", fingerprint="other")
+        ledger.record([accepted, refused, copy, other])
+        assert list(ledger.accepted_with(["same", "unknown"])) == [accepted]
+        assert list(ledger.accepted_with([])) == []
+
+
+class TestSqlite:
+    def test_a_damaged_file_is_corrupt_state(self, tmp_path: Path) -> None:
+        """It is named, and left as it is."""
+        path = tmp_path / "takings.db"
+        path.write_bytes(b"no database" * 100)
+        with pytest.raises(CorruptState) as corrupt:
+            open_database(path)
+        assert str(corrupt.value) == (
+            f"{path} is not a sound SQLite database (file is not a database). Nothing was changed. Move the store's"
+            " .takings folder away and rebuild the store from its archive, or restore the file from a back-up."
+        )
+        assert path.read_bytes() == b"no database" * 100
+
+    def test_a_file_that_cannot_be_opened_is_a_store_error(self, tmp_path: Path) -> None:
+        """Nothing is wrong with its content."""
+        with pytest.raises(StoreError, match=r"unable to open database file\. Check that the folder can be written"):
+            open_database(tmp_path / "no folder" / "takings.db")
+
+    def test_a_ledger_may_live_in_memory(self) -> None:
+        """The same adapter on a smaller store."""
+        with closing(open_database(None)) as connection:
+            ledger = SqliteLedger(connection)
+            ledger.record([record("a.csv")])
+            assert list(ledger.lineage()) == [record("a.csv")]

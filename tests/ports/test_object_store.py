@@ -1,0 +1,342 @@
+"""What every object store does, whatever platform it stands on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from takings.adapters.local.object_store import FolderStore
+from takings.arrivals import ObjectInfo
+from takings.errors import ConflictError, StoreError
+from takings.layout import BatchId
+from takings.ports import ObjectStore
+from tests.shop import NOON, drop, files
+
+BATCH, NEXT_BATCH = BatchId("b1"), BatchId("b2")
+KEY = "raw-data/orders/a.csv"
+TAKEN = "processed/2025/03/30/b1/orders/a.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A store, and the world's hands on it."""
+
+    store: ObjectStore
+    #: put whole bytes under a key, as a shop's export does; whatever was there is replaced
+    put: Callable[[str, bytes], object]
+
+    def seen(self, key: str = KEY) -> ObjectInfo:
+        """Return what the listing shows of a key."""
+        (info,) = (info for info in self.store.list(key.rpartition("/")[0] + "/") if info.key == key)
+        return info
+
+    def fetched(self, key: str = KEY, batch: BatchId = BATCH) -> Path:
+        """Fetch a key as it is now."""
+        path = self.store.fetch(key, self.seen(key).etag, batch)
+        assert path is not None
+        return path
+
+
+@pytest.fixture(params=["folder"])
+def bucket(tmp_path: Path) -> Bucket:
+    """Return an empty store; other platforms join the parameters."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    return Bucket(store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content))
+
+
+class TestReading:
+    def test_a_listing_has_every_object_under_its_prefix(self, bucket: Bucket) -> None:
+        """In whatever depth; with its size."""
+        bucket.put(KEY, b"1")
+        bucket.put("raw-data/orders/2025/b.csv", b"22")
+        bucket.put("raw-data/products/c.csv", b"333")
+        found = {(info.key, info.size) for info in bucket.store.list("raw-data/orders/")}
+        assert found == {(KEY, 1), ("raw-data/orders/2025/b.csv", 2)}
+
+    def test_nothing_lies_under_a_prefix_that_nobody_used(self, bucket: Bucket) -> None:
+        """That is no error."""
+        assert list(bucket.store.list("raw-data/")) == []
+
+    def test_names_are_taken_byte_for_byte(self, bucket: Bucket) -> None:
+        """Blanks, percent signs and letters of any script are no structure."""
+        key = "raw-data/orders/ä b+c%20'\"$.csv"
+        bucket.put(key, b"1")
+        assert bucket.seen(key).size == 1
+        assert bucket.fetched(key).read_bytes() == b"1"
+
+    def test_other_bytes_have_another_etag(self, bucket: Bucket) -> None:
+        """Also of the same size."""
+        bucket.put(KEY, b"old")
+        before = bucket.seen().etag
+        assert bucket.seen().etag == before
+        bucket.put(KEY, b"new")
+        assert bucket.seen().etag != before
+
+    def test_an_absent_object_has_no_bytes(self, bucket: Bucket) -> None:
+        """None, which differs from an empty object."""
+        bucket.store.create("batches/b1/empty.json", b"")
+        assert bucket.store.read("batches/b1/empty.json") == b""
+        assert bucket.store.read("batches/b1/absent.json") is None
+
+
+class TestCreating:
+    def test_an_object_is_created_once(self, bucket: Bucket) -> None:
+        """Whoever comes second learns it, and the first one's bytes stay."""
+        assert bucket.store.create("batches/b1/verdicts.json", b"first") is True
+        assert bucket.store.create("batches/b1/verdicts.json", b"second") is False
+        assert bucket.store.read("batches/b1/verdicts.json") == b"first"
+
+    @pytest.mark.parametrize("key", ["../a", "a/../../b", "/etc/a", "a//b", "a/./b", "", "a/", "a\0b"])
+    def test_a_key_never_leads_out_of_the_store(self, bucket: Bucket, key: str) -> None:
+        """Neither for reading nor for writing nor as a destination."""
+        bucket.put(KEY, b"1")
+        bucket.fetched()
+        with pytest.raises(StoreError, match="is not a key of the store"):
+            bucket.store.create(key, b"x")
+        with pytest.raises(StoreError, match="is not a key of the store"):
+            bucket.store.read(key)
+        with pytest.raises(StoreError, match="is not a key of the store"):
+            bucket.store.fetch(key, "etag", BATCH)
+        with pytest.raises(StoreError, match="is not a key of the store"):
+            bucket.store.file_away(KEY, bucket.seen().etag, BATCH, key, NOON)
+        assert bucket.seen().size == 1
+
+
+class TestFetching:
+    def test_bytes_once_fetched_stay(self, bucket: Bucket) -> None:
+        """A newer file under the key does not take them away, also not from another attempt."""
+        bucket.put(KEY, b"old")
+        etag = bucket.seen().etag
+        path = bucket.fetched()
+        bucket.put(KEY, b"newer")
+        assert path.read_bytes() == b"old"
+        assert bucket.store.fetch(KEY, etag, BATCH) == path
+        assert bucket.store.is_unchanged(KEY, etag, BATCH)
+
+    def test_bytes_that_were_overwritten_before_are_gone(self, bucket: Bucket) -> None:
+        """None, and the newer bytes are not taken for them."""
+        bucket.put(KEY, b"old")
+        etag = bucket.seen().etag
+        bucket.put(KEY, b"new")
+        assert bucket.store.fetch(KEY, etag, BATCH) is None
+        assert not bucket.store.is_unchanged(KEY, etag, BATCH)
+        assert bucket.fetched().read_bytes() == b"new"
+
+    def test_an_absent_key_has_no_bytes_to_fetch(self, bucket: Bucket) -> None:
+        """It was removed between the listing and the fetch."""
+        assert bucket.store.fetch(KEY, "1-2-3", BATCH) is None
+
+
+class TestFilingAway:
+    def test_an_original_moves_with_its_version(self, bucket: Bucket) -> None:
+        """The key is free again."""
+        bucket.put(KEY, b"rows")
+        etag = bucket.seen().etag
+        bucket.fetched()
+        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        assert bucket.store.read(TAKEN) == b"rows"
+        assert list(bucket.store.list("raw-data/")) == []
+
+    def test_it_may_be_repeated(self, bucket: Bucket) -> None:
+        """Before and after the batch has ended."""
+        bucket.put(KEY, b"rows")
+        etag = bucket.seen().etag
+        bucket.fetched()
+        for _ in range(2):
+            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.store.forget(BATCH)
+        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        assert bucket.store.read(TAKEN) == b"rows"
+        assert list(bucket.store.list("raw-data/")) == []
+
+    def test_a_newer_file_under_the_key_survives(self, bucket: Bucket) -> None:
+        """It is the next batch's; the older bytes are filed away all the same."""
+        bucket.put(KEY, b"old")
+        etag = bucket.seen().etag
+        bucket.fetched()
+        bucket.put(KEY, b"newer")
+        newer = bucket.seen()
+        for _ in range(2):
+            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.store.forget(BATCH)
+        assert bucket.store.read(TAKEN) == b"old"
+        assert bucket.seen() == newer
+        assert bucket.fetched(batch=NEXT_BATCH).read_bytes() == b"newer"
+
+    def test_other_bytes_at_the_destination_are_never_overwritten(self, bucket: Bucket) -> None:
+        """An error that names both keys; nothing moves."""
+        bucket.put(KEY, b"rows")
+        etag = bucket.seen().etag
+        bucket.fetched()
+        bucket.store.create(TAKEN, b"else")
+        with pytest.raises(ConflictError) as conflict:
+            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        assert str(conflict.value) == (
+            f"{TAKEN} already holds other bytes; {KEY} was not moved. Move that file away and run again."
+        )
+        assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"else", b"rows")
+
+    def test_the_same_bytes_at_the_destination_are_fine(self, bucket: Bucket) -> None:
+        """Another attempt was there."""
+        bucket.put(KEY, b"rows")
+        etag = bucket.seen().etag
+        bucket.fetched()
+        bucket.store.create(TAKEN, b"rows")
+        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"rows", None)
+
+    def test_bytes_that_are_nowhere_are_an_error(self, bucket: Bucket) -> None:
+        """Neither fetched nor at the destination: nothing is removed."""
+        bucket.put(KEY, b"rows")
+        with pytest.raises(StoreError) as gone:
+            bucket.store.file_away(KEY, bucket.seen().etag, BATCH, TAKEN, NOON)
+        assert str(gone.value) == f"{KEY}: the bytes that batch b1 read are gone, and {TAKEN} is not there."
+        assert bucket.store.read(KEY) == b"rows"
+
+
+class TestStaging:
+    def test_a_long_document_is_created_once_from_its_pieces(self, bucket: Bucket) -> None:
+        """Whole or not at all: pieces that fail leave nothing behind."""
+
+        def failing() -> Iterator[str]:
+            yield "half "
+            raise OSError("disk is full")
+
+        with pytest.raises(OSError, match="disk is full"):
+            bucket.store.create_from("failed/a.csv.reason.json", failing())
+        assert bucket.store.read("failed/a.csv.reason.json") is None
+        assert bucket.store.create_from("failed/a.csv.reason.json", iter(["ä ", "b"])) is True
+        assert bucket.store.create_from("failed/a.csv.reason.json", iter(["c"])) is False
+        assert bucket.store.read("failed/a.csv.reason.json") == "ä b".encode()
+
+    def test_an_object_is_copied_once(self, bucket: Bucket) -> None:
+        """The destination's bytes stay."""
+        bucket.store.create("quarantine/a.csv", b"rows")
+        bucket.store.copy("quarantine/a.csv", "failed/a.csv")
+        bucket.store.copy("quarantine/a.csv", "failed/a.csv")
+        assert (bucket.store.read("quarantine/a.csv"), bucket.store.read("failed/a.csv")) == (b"rows", b"rows")
+
+    def test_forgetting_leaves_nothing_of_the_batch_and_all_of_others(self, bucket: Bucket) -> None:
+        """It may be repeated."""
+        bucket.put(KEY, b"rows")
+        path = bucket.fetched()
+        kept = bucket.store.staging(NEXT_BATCH)
+        staged = bucket.store.staging(BATCH)
+        (staged / "a.parquet").write_bytes(b"1")
+        for _ in range(2):
+            bucket.store.forget(BATCH)
+        assert (path.exists(), staged.exists(), kept.exists()) == (False, False, True)
+        assert bucket.store.read(KEY) == b"rows"
+
+
+class TestFolder:
+    """What only a folder can suffer."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        """Return a store's folder."""
+        (tmp_path / "shop" / "raw-data" / "orders").mkdir(parents=True)
+        return tmp_path / "shop"
+
+    @pytest.fixture
+    def folder(self, root: Path) -> Bucket:
+        """Return the store of the folder."""
+        return Bucket(
+            store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
+        )
+
+    def test_a_write_into_fetched_bytes_is_noticed(self, folder: Bucket, root: Path) -> None:
+        """Linked bytes change with the file, so they are compared before they count."""
+        folder.put(KEY, b"old")
+        etag = folder.seen().etag
+        folder.fetched()
+        with (root / KEY).open("ab") as file:
+            file.write(b"er")
+        assert not folder.store.is_unchanged(KEY, etag, BATCH)
+        assert folder.store.fetch(KEY, etag, BATCH) is None
+        assert folder.fetched().read_bytes() == b"older"
+
+    def test_links_and_special_files_are_not_listed(self, folder: Bucket, root: Path, tmp_path: Path) -> None:
+        """Nothing outside the store is read through them, and nobody waits for a pipe."""
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "secret.csv").write_bytes(b"secret")
+        orders = root / "raw-data" / "orders"
+        (orders / "link.csv").symlink_to(outside / "secret.csv")
+        (orders / "folder").symlink_to(outside)
+        (orders / "dangling.csv").symlink_to(outside / "nothing.csv")
+        os.mkfifo(orders / "pipe.csv")
+        folder.put(KEY, b"rows")
+        assert [info.key for info in folder.store.list("raw-data/")] == [KEY]
+
+    def test_a_file_that_is_open_for_writing_is_not_settled(self, folder: Bucket, root: Path) -> None:
+        """It is, once it is closed; readers do not matter."""
+        folder.put(KEY, b"rows")
+        with (root / KEY).open("ab"):
+            written = folder.seen().is_settled
+        with (root / KEY).open("rb"):
+            read = folder.seen().is_settled
+        assert (written, read) == (not can_tell_writers(root), True)
+
+    def test_the_version_is_kept_as_the_time_of_the_last_change(self, folder: Bucket) -> None:
+        """A listing of processed/ shows it, to the microsecond."""
+        folder.put(KEY, b"rows")
+        etag = folder.seen().etag
+        folder.fetched()
+        version = NOON + timedelta(microseconds=123_457)
+        folder.store.file_away(KEY, etag, BATCH, TAKEN, version)
+        assert folder.seen(TAKEN).written_at == version
+
+    def test_a_crash_between_setting_aside_and_comparing_loses_nothing(self, folder: Bucket, root: Path) -> None:
+        """The newer file that was set aside is put back by the next attempt."""
+        folder.put(KEY, b"old")
+        etag = folder.seen().etag
+        folder.fetched()
+        folder.put(KEY, b"newer")
+        aside = root / ".takings" / "fetched" / "b1" / "aside" / KEY
+        aside.parent.mkdir(parents=True)
+        (root / KEY).rename(aside)
+        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.store.forget(BATCH)
+        assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"newer")
+
+    def test_a_file_system_without_hard_links_gets_copies(
+        self, folder: Bucket, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The copy's inode differs, its size and time do not."""
+        folder.put(KEY, b"rows")
+        etag = folder.seen().etag
+
+        def no_links(*_: object, **__: object) -> None:
+            raise PermissionError
+
+        with monkeypatch.context() as patched:
+            patched.setattr("os.link", no_links)
+            path = folder.fetched()
+        assert not path.samefile(root / KEY)
+        assert path.read_bytes() == b"rows"
+        assert folder.store.is_unchanged(KEY, etag, BATCH)
+        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        assert files(root, "raw-data", "processed") == ["processed/orders/a.csv"]
+
+
+def can_tell_writers(folder: Path) -> bool:
+    """Tell whether this system knows who writes a file: Linux, on a file system with leases."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    probe = folder / "probe"
+    probe.touch()
+    with probe.open("rb") as file:
+        try:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError:
+            return False
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return True

@@ -1,0 +1,182 @@
+"""Build a shop from literals: rows of products, orders and items, drops of them, runs, and what comes out.
+
+drop(root, "orders/a.csv", orders(order(1), order(2, created_at="2025-03-31T09:00:00", status="returned")))
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from takings import pipeline
+from takings.arrivals import ObjectInfo
+from takings.bootstrap import Shop, open_store
+from takings.entrypoints.kpi_output import as_csv
+from takings.kpis import KpiRow
+from takings.kpis.publication import visible
+from takings.layout import Drop, read_raw_key
+from takings.lineage import LineageRecord
+from takings.pipeline import Ports, RunOutcome
+from tests.oracle.kpis import category_kpis, kpis_csv, order_kpis
+from tests.oracle.store import read_store
+
+#: a moment to count from in tests of pure decisions
+NOON: Final = datetime(2025, 3, 30, 12, tzinfo=UTC)
+
+Fields = Mapping[str, object]
+
+
+def product(id_: int, category: str = "Books", **other: object) -> Fields:
+    """Return a valid product."""
+    return {
+        "id": id_,
+        "sku": f"S-{id_}",
+        "cost": "1.00",
+        "category": category,
+        "name": "Atlas",
+        "brand": "Acme",
+        "retail_price": "20.00",
+        "department": "Home",
+    } | other
+
+
+def order(id_: int, created_at: str = "2025-03-30T10:00:00", **other: object) -> Fields:
+    """Return a valid order."""
+    return {"order_id": id_, "user_id": 7, "status": "shipped", "created_at": created_at, "num_of_item": 1} | other
+
+
+def item(id_: int, order_id: int, product_id: int = 1, sale_price: str = "10.00", **other: object) -> Fields:
+    """Return a valid order item."""
+    return {
+        "id": id_,
+        "order_id": order_id,
+        "product_id": product_id,
+        "user_id": 7,
+        "status": "shipped",
+        "sale_price": sale_price,
+    } | other
+
+
+def csv_of(*rows: Fields) -> bytes:
+    """Write rows, which have the same columns, as they stand: quoting is the caller's."""
+    lines = [",".join(rows[0]), *(",".join(str(field) for field in row.values()) for row in rows)]
+    return "".join(line + "\n" for line in lines).encode()
+
+
+#: three rows of each dataset on two days, in two categories; 34.50 in all
+PRODUCTS: Final = csv_of(product(1, "Books"), product(2, "Toys"), product(3, "Toys"))
+ORDERS: Final = csv_of(order(1), order(2, user_id=8, status="returned"), order(3, "2025-03-31T09:00:00"))
+ITEMS: Final = csv_of(
+    item(1, 1, 1, "10.00"), item(2, 2, 2, "20.25", status="returned"), item(3, 3, 3, "4.25", status="cancelled")
+)
+
+
+def new_store(root: Path) -> Path:
+    """Make an empty store."""
+    (root / "raw-data").mkdir(parents=True)
+    return root
+
+
+def drop(root: Path, file: str, content: bytes, *, written_at: datetime | None = None) -> Path:
+    """Drop a file under raw-data/ the safe way: written elsewhere, then renamed into its place."""
+    target = root / "raw-data" / file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}")
+    draft.write_bytes(content)
+    if written_at is not None:
+        os.utime(draft, (written_at.timestamp(), written_at.timestamp()))
+    return draft.rename(target)
+
+
+def drop_all(root: Path, name: str = "a.csv") -> Path:
+    """Drop the three standard files."""
+    for folder, content in (("products", PRODUCTS), ("orders", ORDERS), ("order-items", ITEMS)):
+        drop(root, f"{folder}/{name}", content)
+    return root
+
+
+def listed(key: str, *, at: datetime = NOON, size: int = 100, is_settled: bool = True) -> ObjectInfo:
+    """Return what a listing shows of a file."""
+    return ObjectInfo(key=key, size=size, written_at=at, etag=f"etag of {key}", is_settled=is_settled)
+
+
+def pending(file: str, *, at: datetime = NOON, size: int = 100) -> tuple[ObjectInfo, Drop]:
+    """Return a pending file of raw-data/."""
+    key = f"raw-data/{file}"
+    dropped = read_raw_key(key)
+    assert isinstance(dropped, Drop), dropped
+    return listed(key, at=at, size=size), dropped
+
+
+# Runs
+
+
+@dataclass
+class ShiftedClock:
+    """The machine's clock, some time ahead."""
+
+    ahead: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the instant, in UTC."""
+        return datetime.now(UTC) + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        """Jump."""
+        self.ahead += timedelta(seconds=seconds)
+
+
+def silent(_: str, __: Mapping[str, object]) -> None:
+    """Tell nobody."""
+
+
+@contextmanager
+def opened(root: Path, *, later: timedelta = timedelta(0), **options: Any) -> Iterator[Shop]:
+    """Open a store, `later` by its clock."""
+    with open_store(root, silent, {"threads": 1} | options) as shop:
+        yield replace(shop, ports=replace(shop.ports, clock=ShiftedClock(later)))
+
+
+def run(root: Path, *, at_once: bool = True, later: timedelta = timedelta(0), **options: Any) -> RunOutcome:
+    """Process what is pending."""
+    with opened(root, later=later, **options) as shop:
+        return pipeline.run(shop.ports, at_once=at_once)
+
+
+# What came out
+
+
+def kpi_rows(ports: Ports) -> dict[str, list[KpiRow]]:
+    """Return the published rows of each KPI table, hidden ones left out."""
+    return {table.name: list(visible(ports.kpis.rows(table))) for table in ports.kpi_tables}
+
+
+def published(root: Path, **options: Any) -> tuple[str, str]:
+    """Return the published KPIs as `takings kpis` prints them: by day and by category."""
+    with opened(root, **options) as shop:
+        by_day, by_category = (as_csv(table, visible(shop.ports.kpis.rows(table))) for table in shop.ports.kpi_tables)
+    return by_day, by_category
+
+
+def expected(root: Path) -> tuple[str, str]:
+    """Return what the oracle makes of the store's originals."""
+    lake = read_store(root)
+    return kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
+
+
+def lineage(root: Path, **options: Any) -> list[LineageRecord]:
+    """Return every lineage record, oldest first."""
+    with opened(root, **options) as shop:
+        return list(shop.ports.ledger.lineage())
+
+
+def files(root: Path, *folders: str) -> list[str]:
+    """Return the files under some folders of the store, without days and batches."""
+    found = [path for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file()]
+    kept = [path.relative_to(root).parts for path in found]
+    return ["/".join(parts[:1] + parts[5:] if parts[0] in {"processed", "failed"} else parts) for parts in kept]

@@ -1,0 +1,171 @@
+"""Hold the workshop together: targets, pinned packages, the wheel, and a core that asks nobody what time it is."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import takings
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "takings"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def test_version_is_written_once() -> None:
+    """The version of the installed package is the one in its source."""
+    assert importlib.metadata.version("takings") == takings.__version__
+
+
+def test_wheel_carries_every_file_of_the_package(tmp_path: Path) -> None:
+    """SQL, contracts, schemas and the typing marker travel with the code."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    built = subprocess.run(build, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+
+    expected = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in SOURCE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        assert {name for name in archive.namelist() if name.startswith("takings/")} == expected
+    assert "takings/py.typed" in expected
+
+
+def test_make_lists_every_target() -> None:
+    """`make` alone names each target with one line of help, and none that does not exist."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    quiet = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    shown = subprocess.run(["make"], cwd=ROOT, env=quiet, check=True, capture_output=True, text=True).stdout
+
+    described = dict(re.findall(r"^  make ([a-z-]+) +(\S.*)$", shown, re.MULTILINE))
+    targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert list(described) == targets
+
+
+def test_every_target_is_phony() -> None:
+    """A file that happens to be called `test` does not stop `make test`."""
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert sorted(" ".join(phony).split()) == sorted(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+
+
+def pins(requirements: Path) -> dict[str, str]:
+    """Return the version of each package that a requirements file pins."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", requirements.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: path.name)
+def test_requirements_name_versions_and_hashes_only(requirements: Path) -> None:
+    """No address of a registry stands in a requirements file: whoever installs chooses where from."""
+    pin = re.compile(r"[a-z0-9._-]+==\S+( ; [^\\]+)? \\")
+    digest = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+    lines = requirements.read_text().splitlines()
+    assert [line for line in lines if not (pin.fullmatch(line) or digest.fullmatch(line))] == []
+    assert pins(requirements)
+
+
+def test_requirements_agree() -> None:
+    """A package has one version, whichever of the files pins it, and the workshop has all that the core has."""
+    core, dev, build = (pins(ROOT / "requirements" / name) for name in ("core.txt", "dev.txt", "build.txt"))
+    assert core.items() <= dev.items()
+    assert {name: version for name, version in build.items() if dev.get(name, version) != version} == {}
+
+
+def test_requirements_pin_every_dependency() -> None:
+    """A dependency that was added to the project was pinned as well."""
+
+    def names(wanted: list[str]) -> set[str]:
+        return {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() for line in wanted}
+
+    project = PROJECT["project"]
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    assert names(project["dependencies"]) <= pins(ROOT / "requirements" / "core.txt").keys()
+    assert names(extras + PROJECT["dependency-groups"]["dev"]) <= pins(ROOT / "requirements" / "dev.txt").keys()
+
+
+LAYERS = "Imports point one way; a later stage may know an earlier one"
+VENDORS = "The core knows no vendor"
+SYSTEM = "The core asks neither the system nor its clock"
+
+#: What tells the time or reads the environment. `datetime` itself is a type the core needs.
+ASKING = re.compile(r"datetime\.(datetime|date)\.(now|utcnow|today)|time\.\w+|os\.(environb?|getenvb?)")
+
+
+def import_contracts() -> dict[str, Any]:
+    """Return the import contracts by name."""
+    return {contract["name"]: contract for contract in PROJECT["tool"]["importlinter"]["contracts"]}
+
+
+def core_files() -> list[Path]:
+    """Return the source files of the core's modules: a module is a file or a folder of files."""
+    places = [SOURCE.parent.joinpath(*module.split(".")) for module in import_contracts()[VENDORS]["source_modules"]]
+    return [
+        file for place in places for file in [place.with_suffix(".py"), *sorted(place.rglob("*.py"))] if file.exists()
+    ]
+
+
+def asks(source: str) -> list[str]:
+    """Return `line: name` for each use of the clock or the environment in a module's source, under whatever name."""
+    tree = ast.parse(source)
+    meaning: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            meaning |= {alias.asname or alias.name.split(".")[0]: alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            meaning |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+
+    def qualified(node: ast.expr) -> str:
+        if isinstance(node, ast.Attribute):
+            return f"{qualified(node.value)}.{node.attr}"
+        return meaning.get(node.id, f"a local {node.id}") if isinstance(node, ast.Name) else "a value"
+
+    uses = [(node.lineno, qualified(node)) for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name))]
+    return [f"{line}: {name}" for line, name in sorted(set(uses)) if ASKING.fullmatch(name)]
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_core_reads_neither_clock_nor_environment(path: Path) -> None:
+    """A decision is the same whenever and wherever it is made: "now" comes with the manifest."""
+    assert asks(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from datetime import UTC, datetime\nnow = datetime.now(UTC)", ["2: datetime.datetime.now"]),
+        ("import datetime as dt\nday = dt.date.today()", ["2: datetime.date.today"]),
+        ("from datetime import datetime as d\nclock = d.utcnow", ["2: datetime.datetime.utcnow"]),
+        ("from time import time as seconds\nx = seconds()", ["2: time.time"]),
+        ("import os\nhome = os.environ['HOME']", ["2: os.environ"]),
+        ("from datetime import datetime\nday = datetime(2026, 1, 2).date()", []),
+        ("def decide(manifest: object) -> object:\n    return manifest.now", []),
+    ],
+)
+def test_a_clock_is_found_under_any_name(source: str, found: list[str]) -> None:
+    """The search knows what an imported name stands for, and leaves a manifest's own `now` alone."""
+    assert asks(source) == found
+
+
+def test_import_contracts_hold_the_same_core() -> None:
+    """A new stage is kept from vendors and from the system alike: all layers are, but for those named here."""
+    contracts = import_contracts()
+    outside = {"__main__", "entrypoints", "bootstrap", "adapters"}
+    core = [f"takings.{name}" for name in contracts[LAYERS]["layers"] if name not in outside]
+    assert contracts[VENDORS]["source_modules"] == core
+    assert contracts[SYSTEM]["source_modules"] == core
