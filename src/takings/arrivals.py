@@ -58,13 +58,14 @@ def sight(listing: Iterable[ObjectInfo]) -> Sighting:
     drops: list[tuple[ObjectInfo, Drop]] = []
     ignored: list[tuple[str, Ignored]] = []
     for info in listing:
+        shown = info.key.encode(errors="backslashreplace").decode()
         match read_raw_key(info.key):
             case Drop() if not info.is_settled:
-                ignored.append((info.key, Ignored(reason="it is still being written")))
+                ignored.append((shown, Ignored(reason="it is still being written")))
             case Drop() as drop:
                 drops.append((info, drop))
             case Ignored() as reason:
-                ignored.append((info.key, reason))
+                ignored.append((shown, reason))
     drops.sort(key=lambda pair: (pair[0].written_at, pair[0].key))
     return Sighting(drops=tuple(drops), ignored=tuple(ignored))
 

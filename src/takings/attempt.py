@@ -57,6 +57,7 @@ class Attempt:
             self._give_up()
             return None
         if self.gate.state is GateState.FORMING:
+            self.check()
             self.ports.ledger.record([begun(arrival, self._id, self.manifest.now) for arrival in self._arrivals])
             self.change(gate.running)
         reports, returned = self._validate()
@@ -186,8 +187,7 @@ class Attempt:
 
     def _validate_file(self, place: int, arrival: Arrival, before: list[FileReport]) -> FileReport | None:
         """Judge one file; None where its bytes were overwritten before they were read."""
-        store = self.ports.store
-        path = store.fetch(arrival.key, arrival.etag, self._id)
+        path = self.ports.store.fetch(arrival.key, arrival.etag, self._id)
         if path is None:
             return None
         examination = examine(
@@ -207,7 +207,7 @@ class Attempt:
             self._explain(place, report, examination.faulty_records())
         if report.verdict is Verdict.ACCEPTED and report.records.rejected:
             self._quarantine(arrival, examination)
-        return report if store.is_unchanged(arrival.key, arrival.etag, self._id) else None
+        return report
 
     def _workspace(self, place: int) -> Path:
         return self.ports.store.staging(self._id) / "work" / str(place)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import takings
 from takings.adapters.clock import SystemClock
@@ -19,7 +19,6 @@ from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.duckdb_validation import DuckDbValidation
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.kpi_parquet import write_kpi_parquet
-from takings.adapters.lake_format import keep_format
 from takings.adapters.local.database import open_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
@@ -29,10 +28,14 @@ from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, gen
 from takings.contracts import load_contracts
 from takings.errors import SettingsError, StoreError, UnknownThing
 from takings.kpis import load_kpi_tables
-from takings.ports import Ports, Tell
-from takings.settings import Settings, merge_settings
+from takings.ports import BusinessTime, Ports, Tell, ValidationEngine
+from takings.settings import Settings, ValidationChoice, merge_settings
+from takings.store_format import check_format
 from takings.time_zones import business_time
 from takings.validation.verdicts import Tolerance
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _SETTINGS_FILE = "takings.toml"
 
@@ -44,6 +47,19 @@ class Shop:
     root: Path
     settings: Settings
     ports: Ports
+
+
+def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
+    """Return the class of a validation engine; SettingsError where its packages are not installed."""
+    if choice is ValidationChoice.DUCKDB:
+        return DuckDbValidation
+    try:
+        from takings.adapters.pandas_validation import PandasValidation
+    except ModuleNotFoundError as missing:
+        raise SettingsError(
+            f"validation_engine = 'pandas' needs the package {missing.name}. Install it: pip install 'takings[pandas]'."
+        ) from missing
+    return PandasValidation
 
 
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
@@ -81,7 +97,7 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
     contracts = load_contracts(Path(settings.contracts) if settings.contracts else None)
     zone = business_time(settings.time_zone)
     store = FolderStore(root)
-    keep_format(store, settings.time_zone)
+    check_format(store, settings.time_zone)
     tables = DeltaLake(root)
     kpi_tables = load_kpi_tables()
     spill = private / "spill" / str(os.getpid())
@@ -95,7 +111,7 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
             ledger=SqliteLedger(database),
             kpis=SqliteKpiStore(database, kpi_tables),
             tables=tables,
-            validation=DuckDbValidation(duckdb, zone),
+            validation=pick_validation(settings.validation_engine)(duckdb, zone),
             engine=DuckDbEngine(duckdb, tables, contracts, zone),
             clock=SystemClock(),
             heartbeat=ThreadHeartbeat(),
@@ -122,6 +138,7 @@ def open_dry_run(store: Path | None, options: Mapping[str, Any]) -> DryRun:
         contracts=load_contracts(Path(settings.contracts) if settings.contracts else None),
         business_time=business_time(settings.time_zone),
         tolerance=Tolerance(policy=settings.policy, max_rejected=settings.max_rejected),
+        engine=pick_validation(settings.validation_engine),
         memory=settings.memory,
         threads=settings.threads or os.cpu_count() or 1,
         now=SystemClock().now(),

@@ -54,6 +54,10 @@ def read_raw_key(key: str) -> Drop | Ignored:
         return Ignored(reason="it is in none of raw-data/products, raw-data/orders and raw-data/order-items")
     if not name:
         return Ignored(reason="it is a folder marker")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return Ignored(reason="its name is not UTF-8")
     if any(part in {"", ".", ".."} for part in file.split("/")) or "\\" in file or "\0" in file:
         return Ignored(reason="its name has an empty, '.', '..', backslash or NUL part")
     if any(part.startswith(".") for part in file.split("/")):

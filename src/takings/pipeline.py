@@ -21,6 +21,7 @@ from takings.lineage import RETURNED_TO_PENDING
 from takings.manifest import Manifest, write_manifest
 from takings.outcome import BatchOutcome, outcome_document
 from takings.ports import Ports
+from takings.store_format import fix_format
 
 #: beside a living owner: how often to look whether it is done
 _POLL_SECONDS: Final = 0.2
@@ -83,6 +84,7 @@ def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decisio
 
 def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutcome | None:
     """Form a batch of these files and run it; None where another instance was first."""
+    fix_format(ports.store, ports.time_zone)
     now = ports.clock.now()
     manifest = Manifest(
         batch_id=layout.new_batch_id(now, ports.owners.token()),

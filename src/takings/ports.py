@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from takings.arrivals import ObjectInfo
 from takings.batching import BatchPolicy
@@ -40,13 +40,10 @@ class ObjectStore(Protocol):
         """Write an object unless the key exists; tell whether it was written. May be repeated."""
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
-        """Return a local path to exactly the bytes that the ETag names, kept until `forget`; None where they are gone.
+        """Return a local copy of exactly the bytes that the ETag names; None where they are gone or were changing.
 
-        May be repeated, also by another attempt of the batch: bytes once fetched stay within reach.
+        May be repeated, also by another attempt of the batch: bytes once fetched stay as they are until `forget`.
         """
-
-    def is_unchanged(self, key: str, etag: str, batch_id: BatchId) -> bool:
-        """Tell whether the fetched bytes are still those that the ETag names."""
 
     def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
         """Keep the fetched bytes at `destination` with their version, then remove the key if it still holds them.
@@ -170,6 +167,9 @@ class LakeEngine(Protocol):
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
+
+    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
+        """Return the rows that a day's KPIs (or a category's) are made of, by order and item; see rows_behind.sql."""
 
 
 class Clock(Protocol):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -32,7 +33,7 @@ def read_size(text: object) -> object:
     """Read `500MB`, `2GiB` or a number of bytes."""
     if isinstance(text, str) and (match := re.fullmatch(r"([0-9]+)\s*([kmgt]i?b)?", text.strip().lower())):
         return int(match[1]) * _SIZES.get(match[2] or "", 1)
-    if isinstance(text, int):
+    if isinstance(text, int) and text > 0:
         return text
     raise ValueError("write a size such as '500MB' or '2GiB'")
 
@@ -49,6 +50,13 @@ def read_percent(text: object) -> object:
 Percent = Annotated[Decimal, BeforeValidator(read_percent)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Size = Annotated[int, BeforeValidator(read_size)]
+
+
+class ValidationChoice(StrEnum):
+    """Which engine checks rows; both find the same."""
+
+    DUCKDB = "duckdb"
+    PANDAS = "pandas"
 
 
 class Settings(BaseModel):
@@ -70,6 +78,8 @@ class Settings(BaseModel):
     policy: RejectionPolicy = RejectionPolicy.FILE
     #: under policy "row": more bad rows than this point at a broken export, not at broken rows
     max_rejected: Percent = Decimal(1)
+    #: DuckDB types a whole file in one pass; pandas goes through it in chunks of 10,000 rows
+    validation_engine: ValidationChoice = ValidationChoice.DUCKDB
     #: days are cut here; UTC needs no explanation
     time_zone: str = "UTC"
     #: what DuckDB may use before it spills to disk; the process needs about 200 MB beside it

@@ -7,16 +7,21 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from takings import __version__
 from takings.entrypoints import cli
 from takings.gate import Gate, GateState
 from takings.layout import BatchId
-from tests.shop import ITEMS, csv_of, drop, drop_all, expected, files, item, new_store, opened, order, run
+from tests.shop import ITEMS, ORDERS, csv_of, drop, drop_all, expected, files, item, new_store, opened, order, run
 
 BY_DAY = (
     "order_date,total_orders,total_revenue,total_items_sold,return_rate,unique_customers,avg_order_value,"
@@ -84,6 +89,11 @@ def done(landed: Path, tmp_path: Path) -> Path:
 def unwrapped(text: str) -> str:
     """Return a text in one line."""
     return " ".join(text.split())
+
+
+def everything(folder: Path) -> dict[Path, bytes | None]:
+    """Return every file under a folder with its bytes, and every folder."""
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
 class TestExitCodes:
@@ -158,6 +168,43 @@ class TestExitCodes:
         assert (ended.code, unwrapped(ended.err)) == (
             2,
             "takings: time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again.",
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (["demo", "file"], "file is a file. Name a folder: takings demo DIR."),
+            (["kpis", "shop", "--format", "csv", "--output", "no/a"], "--output no/a: there is no folder no."),
+            (["kpis", "shop", "--format", "parquet", "--output", "no/a"], "--output no/a: there is no folder no."),
+            (
+                ["run", "shop", "--contracts", "no"],
+                "no: there is no such folder. Name one with an .odcs.yaml file for each dataset.",
+            ),
+            (
+                ["run", "--contracts", "file", "shop"],
+                "file: there is no such folder. Name one with an .odcs.yaml file for each dataset.",
+            ),
+        ],
+    )
+    def test_2_for_a_place_that_is_none(
+        self, takings: Takings, tmp_path: Path, arguments: list[str], complaint: str
+    ) -> None:
+        """It is named with what belongs there; nothing is made."""
+        work = tmp_path / "work"
+        new_store(work / "shop")
+        (work / "file").touch()
+        ended = takings(*arguments)
+        assert (ended.code, ended.out, unwrapped(ended.err)) == (2, "", f"takings: {complaint}")
+        assert sorted(path.name for path in work.iterdir()) == ["file", "shop"]
+
+    def test_2_for_a_size_below_nothing(self, takings: Takings, root: Path) -> None:
+        """A batch of at most -1 bytes would never go."""
+        (root / "takings.toml").write_text("batch_max_bytes = -1\n")
+        ended = takings("run", root)
+        assert (ended.code, ended.out, unwrapped(ended.err)) == (
+            2,
+            "",
+            f"takings: {root / 'takings.toml'}: batch_max_bytes = -1: Value error, write a size such as '500MB' or '2GiB'.",
         )
 
     @pytest.mark.parametrize(
@@ -344,6 +391,22 @@ class TestKpis:
             ended = takings("kpis", done, "--format", form, "--output", tmp_path / form)
             assert (ended.code, ended.out, (tmp_path / form).read_text()) == (0, "", shown)
 
+    def test_parquet_has_the_published_rows_with_their_types(
+        self, takings: Takings, done: Path, tmp_path: Path
+    ) -> None:
+        """Days are dates, and money is decimal."""
+        file = tmp_path / "kpis.parquet"
+        ended = takings("kpis", done, "--format", "parquet", "--output", file)
+        assert (ended.code, ended.out, ended.err) == (0, "", "")
+        with closing(duckdb.connect()) as connection:
+            found = connection.sql(
+                "select order_date, total_orders, total_revenue from read_parquet(?)", params=[str(file)]
+            )
+            assert found.order("order_date").fetchall() == [
+                (date(2025, 3, 30), 2, Decimal("30.25")),
+                (date(2025, 3, 31), 1, Decimal("4.25")),
+            ]
+
     def test_a_table_is_for_people(self, takings: Takings, done: Path) -> None:
         """With every number in full."""
         ended = takings("kpis", done)
@@ -398,6 +461,277 @@ class TestUnblock:
         assert (ended.code, ended.out) == (0, "batch b1 goes on with the next `takings run`\n")
         with opened(root) as shop:
             assert shop.ports.ledger.gate().state is GateState.RUNNING
+
+
+class TestBatches:
+    @pytest.fixture
+    def two(self, done: Path) -> Path:
+        """Return a store with an accepted batch and one of a single rejected file."""
+        drop(done, "order-items/bad.csv", csv_of(item(4, 1, sale_price="0"), item(5, 1)))
+        run(done)
+        return done
+
+    def test_a_new_store_has_none(self, takings: Takings, root: Path) -> None:
+        """That is no error, in either form."""
+        assert takings("batches", root) == Ended(code=0, out="no batch yet\n", err="")
+        assert json.loads(takings("batches", root, "--json").out) == {"schema_version": 1, "batches": []}
+
+    def test_the_list_is_oldest_first(self, takings: Takings, two: Path) -> None:
+        """With each batch's state, files, verdicts, records and commit."""
+        first, second = sorted(path.name for path in (two / "batches").iterdir())
+        ended = takings("batches", two)
+        assert (ended.code, ended.err) == (0, "")
+        rows = [line.split() for line in ended.out.splitlines() if "DONE" in line]
+        assert rows == [
+            [first, "DONE", "3", "3", "accepted", "9", "0", "1"],
+            [second, "DONE", "1", "1", "rejected", "2", "2", "–"],
+        ]
+        document = json.loads(takings("batches", two, "--json").out)
+        instants = {"now", "started_at", "finished_at"}
+        assert all(batch[instant].endswith("Z") for batch in document["batches"] for instant in instants)
+        found = [{name: batch[name] for name in batch if name not in instants} for batch in document["batches"]]
+        assert found == [
+            {
+                "batch_id": first,
+                "state": "DONE",
+                "files": 3,
+                "verdicts": {"accepted": 3},
+                "records_read": 9,
+                "records_rejected": 0,
+                "commit": 1,
+                "attempt": 1,
+            },
+            {
+                "batch_id": second,
+                "state": "DONE",
+                "files": 1,
+                "verdicts": {"rejected": 1},
+                "records_read": 2,
+                "records_rejected": 2,
+                "commit": None,
+                "attempt": 1,
+            },
+        ]
+
+    def test_one_batch_has_its_files_and_the_days_it_restated(self, takings: Takings, landed: Path) -> None:
+        """Where every original is now."""
+        (batch,) = (path.name for path in (landed / "batches").iterdir())
+        ended = takings("batches", landed, batch)
+        assert (ended.code, ended.err) == (0, "")
+        assert f"batch {batch}: DONE, commit 1\n" in ended.out
+        for dataset, folder in (("products", "products"), ("orders", "orders"), ("order_items", "order-items")):
+            assert (
+                f"accepted  raw-data/{folder}/a.csv (3 read, 3 accepted, 0 rejected, 0 identical duplicates)"
+                in ended.out
+            )
+            assert f"{batch}/{dataset}/a.csv\n" in ended.out
+        assert ended.out.endswith("  restated: every day\n")
+
+    def test_one_batch_has_its_violations(self, takings: Takings, two: Path) -> None:
+        """Line, rule and what to do, never the value."""
+        batch = max(path.name for path in (two / "batches").iterdir())
+        ended = takings("batches", two, batch)
+        assert (ended.code, ended.err) == (0, "")
+        assert f"batch {batch}: DONE, no commit\n" in ended.out
+        assert "records break" in ended.out
+        (row,) = (line.split(maxsplit=4) for line in ended.out.splitlines() if "must be greater" in line)
+        assert [cell.rstrip() for cell in row] == [
+            "2",
+            "sale_price",
+            "greater_than",
+            "9",
+            "the value must be greater than 0",
+        ]
+        document = json.loads(takings("batches", two, batch, "--json").out)
+        assert document["violations"] == [
+            {
+                "dataset": "order_items",
+                "file": "bad.csv",
+                "rule": "sale_price|greater_than",
+                "record": 0,
+                "line": 2,
+                "column": "sale_price",
+                "reason": "must be greater than 0",
+                "shape": "9",
+            }
+        ]
+        assert [(file["key"], file["verdict"], file["status"]) for file in document["file_reports"]] == [
+            ("raw-data/order-items/bad.csv", "rejected", "FAILED")
+        ]
+        assert (two / document["file_reports"][0]["archived_at"]).is_file()
+        assert (document["batch_id"], document["restated"], document["published"], document["returned"]) == (
+            batch,
+            {"everything": False, "days": []},
+            {},
+            [],
+        )
+
+    def test_2_for_an_unknown_batch(self, takings: Takings, landed: Path) -> None:
+        """With the command that lists them."""
+        ended = takings("batches", landed, "b404")
+        assert (ended.code, ended.out, unwrapped(ended.err)) == (
+            2,
+            "",
+            f"takings: {landed}: there is no batch 'b404'. `takings batches {landed}` lists them.",
+        )
+
+
+class TestValidate:
+    BAD = csv_of(item(4, 1, sale_price="0"), item(5, 1))
+
+    @pytest.fixture
+    def export(self, tmp_path: Path) -> Path:
+        """Return a folder of files that nobody has dropped yet."""
+        (tmp_path / "export" / "orders").mkdir(parents=True)
+        return tmp_path / "export"
+
+    def test_0_for_files_that_would_be_taken(self, takings: Takings, export: Path) -> None:
+        """What a file is, its folder tells, else its header."""
+        by_folder, by_header = export / "orders" / "x.csv", export / "y.csv"
+        by_folder.write_bytes(ORDERS)
+        by_header.write_bytes(ITEMS)
+        assert takings("validate", by_folder, by_header) == Ended(
+            code=0,
+            out=f"{by_folder} (orders): accepted, 3 records\n{by_header} (order_items): accepted, 3 records\n",
+            err="",
+        )
+
+    def test_1_for_a_file_that_would_be_rejected(self, takings: Takings, export: Path) -> None:
+        """Every bad line, with what to do."""
+        bad = export / "bad.csv"
+        bad.write_bytes(self.BAD)
+        ended = takings("validate", bad)
+        assert (ended.code, ended.err) == (1, "")
+        assert ended.out.startswith(
+            f"{bad} (order_items): rejected, 2 records: 1 of 2 records break sale_price|greater_than (1)\n"
+        )
+        (row,) = (line.split(maxsplit=4) for line in ended.out.splitlines() if "must be greater" in line)
+        assert [cell.rstrip() for cell in row] == [
+            "2",
+            "sale_price",
+            "greater_than",
+            "9",
+            "the value must be greater than 0",
+        ]
+
+    def test_json_has_every_violation_with_its_remedy(self, takings: Takings, export: Path) -> None:
+        """And the file's report, as a batch writes it."""
+        bad = export / "bad.csv"
+        bad.write_bytes(self.BAD)
+        ended = takings("validate", bad, "--format", "json")
+        assert (ended.code, ended.err) == (1, "")
+        document = json.loads(ended.out)
+        (file,) = document["files"]
+        assert (document["schema_version"], file["key"], file["dataset"], file["verdict"], file["records"]) == (
+            1,
+            str(bad),
+            "order_items",
+            "rejected",
+            {"read": 2, "accepted": 0, "rejected": 2, "identical_duplicates": 0},
+        )
+        assert file["violations"] == [
+            {
+                "rule": "sale_price|greater_than",
+                "record": 0,
+                "line": 2,
+                "column": "sale_price",
+                "reason": "must be greater than 0",
+                "shape": "9",
+                "remedy": "the value must be greater than 0",
+            }
+        ]
+
+    def test_a_table_ends_after_twenty_lines(self, takings: Takings, export: Path) -> None:
+        """The rest is counted; JSON has all."""
+        many = export / "many.csv"
+        many.write_bytes(csv_of(*(item(number, 1, sale_price="0") for number in range(24))))
+        ended = takings("validate", many)
+        assert ended.out.count("must be greater than 0") == 20
+        assert ended.out.endswith("… and 4 more violations; --format json has all\n")
+        (file,) = json.loads(takings("validate", many, "--format", "json").out)["files"]
+        assert len(file["violations"]) == 24
+
+    @pytest.mark.parametrize(
+        ("content", "code", "violation"),
+        [
+            (b"", 1, ("file|empty", None)),
+            (csv_of(order(1)).replace(b"status", b"state"), 1, ("status|missing", "status")),
+            (csv_of(order(1)).splitlines(keepends=True)[0], 0, ("file|no_records", None)),
+            (csv_of({**order(1), "colour": "red"}), 0, ("colour|extra_column", "colour")),
+        ],
+        ids=["no byte", "a column lacks", "no record", "a column more"],
+    )
+    def test_what_concerns_the_whole_file_is_named_too(
+        self, takings: Takings, export: Path, content: bytes, code: int, violation: tuple[str, str | None]
+    ) -> None:
+        """Only what rejects the file counts in the exit code."""
+        path = export / "orders" / "x.csv"
+        path.write_bytes(content)
+        ended = takings("validate", path, "--format", "json")
+        (file,) = json.loads(ended.out)["files"]
+        found = {(found["rule"], found["column"]) for found in file["violations"]}
+        assert (ended.code, violation in found) == (code, True), found
+
+    def test_an_option_says_what_a_file_is(self, takings: Takings, export: Path) -> None:
+        """It outdoes folder and header; without any of them nobody knows."""
+        unknown, items = export / "x.csv", export / "orders" / "y.csv"
+        unknown.write_bytes(b"a,b\n1,2\n")
+        items.write_bytes(ITEMS)
+        ended = takings("validate", unknown)
+        assert (ended.code, ended.out) == (2, "")
+        assert unwrapped(ended.err) == (
+            f"takings: {unknown}: neither its folder nor its header tells which dataset it is."
+            " Say --dataset products, orders or order_items."
+        )
+        assert takings("validate", unknown, "--dataset", "orders").code == 1
+        assert takings("validate", items).code == 1
+        assert takings("validate", items, "--dataset", "order_items") == Ended(
+            code=0, out=f"{items} (order_items): accepted, 3 records\n", err=""
+        )
+
+    def test_2_for_a_file_that_is_none(self, takings: Takings, export: Path) -> None:
+        """Before anything is checked."""
+        (export / "y.csv").write_bytes(ITEMS)
+        assert takings("validate", export / "y.csv", export / "x.csv") == Ended(
+            code=2, out="", err=f"takings: {export / 'x.csv'} is no file.\n"
+        )
+
+    def test_a_store_knows_copies_of_its_files(self, takings: Takings, done: Path, export: Path) -> None:
+        """A duplicate is no rejection."""
+        (export / "y.csv").write_bytes(ITEMS)
+        assert takings("validate", export / "y.csv", "--store", done) == Ended(
+            code=0,
+            out=f"{export / 'y.csv'} (order_items): duplicate, 0 records: same bytes as raw-data/order-items/a.csv,"
+            " which was accepted before\n",
+            err="",
+        )
+
+    def test_nothing_is_written(self, takings: Takings, export: Path, tmp_path: Path) -> None:
+        """Neither beside the files nor into the working folder."""
+        (export / "bad.csv").write_bytes(self.BAD)
+        before = everything(tmp_path)
+        assert takings("validate", export / "bad.csv").code == 1
+        assert everything(tmp_path) == before
+
+    def test_nothing_of_a_store_is_changed(self, takings: Takings, done: Path, export: Path) -> None:
+        """Every file of it stays as it is."""
+        (export / "bad.csv").write_bytes(self.BAD)
+        before = everything(done)
+        assert takings("validate", export / "bad.csv", "--store", done).code == 1
+        after = everything(done)
+        assert {path: after.get(path) for path in before} == before
+
+    def test_nothing_is_added_to_a_store(self, takings: Takings, done: Path, export: Path) -> None:
+        """Not even a file that SQLite makes to read its database."""
+        (export / "bad.csv").write_bytes(self.BAD)
+        before = set(everything(done))
+        assert takings("validate", export / "bad.csv", "--store", done).code == 1
+        assert set(everything(done)) == before
+
+
+def test_the_version_is_printed(takings: Takings) -> None:
+    """Alone, on one line."""
+    assert takings("--version") == Ended(code=0, out=f"takings {__version__}\n", err="")
 
 
 class TestSamples:

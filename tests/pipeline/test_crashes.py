@@ -268,6 +268,56 @@ def test_a_superseded_attempt_ends_without_a_side_effect(root: Path, fact: str) 
     assert published(root) == expected(root)
 
 
+def test_an_attempt_superseded_before_its_first_step_leaves_no_story(root: Path) -> None:
+    """Another run completed the batch while it slept; every file's story is that run's."""
+    with opened(root) as shop, opened(root, later=LATER) as other:
+        completed: list[RunOutcome] = []
+
+        def sleep(told: str, _: Mapping[str, object]) -> None:
+            if told == "batch.dispatched" and not completed:
+                completed.append(pipeline.run(other.ports, at_once=True))
+
+        with pytest.raises(Superseded):
+            pipeline.run(replace(shop.ports, tell=sleep), at_once=True)
+    assert Counter((record.file_key, record.status) for record in lineage(root)) == {
+        ("raw-data/products/a.csv", LineageStatus.SUCCESS): 1,
+        ("raw-data/orders/a.csv", LineageStatus.SUCCESS): 1,
+        ("raw-data/order-items/a.csv", LineageStatus.SUCCESS): 1,
+        ("raw-data/order-items/orphan.csv", LineageStatus.SUCCESS): 1,
+        ("raw-data/orders/b.csv", LineageStatus.SUCCESS): 1,
+        ("raw-data/order-items/bad.csv", LineageStatus.FAILED): 1,
+    }
+    assert published(root) == expected(root)
+
+
+def test_of_two_who_find_an_abandoned_batch_one_resumes_it(root: Path) -> None:
+    """The other sees that it is done, and has nothing to do."""
+
+    def fail(told: str, _: Mapping[str, object]) -> None:
+        if told == "kpis.computing":
+            raise StoreError("no space left on device.")
+
+    with opened(root) as shop, opened(root) as other:
+        with pytest.raises(StoreError):
+            pipeline.run(replace(shop.ports, tell=fail), at_once=True)
+        completed: list[RunOutcome] = []
+
+        class Slow:
+            """A clock before whose first answer the other run is through."""
+
+            def now(self) -> Any:
+                if not completed:
+                    completed.append(pipeline.run(other.ports, at_once=True))
+                return shop.ports.clock.now()
+
+            def sleep(self, seconds: float) -> None:
+                shop.ports.clock.sleep(seconds)
+
+        outcome = pipeline.run(replace(shop.ports, clock=Slow()), at_once=True)
+    assert [[batch.attempt for batch in run_.batches] for run_ in (*completed, outcome)] == [[2], []]
+    assert published(root) == expected(root)
+
+
 def test_a_run_beside_a_living_owner_waits_for_it(root: Path) -> None:
     """Then it takes what is pending."""
     with opened(root) as shop, opened(root) as other:
@@ -336,4 +386,26 @@ def test_a_file_replaced_while_its_batch_runs_is_the_next_batchs(root: Path) -> 
     keys = [sorted(report.file for report in batch.reports) for batch in outcome.batches]
     assert keys == [["b.csv", "bad.csv"], ["b.csv", "newer.csv"]]
     assert [path for path in files(root, "processed") if path.endswith("b.csv")] == ["processed/orders/b.csv"] * 2
+    assert published(root) == expected(root)
+
+
+def test_a_file_appended_to_while_its_batch_runs_is_the_next_batchs(root: Path) -> None:
+    """What was judged is archived, without the new rows; the longer file is another arrival."""
+    judged = (root / "raw-data" / "orders" / "b.csv").read_bytes()
+    longer = judged + csv_of(order(5)).split(b"\n", 1)[1]
+
+    def append(told: str, _: Mapping[str, object]) -> None:
+        path = root / "raw-data" / "orders" / "b.csv"
+        if told == "lake.committed" and path.exists() and path.read_bytes() == judged:
+            with path.open("ab") as file:
+                file.write(longer.removeprefix(judged))
+
+    with opened(root) as shop:
+        outcome = pipeline.run(replace(shop.ports, tell=append), at_once=True)
+    assert [sorted(report.file for report in batch.reports) for batch in outcome.batches] == [
+        ["b.csv", "bad.csv"],
+        ["b.csv"],
+    ]
+    archived = [record.archived_at for record in lineage(root) if record.file_key == "raw-data/orders/b.csv"]
+    assert [(root / str(place)).read_bytes() for place in archived] == [judged, longer]
     assert published(root) == expected(root)

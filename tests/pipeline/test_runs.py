@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -224,6 +226,15 @@ class TestDuplicatesAndCorrections:
         }
         assert published(root) == expected(root)
 
+    def test_two_links_to_one_file_are_copies_of_each_other(self, root: Path) -> None:
+        """Both are filed away by one batch."""
+        drop_all(root)
+        (root / "raw-data" / "orders" / "b.csv").hardlink_to(root / "raw-data" / "orders" / "a.csv")
+        outcome = run(root)
+        assert [verdicts(outcome)[f"orders/{file}"] for file in ("a.csv", "b.csv")] == ["accepted", "duplicate"]
+        assert (len(outcome.batches), files(root, "raw-data")) == (1, [])
+        assert published(root) == expected(root)
+
     def test_the_same_bytes_under_the_same_key_are_a_duplicate(self, done: Path) -> None:
         """A drop that is repeated changes nothing."""
         before = published(done)
@@ -291,6 +302,19 @@ class TestDuplicatesAndCorrections:
             BY_DAY
             + "2025-03-30,2,120.24,2,50.00,2,60.12,20.25,0.00,99.99\n"
             + "2025-03-31,1,4.25,1,0.00,1,4.25,0.00,4.25,0.00\n"
+        )
+        assert published(done) == expected(done)
+
+    def test_everything_may_move_at_once(self, done: Path) -> None:
+        """Categories, days, an item's order and product, and an item without an order, all in one batch."""
+        drop(done, "products/b.csv", csv_of(product(1, "Toys"), product(2, "Books")))
+        drop(done, "orders/b.csv", csv_of(order(1, "2025-04-02T00:00:00"), order(3)))
+        drop(done, "order-items/b.csv", csv_of(item(2, 1, 1, "7.77"), item(9, 3, 2), item(10, 404)))
+        run(done)
+        assert published(done)[0] == (
+            BY_DAY
+            + "2025-03-30,2,14.25,2,50.00,2,7.13,0.00,4.25,10.00\n"
+            + "2025-04-02,1,17.77,2,0.00,1,17.77,0.00,0.00,17.77\n"
         )
         assert published(done) == expected(done)
 
@@ -449,6 +473,18 @@ class TestRejections:
         ]
         assert files(root, "raw-data") == ["raw-data/orders/a.csv.part"]
 
+    @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has only names in UTF-8")
+    def test_a_name_that_is_no_utf_8_stops_nothing(self, root: Path) -> None:
+        """The file stays where it is; the others are taken."""
+        drop_all(root)
+        nameless = root / "raw-data" / "orders" / os.fsdecode(b"\xff.csv")
+        nameless.write_bytes(ORDERS)
+        outcome = run(root)
+        assert [(key, ignored.reason) for key, ignored in outcome.sighting.ignored] == [
+            (r"raw-data/orders/\udcff.csv", "its name is not UTF-8")
+        ]
+        assert (nameless.exists(), published(root)) == (True, expected(root))
+
 
 class TestWaiting:
     def test_a_missing_dataset_holds(self, root: Path) -> None:
@@ -527,3 +563,10 @@ class TestTimeZones:
             "time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again."
         )
         assert published(done) == expected(done)
+
+    def test_looking_at_an_empty_store_decides_no_time_zone(self, root: Path) -> None:
+        """Only days that are cut do."""
+        with opened(root, time_zone="UTC"):
+            pass
+        with opened(root, time_zone="Europe/Berlin") as shop:
+            assert shop.ports.time_zone == "Europe/Berlin"

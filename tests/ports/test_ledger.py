@@ -129,6 +129,20 @@ class TestGate:
                     lease_expires_at=NOON + gate.LEASE,
                 )
 
+    def test_threads_of_one_process_share_a_ledger(self, ledger: Ledger) -> None:
+        """A heartbeat renews the lease beside the pipeline: every change is written or refused, none fails otherwise."""
+
+        def renew(_: int) -> bool:
+            try:
+                ledger.change_gate(gate.renewed(ledger.gate(), NOON))
+            except ConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            written = list(pool.map(renew, range(200))).count(True)
+        assert ledger.gate() == Gate(generation=written, lease_expires_at=NOON + gate.LEASE)
+
 
 class TestLineage:
     def test_a_record_is_read_as_it_was_written(self, open_ledger: Open) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,7 +121,7 @@ class TestFetching:
         bucket.put(KEY, b"newer")
         assert path.read_bytes() == b"old"
         assert bucket.store.fetch(KEY, etag, BATCH) == path
-        assert bucket.store.is_unchanged(KEY, etag, BATCH)
+        assert path.read_bytes() == b"old"
 
     def test_bytes_that_were_overwritten_before_are_gone(self, bucket: Bucket) -> None:
         """None, and the newer bytes are not taken for them."""
@@ -126,7 +129,6 @@ class TestFetching:
         etag = bucket.seen().etag
         bucket.put(KEY, b"new")
         assert bucket.store.fetch(KEY, etag, BATCH) is None
-        assert not bucket.store.is_unchanged(KEY, etag, BATCH)
         assert bucket.fetched().read_bytes() == b"new"
 
     def test_an_absent_key_has_no_bytes_to_fetch(self, bucket: Bucket) -> None:
@@ -252,16 +254,28 @@ class TestFolder:
             store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
         )
 
-    def test_a_write_into_fetched_bytes_is_noticed(self, folder: Bucket, root: Path) -> None:
-        """Linked bytes change with the file, so they are compared before they count."""
+    def test_an_append_to_a_fetched_file_is_a_new_arrival(self, folder: Bucket, root: Path) -> None:
+        """The copy that was read is filed away as it was; the longer file waits at its key."""
         folder.put(KEY, b"old")
         etag = folder.seen().etag
-        folder.fetched()
+        path = folder.fetched()
         with (root / KEY).open("ab") as file:
             file.write(b"er")
-        assert not folder.store.is_unchanged(KEY, etag, BATCH)
-        assert folder.store.fetch(KEY, etag, BATCH) is None
-        assert folder.fetched().read_bytes() == b"older"
+        assert path.read_bytes() == b"old"
+        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"older")
+        assert folder.seen().etag != etag
+        assert folder.fetched(batch=NEXT_BATCH).read_bytes() == b"older"
+
+    def test_a_file_that_is_being_written_is_not_fetched(self, folder: Bucket, root: Path) -> None:
+        """None, though it has not grown yet; once it is closed, it is fetched."""
+        folder.put(KEY, b"rows")
+        if not can_tell_writers(root):
+            pytest.skip("this system does not tell who writes a file")
+        etag = folder.seen().etag
+        with (root / KEY).open("ab"):
+            assert folder.store.fetch(KEY, etag, BATCH) is None
+        assert folder.fetched().read_bytes() == b"rows"
 
     def test_links_and_special_files_are_not_listed(self, folder: Bucket, root: Path, tmp_path: Path) -> None:
         """Nothing outside the store is read through them, and nobody waits for a pipe."""
@@ -307,24 +321,45 @@ class TestFolder:
         folder.store.forget(BATCH)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"newer")
 
-    def test_a_file_system_without_hard_links_gets_copies(
+    def test_a_file_system_that_cannot_share_blocks_gets_whole_copies(
         self, folder: Bucket, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The copy's inode differs, its size and time do not."""
+        """Nothing else differs."""
+
+        def no_clones(*_: object) -> None:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+        monkeypatch.setattr("fcntl.ioctl", no_clones)
         folder.put(KEY, b"rows")
         etag = folder.seen().etag
-
-        def no_links(*_: object, **__: object) -> None:
-            raise PermissionError
-
-        with monkeypatch.context() as patched:
-            patched.setattr("os.link", no_links)
-            path = folder.fetched()
-        assert not path.samefile(root / KEY)
-        assert path.read_bytes() == b"rows"
-        assert folder.store.is_unchanged(KEY, etag, BATCH)
+        assert folder.fetched().read_bytes() == b"rows"
         folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
         assert files(root, "raw-data", "processed") == ["processed/orders/a.csv"]
+
+    def test_a_writer_that_comes_during_a_listing_kills_nobody(self, root: Path) -> None:
+        """Linux signals a broken lease with SIGIO unless told otherwise, and SIGIO ends a process."""
+        drop(root, "orders/a.csv", b"rows")
+        listing = subprocess.run([sys.executable, "-c", LISTING_BESIDE_A_WRITER, root], capture_output=True)
+        assert (listing.returncode, listing.stderr) == (0, b"")
+
+
+#: lists a store for half a second while a child opens its only file for writing again and again
+LISTING_BESIDE_A_WRITER = """
+import os, sys, time
+from pathlib import Path
+from takings.adapters.local.object_store import FolderStore
+
+root = Path(sys.argv[1])
+end = time.monotonic() + 0.5
+writer = os.fork()
+while time.monotonic() < end:
+    if writer:
+        list(FolderStore(root).list("raw-data/"))
+    else:
+        (root / "raw-data" / "orders" / "a.csv").open("ab").close()
+if writer:
+    os.waitpid(writer, 0)
+"""
 
 
 def can_tell_writers(folder: Path) -> bool:

@@ -257,7 +257,13 @@ def test_timestamps(check: Check) -> None:
         "2025-03-30T16:14:60",
         "2025-3-30T16:14:26",
         " 2025-3-30 16:14:26",
+        "2025-3-30 16:14:26 ",
+        "2025-3-30  16:14:26",
         "2025-03-30  16:14:26",
+        "2025-03-30  6:14:26",
+        "2025-03-30  6:14:26 UTC",
+        "2025-03-30 16:14:6 ",
+        "2025-03-30T16:14:6 Z",
         "2025-03-30t16:14:26",
         "2025-03-30T16:14:26.",
         "2025-03-30T16:14:26.1234567890",
@@ -302,6 +308,15 @@ def test_local_times_are_the_business_time_zones(check: Check) -> None:
         "2025-07-01T00:30:00-05:00": utc(2025, 7, 1, 5, 30),
     }
     assert outcomes(check, Dataset.ORDER_ITEMS, "delivered_at", list(stored), "Europe/Berlin") == stored
+
+
+def test_an_instant_before_the_year_1_is_none(check: Check) -> None:
+    """The first midnight of the calendar is one in UTC; in Berlin it lies in the year before."""
+    texts = ["0001-01-01T00:00:00", "0001-01-02T00:00:00"]
+    assert outcomes(check, Dataset.ORDERS, "created_at", texts, "Europe/Berlin") == {
+        "0001-01-01T00:00:00": "!created_at|type",
+        "0001-01-02T00:00:00": utc(1, 1, 1, 23, 6, 32),
+    }
 
 
 def test_texts(check: Check) -> None:

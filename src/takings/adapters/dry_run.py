@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from duckdb import DuckDBPyConnection
+
 from takings.adapters.duckdb_session import open_duckdb
-from takings.adapters.duckdb_validation import DuckDbValidation
 from takings.adapters.scanned_file import inspect
 from takings.arrivals import Arrival
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import UsageError
 from takings.examination import Examination, examine
 from takings.layout import RAW, Drop, read_raw_key
-from takings.ports import BusinessTime
+from takings.ports import BusinessTime, ValidationEngine
 from takings.validation.verdicts import Tolerance
 
 _FOLDERS = {"products": "products", "orders": "orders", "order-items": "order-items", "order_items": "order-items"}
@@ -31,6 +33,8 @@ class DryRun:
     contracts: Contracts
     business_time: BusinessTime
     tolerance: Tolerance
+    #: makes the validation engine on a connection
+    engine: Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]
     memory: str
     threads: int
     now: datetime
@@ -46,7 +50,7 @@ class DryRun:
             TemporaryDirectory(prefix="takings-") as folder,
             closing(open_duckdb(self.memory, self.threads, Path(folder, "spill"))) as connection,
         ):
-            validation = DuckDbValidation(connection, self.business_time)
+            validation = self.engine(connection, self.business_time)
             for place, file in enumerate(files):
                 workspace = Path(folder, str(place))
                 kind = dataset or self._dataset_of(file, workspace)
@@ -76,7 +80,8 @@ class DryRun:
         if len(fitting) == 1:
             return fitting[0]
         raise UsageError(
-            f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or order_items."
+            f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
+            " order_items."
         )
 
 
@@ -84,9 +89,15 @@ def accepted_files(database: Path) -> dict[str, str]:
     """Return fingerprint -> key of the files that a store has accepted, read without writing to it."""
     if not database.is_file():
         return {}
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("select fingerprint, file_key from ProcessedFiles where verdict = 'accepted'")
-        return {fingerprint: key for fingerprint, key in rows if fingerprint}
+    with TemporaryDirectory(prefix="takings-") as folder:
+        # Even a reader of a WAL database writes beside it, so a copy is read.
+        for suffix in ("", "-wal"):
+            part = database.with_name(database.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, Path(folder, part.name))
+        with closing(sqlite3.connect(Path(folder, database.name))) as connection:
+            rows = connection.execute("select fingerprint, file_key from ProcessedFiles where verdict = 'accepted'")
+            return {fingerprint: key for fingerprint, key in rows if fingerprint}
 
 
 def _arrival(file: Path, dataset: Dataset, now: datetime) -> Arrival:

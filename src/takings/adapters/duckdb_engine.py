@@ -38,6 +38,13 @@ from takings.validation.sql import SQL_TYPES, business_day, literal, name
 
 #: what every row of the lake carries beside its contract's columns
 META: Final = {"_version": "timestamptz", "_source": "varchar", "_line": "bigint", "_batch": "varchar"}
+#: rows that a row group should have at least
+_ROW_GROUP: Final = 5_000
+#: rows looked at to learn how days follow each other, in so many files
+_WINDOW: Final = 20_000
+_SAMPLED_FILES: Final = 4
+#: more days than this among a window's rows, and sorting is cheaper than holding rows back
+_MOST_DAYS_UNSORTED: Final = 16
 _PARTITIONED: Final = (Dataset.ORDERS, Dataset.ORDER_ITEMS)
 
 
@@ -70,18 +77,32 @@ class DuckDbEngine:
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot."""
         with self._connection.cursor() as cursor:
-            rows = _Rows(cursor=cursor, tables=self._tables, contracts=self._contracts)
-            for dataset in Dataset:
-                files = snapshot[dataset].files
-                if dataset in _PARTITIONED:
-                    files = tuple(
-                        file
-                        for file in files
-                        if file.order_date is not None and (days is None or file.order_date in days)
-                    )
-                table = replace(snapshot[dataset], files=files)
-                cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, table)}")
+            self._lay_views(cursor, snapshot, days)
             return {table.name: _dictionaries(cursor.execute(table.sql)) for table in tables}
+
+    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
+        """Return the rows that a day's KPIs (or a category's) are made of, by order and item."""
+        sql = (resources.files("takings.kpis") / "rows_behind.sql").read_text()
+        with self._connection.cursor() as cursor:
+            self._lay_views(cursor, snapshot, [day])
+            found = cursor.execute(
+                f"select * from ({sql}) where $1 is null or category = $1 order by order_id, item_id", [category]
+            )
+            return _dictionaries(found)
+
+    def _lay_views(
+        self, cursor: duckdb.DuckDBPyConnection, snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> None:
+        """Lay the views orders, order_items and products over the files of a snapshot, counted items only."""
+        rows = _Rows(cursor=cursor, tables=self._tables, contracts=self._contracts)
+        for dataset in Dataset:
+            files = snapshot[dataset].files
+            if dataset in _PARTITIONED:
+                files = tuple(
+                    file for file in files if file.order_date is not None and (days is None or file.order_date in days)
+                )
+            table = replace(snapshot[dataset], files=files)
+            cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, table)}")
 
 
 def _dictionaries(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -269,6 +290,7 @@ class _Landing:
             return
         pattern = f"{self.staged.batch_id}-{{uuid}}"
         if dataset in _PARTITIONED:
+            query = self._arrange(dataset, query)
             where = f"{literal(str(folder))} (partition_by (order_date), append, filename_pattern {literal(pattern)},"
         else:
             token = self._one("select uuid()")[0]
@@ -281,6 +303,39 @@ class _Landing:
         }
         for path, rows, size, _, statistics, keys, *_ in self.rows.cursor.fetchall():
             yield _added_file(folder, path, rows, size, statistics, keys, integers)
+
+    def _arrange(self, dataset: Dataset, query: str) -> str:
+        """Make the rows come day by day where they do not, and let DuckDB write them out early.
+
+        A partitioned write holds all rows back until a thread has seen a number of them, which costs memory and spilling;
+        written out too early, rows of many days become tiny row groups. So the number follows from how many days a window
+        of rows has, and rows in no order are sorted first.
+        """
+        days = max((self._days_in_window(dataset, file) for file in self._sampled(dataset)), default=1)
+        is_scattered = days > _MOST_DAYS_UNSORTED
+        threshold = _ROW_GROUP if is_scattered else _ROW_GROUP * days
+        self._run(f"set partitioned_write_flush_threshold = {max(threshold, _WINDOW)}")
+        return f"{query} order by order_date" if is_scattered else query
+
+    def _sampled(self, dataset: Dataset) -> Sequence[StagedFile]:
+        files = self.staged.of(dataset)
+        return files[:: max(1, len(files) // _SAMPLED_FILES)]
+
+    def _days_in_window(self, dataset: Dataset, file: StagedFile) -> int:
+        """Count the days of consecutive rows from the middle of a staged file."""
+        path = literal(str(file.path))
+        window = f"""
+            select {"order_id, created_at" if dataset is Dataset.ORDERS else "order_id"}
+            from read_parquet({path})
+            where file_row_number >= (select count(*) // 2 from read_parquet({path})) limit {_WINDOW}"""
+        if dataset is Dataset.ORDERS:
+            query = f"select count(distinct {business_day('created_at', self.business_time)}) from ({window})"
+        else:
+            query = (
+                f"select count(distinct o.order_date) from lake_orders o"
+                f" where o.order_id in (select order_id from ({window}))"
+            )
+        return int(self._one(query)[0])
 
     def _template(self, file: str, **values: object) -> str:
         text = (resources.files("takings.lake") / f"{file}.sql").read_text()

@@ -97,10 +97,11 @@ class _TypedPass:
         fields = {f"r{place}": "varchar" for place in range(len(self._header))}
         columns = fields if csv.has_header else {"_record": "bigint", "_line": "bigint"} | fields
         spelled = ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
-        newline = "\\r\\n" if csv.newline == "\r\n" else "\\n"
+        # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.
+        newline = "" if csv.newline == "\r\n" else " new_line = '\\n',"
         return (
             f"read_csv({literal(str(csv.path))}, auto_detect = false, header = false, skip = {int(csv.has_header)},"
-            f" delim = ',', quote = '\"', escape = '\"', new_line = '{newline}', strict_mode = true,"
+            f" delim = ',', quote = '\"', escape = '\"',{newline} strict_mode = true,"
             f" null_padding = false, max_line_size = 4194304, compression = 'none', columns = {{{spelled}}})"
         )
 
@@ -111,51 +112,54 @@ class _TypedPass:
         )
 
     def find_repeated_keys(self) -> None:
-        """Find records with the same primary key: identical ones count once, others break `unique`."""
-        key = name(self.contract.primary_key)
+        """Find records that share a unique value: identical ones count once, others break `unique`."""
         self._run(
-            f"create or replace temp table repeated_keys as"
-            f" select {key} as key from typed where {key} is not null group by {key} having count(*) > 1"
+            "create or replace temp table repeated_records (_record bigint, unique_mask ubigint, is_duplicate bool)"
         )
-        self.has_repeated_keys = self._count("repeated_keys") > 0
-        if not self.has_repeated_keys:
-            return
-        content = ", ".join(name(column.name) for column in self.contract.columns)
-        self._run(f"""
-            create or replace temp table repeated_records as
-            with candidates as (
-                select _record, {key} as key, _mask, row({content}, _mask) as content
-                from typed
-                where {key} in (select key from repeated_keys)
-            ),
-            compared as (
-                select
-                    *,
-                    count(distinct content) over (partition by key) = 1 as is_identical,
-                    row_number() over (partition by key order by _record) as place
-                from candidates
-            )
-            select
-                _record,
-                case when is_identical then 0::ubigint else {self._unique_bit}::ubigint end as unique_mask,
-                is_identical and place > 1 and (_mask & {error_mask(self.contract)}::ubigint) = 0 as is_duplicate
-            from compared""")
+        for bit, rule in enumerate(self.contract.rules):
+            if isinstance(rule.check, Unique) and rule.column in self._header:
+                self._find_repeated(name(rule.column), 1 << bit, is_key=rule.column == self.contract.primary_key)
+        self.has_repeated_keys = self._count("repeated_records") > 0
         self._run("""
             create or replace temp view checked as
             select
                 t.* replace (t._mask | coalesce(r.unique_mask, 0) as _mask),
                 coalesce(r.is_duplicate, false) as _duplicate
             from typed t
-            left join repeated_records r using (_record)""")
+            left join (
+                select _record, bit_or(unique_mask) as unique_mask, bool_or(is_duplicate) as is_duplicate
+                from repeated_records
+                group by _record
+            ) r using (_record)""")
 
-    @property
-    def _unique_bit(self) -> int:
-        """Return the bit of the primary key's rule `unique`."""
-        return next(
-            1 << bit
-            for bit, rule in enumerate(self.contract.rules)
-            if rule.column == self.contract.primary_key and isinstance(rule.check, Unique)
+    def _find_repeated(self, column: str, bit: int, *, is_key: bool) -> None:
+        """Keep the records that share a value of a unique column; the first of identical ones with the same key counts."""
+        self._run(
+            f"create or replace temp table repeated_values as"
+            f" select {column} as value from typed where {column} is not null group by {column} having count(*) > 1"
         )
+        if not self._count("repeated_values"):
+            return
+        content = ", ".join(name(column.name) for column in self.contract.columns)
+        self._run(f"""
+            insert into repeated_records
+            with candidates as (
+                select _record, {column} as value, _mask, row({content}, _mask) as content
+                from typed
+                where {column} in (select value from repeated_values)
+            ),
+            compared as (
+                select
+                    *,
+                    count(distinct content) over (partition by value) = 1 as is_identical,
+                    row_number() over (partition by value order by _record) as place
+                from candidates
+            )
+            select
+                _record,
+                case when is_identical then 0::ubigint else {bit}::ubigint end,
+                {is_key} and is_identical and place > 1 and (_mask & {error_mask(self.contract)}::ubigint) = 0
+            from compared""")
 
     @property
     def _checked(self) -> str:

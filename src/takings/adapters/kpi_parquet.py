@@ -24,7 +24,8 @@ def write_kpi_parquet(table: KpiTable, rows: Sequence[KpiRow], output: Path) -> 
     columns = {part: "date" if part == "order_date" else "varchar" for part in table.key}
     columns |= {column.name: _KINDS[column.kind] for column in table.columns}
     columns |= {"commit": "bigint", "batch_id": "varchar", "computed_at": "timestamptz", "definition": "varchar"}
-    with duckdb.connect(":memory:", config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set TimeZone = 'UTC'")
         spelled = ", ".join(f"{name(column)} {kind}" for column, kind in columns.items())
         connection.execute(f"create table kpis ({spelled})")
         values = [

@@ -213,14 +213,17 @@ def show_violations(violations: Sequence[Violation], contract: Contract) -> None
             escape(found.column or "–"),
             found.rule.partition("|")[2],
             escape(found.shape or "–"),
-            escape(f"{_explained(found)}{remedy(contract, found.rule)}"),
+            escape(_advice(found, contract)),
         )
     out.print(table)
 
 
-def _explained(found: Violation) -> str:
-    """Say what is wrong where the column does not."""
-    return f"{found.reason}: " if found.column is None else ""
+def _advice(found: Violation, contract: Contract) -> str:
+    """Say what to do, and what is wrong where the column does not tell."""
+    what_to_do = remedy(contract, found.rule)
+    if found.record is None and found.rule.endswith("|missing"):
+        return found.reason
+    return what_to_do if found.column is not None else f"{found.reason.rstrip('.')}: {what_to_do}"
 
 
 def _for_people(value: object) -> str:

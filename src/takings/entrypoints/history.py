@@ -38,7 +38,7 @@ def batches(
             else:
                 _show_list(documents)
             return
-        if shop.ports.store.read(layout.manifest(BatchId(batch_id))) is None:
+        if batch_id not in _batch_ids(shop):
             raise UnknownThing(f"{store}: there is no batch {batch_id!r}. `takings batches {store}` lists them.")
         document = _details(shop, BatchId(batch_id))
         if as_json:

@@ -51,6 +51,8 @@ def kpis(
         raise UsageError("--category needs --by category: a day's KPIs cover the whole site.")
     if format_ is Format.PARQUET and output is None:
         raise UsageError("--format parquet needs --output FILE.")
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}.")
     with open_store(store, Teller()) as shop:
         table = kpi_table(shop.ports.kpi_tables, by)
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))

@@ -63,6 +63,8 @@ def demo(
     ),
 ) -> None:
     """Make a sample shop, run the pipeline on it, show the KPIs and where everything is."""
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is a file. Name a folder: takings demo DIR.")
     if directory.exists() and any(directory.iterdir()) and not (directory / ".takings").is_dir():
         raise UsageError(f"{directory} exists and is no demo store. Name another folder: takings demo DIR.")
     if not (directory / "raw-data").exists():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -16,17 +17,25 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_SECONDS = 60
 
 
-def open_database(path: Path | None) -> sqlite3.Connection:
+def open_database(path: Path | None) -> Database:
     """Open the database file (None: in memory) and make its tables; CorruptState where it is damaged."""
+    connection: Database | None = None
     try:
         connection = sqlite3.connect(
-            ":memory:" if path is None else path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            ":memory:" if path is None else path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Database,
         )
         connection.row_factory = sqlite3.Row
+        connection.lock = threading.RLock()
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.executescript((resources.files(__package__) / "schema.sql").read_text())
     except sqlite3.DatabaseError as broken:
+        if connection is not None:
+            connection.close()
         if isinstance(broken, sqlite3.OperationalError):
             raise StoreError(
                 f"{path}: {broken}. Check that the folder can be written and the disk is not full."
@@ -38,16 +47,24 @@ def open_database(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
+class Database(sqlite3.Connection):
+    """A connection that the threads of a process share: one transaction at a time."""
+
+    #: held by a thread during its transaction
+    lock: AbstractContextManager[object]
+
+
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(connection: Database) -> Iterator[sqlite3.Connection]:
     """Run statements as one immediate transaction."""
-    connection.execute("begin immediate")
-    try:
-        yield connection
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
+    with connection.lock:
+        connection.execute("begin immediate")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
 
 
 def to_micros(instant: datetime | None) -> int | None:

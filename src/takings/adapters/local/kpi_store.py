@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from takings.adapters.local.database import from_micros, to_micros, transaction
+from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.kpis.definitions import KpiTable, KpiValue
 from takings.kpis.publication import KpiKey, KpiRow
 
@@ -17,7 +17,7 @@ _GUARD = ("commit", "batch_id", "computed_at", "definition")
 class SqliteKpiStore:
     """The KPIs of a local store; a table is made when it is first used."""
 
-    def __init__(self, connection: sqlite3.Connection, tables: Sequence[KpiTable]) -> None:
+    def __init__(self, connection: Database, tables: Sequence[KpiTable]) -> None:
         self._connection = connection
         for table in tables:
             key = ", ".join(f"{column} text not null" for column in table.key)

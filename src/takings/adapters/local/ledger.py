@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from takings.adapters.local.database import from_micros, to_micros, transaction
+from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
 from takings.gate import Gate, GateState
@@ -22,7 +22,7 @@ _BUCKET: Final = "local"
 class SqliteLedger:
     """The ledger of a local store."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         self._connection = connection
 
     def gate(self) -> Gate:

@@ -1,7 +1,7 @@
 """Keep a store in a folder.
 
-A file is never copied where a hard link will do: bytes taken up by a batch are linked under `.takings/fetched`, so that a
-newer file renamed over the key does not take them away.
+A batch works on its own copy of each file, under `.takings/fetched`: whatever happens to the drop meanwhile, the bytes that
+were read are the bytes that are filed away.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,9 @@ from takings.layout import BatchId
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: written often and made again at will, so not worth waiting for the disk
 _NOT_SYNCED = ("validation-reports/",)
+#: Linux: make a file share the blocks of another
+_FICLONE = 0x40049409
+_COPY_BYTES = 4 << 20
 
 
 class FolderStore:
@@ -114,43 +118,34 @@ class FolderStore:
         return True
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
-        """Return a link to exactly the bytes that the ETag names; None where they are gone."""
-        fetched = self._fetched(key, batch_id)
-        if not fetched.exists():
-            source = self.path(key)
-            fetched.parent.mkdir(parents=True, exist_ok=True)
+        """Return a copy of exactly the bytes that the ETag names; None where they are gone or were changing."""
+        fetched, source = self._fetched(key, batch_id), self.path(key)
+        if fetched.exists():
+            return fetched
+        with self._draft() as draft:
             try:
-                _link_or_copy(source, fetched)
+                _copy(source, draft)
+                is_whole = _etag(source.lstat()) == etag and not _is_being_written(source)
             except FileNotFoundError:
                 return None
-        if not _holds(fetched, etag):
-            fetched.unlink()
-            return None
+            if not is_whole:
+                return None
+            self._link(draft, fetched)
         return fetched
-
-    def is_unchanged(self, key: str, etag: str, batch_id: BatchId) -> bool:
-        """Tell whether nobody wrote into the fetched bytes."""
-        fetched = self._fetched(key, batch_id)
-        return fetched.exists() and _holds(fetched, etag)
 
     def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
         """Link the fetched bytes to their destination, then remove the key if it still holds them."""
         fetched, target = self._fetched(key, batch_id), self.path(destination)
         if fetched.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(fetched, target)
-            except FileExistsError:
-                if not _same_bytes(fetched, target):
-                    raise ConflictError(
-                        f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
-                    ) from None
+            moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
+            os.utime(fetched, ns=(moment, moment))
+            if not self._link(fetched, target) and not _same_bytes(fetched, target):
+                raise ConflictError(
+                    f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
+                )
         elif not target.exists():
             raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
         self._remove(key, etag, batch_id)
-        moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
-        if target.stat().st_mtime_ns // 1000 != moment // 1000:
-            os.utime(target, ns=(moment, moment))
 
     def staging(self, batch_id: BatchId) -> Path:
         """Return the folder of the batch's staged rows."""
@@ -176,7 +171,7 @@ class FolderStore:
                 source.rename(aside)
             except FileNotFoundError:
                 return
-        if not _holds(aside, etag):
+        if _etag(aside.lstat()) != etag:
             with suppress(FileExistsError):
                 os.link(aside, source)
         aside.unlink()
@@ -186,20 +181,14 @@ def _etag(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
 
 
-def _holds(path: Path, etag: str) -> bool:
-    """Tell whether a file has the inode, size and time of an ETag; a copy has another inode."""
-    found = _etag(path.stat()).split("-")
-    wanted = etag.split("-")
-    return found == wanted or (found[1:] == wanted[1:] and path.with_name(f"{path.name}.is-copy").exists())
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except PermissionError:
-        # A file system without hard links: copy, and remember that the inode differs.
-        shutil.copy2(source, target)
-        target.with_name(f"{target.name}.is-copy").touch()
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; where the file system can, both share their blocks until one is written to."""
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as origin, target.open("wb") as copy:
+        try:
+            fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
+        except OSError:
+            shutil.copyfileobj(origin, copy, _COPY_BYTES)
 
 
 def _open_text(path: Path, *, is_compressed: bool) -> TextIO:
@@ -232,6 +221,8 @@ def _is_being_written(path: Path) -> bool:
     except OSError:
         return False
     try:
+        # A writer that comes now breaks the lease; the signal that tells so must be one that ends no process.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except BlockingIOError:

@@ -10,11 +10,13 @@ from takings.manifest import to_json
 from takings.ports import ObjectStore
 
 
-def keep_format(store: ObjectStore, time_zone: str) -> None:
-    """Write lake/format.json in a new store; SettingsError where an existing one says otherwise."""
-    store.create(layout.LAKE_FORMAT, to_json({"format": layout.STORE_FORMAT, "time_zone": time_zone}))
+def check_format(store: ObjectStore, time_zone: str) -> None:
+    """Raise SettingsError where the store is of another format or time zone; a new store is of none yet."""
+    content = store.read(layout.LAKE_FORMAT)
+    if content is None:
+        return
     try:
-        kept = json.loads(store.read(layout.LAKE_FORMAT) or b"")
+        kept = json.loads(content)
         version, kept_zone = kept["format"], kept["time_zone"]
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
@@ -30,3 +32,9 @@ def keep_format(store: ObjectStore, time_zone: str) -> None:
         raise SettingsError(
             f"time_zone = {time_zone!r}: the store's days are cut in {kept_zone!r}. Set time_zone = {kept_zone!r} again."
         )
+
+
+def fix_format(store: ObjectStore, time_zone: str) -> None:
+    """Write lake/format.json with a store's first batch; another instance may have been first, with another zone."""
+    store.create(layout.LAKE_FORMAT, to_json({"format": layout.STORE_FORMAT, "time_zone": time_zone}))
+    check_format(store, time_zone)
