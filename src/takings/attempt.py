@@ -12,17 +12,16 @@ from typing import Final
 from takings import archive, gate, layout
 from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
-from takings.errors import ConflictError, MachineryError, SettingsError, Superseded
+from takings.errors import ConflictError, CorruptState, MachineryError, SettingsError, Superseded
 from takings.examination import Examination, examine
 from takings.gate import Gate, GateState
-from takings.kpis import Publication, check_invariants, definition_hash, prepare_publication
-from takings.kpis.publication import days_of
-from takings.lake import Affected, Commit, LakeSnapshot, StagedBatch, StagedFile
+from takings.lake import Affected, Commit, LakeSnapshot, StagedBatch, StagedFile, everything
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, begun, ended, given_back
 from takings.manifest import Manifest, read_manifest, to_json
 from takings.outcome import BatchOutcome, outcome_document
 from takings.ports import LandingSession, ObjectStore, Ports
+from takings.publishing import Published, current_definition, publish
 from takings.validation.findings import FaultyRecord, FileReport, Verdict
 from takings.validation.quarantine import broken_lines, quarantine_lines
 from takings.validation.reports import (
@@ -62,7 +61,7 @@ class Attempt:
             self.change(gate.running)
         reports, returned = self._validate()
         commit = self._land(reports)
-        published, overtaken = self._publish(commit) if commit else ({}, 0)
+        published = self._publish(commit) if commit else Published(keys={}, overtaken=0)
         self._archive(reports, returned)
         outcome = BatchOutcome(
             batch_id=self._id,
@@ -72,8 +71,8 @@ class Attempt:
             reports=reports,
             returned=returned,
             commit=commit.number if commit else None,
-            published=published,
-            overtaken=overtaken,
+            published=published.keys,
+            overtaken=published.overtaken,
             orphans=self._snapshot_of(commit).orphans if commit else 0,
         )
         self._finish(outcome, commit)
@@ -308,9 +307,25 @@ class Attempt:
         if known is None:
             self.check()
             affected = session.affected(self.ports.tables.snapshot())
+            if not affected.is_everything and self._has_new_meaning():
+                affected = everything()
             self.ports.store.create(key, to_json({"schema_version": 1, "batch_id": self._id, **affected.to_json()}))
             known = self.ports.store.read(key)
         return Affected.from_json(json.loads(known or b""))
+
+    def _has_new_meaning(self) -> bool:
+        """Tell whether contracts or definitions have changed since the last batch, which may change every number."""
+        meaning = current_definition(self.ports)
+        if any(self.ports.kpis.definitions(table) - {meaning} for table in self.ports.kpi_tables):
+            return True
+        last = newest_commit(self.ports.store, self.gate.last_commit)
+        while last is not None:
+            content = self.ports.store.read(layout.manifest(last.batch_id))
+            if content is not None:
+                return read_manifest(content, layout.manifest(last.batch_id)).contracts != self.manifest.contracts
+            # A maintenance's commit: the batch is an earlier one's.
+            last = read_commit(self.ports.store, last.number - 1)
+        return False
 
     def _merge(self, session: LandingSession, dataset: Dataset, affected: Affected) -> None:
         for _ in range(_MERGE_TRIES):
@@ -341,32 +356,10 @@ class Attempt:
 
     # Publish ----------------------------------------------------------------------------------------------------------
 
-    def _publish(self, commit: Commit) -> tuple[dict[str, int], int]:
-        """Publish the affected keys as of the commit; the guard refuses to undo a newer commit's numbers."""
-        ports = self.ports
-        affected = Affected.from_json(json.loads(ports.store.read(layout.affected(self._id)) or b""))
-        days = None if affected.is_everything else days_of(affected)
-        ports.tell("kpis.computing", {"days": "all" if days is None else len(days)})
-        measures = ports.engine.measures(ports.kpi_tables, self._snapshot_of(commit), days)
-        check_invariants(measures["OrderKPIs"], measures["CategoryKPIs"])
-        publication = Publication(
-            commit=commit.number,
-            batch_id=self._id,
-            computed_at=ports.clock.now(),
-            definition=definition_hash(
-                ports.kpi_tables, policy=ports.outcome_settings["policy"], time_zone=ports.time_zone
-            ),
-        )
-        published = {}
-        overtaken = 0
-        for table in ports.kpi_tables:
-            rows = prepare_publication(table, measures[table.name], affected, ports.kpis.keys(table), publication)
-            self.check()
-            refused = ports.kpis.publish(table, rows)
-            published[table.name] = len(rows) - len(refused)
-            overtaken += len(refused)
-            ports.tell("kpis.published", {"table": table.name, "keys": len(rows), "overtaken": len(refused)})
-        return published, overtaken
+    def _publish(self, commit: Commit) -> Published:
+        """Publish the keys that the batch may have changed, as of its commit."""
+        affected = Affected.from_json(json.loads(self.ports.store.read(layout.affected(self._id)) or b""))
+        return publish(self.ports, commit, affected, self.check)
 
     # Archive ----------------------------------------------------------------------------------------------------------
 
@@ -416,7 +409,22 @@ def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
     """Find the newest commit record; the gate's number is where to begin to look."""
     newest = None
     number = max(at_least, 1)
-    while (content := store.read(layout.commit(number))) is not None:
-        newest = Commit.from_json(json.loads(content))
+    while (commit := read_commit(store, number)) is not None:
+        newest = commit
         number += 1
     return newest
+
+
+def read_commit(store: ObjectStore, number: int) -> Commit | None:
+    """Read a commit record; None where there is none of that number, CorruptState where it is damaged."""
+    key = layout.commit(number)
+    content = store.read(key)
+    if content is None:
+        return None
+    try:
+        return Commit.from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{key} is no commit record ({broken!r}). Nothing was changed. Restore it from a back-up; it names the tables'"
+            " versions."
+        ) from broken

@@ -19,7 +19,7 @@ from takings.contracts.model import Contract, Contracts, Dataset
 from takings.gate import Gate
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.publication import KpiKey, KpiRow
-from takings.lake import Affected, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
+from takings.lake import Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
 from takings.layout import BatchId
 from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
@@ -60,6 +60,9 @@ class ObjectStore(Protocol):
     def copy(self, key: str, destination: str) -> bool:
         """Copy an object unless the destination exists; tell whether the destination exists now. May be repeated."""
 
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove objects for good; those that are absent already are none. May be repeated."""
+
     def staging(self, batch_id: BatchId) -> Path:
         """Return a local folder for the batch's staged rows; it exists."""
 
@@ -95,8 +98,11 @@ class KpiStore(Protocol):
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
         """Write rows, each unless a newer commit's stands there; return those that were refused. May be repeated."""
 
-    def keys(self, table: KpiTable) -> Collection[KpiKey]:
-        """Return the keys of every published row, also of hidden ones."""
+    def keys(self, table: KpiTable, days: Collection[date] | None = None) -> Collection[KpiKey]:
+        """Return the keys of every published row on these days (None: on all), also of hidden ones."""
+
+    def definitions(self, table: KpiTable) -> set[str]:
+        """Return the definitions under which the table's rows were published."""
 
     def rows(
         self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
@@ -118,6 +124,12 @@ class LakeTables(Protocol):
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
         """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
+
+    def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
+        """Remove files that neither these versions nor the newest name and that are older; count them. May be repeated."""
+
+    def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
+        """Checkpoint each table, and drop log entries that no needed version is made of. May be repeated."""
 
     def folder(self, dataset: Dataset) -> Path:
         """Return where an engine reads and writes a table's Parquet files."""
@@ -167,6 +179,9 @@ class LakeEngine(Protocol):
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
+
+    def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
+        """Write the rows of these files as one file a day; the same rows, so that nothing is visible of it."""
 
     def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
         """Return the rows that a day's KPIs (or a category's) are made of, by order and item; see rows_behind.sql."""

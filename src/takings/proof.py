@@ -9,11 +9,12 @@ from decimal import Decimal, localcontext
 
 from takings.attempt import newest_commit
 from takings.errors import UnknownThing
-from takings.kpis import KpiTable, definition_hash, derive
+from takings.kpis import KpiTable, derive
 from takings.kpis.definitions import KpiValue
 from takings.kpis.publication import KpiKey, visible
 from takings.lake import Commit
 from takings.ports import Ports
+from takings.publishing import current_definition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +72,6 @@ def _compare(ports: Ports, table: KpiTable, computed: dict[KpiKey, dict[str, Kpi
                 yield Difference(
                     table=table.name, key=key, column="definition", published=row.definition, recomputed=meaning
                 )
-
-
-def current_definition(ports: Ports) -> str:
-    """Return the hash of what a number means under the present SQL, policy and time zone."""
-    return definition_hash(ports.kpi_tables, policy=ports.outcome_settings["policy"], time_zone=ports.time_zone)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,6 +82,8 @@ class Settings(BaseModel):
     validation_engine: ValidationChoice = ValidationChoice.DUCKDB
     #: days are cut here; UTC needs no explanation
     time_zone: str = "UTC"
+    #: long enough to look back at a quarter's imports
+    keep_reports: Duration = timedelta(days=90)
     #: what DuckDB may use before it spills to disk; the process needs about 200 MB beside it
     memory: str = Field(default="400MB", pattern=r"^[0-9]+\s*([KMGT]i?B)$")
     #: all processors

@@ -7,7 +7,7 @@ nothing is retried inside, because a file list computed from an older version wo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -98,8 +98,9 @@ class DeltaLake:
             return
         table = DeltaTable(str(self.folder(dataset)), version=base.version)
         now = int(datetime.now(UTC).timestamp() * 1000)
-        actions = [_add(file, dataset, now) for file in change.added] + [
-            RemoveAction(file.path, data_change=True, deletion_timestamp=now) for file in change.removed
+        actions = [_add(file, dataset, now, change) for file in change.added] + [
+            RemoveAction(file.path, data_change=not change.is_compaction, deletion_timestamp=now)
+            for file in change.removed
         ]
         try:
             table.create_write_transaction(
@@ -113,6 +114,42 @@ class DeltaLake:
             raise ConflictError(
                 f"lake/{dataset}: version {base.version + 1} was written by somebody else. Read the table again."
             ) from lost
+
+    def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
+        """Remove files that neither these versions nor the newest name and that are older; count them."""
+        wanted = list(needed)
+        count = 0
+        for dataset in Dataset:
+            folder = self.folder(dataset)
+            versions = {None} | {versions[dataset] for versions in wanted}
+            named = {file.path for version in versions for file in self._table_snapshot(dataset, version).files}
+            for path in folder.rglob("*.parquet"):
+                place = path.relative_to(folder)
+                if (
+                    place.parts[0] == "_delta_log"
+                    or place.as_posix() in named
+                    or _utc(path.stat().st_mtime) >= older_than
+                ):
+                    continue
+                count += 1
+                if not is_dry_run:
+                    path.unlink()
+        return count
+
+    def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
+        """Checkpoint each table; log entries go only where the newest version alone is needed."""
+        wanted = list(needed)
+        for dataset in Dataset:
+            if not DeltaTable.is_deltatable(str(self.folder(dataset))):
+                continue
+            table = DeltaTable(str(self.folder(dataset)))
+            table.create_checkpoint()
+            if all(versions[dataset] == table.version() for versions in wanted):
+                table.cleanup_metadata()
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
@@ -153,7 +190,7 @@ def _schema(dataset: Dataset, contract: Contract) -> Schema:
     return Schema([Field(name, PrimitiveType(kind)) for name, kind in types.items()])
 
 
-def _add(file: AddedFile, dataset: Dataset, now: int) -> AddAction:
+def _add(file: AddedFile, dataset: Dataset, now: int, change: TableChange) -> AddAction:
     day = None if file.order_date is None else file.order_date.isoformat()
     partition = {"order_date": day} if _partition(dataset) else {}
     statistics = {
@@ -162,4 +199,4 @@ def _add(file: AddedFile, dataset: Dataset, now: int) -> AddAction:
         "maxValues": file.maximum,
         "nullCount": file.null_count,
     }
-    return AddAction(file.path, file.size, partition, now, True, json.dumps(statistics))
+    return AddAction(file.path, file.size, partition, now, not change.is_compaction, json.dumps(statistics))

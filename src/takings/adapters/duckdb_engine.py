@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any, Final
+from uuid import uuid4
 
 import duckdb
 
@@ -34,7 +35,7 @@ from takings.lake import (
 from takings.layout import ORPHANS
 from takings.ports import BusinessTime, LakeTables, LandingSession
 from takings.validation.mended import STEP, VERSION
-from takings.validation.sql import SQL_TYPES, business_day, literal, name
+from takings.validation.sql import SQL_TYPES, business_day, literal, name, path_literal
 
 #: what every row of the lake carries beside its contract's columns
 META: Final = {"_version": "timestamptz", "_source": "varchar", "_line": "bigint", "_batch": "varchar"}
@@ -79,6 +80,18 @@ class DuckDbEngine:
         with self._connection.cursor() as cursor:
             self._lay_views(cursor, snapshot, days)
             return {table.name: _dictionaries(cursor.execute(table.sql)) for table in tables}
+
+    def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
+        """Write the rows of these files as one file a day, by key."""
+        with self._connection.cursor() as cursor:
+            rows = _Rows(cursor=cursor, tables=self._tables, contracts=self._contracts)
+            writer = _Writer(rows=rows, prefix="compacted")
+            day = "order_date, " if dataset in _PARTITIONED else ""
+            columns = ", ".join(name(column) for column in rows.columns(dataset))
+            source = rows.of_lake(dataset, replace(table, files=tuple(files)))
+            key = name(self._contracts[dataset].primary_key)
+            query = f"select {columns}{', order_date' if day else ''} from ({source}) order by {day}{key}"
+            return TableChange(added=tuple(writer.write(dataset, query)), removed=tuple(files), is_compaction=True)
 
     def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
         """Return the rows that a day's KPIs (or a category's) are made of, by order and item."""
@@ -130,7 +143,7 @@ class _Rows:
         if not table.files:
             return empty
         folder = self.tables.folder(dataset)
-        paths = ", ".join(literal(str(folder / file.path)) for file in table.files)
+        paths = ", ".join(path_literal(folder / file.path) for file in table.files)
         partition = ", hive_partitioning = true, hive_types = {'order_date': date}" if day else ""
         source = f"read_parquet([{paths}], filename = true{partition})"
         if table.is_widened:
@@ -144,6 +157,35 @@ class _Rows:
         typed |= {"order_date": "date"} if dataset in _PARTITIONED else {}
         nulls = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in typed.items())
         return f"select {nulls}, cast(null as varchar) as filename where false"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Writer:
+    """Writes a table's Parquet files."""
+
+    rows: _Rows
+    #: what the files' names begin with
+    prefix: str
+
+    def write(self, dataset: Dataset, query: str) -> Iterator[AddedFile]:
+        """Write rows as Parquet files, one folder a day; a file that would hold no row is not written."""
+        cursor = self.rows.cursor
+        if cursor.execute(f"select 1 from ({query}) limit 1").fetchone() is None:
+            return
+        folder = self.rows.tables.folder(dataset)
+        pattern = f"{self.prefix}-{{uuid}}"
+        if dataset in _PARTITIONED:
+            where = f"{literal(str(folder))} (partition_by (order_date), append, filename_pattern {literal(pattern)},"
+        else:
+            where = f"{literal(str(folder / f'{pattern.format(uuid=uuid4())}.parquet'))} ("
+        cursor.execute(f"copy ({query}) to {where} format parquet, compression zstd, return_stats)")
+        integers = {
+            column.name
+            for column in self.rows.contracts[dataset].columns
+            if column.type in {ColumnType.IDENTIFIER, ColumnType.INTEGER}
+        }
+        for path, rows, size, _, statistics, keys, *_ in cursor.fetchall():
+            yield _added_file(folder, path, rows, size, statistics, keys, integers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +214,7 @@ class _Landing:
 
     def _staged_rows(self, file: StagedFile) -> str:
         contract = self._contract(file.dataset)
-        path = literal(str(file.path))
+        path = path_literal(file.path)
         present = {row[0] for row in self._run(f"describe select * from read_parquet({path})").fetchall()}
         line = "_line" if "_line" in present else "file_row_number + 2"
         version = f"timestamptz {literal(file.version.isoformat(sep=' '))}"
@@ -192,7 +234,7 @@ class _Landing:
         key = name(self._contract(files[0].dataset).primary_key)
         ranges = []
         for file in files:
-            low, high = self._one(f"select min({key}), max({key}) from read_parquet({literal(str(file.path))})")
+            low, high = self._one(f"select min({key}), max({key}) from read_parquet({path_literal(file.path)})")
             if low is not None:
                 ranges.append((low, high))
         ranges.sort()
@@ -284,25 +326,9 @@ class _Landing:
         return tuple(file for file in table.files if str(folder / file.path) in touched)
 
     def _write(self, dataset: Dataset, query: str) -> Iterator[AddedFile]:
-        """Write rows as Parquet files of a table, one folder a day; files that would hold no row are not written."""
-        folder = self.rows.tables.folder(dataset)
-        if not self._one(f"select count(*) from (select 1 from ({query}) limit 1)")[0]:
-            return
-        pattern = f"{self.staged.batch_id}-{{uuid}}"
         if dataset in _PARTITIONED:
             query = self._arrange(dataset, query)
-            where = f"{literal(str(folder))} (partition_by (order_date), append, filename_pattern {literal(pattern)},"
-        else:
-            token = self._one("select uuid()")[0]
-            where = f"{literal(str(folder / pattern.format(uuid=token)))[:-1]}.parquet' ("
-        self._run(f"copy ({query}) to {where} format parquet, compression zstd, return_stats)")
-        integers = {
-            column.name
-            for column in self._contract(dataset).columns
-            if column.type in {ColumnType.IDENTIFIER, ColumnType.INTEGER}
-        }
-        for path, rows, size, _, statistics, keys, *_ in self.rows.cursor.fetchall():
-            yield _added_file(folder, path, rows, size, statistics, keys, integers)
+        return _Writer(rows=self.rows, prefix=self.staged.batch_id).write(dataset, query)
 
     def _arrange(self, dataset: Dataset, query: str) -> str:
         """Make the rows come day by day where they do not, and let DuckDB write them out early.
@@ -323,7 +349,7 @@ class _Landing:
 
     def _days_in_window(self, dataset: Dataset, file: StagedFile) -> int:
         """Count the days of consecutive rows from the middle of a staged file."""
-        path = literal(str(file.path))
+        path = path_literal(file.path)
         window = f"""
             select {"order_id, created_at" if dataset is Dataset.ORDERS else "order_id"}
             from read_parquet({path})

@@ -23,7 +23,7 @@ from takings.validation.collecting import (
 )
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import contract_of, extra_columns
-from takings.validation.sql import literal, name, typed_query
+from takings.validation.sql import literal, name, path_literal, typed_query
 from takings.validation.structure import Structure
 
 #: smaller and faster than the first version of the format; only DuckDB reads staged rows
@@ -100,7 +100,7 @@ class _TypedPass:
         # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.
         newline = "" if csv.newline == "\r\n" else " new_line = '\\n',"
         return (
-            f"read_csv({literal(str(csv.path))}, auto_detect = false, header = false, skip = {int(csv.has_header)},"
+            f"read_csv({path_literal(csv.path)}, auto_detect = false, header = false, skip = {int(csv.has_header)},"
             f" delim = ',', quote = '\"', escape = '\"',{newline} strict_mode = true,"
             f" null_padding = false, max_line_size = 4194304, compression = 'none', columns = {{{spelled}}})"
         )
@@ -108,7 +108,7 @@ class _TypedPass:
     def _view_typed(self, file: Path, *, has_places: bool) -> None:
         places = "" if has_places else ", file_row_number as _record, file_row_number + 2 as _line"
         self.cursor.execute(
-            f"create or replace temp view typed as select *{places} from read_parquet({literal(str(file))})"
+            f"create or replace temp view typed as select *{places} from read_parquet({path_literal(file)})"
         )
 
     def find_repeated_keys(self) -> None:

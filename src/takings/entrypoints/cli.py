@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.markup import escape
 
-from takings.entrypoints import history, looking, running, sampling, validating
+from takings.entrypoints import history, looking, proving, running, sampling, validating
 from takings.entrypoints.app import app
 from takings.entrypoints.console import err
 from takings.entrypoints.faults import explain_os_error
@@ -18,7 +18,7 @@ _EXIT_INTERRUPTED: Final = 130
 _EXIT_FAULT: Final = 3
 
 #: the modules whose import registers the commands, in the order in which help shows them
-COMMANDS: Final = (sampling, running, looking, history, validating)
+COMMANDS: Final = (sampling, running, looking, history, proving, validating)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from takings import gate, layout, pipeline
+from takings import gate, layout, maintenance, pipeline
 from takings.arrivals import sight
 from takings.bootstrap import Shop, open_store
 from takings.contracts.model import Dataset
@@ -102,6 +102,22 @@ def _status_document(shop: Shop) -> dict[str, Any]:
             for record in failures[-10:]
         ],
     }
+
+
+@app.command()
+def maintain(
+    store: Store,
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Compact small files, clean the tables' logs and let go of what nothing needs; safe beside a running batch."""
+    with open_store(store, Teller()) as shop:
+        done = maintenance.maintain(shop.ports, keep_reports=shop.settings.keep_reports, is_dry_run=is_dry_run)
+    would = "would be " if is_dry_run else ""
+    for table, (before, after) in done.compacted.items():
+        out.print(f"{table}: {before:,} files {would}made {after:,}", highlight=False)
+    if done.commit is not None:
+        out.print(f"commit {done.commit} shows the compacted tables", highlight=False)
+    out.print(f"{done.vacuumed:,} lake files and {done.expired:,} old documents {would}removed", highlight=False)
 
 
 @app.command()

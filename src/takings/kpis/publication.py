@@ -81,14 +81,14 @@ def prepare_publication(
 
 def is_affected(key: KpiKey, affected: Affected) -> bool:
     """Tell whether a key, `(order_date,)` or `(category, order_date)`, has to be published again."""
-    if affected.is_everything:
+    if affected.is_everything or key[-1] in affected.whole_days:
         return True
     return key[0] in affected.days if len(key) == 1 else key in affected.category_days
 
 
 def days_of(affected: Affected) -> frozenset[date]:
     """Return every day that an affected key lies on."""
-    return affected.days | frozenset(day for _, day in affected.category_days)
+    return affected.days | affected.whole_days | frozenset(day for _, day in affected.category_days)
 
 
 def visible(rows: Iterable[KpiRow]) -> Iterable[KpiRow]:

@@ -113,6 +113,8 @@ class TableChange:
 
     added: tuple[AddedFile, ...]
     removed: tuple[LakeFile, ...]
+    #: the rows stay the same; only their files change
+    is_compaction: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
@@ -50,6 +51,11 @@ ZONED_TIME_PATTERN: Final = _TIME + r"(Z| UTC|[+-]([01][0-9]|2[0-3]):[0-5][0-9])
 def literal(text: str) -> str:
     """Quote a text as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def path_literal(path: PurePath) -> str:
+    """Quote a file's path for a DuckDB reader, which takes `*`, `?` and `[` in it for a pattern."""
+    return literal("".join(f"[{character}]" if character in "*?[" else character for character in str(path)))
 
 
 def name(identifier: str) -> str:

@@ -55,7 +55,9 @@ def judge_unreadable(arrival: Arrival, structure: Structure, fault: FileFault) -
     return replace(
         _report(arrival, structure.fingerprint, structure.size, Verdict.REJECTED, counts),
         errors={fault.rule: 1},
-        reason=fault.reason if fault.line is None else f"line {fault.line}: {fault.reason}",
+        reason=fault.reason
+        if fault.line is None or f"line {fault.line}" in fault.reason
+        else f"line {fault.line}: {fault.reason}",
     )
 
 

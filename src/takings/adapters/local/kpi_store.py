@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
@@ -50,10 +51,19 @@ class SqliteKpiStore:
                     refused.append(row)
         return refused
 
-    def keys(self, table: KpiTable) -> Collection[KpiKey]:
-        """Return the keys of every published row, also of hidden ones."""
-        rows = self._connection.execute(f"select {', '.join(table.key)} from {table.name}")
+    def keys(self, table: KpiTable, days: Collection[date] | None = None) -> Collection[KpiKey]:
+        """Return the keys of every published row on these days (None: on all), also of hidden ones."""
+        wanted = None if days is None else json.dumps([day.isoformat() for day in days])
+        rows = self._connection.execute(
+            f"select {', '.join(table.key)} from {table.name}"
+            " where ?1 is null or order_date in (select value from json_each(?1))",
+            (wanted,),
+        )
         return {_read_key(table, row) for row in rows}
+
+    def definitions(self, table: KpiTable) -> set[str]:
+        """Return the definitions under which the table's rows were published."""
+        return {row["definition"] for row in self._connection.execute(f"select distinct definition from {table.name}")}
 
     def rows(
         self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None

@@ -147,6 +147,16 @@ class FolderStore:
             raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
         self._remove(key, etag, batch_id)
 
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove files, and the folders that they leave empty."""
+        for key in keys:
+            path = self.path(key)
+            path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == self._root or any(folder.iterdir()):
+                    break
+                folder.rmdir()
+
     def staging(self, batch_id: BatchId) -> Path:
         """Return the folder of the batch's staged rows."""
         folder = self._root / layout.staging(batch_id)

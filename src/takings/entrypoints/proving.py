@@ -1,0 +1,191 @@
+"""Prove and repair published numbers: explain, verify, restate."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from takings.bootstrap import open_store
+from takings.entrypoints.app import EXIT_REJECTED, Json, Store, app, print_json
+from takings.entrypoints.console import Teller, out
+from takings.errors import UsageError
+from takings.proof import Difference, Explanation, RowBehind, Verification
+from takings.proof import explain as find_rows
+from takings.proof import verify as compare
+from takings.restatement import restate as publish_again
+
+_COLUMNS: Final = (
+    *("order_date", "category", "order_id", "item_id", "product_id", "status", "sale_price", "counted_as"),
+    *("key", "archived_at", "line"),
+)
+_SHOWN: Final = 50
+
+Day = Annotated[datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The business day.")]
+First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
+Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")]
+
+
+class RowFormat(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command()
+def explain(
+    store: Store,
+    day: Day,
+    category: Annotated[str | None, typer.Option(help="Only the rows behind this category's numbers.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows; 50 in a table.")] = None,
+    format_: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
+) -> None:
+    """Show the rows behind a day's numbers, with file and line, and their exact sum."""
+    with open_store(store, Teller()) as shop:
+        explanation = find_rows(shop.ports, day.date(), category)
+    match format_:
+        case RowFormat.CSV:
+            _print_csv(explanation.rows[:limit])
+        case RowFormat.JSON:
+            print_json(_document(explanation, limit))
+        case RowFormat.TABLE:
+            _show_rows(explanation, limit or _SHOWN)
+
+
+def _cells(row: RowBehind) -> list[Any]:
+    return [getattr(row, column) for column in _COLUMNS]
+
+
+def _print_csv(rows: tuple[RowBehind, ...]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(["" if cell is None else _text(cell) for cell in _cells(row)] for row in rows)
+
+
+def _text(cell: object) -> str:
+    """Write a value exactly: a price with all its digits, without trailing zeros behind the cents."""
+    if isinstance(cell, Decimal):
+        shortest = cell.normalize()
+        return f"{shortest:f}" if shortest.as_tuple().exponent < -2 else f"{cell:.2f}"  # type: ignore[operator]
+    return str(cell)
+
+
+def _document(explanation: Explanation, limit: int | None) -> dict[str, Any]:
+    rows = explanation.rows[:limit]
+    return {
+        "schema_version": 1,
+        "commit": explanation.commit,
+        "rows_in_all": len(explanation.rows),
+        "revenue": _text(explanation.revenue),
+        "rows": [dict(zip(_COLUMNS, map(_json_value, _cells(row)), strict=True)) for row in rows],
+    }
+
+
+def _json_value(cell: object) -> object:
+    return _text(cell) if isinstance(cell, date | Decimal) else cell
+
+
+def _show_rows(explanation: Explanation, limit: int) -> None:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("category", "order", "item", "status", "sale_price", "counted as", "file", "line"):
+        table.add_column(column, justify="right" if column in {"sale_price", "line"} else "left")
+    for row in explanation.rows[:limit]:
+        price = "" if row.sale_price is None else _text(row.sale_price)
+        cells = (row.category, row.order_id, row.item_id, row.status, price, row.counted_as, row.key, row.line)
+        table.add_row(*("–" if cell is None else escape(str(cell)) for cell in cells))
+    out.print(table)
+    items = sum(row.item_id is not None for row in explanation.rows)
+    out.print(
+        f"{items:,} items, {_text(explanation.revenue)} in all, as of commit {explanation.commit}", highlight=False
+    )
+    if len(explanation.rows) > limit:
+        out.print(f"… the table shows {limit} of {len(explanation.rows):,} rows; --format csv has all", highlight=False)
+
+
+@app.command()
+def verify(store: Store, as_json: Json = False) -> None:
+    """Recompute every KPI from the lake and compare it with what is published; changes nothing."""
+    with open_store(store, Teller()) as shop:
+        verification = compare(shop.ports)
+    if as_json:
+        print_json(_verification_document(verification))
+    else:
+        _show_verification(verification)
+    if verification.differences:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _verification_document(verification: Verification) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "commit": verification.commit,
+        "rows": verification.rows,
+        "differences": [
+            {field.name: _plain(getattr(found, field.name)) for field in fields(Difference)}
+            for found in verification.differences
+        ],
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [str(part) for part in value]
+    return None if value is None else str(value)
+
+
+def _show_verification(verification: Verification) -> None:
+    if verification.commit is None:
+        out.print("nothing is published yet")
+        return
+    redefined = [found for found in verification.differences if found.column == "definition"]
+    for found in [found for found in verification.differences if found.column != "definition"][:_SHOWN]:
+        key = ", ".join(str(part) for part in found.key)
+        out.print(
+            f"{found.table} {escape(key)}: {found.column} is {_plain(found.published)},"
+            f" the lake says {_plain(found.recomputed)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if redefined:
+        out.print(
+            f"{len(redefined):,} rows were published under another definition ({redefined[0].published}; SQL, policy and time"
+            f" zone now make it {redefined[0].recomputed})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if verification.differences:
+        out.print(
+            f"{len(verification.differences):,} differences in {verification.rows:,} rows."
+            " `takings restate STORE` publishes them again.",
+            highlight=False,
+        )
+    else:
+        out.print(
+            f"no difference: {verification.rows:,} published rows as of commit {verification.commit}", highlight=False
+        )
+
+
+@app.command()
+def restate(store: Store, first: First = None, last: Last = None) -> None:
+    """Publish KPIs again from the lake, after a changed definition or contract."""
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"--from {first.date()} lies after --to {last.date()}.")
+    tell = Teller()
+    with open_store(store, tell) as shop:
+        try:
+            done = publish_again(shop.ports, first and first.date(), last and last.date())
+        finally:
+            tell.be_quiet()
+    shown = ", ".join(f"{count:,} keys of {table}" for table, count in done.published.items())
+    out.print(f"published again as of commit {done.commit}: {shown}", highlight=False)

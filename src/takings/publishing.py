@@ -1,0 +1,53 @@
+"""Publish KPIs as of a commit: measure, check the invariants, derive, and write behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from takings.kpis import Publication, check_invariants, definition_hash, prepare_publication
+from takings.kpis.publication import days_of
+from takings.lake import Affected, Commit
+from takings.ports import Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What a publication wrote."""
+
+    #: keys per KPI table
+    keys: Mapping[str, int]
+    #: keys where a newer commit's numbers stood already
+    overtaken: int
+
+
+def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[], None]) -> Published:
+    """Publish the affected keys as of the commit; the guard refuses to undo a newer commit's numbers.
+
+    `check` is called before each write. InvariantBreach where the measures contradict each other; nothing is written then.
+    """
+    days = None if affected.is_everything else days_of(affected)
+    ports.tell("kpis.computing", {"days": "all" if days is None else len(days)})
+    measures = ports.engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), days)
+    check_invariants(measures["OrderKPIs"], measures["CategoryKPIs"])
+    publication = Publication(
+        commit=commit.number,
+        batch_id=commit.batch_id,
+        computed_at=ports.clock.now(),
+        definition=current_definition(ports),
+    )
+    published: dict[str, int] = {}
+    overtaken = 0
+    for table in ports.kpi_tables:
+        rows = prepare_publication(table, measures[table.name], affected, ports.kpis.keys(table, days), publication)
+        check()
+        refused = ports.kpis.publish(table, rows)
+        published[table.name] = len(rows) - len(refused)
+        overtaken += len(refused)
+        ports.tell("kpis.published", {"table": table.name, "keys": len(rows), "overtaken": len(refused)})
+    return Published(keys=published, overtaken=overtaken)
+
+
+def current_definition(ports: Ports) -> str:
+    """Return the hash of what a number means under the present SQL, policy and time zone."""
+    return definition_hash(ports.kpi_tables, policy=ports.outcome_settings["policy"], time_zone=ports.time_zone)

@@ -1,0 +1,217 @@
+r"""Every way to be bad, and every way to be odd but good: one small file each, in -> out, on every engine.
+
+A case is a YAML file under validation/:
+
+    says       what it shows
+    dataset    whose contract it is held to
+    file       its name, a.csv by default; one that ends in .gz is compressed first, and then loses its last `cut` bytes
+    input      its text, written in `encoding` (UTF-8 by default), or
+    bytes      its bytes, one character each: "\xFF" is the byte 255
+    time_zone, policy, max_rejected      as in the settings
+    expected   verdict, records (read, accepted, rejected, identical duplicates), errors, warnings, reason,
+               violations (`line rule`) and stored, a CSV of line and stored values, empty where there is none
+
+`<<x*1024>>` stands for 1,024 times x.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pytest
+import yaml
+
+from takings.adapters.duckdb_session import open_duckdb
+from takings.arrivals import Arrival
+from takings.contracts import load_contracts
+from takings.contracts.model import Dataset
+from takings.examination import Examination, examine
+from takings.ports import ValidationEngine
+from takings.time_zones import business_time
+from takings.validation.findings import Verdict
+from takings.validation.verdicts import RejectionPolicy, Tolerance
+from tests.shop import NOON
+
+CONTRACTS: Final = load_contracts(None)
+CASES: Final = Path(__file__).with_name("validation")
+ENGINES: Final = {
+    "duckdb": ("takings.adapters.duckdb_validation", "DuckDbValidation"),
+    "pandas": ("takings.adapters.pandas_validation", "PandasValidation"),
+}
+
+
+@pytest.fixture(scope="module")
+def duck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB as Takings does."""
+    with closing(open_duckdb("400MB", 1, tmp_path_factory.mktemp("duckdb") / "spill")) as connection:
+        yield connection
+
+
+@pytest.fixture(params=list(ENGINES), scope="module")
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Return each engine's name; skip one that is not installed."""
+    pytest.importorskip(ENGINES[request.param][0], exc_type=ImportError)
+    return str(request.param)
+
+
+def engine_of(name: str, duck: duckdb.DuckDBPyConnection, time_zone: str) -> ValidationEngine:
+    """Return an engine in a business time zone."""
+    module, cls = ENGINES[name]
+    engine: ValidationEngine = getattr(import_module(module), cls)(duck, business_time(time_zone))
+    return engine
+
+
+def repeated(text: str) -> str:
+    """Return the text with what is repeated in it written out."""
+    return re.sub(r"<<(.+?)\*(\d+)>>", lambda match: match[1] * int(match[2]), text, flags=re.DOTALL)
+
+
+def content_of(case: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a case's file."""
+    if "bytes" in case:
+        content = repeated(case["bytes"]).encode("latin-1")
+    else:
+        content = repeated(case["input"]).encode(case.get("encoding", "utf-8"))
+    if case.get("file", "a.csv").lower().endswith(".gz") and not case.get("is_plain", False):
+        compressed = gzip.compress(content, mtime=0)
+        return compressed[: len(compressed) - case.get("cut", 0)]
+    return content
+
+
+def shown(value: object) -> str:
+    """Return a stored value as cases write it."""
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Decimal():
+            text = f"{value:f}"
+            return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
+
+
+def stored_in(staged: Path, columns: list[str]) -> list[list[str]]:
+    """Return the staged rows of these columns, in the file's order; without `_line`, record i stands on line i + 2."""
+    with closing(duckdb.connect()) as connection:
+        result = connection.execute(f"select * from read_parquet('{staged}', file_row_number = true)")
+        names = [column[0] for column in result.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    for row in rows:
+        row["line"] = row.get("_line", row["file_row_number"] + 2)
+    return [[shown(row[column]) for column in columns] for row in sorted(rows, key=lambda row: row["file_row_number"])]
+
+
+def outcome(examination: Examination, staged: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was found, in the words of a case and as far as the case speaks of it."""
+    report = examination.report
+    counts = report.records
+    found: dict[str, Any] = {
+        "verdict": report.verdict.value,
+        "records": [counts.read, counts.accepted, counts.rejected, counts.identical_duplicates],
+        "errors": dict(report.errors),
+        "warnings": dict(report.warnings),
+        "violations": [
+            f"{violation.line} {violation.rule}"
+            for record in examination.faulty_records()
+            for violation in record.violations
+        ],
+    }
+    if "reason" in expected:
+        found["reason"] = report.reason
+    if "stored" in expected:
+        found["stored"] = stored_in(staged, next(csv.reader(io.StringIO(expected["stored"]))))
+    return found
+
+
+def check_counts(examination: Examination) -> None:
+    """Check that reports, chunks and violations count the same; a fault of the whole file stands in the report only."""
+    rules = Counter(violation.rule for record in examination.faulty_records() for violation in record.violations)
+    chunked: Counter[str] = Counter()
+    for chunk in examination.chunks:
+        chunked.update(chunk.counts)
+        assert sum(chunk.counts.values()) == len(chunk.samples)
+    if examination.chunks:
+        assert chunked == rules
+        found = {**examination.report.errors, **examination.report.warnings}
+        assert {rule: found.get(rule) for rule in rules} == dict(rules)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.relative_to(CASES).with_suffix("").as_posix())
+        for path in sorted(CASES.rglob("*.yaml"))
+    ],
+)
+def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """What goes in comes out as the case says."""
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    dataset = Dataset(case["dataset"])
+    file = case.get("file", "a.csv")
+    (tmp_path / file).write_bytes(content_of(case))
+    staged = tmp_path / "staged.parquet"
+    examination = examine(
+        engine_of(engine_name, duck, case.get("time_zone", "UTC")),
+        CONTRACTS[dataset],
+        Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),
+        tmp_path / file,
+        now=NOON,
+        tolerance=Tolerance(
+            policy=RejectionPolicy(case.get("policy", "file")), max_rejected=Decimal(case.get("max_rejected", "1"))
+        ),
+        workspace=tmp_path / "work",
+        staged=staged,
+        original_of=lambda _: None,
+    )
+    expected = {"errors": {}, "warnings": {}, "violations": [], **case["expected"]}
+    if "stored" in expected:
+        expected["stored"] = list(csv.reader(io.StringIO(repeated(expected["stored"]))))[1:]
+    assert outcome(examination, staged, case["expected"]) == expected
+    assert "stored" in expected or examination.report.verdict is Verdict.REJECTED
+    check_counts(examination)
+
+
+def test_every_rule_has_a_case() -> None:
+    """Every rule of the shipped contracts, but those on times that items may break, and every structural rule."""
+    named = "\n".join(path.read_text(encoding="utf-8") for path in CASES.rglob("*.yaml"))
+    rules = {rule.id for dataset in Dataset for rule in CONTRACTS[dataset].rules}
+    structural = {
+        f"record|{kind}"
+        for kind in (
+            "stray_quote",
+            "text_after_quote",
+            "stray_carriage_return",
+            "nul_byte",
+            "encoding",
+            "field_count",
+            "too_large",
+        )
+    } | {
+        f"file|{kind}"
+        for kind in (
+            "empty",
+            "encoding",
+            "line_ends",
+            "header",
+            "duplicate_header",
+            "unterminated_quote",
+            "compression",
+            "inflation",
+            "no_records",
+        )
+    }
+    waiting = {"order_id|in_orders", "product_id|in_products"}
+    assert sorted(rule for rule in (rules | structural) - waiting if rule not in named) == []

@@ -1,0 +1,178 @@
+"""A contract may change between batches, and even in the middle of one."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+import pytest
+from deltalake import DeltaTable
+
+import takings.contracts
+from takings import pipeline
+from takings.contracts.model import Dataset
+from takings.errors import SettingsError
+from takings.gate import GateState
+from takings.lineage import RETURNED_TO_PENDING
+from tests.shop import (
+    csv_of,
+    drop,
+    drop_all,
+    expected,
+    files,
+    lineage,
+    new_store,
+    opened,
+    product,
+    published,
+    run,
+)
+
+COLOUR = """\
+      - name: colour
+        description: As the shop window shows it.
+        logicalType: string
+"""
+
+
+class Killed(BaseException):
+    """The process died."""
+
+
+class Dead:
+    """A port at which the process dies."""
+
+    def __getattr__(self, _: str) -> NoReturn:
+        raise Killed
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a new store."""
+    return new_store(tmp_path / "shop")
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Path:
+    """Return a folder with the shipped contracts, to be changed."""
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    for file in Path(takings.contracts.__file__).parent.glob("*.odcs.yaml"):
+        shutil.copy(file, folder)
+    return folder
+
+
+def with_colour(contracts: Path) -> str:
+    """Let products gain an optional column."""
+    file = contracts / "products.odcs.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + COLOUR, encoding="utf-8")
+    return str(contracts)
+
+
+def with_dearer_items(contracts: Path) -> str:
+    """Refuse items that are sold for less than 5."""
+    file = contracts / "order_items.odcs.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("exclusiveMinimum: 0", "exclusiveMinimum: 5"), encoding="utf-8")
+    return str(contracts)
+
+
+def run_to_death(root: Path, port: str) -> None:
+    """Run until the process dies at the first use of a port."""
+    with opened(root) as shop, pytest.raises(Killed):
+        pipeline.run(replace(shop.ports, **{port: Dead()}), at_once=True)  # type: ignore[arg-type]
+
+
+def products_in_the_lake(root: Path) -> list[tuple[object, object]]:
+    """Return id and colour of every product, by id."""
+    table = DeltaTable(str(root / "lake" / "products"))
+    with opened(root) as shop:
+        snapshot = shop.ports.tables.snapshot()
+    folder = root / "lake" / "products"
+    paths = [str(folder / file.path) for file in snapshot[Dataset.PRODUCTS].files]
+    assert "colour" in [field.name for field in table.schema().fields]
+    with duckdb.connect() as connection:
+        return connection.execute(
+            "select id, colour from read_parquet(?, union_by_name = true) order by id", [paths]
+        ).fetchall()
+
+
+class TestBetweenBatches:
+    def test_a_column_more_widens_the_lake(self, root: Path, contracts: Path) -> None:
+        """Rows from before hold nothing in it, and a correction fills it in; before, the column was drift."""
+        drop_all(root)
+        drop(root, "products/b.csv", csv_of(product(4, colour="red")))
+        (batch,) = run(root).batches
+        assert [dict(report.warnings) for report in batch.reports if report.file == "b.csv"] == [
+            {"colour|extra_column": 1}
+        ]
+        wider = with_colour(contracts)
+        drop(root, "products/c.csv", csv_of(product(1, "Books", colour="blue"), product(5, colour="")))
+        (batch,) = run(root, contracts=wider).batches
+        assert [dict(report.warnings) for report in batch.reports] == [{}]
+        assert products_in_the_lake(root) == [(1, "blue"), (2, None), (3, None), (4, None), (5, None)]
+        assert published(root, contracts=wider) == expected(root)
+
+        drop(root, "order-items/b.csv", b"id,order_id,product_id,user_id,status,sale_price\n4,1,5,7,shipped,1.00\n")
+        run(root, contracts=wider)
+        assert published(root, contracts=wider) == expected(root)
+
+    def test_a_stricter_contract_judges_only_what_comes(self, root: Path, contracts: Path) -> None:
+        """What is in the lake stays."""
+        run(drop_all(root))
+        before = published(root)
+        dearer = with_dearer_items(contracts)
+        drop(root, "order-items/b.csv", b"id,order_id,product_id,user_id,status,sale_price\n4,1,1,7,shipped,4.99\n")
+        (batch,) = run(root, contracts=dearer).batches
+        assert [report.reason for report in batch.reports] == ["1 of 1 records break sale_price|greater_than (1)"]
+        assert published(root, contracts=dearer) == before == expected(root)
+
+    def test_a_file_refused_by_one_contract_may_come_again_under_another(self, root: Path, contracts: Path) -> None:
+        """A refused file makes no duplicate."""
+        dearer = with_dearer_items(contracts)
+        run(drop_all(root), contracts=dearer)
+        assert "failed/order_items/a.csv" in files(root, "failed")
+        drop_all(root)
+        assert {report.key: report.verdict.value for batch in run(root).batches for report in batch.reports} == {
+            "raw-data/products/a.csv": "duplicate",
+            "raw-data/orders/a.csv": "duplicate",
+            "raw-data/order-items/a.csv": "accepted",
+        }
+        assert published(root) == expected(root)
+
+
+class TestInTheMiddleOfABatch:
+    def test_before_the_verdicts_the_files_are_given_back(self, root: Path, contracts: Path) -> None:
+        """The next batch judges them by the new contract, with the versions of their first sight."""
+        run_to_death(drop_all(root), "validation")
+        first = {record.file_key: record.version for record in lineage(root)}
+        dearer = with_dearer_items(contracts)
+        (batch,) = run(root, contracts=dearer).batches
+        assert {report.key: (report.verdict.value, report.reason) for report in batch.reports} == {
+            "raw-data/products/a.csv": ("accepted", None),
+            "raw-data/orders/a.csv": ("accepted", None),
+            "raw-data/order-items/a.csv": ("rejected", "1 of 3 records break sale_price|greater_than (1)"),
+        }
+        records = lineage(root)
+        given_back = [record for record in records if record.batch_id != batch.batch_id]
+        assert [(record.status.value, record.reason) for record in given_back] == [("FAILED", RETURNED_TO_PENDING)] * 3
+        again = {record.file_key: record.version for record in records if record.batch_id == batch.batch_id}
+        assert again == first
+        assert published(root, contracts=dearer) == expected(root)
+
+    def test_behind_the_verdicts_the_old_contract_has_to_finish(self, root: Path, contracts: Path) -> None:
+        """The error says to put it back; with it back the batch is completed."""
+        run_to_death(drop_all(root), "engine")
+        dearer = with_dearer_items(contracts)
+        for _ in range(2):
+            with pytest.raises(SettingsError, match=r"was validated by other contracts .* Put these back, run again"):
+                run(root, contracts=dearer)
+        with opened(root) as shop:
+            assert shop.ports.ledger.gate().state is GateState.RUNNING
+        (batch,) = run(root).batches
+        assert (batch.commit, batch.attempt) == (1, 4)
+        assert published(root) == expected(root)
+        assert files(root, "raw-data", "failed") == []

@@ -1,0 +1,160 @@
+"""Every JSON document of a store and of the command line keeps to its JSON Schema in the package."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout, suppress
+from importlib import resources
+from typing import Any, Final
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from takings.entrypoints import cli
+from takings.gate import GateState, blocked
+from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, order, run
+
+SCHEMAS: Final[dict[str, Any]] = {
+    file.name.removesuffix(".schema.json"): json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted((resources.files("takings") / "schemas").iterdir(), key=lambda file: file.name)
+    if file.name.endswith(".schema.json")
+}
+#: where a store keeps which document
+FILES: Final = {
+    "manifest": "batches/*/manifest.json",
+    "verdicts": "batches/*/verdicts.json",
+    "affected": "batches/*/affected.json",
+    "outcome": "batches/*/outcome.json",
+    "commit": "lake/commits/*.json",
+    "lake-format": "lake/format.json",
+    "chunk-report": "validation-reports/**/chunk-*.json",
+    "file-report": "validation-reports/**/summary.json",
+    "reason": "failed/**/*.reason.json",
+}
+BAD_ITEMS: Final = csv_of(item(4, 1, sale_price="0"), item(5, 1)) + b"6\n"
+
+
+def takings(*arguments: object) -> str:
+    """Run a command as a shell would, and return what it prints."""
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(printed), suppress(SystemExit):
+        patched.setattr(sys, "argv", ["takings", *map(str, arguments)])
+        cli.main()
+    printed.seek(0)
+    return printed.read()
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """Return the documents of a store that has seen good and bad files under each policy, by schema."""
+    folder = tmp_path_factory.mktemp("schemas")
+    root = new_store(folder / "shop")
+    found: dict[str, list[Any]] = {name: [] for name in SCHEMAS}
+
+    def ask() -> None:
+        for name, command in (
+            ("run", ("run", root)),
+            ("status", ("status", root)),
+            ("batches", ("batches", root)),
+        ):
+            found[name].append(json.loads(takings(*command, "--json")))
+
+    ask()
+    drop(root, "orders/a.csv", csv_of(order(1)))
+    ask()
+    drop_all(root)
+    drop(root, "products/ignored.txt", PRODUCTS)
+    ask()
+    drop(root, "order-items/bad.csv", BAD_ITEMS)
+    drop(root, "order-items/empty.csv", b"")
+    drop(root, "order-items/copy.csv", csv_of(item(9, 404, colour="red")))
+    drop(root, "order-items/copy 2.csv", csv_of(item(9, 404, colour="red")))
+    found["run"].append(json.loads(takings("run", root, "--now", "--json")))
+    drop(
+        root,
+        "orders/b.csv.gz",
+        gzip.compress(csv_of(order(7, status="returned", returned_at=""), order(8, returned_at="")) + b"1\n"),
+    )
+    run(root, policy="row", max_rejected="50%")
+    drop(root, "orders/c.csv", csv_of(order(7, status="lost")))
+    run(root, policy="strict")
+    ask()
+    with opened(root) as shop:
+        gate = shop.ports.ledger.gate()
+        shop.ports.ledger.change_gate(blocked(gate, "a breach."))
+    found["status"].append(json.loads(takings("status", root, "--json")))
+
+    for name, pattern in FILES.items():
+        found[name] += [json.loads(path.read_text(encoding="utf-8")) for path in sorted(root.glob(pattern))]
+    found["broken-record"] += [
+        json.loads(line)
+        for path in root.glob("quarantine/**/*.broken.jsonl*")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    found["batch"] += [
+        json.loads(takings("batches", root, batch.name, "--json")) for batch in sorted((root / "batches").iterdir())
+    ]
+    for name, content in (("good.csv", csv_of(order(1))), ("bad.csv", BAD_ITEMS), ("empty.csv", b"")):
+        (folder / name).write_bytes(content)
+    for dataset, file in (("orders", "good.csv"), ("order_items", "bad.csv"), ("order_items", "empty.csv")):
+        printed = takings("validate", folder / file, "--dataset", dataset, "--store", root, "--format", "json")
+        found["validate"].append(json.loads(printed))
+    for by in ("day", "category"):
+        found[f"kpis-by-{by}"].append(json.loads(takings("kpis", root, "--by", by, "--format", "json")))
+    return found
+
+
+@pytest.mark.parametrize("name", list(SCHEMAS))
+def test_documents_keep_to_their_schema(documents: Mapping[str, list[Any]], name: str) -> None:
+    """A schema is used, and every document of its kind keeps to it."""
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    validator = Draft202012Validator(SCHEMAS[name])
+    assert documents[name], f"no document was checked against {name}"
+    assert [
+        f"{error.json_path}: {error.message}"
+        for document in documents[name]
+        for error in validator.iter_errors(document)
+    ] == []
+
+
+@pytest.mark.parametrize("name", list(SCHEMAS))
+def test_schemas_are_strict(name: str) -> None:
+    """An object has the properties that its schema names and no others; a document says which version it is."""
+    schema = SCHEMAS[name]
+    for part in parts(schema):
+        if "properties" in part:
+            assert part.get("additionalProperties") is False, part
+    assert schema["$id"] == f"urn:takings:schema:{name}"
+    if "schema_version" in schema.get("properties", {}):
+        assert "schema_version" in schema["required"]
+
+
+def parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of a schema."""
+    if isinstance(schema, dict):
+        yield schema
+        for value in schema.values():
+            yield from parts(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from parts(value)
+
+
+def test_the_documents_show_what_schemas_allow(documents: Mapping[str, list[Any]]) -> None:
+    """The store was dirty enough: every verdict, decision and kind of nothing was seen."""
+    assert {file["verdict"] for verdicts in documents["verdicts"] for file in verdicts["files"]} == {
+        "accepted",
+        "rejected",
+        "duplicate",
+    }
+    assert {run["decision"] for run in documents["run"]} == {"NothingPending", "Hold", "WaitUntil"}
+    assert {status["state"] for status in documents["status"]} >= {"IDLE", "WAITING", GateState.BLOCKED}
+    assert {reason["violations"] == [] for reason in documents["reason"]} == {True, False}
+    assert {violation["line"] for file in documents["validate"] for violation in file["files"][0]["violations"]} > {
+        None
+    }
+    assert {row["avg_order_value"] for rows in documents["kpis-by-day"] for row in rows}
