@@ -53,6 +53,8 @@ def test_defaults_need_no_file() -> None:
         "batch_max_bytes": 20 * 10**9,
         "policy": RejectionPolicy.FILE,
         "max_rejected": Decimal(1),
+        "validation_engine": "duckdb",
+        "keep_reports": timedelta(days=90),
         "time_zone": "UTC",
         "memory": "400MB",
         "threads": None,
@@ -121,7 +123,8 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     assert refusal({"batch_file": 3}) == ("options: there is no setting 'batch_file'. Did you mean 'batch_files'?")
     assert refusal({"colour": "red"}) == (
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, require_every_dataset,"
-        " batch_max_files, batch_max_bytes, policy, max_rejected, time_zone, memory, threads, contracts."
+        " batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
+        " time_zone, keep_reports, memory, threads, contracts."
     )
 
 
