@@ -42,6 +42,8 @@ class DeltaLake:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        # Replaying a table's log costs milliseconds, and a batch looks a dozen times: the newest state is kept and advanced.
+        self._newest: dict[Dataset, tuple[DeltaTable, TableSnapshot]] = {}
 
     def folder(self, dataset: Dataset) -> Path:
         """Return where an engine reads and writes a table's Parquet files."""
@@ -74,29 +76,36 @@ class DeltaLake:
         )
 
     def _table_snapshot(self, dataset: Dataset, version: int | None) -> TableSnapshot:
-        try:
-            table = DeltaTable(str(self.folder(dataset)), version=version)
-        except TableNotFoundError:
-            return TableSnapshot(version=-1, files=())
-        actions = table.get_add_actions(flatten=True)
-        paths = actions["path"].to_pylist()
-        rows: list[int] = list(actions["num_records"].to_pylist()) if len(paths) else []
-        days = actions["partition.order_date"].to_pylist() if _partition(dataset) and len(paths) else None
-        files = [
-            LakeFile(path=path, rows=count, order_date=None if days is None else days[place])
-            for place, (path, count) in enumerate(zip(paths, rows, strict=True))
-        ]
-        return TableSnapshot(
-            version=table.version(),
-            files=tuple(sorted(files, key=lambda file: file.path)),
-            is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
-        )
+        if version is None:
+            return self._newest_snapshot(dataset)
+        kept = self._newest.get(dataset)
+        if kept is not None and kept[1].version == version:
+            return kept[1]
+        return _read_snapshot(DeltaTable(str(self.folder(dataset)), version=version), dataset)
+
+    def _newest_snapshot(self, dataset: Dataset) -> TableSnapshot:
+        kept = self._newest.get(dataset)
+        if kept is None:
+            try:
+                table = DeltaTable(str(self.folder(dataset)))
+            except TableNotFoundError:
+                return TableSnapshot(version=-1, files=())
+        else:
+            table = kept[0]
+            table.update_incremental()
+            if table.version() == kept[1].version:
+                return kept[1]
+        snapshot = _read_snapshot(table, dataset)
+        self._newest[dataset] = (table, snapshot)
+        return snapshot
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
         """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
         if change.is_empty:
             return
-        table = DeltaTable(str(self.folder(dataset)), version=base.version)
+        kept = self._newest.get(dataset)
+        is_kept = kept is not None and kept[0].version() == base.version
+        table = kept[0] if kept and is_kept else DeltaTable(str(self.folder(dataset)), version=base.version)
         now = int(datetime.now(UTC).timestamp() * 1000)
         actions = [_add(file, dataset, now, change) for file in change.added] + [
             RemoveAction(file.path, data_change=not change.is_compaction, deletion_timestamp=now)
@@ -146,6 +155,22 @@ class DeltaLake:
             table.create_checkpoint()
             if all(versions[dataset] == table.version() for versions in wanted):
                 table.cleanup_metadata()
+
+
+def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
+    actions = table.get_add_actions(flatten=True)
+    paths = actions["path"].to_pylist()
+    rows: list[int] = list(actions["num_records"].to_pylist()) if len(paths) else []
+    days = actions["partition.order_date"].to_pylist() if _partition(dataset) and len(paths) else None
+    files = [
+        LakeFile(path=path, rows=count, order_date=None if days is None else days[place])
+        for place, (path, count) in enumerate(zip(paths, rows, strict=True))
+    ]
+    return TableSnapshot(
+        version=table.version(),
+        files=tuple(sorted(files, key=lambda file: file.path)),
+        is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
+    )
 
 
 def _utc(seconds: float) -> datetime:

@@ -19,7 +19,6 @@ Measures = Mapping[str, Any]
 KpiValue = int | Decimal | None
 
 _CENT: Final = Decimal("0.01")
-_DEFINITIONS: Final = ("order_kpis", "category_kpis")
 
 
 def round_money(value: Decimal) -> Decimal:
@@ -94,12 +93,14 @@ class KpiTable:
 
 @cache
 def load_kpi_tables() -> tuple[KpiTable, ...]:
-    """Load the shipped KPI tables: OrderKPIs and CategoryKPIs."""
+    """Load every KPI table: each YAML definition in this folder with the SQL file of its name; the coarsest grain first."""
     folder = resources.files(__package__)
-    return tuple(
-        parse_kpi_table((folder / f"{name}.yaml").read_text(), (folder / f"{name}.sql").read_text())
-        for name in _DEFINITIONS
+    tables = (
+        parse_kpi_table(file.read_text(), (folder / file.name.replace(".yaml", ".sql")).read_text())
+        for file in folder.iterdir()
+        if file.name.endswith(".yaml")
     )
+    return tuple(sorted(tables, key=lambda table: (len(table.key), table.name)))
 
 
 def parse_kpi_table(definition: str, sql: str) -> KpiTable:

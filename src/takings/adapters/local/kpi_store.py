@@ -30,6 +30,11 @@ class SqliteKpiStore:
                 f" batch_id text not null, computed_at integer not null, definition text not null,"
                 f" primary key ({', '.join(table.key)})) without rowid"
             )
+            present = {row["name"] for row in connection.execute(f"pragma table_info({table.name})")}
+            for column in table.columns:
+                if column.name not in present:
+                    kind = "integer" if column.kind == "count" else "text"
+                    connection.execute(f"alter table {table.name} add column {column.name} {kind}")
             if len(table.key) > 1:
                 reverse = ", ".join(reversed(table.key))
                 connection.execute(f"create index if not exists {table.name}_by_day on {table.name} ({reverse})")
