@@ -45,6 +45,7 @@ INTEGER_PATTERN: Final = "-?[0-9]+"
 MONEY_PATTERN: Final = r"-?0*[0-9]{1,12}(\.[0-9]{1,16}0*)?"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 LOCAL_TIME_PATTERN: Final = _TIME
+UTC_SECOND_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2} UTC|T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"
 ZONED_TIME_PATTERN: Final = _TIME + r"(Z| UTC|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 
@@ -81,7 +82,7 @@ select {keep}{columns}, {_mask(contract, raw, now)} as _mask
 from (
     select *,
         {typed}
-    from {_with_wall_clocks(contract, raw, source, business_time)}
+    from {_with_first_readings(contract, raw, source, business_time)}
 )"""
 
 
@@ -101,13 +102,13 @@ def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> 
     field = raw[column.name]
     match column.type:
         case ColumnType.IDENTIFIER:
-            number = f"try_cast({field} as bigint)"
+            number = f"{field}_number"
             return f"case when cast({number} as varchar) = {field} and {number} >= 0 then {number} end"
         case ColumnType.INTEGER:
             return f"case when regexp_full_match({field}, '{INTEGER_PATTERN}') then try_cast({field} as bigint) end"
         case ColumnType.MONEY:
             # Most prices are written as 12.50 and read back as the same text, which proves more cheaply that they are exact.
-            cents = f"try_cast({field} as decimal(12, 2))"
+            cents = f"{field}_cents"
             return (
                 f"case when cast({cents} as varchar) = {field} then cast({cents} as {sql_type})"
                 f" when regexp_full_match({field}, '{MONEY_PATTERN}') then try_cast({field} as {sql_type}) end"
@@ -130,8 +131,7 @@ def _stored(column: Column, field: str) -> str:
 
 
 def _instant(field: str, business_time: BusinessTime) -> str:
-    """Read a time, with a zone or by the business time zone; its wall clock stands beside it."""
-    in_utc = f"try_strptime({field}, ['%Y-%m-%d %H:%M:%S UTC', '%Y-%m-%dT%H:%M:%SZ'])"
+    """Make an instant of a field's clock in UTC or on the wall, which stand beside it, or of a time with another zone."""
     zoned = f"try_cast({field} as timestamptz)"
     local = f"make_timestamptz({field}_wall_clock)"
     if not business_time.is_utc:
@@ -140,12 +140,9 @@ def _instant(field: str, business_time: BusinessTime) -> str:
     return f"""case
             when {field} is null then null
             when {field}_wall_clock is not null then {local}
+            when {field}_utc_clock is not null then make_timestamptz({field}_utc_clock)
             when {field} < '0001' then null
-            when regexp_full_match({field}, '{ZONED_TIME_PATTERN}') then
-                case
-                    when strlen({field}) in (20, 23) and {in_utc} is not null then make_timestamptz(epoch_us({in_utc}))
-                    when {_in_calendar(zoned)} then {zoned}
-                end
+            when regexp_full_match({field}, '{ZONED_TIME_PATTERN}') and {_in_calendar(zoned)} then {zoned}
             end"""
 
 
@@ -156,29 +153,53 @@ def _wall_clock(field: str) -> str:
     one is looked at.
     """
     usual = f"try_strptime({field}, '%Y-%m-%dT%H:%M:%S')"
-    return f"""epoch_us(case
-            when {field} < '0001' or ends_with({field}, 'UTC') or ends_with({field}, 'Z') then null
-            when strlen({field}) = 19 and substr({field}, 19, 1) >= '0' and {usual} is not null then {usual}
-            when regexp_full_match({field}, '{LOCAL_TIME_PATTERN}') then try_cast({field} as timestamp)
-            end)"""
+    return f"""epoch_us(coalesce(
+            case when strlen({field}) = 19 and substr({field}, 19, 1) >= '0' and {field} >= '0001' then {usual} end,
+            case
+                when {field} < '0001' or ends_with({field}, 'UTC') or ends_with({field}, 'Z') then null
+                when regexp_full_match({field}, '{LOCAL_TIME_PATTERN}') then try_cast({field} as timestamp)
+            end))"""
 
 
-def _with_wall_clocks(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
-    """Return the source with each time's wall clock beside it, and its offset, so that neither is computed twice."""
-    fields = [
-        raw[column.name] for column in contract.columns if column.type is ColumnType.TIMESTAMP and column.name in raw
-    ]
-    if not fields:
-        return source
-    clocks = ", ".join(f"{_wall_clock(field)} as {field}_wall_clock" for field in fields)
-    with_clocks = f"(select *, {clocks} from {source})"
-    if business_time.is_utc:
-        return with_clocks
+def _utc_clock(field: str) -> str:
+    """Read a whole second in UTC as microseconds; a cast of it asks the time zone library for every row."""
+    formats = "['%Y-%m-%d %H:%M:%S UTC', '%Y-%m-%dT%H:%M:%SZ']"
+    return (
+        f"epoch_us(case when strlen({field}) in (20, 23) and {field} >= '0001'"
+        f" and regexp_full_match({field}, '{UTC_SECOND_PATTERN}') then try_strptime({field}, {formats}) end)"
+    )
+
+
+def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
+    """Return the source with the first reading of each field beside it, so that none is read twice.
+
+    That is `_number` of an identifier, `_cents` of an amount, `_utc_clock` and `_wall_clock` of a time, with its `_offset`.
+    """
+    readings: list[str] = []
+    times: list[str] = []
+    for column in contract.columns:
+        field = raw.get(column.name)
+        match column.type:
+            case _ if field is None:
+                continue
+            case ColumnType.IDENTIFIER:
+                readings.append(f"try_cast({field} as bigint) as {field}_number")
+            case ColumnType.MONEY:
+                readings.append(f"try_cast({field} as decimal(12, 2)) as {field}_cents")
+            case ColumnType.TIMESTAMP:
+                readings.append(f"{_wall_clock(field)} as {field}_wall_clock")
+                readings.append(f"{_utc_clock(field)} as {field}_utc_clock")
+                times.append(field)
+            case ColumnType.INTEGER | ColumnType.TEXT:
+                pass
+    with_readings = f"(select *, {', '.join(readings)} from {source})" if readings else source
+    if business_time.is_utc or not times:
+        return with_readings
     offsets = ", ".join(
         f"{_steps(f'{field}_wall_clock', business_time.by_wall_clock, business_time.first_offset)} as {field}_offset"
-        for field in fields
+        for field in times
     )
-    return f"(select *, {offsets} from {with_clocks})"
+    return f"(select *, {offsets} from {with_readings})"
 
 
 def _in_calendar(instant: str) -> str:
