@@ -95,12 +95,12 @@ def show_batch(batch: BatchOutcome) -> None:
     if batch.commit is not None:
         days, keys = batch.published.get("OrderKPIs", 0), batch.published.get("CategoryKPIs", 0)
         out.print(
-            f"  commit {batch.commit}: {_count(days, 'day')} and {_count(keys, 'category day')} published",
+            f"  commit {batch.commit}: {count(days, 'day')} and {count(keys, 'category day')} published",
             highlight=False,
         )
     if batch.orphans:
         out.print(
-            f"  {_count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
+            f"  {count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
         )
     rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
     for report in rejected[:_SHOWN_REJECTIONS]:
@@ -117,7 +117,7 @@ def _accounting(reports: Sequence[FileReport]) -> Iterable[str]:
     for dataset in sorted({report.dataset for report in reports}):
         counts = [report.records for report in reports if report.dataset is dataset]
         read = sum(count.read for count in counts)
-        parts = [f"{_count(read, 'record')} read", f"{sum(count.accepted for count in counts):,} accepted"]
+        parts = [f"{count(read, 'record')} read", f"{sum(count.accepted for count in counts):,} accepted"]
         if rejected := sum(count.rejected for count in counts):
             parts.append(f"{rejected:,} rejected")
         if copies := sum(count.identical_duplicates for count in counts):
@@ -133,14 +133,14 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
         case WaitUntil(deadline=deadline):
             minutes = max(0.0, (deadline - now).total_seconds() / 60)
             out.print(
-                f"waiting: {_count(pending, 'file')} pending, dispatched at {deadline:%Y-%m-%d %H:%M:%S} UTC"
+                f"waiting: {count(pending, 'file')} pending, dispatched at {deadline:%Y-%m-%d %H:%M:%S} UTC"
                 f" (in {minutes:.0f} min) or when more come; `takings run --now` does not wait",
                 highlight=False,
                 soft_wrap=True,
             )
         case Hold(missing=missing):
             out.print(
-                f"holding: {_count(pending, 'file')} pending, but no file of {', '.join(missing)} has ever come;"
+                f"holding: {count(pending, 'file')} pending, but no file of {', '.join(missing)} has ever come;"
                 " `takings run --now` does not wait",
                 highlight=False,
                 soft_wrap=True,
@@ -178,7 +178,7 @@ def show_kpis(table: KpiTable, rows: Sequence[KpiRow], most: int | None = None) 
         grid.add_row(*(escape(line[place]) for place in shown))
     out.print(grid)
     if len(rows) > len(cells):
-        out.print(f"… and {_count(len(rows) - len(cells), 'row')} more", highlight=False)
+        out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
     if len(shown) < len(table.header):
         hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
         out.print(
@@ -221,7 +221,8 @@ def show_violations(violations: Sequence[Violation], contract: Contract) -> None
 def _advice(found: Violation, contract: Contract) -> str:
     """Say what to do, and what is wrong where the column does not tell."""
     what_to_do = remedy(contract, found.rule)
-    if found.record is None and found.rule.endswith("|missing"):
+    says_it_itself = found.record is None and ". " in found.reason
+    if says_it_itself:
         return found.reason
     return what_to_do if found.column is not None else f"{found.reason.rstrip('.')}: {what_to_do}"
 
@@ -237,7 +238,8 @@ def _for_people(value: object) -> str:
     return str(value)
 
 
-def _count(number: int, thing: str) -> str:
+def count(number: int, thing: str) -> str:
+    """Return a number with its noun."""
     if number == 1:
         return f"1 {thing}"
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice
@@ -78,9 +79,11 @@ def _violations(examination: Examination) -> Iterator[Violation]:
     """Yield what is wrong with the file as a whole, then with its records."""
     report = examination.report
     fault = examination.structure.fault
-    listed = {violation.rule for chunk in examination.chunks for violation in chunk.samples}
+    records = iter(examination.faulty_records())
+    first = next(records, None)
     for rule in {**report.errors, **report.warnings}:
-        if rule not in listed and _is_about_the_file(rule):
+        # An unterminated quote is the file's fault and its last record's, which is listed.
+        if _is_about_the_file(rule) and (first is None or not rule.endswith("|unterminated_quote")):
             yield Violation(
                 rule=rule,
                 record=None,
@@ -88,7 +91,9 @@ def _violations(examination: Examination) -> Iterator[Violation]:
                 column=None if rule.startswith("file|") else rule.partition("|")[0],
                 reason=_reason(rule, report.reason),
             )
-    for record in examination.faulty_records():
+    if first is not None:
+        yield from first.violations
+    for record in records:
         yield from record.violations
 
 
@@ -101,7 +106,7 @@ def _reason(rule: str, reason: str | None) -> str:
         return "is not in the contract and stays out of the lake"
     if rule == "file|no_records":
         return "has a header and no record"
-    return reason or ""
+    return re.sub(r"^line [0-9]+: ", "", reason or "")
 
 
 def _show(examination: Examination, contract: Contract) -> None:
@@ -109,7 +114,7 @@ def _show(examination: Examination, contract: Contract) -> None:
     colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.DUPLICATE: "yellow"}[report.verdict]
     out.print(
         f"[bold]{escape(report.key)}[/] ({report.dataset}): [{colour}]{report.verdict}[/], "
-        f"{report.records.read:,} records{': ' + escape(report.reason) if report.reason else ''}",
+        f"{console.count(report.records.read, 'record')}{': ' + escape(report.reason) if report.reason else ''}",
         highlight=False,
         soft_wrap=True,
     )
