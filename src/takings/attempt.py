@@ -319,13 +319,9 @@ class Attempt:
         if any(self.ports.kpis.definitions(table) - {meaning} for table in self.ports.kpi_tables):
             return True
         last = newest_commit(self.ports.store, self.gate.last_commit)
-        while last is not None:
-            content = self.ports.store.read(layout.manifest(last.batch_id))
-            if content is not None:
-                return read_manifest(content, layout.manifest(last.batch_id)).contracts != self.manifest.contracts
-            # A maintenance's commit: the batch is an earlier one's.
-            last = read_commit(self.ports.store, last.number - 1)
-        return False
+        key = None if last is None else layout.manifest(last.batch_id)
+        content = None if key is None else self.ports.store.read(key)
+        return content is not None and read_manifest(content, str(key)).contracts != self.manifest.contracts
 
     def _merge(self, session: LandingSession, dataset: Dataset, affected: Affected) -> None:
         for _ in range(_MERGE_TRIES):

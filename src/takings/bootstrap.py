@@ -17,6 +17,7 @@ from takings.adapters.dry_run import DryRun, accepted_files
 from takings.adapters.duckdb_engine import DuckDbEngine
 from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.adapters.faults import translated_faults
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.kpi_parquet import write_kpi_parquet
 from takings.adapters.local.database import open_database
@@ -103,6 +104,7 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
     spill = private / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1
     with (
+        translated_faults(settings.memory),
         closing(open_database(private / "takings.db")) as database,
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
     ):

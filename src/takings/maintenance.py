@@ -29,7 +29,7 @@ KEEP: Final = timedelta(days=7)
 _MOST_FILES: Final = 4
 #: … of fewer rows than this
 _SMALL_FILE: Final = 200_000
-#: a commit that no batch made
+#: who changed a table's files, in its log
 MAINTENANCE: Final = BatchId("maintenance")
 
 
@@ -97,7 +97,7 @@ def _commit(ports: Ports, before: Gate) -> int | None:
     is_idle = before.state in {GateState.IDLE, GateState.WAITING} and not after.has_batch
     if last is None or versions == dict(last.versions) or not is_idle or after.last_commit != before.last_commit:
         return None
-    commit = Commit(number=last.number + 1, batch_id=MAINTENANCE, versions=versions)
+    commit = Commit(number=last.number + 1, batch_id=last.batch_id, versions=versions)
     return commit.number if ports.store.create(layout.commit(commit.number), to_json(commit.to_json())) else None
 
 
@@ -121,7 +121,7 @@ def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[s
     in_flight = ports.ledger.gate().batch_id
     known = {record.batch_id for record in ports.ledger.lineage()}
     for info in ports.store.list("validation-reports/"):
-        if info.written_at < now - keep_reports:
+        if BatchId(info.key.split("/")[1]) != in_flight and info.written_at < now - keep_reports:
             yield info.key
     for info in ports.store.list("batches/"):
         batch_id = BatchId(info.key.split("/")[1])

@@ -7,6 +7,7 @@ written, once, before it; from then on a batch can only be completed.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -142,7 +143,9 @@ def _work(ports: Ports, claimed: Gate) -> BatchOutcome | None:
         attempt.change(lambda current: gate.blocked(current, reason))
         raise
     except BaseException:
-        attempt.let_go()
+        # The first error is the one to tell; an attempt that has lost the gate has nothing to let go.
+        with suppress(Superseded):
+            attempt.let_go()
         raise
 
 

@@ -60,6 +60,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             ("run", ("run", root)),
             ("status", ("status", root)),
             ("batches", ("batches", root)),
+            ("verify", ("verify", root)),
         ):
             found[name].append(json.loads(takings(*command, "--json")))
 
@@ -105,6 +106,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         found["validate"].append(json.loads(printed))
     for by in ("day", "category"):
         found[f"kpis-by-{by}"].append(json.loads(takings("kpis", root, "--by", by, "--format", "json")))
+    for day in ("2025-03-30", "2025-03-31"):
+        found["explain"].append(json.loads(takings("explain", root, day, "--format", "json")))
     return found
 
 
@@ -158,3 +161,11 @@ def test_the_documents_show_what_schemas_allow(documents: Mapping[str, list[Any]
         None
     }
     assert {row["avg_order_value"] for rows in documents["kpis-by-day"] for row in rows}
+    assert {row["counted_as"] for explained in documents["explain"] for row in explained["rows"]} == {
+        "net",
+        "returned",
+        "cancelled",
+        "order without items",
+    }
+    assert {verified["commit"] is None for verified in documents["verify"]} == {True, False}
+    assert {verified["differences"] == [] for verified in documents["verify"]} == {True, False}

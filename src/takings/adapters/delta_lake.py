@@ -15,11 +15,17 @@ from typing import Final
 from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.schema import PrimitiveType
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    RemoveAction,
+    create_table_with_add_actions,
+)
 
 from takings import layout
 from takings.contracts.model import ColumnType, Contract, Dataset
-from takings.errors import ConflictError, ContractError
+from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
 from takings.layout import BatchId
 
@@ -33,6 +39,8 @@ _TYPES: Final = {
 _META: Final = {"_version": "timestamp", "_source": "string", "_line": "long", "_batch": "string"}
 #: reading a table replays at most so many commits
 _CHECKPOINT_INTERVAL: Final = "20"
+#: delta-rs knows nothing of our commits, so it may not decide which log entries are old; `clean_logs` does
+_KEEP_LOGS: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 #: marks a column that older files of the table do not have
 _ADDED_LATER: Final = "takings.added_later"
 
@@ -81,7 +89,13 @@ class DeltaLake:
         kept = self._newest.get(dataset)
         if kept is not None and kept[1].version == version:
             return kept[1]
-        return _read_snapshot(DeltaTable(str(self.folder(dataset)), version=version), dataset)
+        try:
+            return _read_snapshot(DeltaTable(str(self.folder(dataset)), version=version), dataset)
+        except TableNotFoundError as lost:
+            raise CorruptState(
+                f"lake/{dataset}: version {version}, which a commit names, is not in the table's log. Nothing was changed."
+                " Restore lake/ from a back-up, or rebuild the store from its archive."
+            ) from lost
 
     def _newest_snapshot(self, dataset: Dataset) -> TableSnapshot:
         kept = self._newest.get(dataset)
@@ -118,6 +132,7 @@ class DeltaLake:
                 schema=table.schema(),
                 partition_by=_partition(dataset),
                 commit_properties=CommitProperties(custom_metadata={"batch_id": batch_id}, max_commit_retries=0),
+                post_commithook_properties=_KEEP_LOGS,
             )
         except CommitFailedError as lost:
             raise ConflictError(
@@ -198,7 +213,7 @@ def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
         if name not in present
     ]
     if added:
-        table.alter.add_columns(added)
+        table.alter.add_columns(added, post_commithook_properties=_KEEP_LOGS)
 
 
 def _type_name(field: Field) -> str:

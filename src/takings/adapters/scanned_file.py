@@ -22,6 +22,8 @@ _BLOCK = 4 << 20
 _MAX_RATIO = 200
 #: … unless it is small all the same
 _FREE_INFLATION = 64 << 20
+#: whatever its size, no file may fill the disk
+_MAX_INFLATED = 64 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +98,13 @@ def _blocks(path: Path) -> Iterator[bytes]:
             while block := source.read(_BLOCK):
                 yield block
         return
-    inflated, allowed = 0, max(_FREE_INFLATION, path.stat().st_size * _MAX_RATIO)
+    inflated, allowed = 0, min(max(_FREE_INFLATION, path.stat().st_size * _MAX_RATIO), _MAX_INFLATED)
     with gzip.open(path, "rb") as source:
         while block := source.read(_BLOCK):
             inflated += len(block)
             if inflated > allowed:
                 raise _Unreadable(
-                    "file|inflation", f"it inflates to more than {_MAX_RATIO} times its size. Drop it uncompressed."
+                    "file|inflation", f"it inflates to more than {allowed:,} bytes. Drop it uncompressed, in parts."
                 )
             yield block
 

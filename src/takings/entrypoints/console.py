@@ -242,6 +242,6 @@ def count(number: int, thing: str) -> str:
     """Return a number with its noun."""
     if number == 1:
         return f"1 {thing}"
-    return (
-        f"{number:,} {thing[:-1]}ies" if thing.endswith("y") and not thing.endswith("day") else f"{number:,} {thing}s"
-    )
+    if thing.endswith("y") and thing[-2] not in "aeiou":
+        return f"{number:,} {thing[:-1]}ies"
+    return f"{number:,} {thing}s"

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from takings.bootstrap import open_store
 from takings.entrypoints.app import EXIT_REJECTED, Json, Store, app, print_json
-from takings.entrypoints.console import Teller, out
+from takings.entrypoints.console import Teller, count, out
 from takings.errors import UsageError
 from takings.proof import Difference, Explanation, RowBehind, Verification
 from takings.proof import explain as find_rows
@@ -76,8 +76,8 @@ def _print_csv(rows: tuple[RowBehind, ...]) -> None:
 def _text(cell: object) -> str:
     """Write a value exactly: a price with all its digits, without trailing zeros behind the cents."""
     if isinstance(cell, Decimal):
-        shortest = cell.normalize()
-        return f"{shortest:f}" if shortest.as_tuple().exponent < -2 else f"{cell:.2f}"  # type: ignore[operator]
+        whole, _, fraction = f"{cell:f}".partition(".")
+        return f"{whole}.{fraction.rstrip('0'):0<2}"
     return str(cell)
 
 
@@ -187,5 +187,5 @@ def restate(store: Store, first: First = None, last: Last = None) -> None:
             done = publish_again(shop.ports, first and first.date(), last and last.date())
         finally:
             tell.be_quiet()
-    shown = ", ".join(f"{count:,} keys of {table}" for table, count in done.published.items())
+    shown = ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in done.published.items())
     out.print(f"published again as of commit {done.commit}: {shown}", highlight=False)

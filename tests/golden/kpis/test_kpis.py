@@ -1,0 +1,55 @@
+"""Every sentence about lake and KPIs (design, parts 6 and 7): one small shop each, drops in -> published numbers out.
+
+A case is a YAML file beside this module:
+
+    says       what it shows
+    time_zone, policy, max_rejected      as in the settings
+    batches    lists of files that are dropped together: file, written_at (on 1 May 2025, UTC: its version), content, and the
+               verdict where it is not "accepted"
+    day, category      what `takings kpis` prints in the end
+    hidden     keys that are published with zeros
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from takings import pipeline, proof
+from takings.kpis.publication import visible
+from tests.shop import drop, expected, new_store, opened, published
+
+CASES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
+SETTINGS: Final = ("time_zone", "policy", "max_rejected")
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_golden_kpis(path: Path, tmp_path: Path) -> None:
+    """What is published is the literal, the oracle's and the lake's; what is gone is hidden with zeros."""
+    case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert case.keys() <= {"says", "batches", "day", "category", "hidden", *SETTINGS}
+    root = new_store(tmp_path / "shop")
+    options = {name: case[name] for name in SETTINGS if name in case}
+    with opened(root, **options) as shop:
+        for batch in case["batches"]:
+            for file in batch:
+                written_at = datetime.fromisoformat(f"2025-05-01T{file['written_at']}").replace(tzinfo=UTC)
+                drop(root, file["file"], file["content"].encode(), written_at=written_at)
+            (outcome,) = pipeline.run(shop.ports, at_once=True).batches
+            assert {report.key: report.verdict.value for report in outcome.reports} == {
+                f"raw-data/{file['file']}": file.get("verdict", "accepted") for file in batch
+            }
+        assert proof.verify(shop.ports).differences == ()
+        gone: dict[str, bool] = {}
+        for table in shop.ports.kpi_tables:
+            rows = list(shop.ports.kpis.rows(table))
+            zeros = {column.name: column.zero for column in table.columns}
+            hidden = [row for row in rows if row not in list(visible(rows))]
+            gone |= {" ".join(str(part) for part in row.key): row.values == zeros for row in hidden}
+        assert gone == dict.fromkeys(case.get("hidden", ()), True)
+    assert published(root, **options) == (case["day"], case["category"])
+    assert expected(root) == (case["day"], case["category"])

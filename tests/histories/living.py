@@ -1,0 +1,289 @@
+"""Live through a history on a real store, and hold everything that is published against the oracle after every run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, cast
+
+from takings import pipeline, proof
+from takings.bootstrap import Shop, open_store
+from takings.entrypoints.kpi_output import as_csv
+from takings.errors import StoreError, Superseded
+from takings.kpis.publication import visible
+from takings.pipeline import Ports
+from tests.histories.shops import FOLDERS, History, Write, newest
+from tests.oracle.comparison import differences
+from tests.oracle.kpis import Lake, Row, category_kpis, counted_items, day_of, kpis_csv, lake_of, order_kpis
+from tests.oracle.kpis import published as rounded
+from tests.shop import ShiftedClock, csv_of, drop, expected, new_store, silent
+
+#: every call that changes something outside the process
+STEPS: Final = {
+    "store": {"create", "create_from", "copy", "fetch", "file_away", "forget"},
+    "ledger": {"change_gate", "record"},
+    "tables": {"prepare", "apply"},
+    "kpis": {"publish"},
+}
+#: keys whose rows are looked at in the end
+EXPLAINED: Final = 8
+
+
+class Killed(BaseException):
+    """The process died: nothing of it runs any more, not even its cleaning up."""
+
+
+@dataclass
+class Mishap:
+    """Something that goes wrong once, at the n-th step."""
+
+    at: int
+    #: killed before the step, a fault before it, or a fault although it was done
+    kind: str
+    steps: list[str] = field(default_factory=list)
+
+    @property
+    def has_happened(self) -> bool:
+        """Tell whether it did go wrong."""
+        return len(self.steps) > self.at
+
+    def take(self, step: str, call: Callable[[], object]) -> object:
+        """Take a step, or fail to."""
+        if self.kind == "killed" and self.has_happened:
+            raise Killed
+        self.steps.append(step)
+        if len(self.steps) != self.at + 1:
+            return call()
+        if self.kind == "killed":
+            raise Killed
+        if self.kind == "done, but not told":
+            call()
+        raise StoreError(f"{step}: a fault.")
+
+
+@dataclass
+class Shaken:
+    """A port on which something goes wrong."""
+
+    port: object
+    name: str
+    mishap: Mishap
+
+    def __getattr__(self, method: str) -> object:
+        """Return the port's method, counted where it changes something."""
+        call = cast("Callable[..., object]", getattr(self.port, method))
+        if method not in STEPS[self.name]:
+            return call
+        return lambda *values, **named: self.mishap.take(f"{self.name}.{method}", lambda: call(*values, **named))
+
+
+def shaken(ports: Ports, mishap: Mishap) -> Ports:
+    """Return ports on which something goes wrong."""
+    wrapped: dict[str, Any] = {name: Shaken(getattr(ports, name), name, mishap) for name in STEPS}
+    return replace(ports, **wrapped)
+
+
+@dataclass
+class Tally:
+    """How much was tried."""
+
+    histories: int = 0
+    stores: int = 0
+    batches: int = 0
+    files: int = 0
+    mishaps: int = 0
+    hidden: int = 0
+    explained: int = 0
+
+
+TALLY: Final = Tally()
+
+
+@dataclass
+class Life:
+    """A store and what is known to have been taken by it."""
+
+    shop: Shop
+    history: History
+    clock: ShiftedClock
+    taken: list[Write] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    #: keys that were ever seen in each KPI table
+    seen: dict[str, set[Any]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def ports(self) -> Ports:
+        """Return the store's ports."""
+        return replace(self.shop.ports, clock=self.clock)
+
+    @property
+    def lake(self) -> Lake:
+        """Return the oracle's lake of what was taken."""
+        return lake_of(self.rows, self.history.time_zone)
+
+    def published(self) -> tuple[str, str]:
+        """Return what `takings kpis` prints."""
+        by_day, by_category = (as_csv(table, visible(self.ports.kpis.rows(table))) for table in self.ports.kpi_tables)
+        return by_day, by_category
+
+    def drop(self, writes: Sequence[Write]) -> None:
+        """Drop files, each with the time that makes its version."""
+        for write in writes:
+            path = drop(self.shop.root, write.file, write.content)
+            os.utime(path, (write.version.timestamp(),) * 2)
+            self.taken.append(write)
+            self.rows.extend(write.rows(self.history.time_zone))
+
+    def run(self, mishaps: Sequence[Mishap] = ()) -> None:
+        """Process what is pending, in as many runs as the mishaps make necessary."""
+        for mishap in mishaps:
+            try:
+                outcome = pipeline.run(shaken(self.ports, mishap), at_once=True)
+            except (Killed, StoreError, Superseded):
+                # By then a lease has ended.
+                self.clock.ahead += timedelta(minutes=2)
+                TALLY.mishaps += 1
+            else:
+                TALLY.batches += len(outcome.batches)
+        outcome = pipeline.run(self.ports, at_once=True)
+        TALLY.batches += len(outcome.batches)
+        assert isinstance(outcome.decision, pipeline.NothingPending)
+
+
+def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[str, str]:
+    """Live through a history and check everything; return the KPIs it ends with."""
+    TALLY.histories += lanes
+    TALLY.stores += 1
+    with _life(history) as life:
+        drops, steps = list(history.drops), 0
+        doomed = set(history.chance.sample(range(len(drops)), min(mishaps, len(drops))))
+        while drops:
+            is_doomed = len(history.drops) - len(drops) in doomed
+            writes = drops.pop(0)
+            life.drop(writes)
+            if is_doomed:
+                first = _mishap(history, writes)
+                with_more = _interrupt(life, first)
+                if with_more and drops and not {write.file for write in drops[0]} & {write.file for write in writes}:
+                    # What is dropped before the batch is resumed makes the next one.
+                    life.drop(drops.pop(0))
+                life.run([_mishap(history, writes)] if history.chance.random() < 0.4 else [])
+            else:
+                life.run()
+            steps += 1
+            _check_numbers(life)
+        _check_stories(life)
+        _check_explanations(life, None if lanes == 1 else EXPLAINED)
+        assert life.published() == expected(life.shop.root)
+        TALLY.files += len(life.taken)
+        return life.published()
+
+
+def at_once(history: History) -> tuple[str, str]:
+    """Return the KPIs of a store into which the newest rows of a history are dropped as three files."""
+    plain = replace(history, drops=(), batch_max_files=1000)
+    with _life(plain) as life:
+        for dataset, records in newest(write for write in history.writes if write.damage == "none").items():
+            if records:
+                drop(life.shop.root, f"{FOLDERS[dataset]}/all.csv", csv_of(*records))
+        life.run()
+        return life.published()
+
+
+@contextmanager
+def _life(history: History) -> Iterator[Life]:
+    options = {"threads": 1, "time_zone": history.time_zone, "batch_max_files": history.batch_max_files}
+    with tempfile.TemporaryDirectory(prefix=f"history {history.seed} ") as folder:
+        root = new_store(Path(folder) / "shop")
+        with open_store(root, silent, options) as shop:
+            yield Life(shop=shop, history=history, clock=ShiftedClock())
+
+
+def _mishap(history: History, writes: Sequence[Write]) -> Mishap:
+    """Draw one; a batch takes about 18 steps and 4 for each file."""
+    return Mishap(
+        at=history.chance.randrange(18 + 4 * len(writes)),
+        kind=history.chance.choice(("killed", "fault", "done, but not told")),
+    )
+
+
+def _interrupt(life: Life, mishap: Mishap) -> bool:
+    """Run into a mishap; tell whether it did happen."""
+    try:
+        pipeline.run(shaken(life.ports, mishap), at_once=True)
+    except (Killed, StoreError, Superseded):
+        life.clock.ahead += timedelta(minutes=2)
+        TALLY.mishaps += 1
+    return mishap.has_happened
+
+
+# What must hold
+
+
+def _check_numbers(life: Life) -> None:
+    """The published numbers are the oracle's; a key that was ever published keeps its row, with zeros where it is gone."""
+    lake = life.lake
+    right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
+    for name, oracles, actual in zip(("by day", "by category"), right, life.published(), strict=True):
+        found = differences(name, oracles, actual)
+        assert not found, found
+    verification = proof.verify(life.ports)
+    assert verification.differences == ()
+    for table in life.ports.kpi_tables:
+        rows = list(life.ports.kpis.rows(table))
+        shown = {row.key for row in visible(rows)}
+        life.seen[table.name] |= shown
+        assert {row.key for row in rows} >= life.seen[table.name]
+        for row in rows:
+            if row.is_gone:
+                TALLY.hidden += row.key not in shown
+                assert row.values == {column.name: column.zero for column in table.columns}
+        assert all(row.commit <= (verification.commit or 0) for row in rows)
+
+
+def _check_stories(life: Life) -> None:
+    """Each write has one record, with its version and verdict; nothing lies about."""
+    told = Counter((record.file_key, record.version, str(record.verdict)) for record in life.ports.ledger.lineage())
+    copies = {write.content for write in life.taken if write.damage == "copy"}
+    for write in life.taken:
+        verdicts = {"none": {"accepted"}, "copy": {"duplicate"}, "dirty": {"rejected"}}[write.damage]
+        if write.content in copies:
+            verdicts = {"accepted", "duplicate"}
+        found = {
+            verdict: count
+            for (key, version, verdict), count in told.items()
+            if (key, version) == (write.key, write.version)
+        }
+        assert len(found) == 1, (write.key, found)
+        assert found.keys() <= verdicts, (write.key, found)
+        assert set(found.values()) == {1}, (write.key, found)
+    assert told.total() == len(life.taken)
+    assert not list((life.shop.root / "raw-data").rglob("*.csv"))
+    assert not list((life.shop.root / "staging").glob("*"))
+
+
+def _check_explanations(life: Life, most: int | None) -> None:
+    """The rows behind a number are those that the oracle counts, and their prices add up to it."""
+    lake = life.lake
+    revenue: dict[tuple[Any, str | None], Any] = {(row.order_date, None): row.total_revenue for row in order_kpis(lake)}
+    revenue |= {(row.order_date, row.category): row.daily_revenue for row in category_kpis(lake)}
+    items: dict[tuple[Any, str | None], set[tuple[int, str]]] = defaultdict(set)
+    has_copies = any(write.damage == "copy" for write in life.taken)
+    for row in counted_items(lake):
+        day = day_of(lake.orders[row.order_id], lake)
+        for category in (None, lake.products[row.product_id].category):
+            items[day, category].add((int(row.id), "" if has_copies else row.source))
+    keys = sorted(revenue, key=str)
+    for day, category in keys if most is None else life.history.chance.sample(keys, min(most, len(keys))):
+        TALLY.explained += 1
+        explanation = proof.explain(life.ports, day, category)
+        assert rounded(explanation.revenue) == revenue[day, category], (day, category)
+        behind = [(row.item_id, "" if has_copies else row.key) for row in explanation.rows if row.item_id is not None]
+        assert len(behind) == len(items[day, category]), (day, category)
+        assert set(behind) == items[day, category], (day, category)

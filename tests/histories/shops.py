@@ -1,0 +1,267 @@
+"""Make up what a shop writes: the same number makes the same writes, in the same order, with the same interruptions.
+
+A history is the life of one lane: 3 products, 4 orders and 6 items, in categories and, but for its three neighbours, on
+days of their own. The lanes of a store share its files and batches, which makes a history cheap, and the lake around each
+of them large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Final, Literal
+
+from tests.oracle.kpis import Dataset, Row, read_rows
+from tests.shop import Fields, csv_of, item, order, product
+
+Record = dict[str, object]
+Damage = Literal["none", "copy", "dirty"]
+
+FOLDERS: Final[dict[Dataset, str]] = {"products": "products", "orders": "orders", "order_items": "order-items"}
+KEYS: Final[dict[Dataset, str]] = {"products": "id", "orders": "order_id", "order_items": "id"}
+#: rows of a lane; items also name an order and a product beyond these, which never come
+SIZES: Final[dict[Dataset, int]] = {"products": 3, "orders": 4, "order_items": 6}
+#: primary keys between two lanes
+STRIDE: Final = 10
+#: both of Berlin's changes of the clock are days of some lane
+FIRST_DAYS: Final = (date(2025, 3, 29), date(2025, 10, 25), date(2025, 12, 30))
+#: lanes that share their days, but no category
+NEIGHBOURS: Final = 4
+#: days between two neighbourhoods: its own two, and one that a time zone may add on either side
+DAYS_APART: Final = 4
+ZONES: Final = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
+TIMES: Final = ("00:00:00", "00:30:00+02:00", "02:30:00", "10:00:00Z", "22:30:00Z", "23:59:59.999999", "23:30:00 UTC")
+STATUSES: Final = ("Processing", "shipped", "DELIVERED", "complete", "Completed", "returned", "Returned", "canceled")
+PRICES: Final = (
+    "0.005",
+    "0.0049999999999999",
+    "10.00",
+    "4.25",
+    "1.115",
+    "19.3333333333333333",
+    "7",
+    "0.0000000000000001",
+)
+CATEGORIES: Final = ("Books", "Toys", "Games, old & new")
+#: before every write
+EPOCH: Final = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """One file as it is dropped."""
+
+    dataset: Dataset
+    #: behind raw-data/
+    file: str
+    version: datetime
+    records: Sequence[Fields]
+    content: bytes
+    damage: Damage = "none"
+
+    @property
+    def key(self) -> str:
+        """Return the file's key in the store."""
+        return f"raw-data/{self.file}"
+
+    def rows(self, time_zone: str) -> list[Row]:
+        """Return what the oracle reads."""
+        return (
+            [] if self.damage == "dirty" else read_rows(self.dataset, self.content, self.version, self.key, time_zone)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What happens to one store."""
+
+    seed: int
+    time_zone: str
+    #: files that are dropped together; a run follows each
+    drops: Sequence[Sequence[Write]]
+    #: at most so many files make a batch
+    batch_max_files: int
+    #: draws what is left to chance while it is lived through
+    chance: Random
+
+    @property
+    def writes(self) -> Iterator[Write]:
+        """Return every write, in the order of the drops."""
+        return (write for drop in self.drops for write in drop)
+
+
+def arrivals_in_any_order(seed: int, lanes: int) -> History:
+    """Write each row with one content, in any of several files, some rows and files more than once."""
+    chance = Random(f"arrivals {seed}")
+    first_day = chance.choice(FIRST_DAYS)
+    writes: list[Write] = []
+    for dataset in FOLDERS:
+        records = [_record(chance, dataset, lane, place, first_day) for lane, place in _places(dataset, lanes)]
+        split: list[list[Record]] = [[] for _ in range(chance.randint(1, 3))]
+        for record in records:
+            for part in chance.sample(split, 2 if len(split) > 1 and chance.random() < 0.2 else 1):
+                part.extend([record] * (2 if chance.random() < 0.1 else 1))
+        for number, part in enumerate(filter(None, split)):
+            write = _write(chance, dataset, f"part {number}.csv", part, _moment(chance))
+            writes.append(write)
+            if chance.random() < 0.3:
+                writes.append(_copy(write, f"{chance.choice('az')}/copy {number}.csv", _moment(chance)))
+    return _history(chance, seed, writes, lanes)
+
+
+def corrections_in_any_order(seed: int, lanes: int) -> History:
+    """Write rows again and again, under the same key and under others: each write keeps its version."""
+    chance = Random(f"corrections {seed}")
+    first_day = chance.choice(FIRST_DAYS)
+    writes: list[Write] = []
+    for dataset in FOLDERS:
+        for number in range(chance.randint(1, 3)):
+            moments = sorted({_moment(chance) for _ in range(chance.randint(1, 3))})
+            share = chance.choice((0.3, 0.6, 1))
+            for moment in moments:
+                places = [place for place in _places(dataset, lanes) if chance.random() < share]
+                records = [_record(chance, dataset, lane, place, first_day) for lane, place in places]
+                if records:
+                    # No two writes have the same bytes: a copy would be a duplicate, and not counted.
+                    mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
+                    records = [record | {mark: len(writes) + 1} for record in records]
+                    writes.append(_write(chance, dataset, f"{number}.csv", records, moment))
+    return _history(chance, seed, writes, lanes)
+
+
+def _places(dataset: Dataset, lanes: int) -> list[tuple[int, int]]:
+    return [(lane, place) for lane in range(lanes) for place in range(1, SIZES[dataset] + 1)]
+
+
+def _record(chance: Random, dataset: Dataset, lane: int, place: int, first_day: date) -> Record:
+    """Draw a row's content."""
+    start = lane * STRIDE
+    match dataset:
+        case "products":
+            category = f"{chance.choice(CATEGORIES)} {lane % NEIGHBOURS}"
+            return dict(product(start + place, f'"{category}"' if "," in category else category))
+        case "orders":
+            day = first_day + timedelta(days=lane // NEIGHBOURS * DAYS_APART + chance.randrange(2))
+            created_at = f"{day}{chance.choice('T ')}{chance.choice(TIMES)}"
+            return dict(
+                order(
+                    start + place,
+                    created_at,
+                    user_id=chance.randint(1, 3),
+                    status=chance.choice(STATUSES),
+                    returned_at=chance.choice(("", "", "2026-01-03T08:00:00")),
+                )
+            )
+        case "order_items":
+            return dict(
+                item(
+                    start + place,
+                    start + chance.choice((1, 2, 3, 4, 1, 2, 3, 4, 9)),
+                    start + chance.choice((1, 2, 3, 1, 2, 3, 9)),
+                    chance.choice(PRICES),
+                    status=chance.choice(STATUSES),
+                    returned_at=chance.choice(("", "", "", "2026-01-02 08:00:00")),
+                )
+            )
+
+
+def _write(chance: Random, dataset: Dataset, name: str, records: Iterable[Fields], version: datetime) -> Write:
+    """Write records in any order, their columns in any order."""
+    shuffled = list(records)
+    chance.shuffle(shuffled)
+    columns = list(shuffled[0])
+    chance.shuffle(columns)
+    arranged = [{column: record[column] for column in columns} for record in shuffled]
+    content = csv_of(*arranged)
+    if chance.random() < 0.2:
+        content = b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n")
+    return Write(dataset=dataset, file=f"{FOLDERS[dataset]}/{name}", version=version, records=arranged, content=content)
+
+
+def _copy(write: Write, name: str, version: datetime) -> Write:
+    return Write(
+        dataset=write.dataset,
+        file=f"{FOLDERS[write.dataset]}/{name}",
+        version=version,
+        records=write.records,
+        content=write.content,
+        damage="copy",
+    )
+
+
+def _moment(chance: Random) -> datetime:
+    """Draw an instant; files of the same second are wanted."""
+    return EPOCH + timedelta(seconds=chance.randrange(6))
+
+
+# Files that are rejected
+
+
+def _spoilt(chance: Random, write: Write, first_version: datetime) -> Write:
+    """Return a file that is refused as a whole, under a key of its own."""
+    lines = write.content.splitlines(keepends=True)
+    number = chance.randrange(10**9)
+    match chance.randrange(6):
+        case 0:
+            content = write.content + lines[-1].rstrip() + b",1\n"
+        case 1:
+            content = write.content + b'"' + lines[-1]
+        case 2:
+            content = write.content.decode().encode("utf-16")
+        case 3:
+            content = lines[0].replace(b"status", b"state").replace(b"cost", b"price") + b"".join(lines[1:])
+        case 4:
+            content = write.content + b",".join([b"-1"] * (lines[0].count(b",") + 1)) + b"\n"
+        case _:
+            content = b""
+    return Write(
+        dataset=write.dataset,
+        file=f"{FOLDERS[write.dataset]}/bad/{number}.csv",
+        version=first_version,
+        records=(),
+        content=content,
+        damage="dirty",
+    )
+
+
+# The order of things
+
+
+def _history(chance: Random, seed: int, writes: list[Write], lanes: int) -> History:
+    """Put writes in any order in which the versions of a key follow each other, and cut it into drops."""
+    if chance.random() < 0.7:
+        writes = writes + [
+            _spoilt(chance, write, _moment(chance)) for write in chance.sample(writes, chance.randint(1, 2))
+        ]
+    waiting: dict[str, list[Write]] = {}
+    for write in sorted(writes, key=lambda write: write.version):
+        waiting.setdefault(write.file, []).append(write)
+    files = [write.file for write in writes]
+    chance.shuffle(files)
+    drops: list[list[Write]] = [[]]
+    together = chance.choice((0.6, 0.75, 0.9))
+    for file in files:
+        if drops[-1] and (chance.random() > together or any(write.file == file for write in drops[-1])):
+            drops.append([])
+        drops[-1].append(waiting[file].pop(0))
+    return History(
+        seed=seed,
+        time_zone=chance.choice(ZONES),
+        drops=drops,
+        batch_max_files=chance.choice((4, 1000, 1000)),
+        chance=chance,
+    )
+
+
+def newest(writes: Iterable[Write]) -> dict[Dataset, list[Fields]]:
+    """Return the content that each primary key has in the end: that of its newest version, of equal ones the later key."""
+    kept: dict[Dataset, dict[object, tuple[tuple[datetime, str], Fields]]] = {dataset: {} for dataset in FOLDERS}
+    for write in writes:
+        place = (write.version, write.key)
+        for record in write.records:
+            id_ = record[KEYS[write.dataset]]
+            if id_ not in kept[write.dataset] or kept[write.dataset][id_][0] < place:
+                kept[write.dataset][id_] = (place, record)
+    return {dataset: [dict(sorted(record.items())) for _, record in rows.values()] for dataset, rows in kept.items()}

@@ -1,0 +1,59 @@
+"""Whatever order files come in, however they are split, corrected, spoilt and interrupted: the KPIs are the same.
+
+A number makes a store (shops.py) whose lanes are histories of their own; living.py holds everything that is published
+against the oracle after every run. A failure names its number; `python -m tests.histories corrections 17` replays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.histories.living import at_once, live
+from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order
+
+#: histories of one store
+LANES = 60
+#: stores of each kind; with their lanes 1,080 histories
+STORES = 9
+
+MAKERS = {"arrivals": arrivals_in_any_order, "corrections": corrections_in_any_order}
+
+
+def live_and_compare(make: Callable[[int, int], History], seed: int, lanes: int, *, mishaps: int) -> None:
+    """Live through a history, and drop what it comes to as three files at once."""
+    try:
+        assert live(make(seed, lanes), lanes, mishaps=mishaps) == at_once(make(seed, lanes))
+    except Exception as failed:
+        failed.add_note(f"{make.__name__}({seed}, lanes={lanes}), {mishaps} mishaps")
+        raise
+
+
+@pytest.mark.parametrize("seed", range(STORES))
+def test_valid_rows_in_any_order_and_any_split_give_the_same_kpis(seed: int) -> None:
+    """With identical duplicates of rows and files, bad files, another time zone; two of three stores meet mishaps."""
+    live_and_compare(arrivals_in_any_order, seed, LANES, mishaps=seed % 3)
+
+
+@pytest.mark.parametrize("seed", range(STORES))
+def test_corrections_processed_in_any_order_give_the_same_kpis(seed: int) -> None:
+    """Orders move, items change order and product, products change category or come late; some days end up empty."""
+    live_and_compare(corrections_in_any_order, seed, LANES, mishaps=seed % 3)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("seed", range(1000, 1003))
+def test_every_number_of_a_store_is_explained(kind: str, seed: int) -> None:
+    """A store with a single history: the rows behind each of its numbers are looked at."""
+    live_and_compare(MAKERS[kind], seed, 1, mishaps=1)
+
+
+def test_the_histories_are_worth_their_time() -> None:
+    """They hold what they are meant to try."""
+    made = [make(seed, LANES) for make in MAKERS.values() for seed in range(STORES)]
+    writes = [write for history in made for write in history.writes]
+    assert {write.damage for write in writes} == {"none", "copy", "dirty"}
+    assert {history.time_zone for history in made} == {"UTC", "Europe/Berlin", "America/New_York"}
+    assert {len(history.drops) for history in made} >= {2, 3, 4, 5}
+    assert {history.batch_max_files for history in made} == {4, 1000}
