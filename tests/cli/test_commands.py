@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from takings import __version__
-from takings.entrypoints import cli
 from takings.gate import Gate, GateState
 from takings.layout import BatchId
+from tests.cli.terminal import Ended, Takings
 from tests.shop import ITEMS, ORDERS, csv_of, drop, drop_all, expected, files, item, new_store, opened, order, run
 
 BY_DAY = (
@@ -29,61 +23,6 @@ BY_DAY = (
 )
 SUNDAY = "2025-03-30,2,30.25,2,50.00,2,15.13,20.25,0.00,10.00\n"
 MONDAY = "2025-03-31,1,4.25,1,0.00,1,4.25,0.00,4.25,0.00\n"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Takings = Callable[..., Ended]
-
-
-@pytest.fixture
-def takings(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Takings:
-    """Return what runs a command through `main`, as a shell would, in a folder without settings."""
-    for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-
-    def command(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["takings", *map(str, arguments)])
-        capfdbinary.readouterr()
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return Ended(code=code or 0, out=out.decode(), err=err.decode())
-
-    return command
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return a new store."""
-    return new_store(tmp_path / "shop")
-
-
-@pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with one batch in its lake, which nobody changes."""
-    root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
-    run(root)
-    return root
-
-
-@pytest.fixture
-def done(landed: Path, tmp_path: Path) -> Path:
-    """Return a store of one's own with one batch in its lake."""
-    return shutil.copytree(landed, tmp_path / "shop")
 
 
 def unwrapped(text: str) -> str:

@@ -9,18 +9,14 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from takings.entrypoints import cli
+from tests.cli.terminal import Ended, Takings
 from tests.shop import (
     csv_of,
     drop,
@@ -37,61 +33,6 @@ from tests.shop import (
 
 HEADER = "order_date,category,order_id,item_id,product_id,status,sale_price,counted_as,key,archived_at,line\n"
 ITEMS_KEY = "raw-data/order-items/a.csv"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Takings = Callable[..., Ended]
-
-
-@pytest.fixture
-def takings(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Takings:
-    """Return what runs a command through `main`, as a shell would, in a folder without settings."""
-    for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-
-    def command(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["takings", *map(str, arguments)])
-        capfdbinary.readouterr()
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return Ended(code=code or 0, out=out.decode(), err=err.decode())
-
-    return command
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return a new store."""
-    return new_store(tmp_path / "shop")
-
-
-@pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with one batch in its lake, which nobody changes."""
-    root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
-    run(root)
-    return root
-
-
-@pytest.fixture
-def done(landed: Path, tmp_path: Path) -> Path:
-    """Return a store of one's own with one batch in its lake."""
-    return shutil.copytree(landed, tmp_path / "shop")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -49,26 +48,6 @@ BY_CATEGORY = (
     "category,order_date,daily_revenue,avg_order_value,avg_return_rate,total_orders,items_sold,returned_value,"
     "cancelled_value,net_revenue\n"
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return a new store."""
-    return new_store(tmp_path / "shop")
-
-
-@pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with the three standard files in its lake, which nobody changes."""
-    root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
-    run(root)
-    return root
-
-
-@pytest.fixture
-def done(landed: Path, tmp_path: Path) -> Path:
-    """Return a store of one's own with the three standard files in its lake."""
-    return shutil.copytree(landed, tmp_path / "done")
 
 
 def verdicts(outcome: RunOutcome) -> dict[str, str]:

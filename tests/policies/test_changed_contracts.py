@@ -24,7 +24,6 @@ from tests.shop import (
     expected,
     files,
     lineage,
-    new_store,
     opened,
     product,
     published,
@@ -47,12 +46,6 @@ class Dead:
 
     def __getattr__(self, _: str) -> NoReturn:
         raise Killed
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return a new store."""
-    return new_store(tmp_path / "shop")
 
 
 @pytest.fixture

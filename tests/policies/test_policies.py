@@ -42,12 +42,6 @@ ITEMS_HEADER = b"id,order_id,product_id,user_id,status,sale_price\n"
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return a new store."""
-    return new_store(tmp_path / "shop")
-
-
-@pytest.fixture
 def exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
     """Return what runs a command with settings from the environment, as a shell would, and tells how it ended."""
     (tmp_path / "work").mkdir()

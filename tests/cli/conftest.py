@@ -1,0 +1,36 @@
+"""What every test of the command line needs: a terminal, so to speak."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takings.entrypoints import cli
+from tests.cli.terminal import Ended, Takings
+
+
+@pytest.fixture
+def takings(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Takings:
+    """Return what runs a command through `main`, as a shell would, in a folder without settings."""
+    for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def command(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["takings", *map(str, arguments)])
+        capfdbinary.readouterr()
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Ended(code=code or 0, out=out.decode(), err=err.decode())
+
+    return command

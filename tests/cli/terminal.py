@@ -1,0 +1,18 @@
+"""How a command of the command line ends, seen as a shell sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Takings = Callable[..., Ended]
