@@ -7,7 +7,7 @@ nothing is retried inside, because a file list computed from an older version wo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -144,21 +144,21 @@ class DeltaLake:
         wanted = list(needed)
         count = 0
         for dataset in Dataset:
-            folder = self.folder(dataset)
-            versions = {None} | {versions[dataset] for versions in wanted}
+            # Most looks find no old file, and then no version has to be read.
+            old = [path for path in self._files(dataset) if _utc(path.stat().st_mtime) < older_than]
+            versions = {None} | {versions[dataset] for versions in wanted} if old else set()
             named = {file.path for version in versions for file in self._table_snapshot(dataset, version).files}
-            for path in folder.rglob("*.parquet"):
-                place = path.relative_to(folder)
-                if (
-                    place.parts[0] == "_delta_log"
-                    or place.as_posix() in named
-                    or _utc(path.stat().st_mtime) >= older_than
-                ):
-                    continue
-                count += 1
-                if not is_dry_run:
-                    path.unlink()
+            for path in old:
+                if path.relative_to(self.folder(dataset)).as_posix() not in named:
+                    count += 1
+                    if not is_dry_run:
+                        path.unlink()
         return count
+
+    def _files(self, dataset: Dataset) -> Iterator[Path]:
+        """Yield every Parquet file that lies in a table's folders, but for its log's."""
+        folder = self.folder(dataset)
+        return (path for path in folder.rglob("*.parquet") if path.relative_to(folder).parts[0] != "_delta_log")
 
     def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
         """Checkpoint each table; log entries go only where the newest version alone is needed."""
