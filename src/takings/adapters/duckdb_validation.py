@@ -26,8 +26,9 @@ from takings.validation.mended import contract_of, extra_columns
 from takings.validation.sql import literal, name, path_literal, typed_query
 from takings.validation.structure import Structure
 
-#: smaller and faster than the first version of the format; only DuckDB reads staged rows
-_STAGING = "(format parquet, parquet_version v2)"
+#: smaller and faster than the first version of the format, which only DuckDB has to read; a dictionary of many values costs
+#: more than it saves
+_STAGING = "(format parquet, parquet_version v2, dictionary_size_limit 1000)"
 
 
 class DuckDbValidation:

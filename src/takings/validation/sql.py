@@ -45,7 +45,6 @@ INTEGER_PATTERN: Final = "-?[0-9]+"
 MONEY_PATTERN: Final = r"-?0*[0-9]{1,12}(\.[0-9]{1,16}0*)?"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 LOCAL_TIME_PATTERN: Final = _TIME
-UTC_SECOND_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2} UTC|T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"
 ZONED_TIME_PATTERN: Final = _TIME + r"(Z| UTC|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 
@@ -107,10 +106,12 @@ def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> 
         case ColumnType.INTEGER:
             return f"case when regexp_full_match({field}, '{INTEGER_PATTERN}') then try_cast({field} as bigint) end"
         case ColumnType.MONEY:
-            # Most prices are written as 12.50 and read back as the same text, which proves more cheaply that they are exact.
+            # Most prices are written as 12.50 or 12.5: what two digits read back as begins with it, which proves more cheaply
+            # than a pattern that they are exact.
             cents = f"{field}_cents"
             return (
-                f"case when cast({cents} as varchar) = {field} then cast({cents} as {sql_type})"
+                f"case when starts_with(cast({cents} as varchar), {field}) and not ends_with({field}, '.')"
+                f" then cast({cents} as {sql_type})"
                 f" when regexp_full_match({field}, '{MONEY_PATTERN}') then try_cast({field} as {sql_type}) end"
             )
         case ColumnType.TIMESTAMP:
@@ -131,18 +132,25 @@ def _stored(column: Column, field: str) -> str:
 
 
 def _instant(field: str, business_time: BusinessTime) -> str:
-    """Make an instant of a field's clock in UTC or on the wall, which stand beside it, or of a time with another zone."""
+    """Make an instant of a field's clock in UTC or on the wall, which stand beside it, or of a time with another zone.
+
+    A lax reading that gives back the very same text is exact, which costs less to see than a pattern does.
+    """
     zoned = f"try_cast({field} as timestamptz)"
     local = f"make_timestamptz({field}_wall_clock)"
+    utc = f"make_timestamptz(epoch_us({field}_utc_clock))"
+    years = f"{field}_utc_clock between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
     if not business_time.is_utc:
         shifted = f"make_timestamptz({field}_wall_clock - {field}_offset)"
         local = f"case when {_in_calendar(shifted)} then {shifted} end"
     return f"""case
             when {field} is null then null
             when {field}_wall_clock is not null then {local}
-            when {field}_utc_clock is not null then make_timestamptz({field}_utc_clock)
+            when cast({field}_utc_clock as varchar) || ' UTC' = {field} and {years} then {utc}
             when {field} < '0001' then null
-            when regexp_full_match({field}, '{ZONED_TIME_PATTERN}') and {_in_calendar(zoned)} then {zoned}
+            when not regexp_full_match({field}, '{ZONED_TIME_PATTERN}') then null
+            when {field}_utc_clock is not null then case when {_in_calendar(utc)} then {utc} end
+            when {_in_calendar(zoned)} then {zoned}
             end"""
 
 
@@ -156,18 +164,15 @@ def _wall_clock(field: str) -> str:
     return f"""epoch_us(coalesce(
             case when strlen({field}) = 19 and substr({field}, 19, 1) >= '0' and {field} >= '0001' then {usual} end,
             case
-                when {field} < '0001' or ends_with({field}, 'UTC') or ends_with({field}, 'Z') then null
+                when ends_with({field}, ' UTC') or {field} < '0001' or ends_with({field}, 'Z') then null
                 when regexp_full_match({field}, '{LOCAL_TIME_PATTERN}') then try_cast({field} as timestamp)
             end))"""
 
 
 def _utc_clock(field: str) -> str:
-    """Read a whole second in UTC as microseconds; a cast of it asks the time zone library for every row."""
-    formats = "['%Y-%m-%d %H:%M:%S UTC', '%Y-%m-%dT%H:%M:%SZ']"
-    return (
-        f"epoch_us(case when strlen({field}) in (20, 23) and {field} >= '0001'"
-        f" and regexp_full_match({field}, '{UTC_SECOND_PATTERN}') then try_strptime({field}, {formats}) end)"
-    )
+    """Read a time in UTC laxly, as a timestamp: a cast to an instant asks the time zone library for every row."""
+    is_utc = f"strlen({field}) > 19 and (ends_with({field}, ' UTC') or ends_with({field}, 'Z'))"
+    return f"case when {is_utc} then try_cast({field} as timestamp) end"
 
 
 def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
