@@ -41,6 +41,13 @@ class Arrival:
     etag: str
     #: the place of its rows in the order of writes
     version: datetime
+    #: where a replay finds the original; None while it lies under raw-data/
+    archived_at: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Return the key under which the bytes are read."""
+        return self.archived_at or self.key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ from takings.validation.reports import (
     reason_lines,
     verdicts_document,
 )
-from takings.validation.verdicts import RejectionPolicy, Tolerance, fail_batch
+from takings.validation.verdicts import RejectionPolicy, Tolerance, fail_batch, judge_unread
 
 #: a merge that loses to another writer reads again; so often in a row means that something is wrong
 _MERGE_TRIES: Final = 20
@@ -43,17 +44,22 @@ class Attempt:
 
     ports: Ports
     gate: Gate
+    #: the key of the file that the owner before was reading when it died
+    suspect: str | None = None
     manifest: Manifest = field(init=False)
 
     def run(self) -> BatchOutcome | None:
         """Do every step of the batch; what an earlier attempt has done is not done again.
 
-        None where the batch was given up, because the contracts have changed since it was formed.
+        None where the batch was given up: the contracts have changed since it was formed, or a file of it has killed its
+        reader and is to be tried alone.
         """
         started_at = self.ports.clock.now()
         self.manifest = self._read_manifest()
         if self.manifest.contracts != self.ports.contracts.hash:
-            self._give_up()
+            self._drop_old_contracts()
+            return None
+        if self.suspect is not None and self._sets_aside(self.suspect):
             return None
         if self.gate.state is GateState.FORMING:
             self.check()
@@ -86,18 +92,34 @@ class Attempt:
     def _arrivals(self) -> tuple[Arrival, ...]:
         return self.manifest.arrivals
 
-    def _give_up(self) -> None:
-        """Give every file back, so that the next batch checks it by the present contracts; before the first merge only."""
+    def give_up(self, cause: str) -> bool:
+        """Give every file back to pending and end the batch; False from the point of no return on."""
         if self.ports.store.read(layout.verdicts(self._id)) is not None:
+            return False
+        self.check()
+        self.ports.ledger.record([given_back(record) for record in self.ports.ledger.lineage(batch_id=self._id)])
+        self.ports.store.forget(self._id)
+        self.change(lambda current: gate.released(current, last_commit=current.last_commit))
+        self.ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
+        return True
+
+    def _drop_old_contracts(self) -> None:
+        """Give every file back, so that the next batch checks it by the present contracts."""
+        if not self.give_up("the contracts have changed"):
             raise SettingsError(
                 f"batch {self._id} was validated by other contracts and has to be finished by them. Put these back, run"
                 " again, and change them then."
             )
-        self.check()
-        self.ports.ledger.record([given_back(record) for record in self.ports.ledger.lineage(batch_id=self._id)])
-        self.ports.store.forget(self._id)
-        self.change(lambda current: gate.released(current, last_commit=current.last_commit, landed=()))
-        self.ports.tell("batch.given_up", {"batch_id": self._id})
+
+    def _sets_aside(self, key: str) -> bool:
+        """Note that a file killed its reader; tell whether the batch was given up, for the file to be tried alone."""
+        arrival = next((arrival for arrival in self._arrivals if arrival.key == key), None)
+        if arrival is None or self.ports.store.read(layout.verdicts(self._id)) is not None:
+            return False
+        self.change(lambda current: gate.suspecting(current, arrival.key, arrival.etag))
+        deaths = gate.deaths_of(self.gate, arrival.key, arrival.etag)
+        self.ports.tell("file.suspected", {"key": key, "deaths": deaths})
+        return len(self._arrivals) > 1 and self.give_up(f"a process died while it read {key}")
 
     # The gate ---------------------------------------------------------------------------------------------------------
 
@@ -130,13 +152,17 @@ class Attempt:
         """End the lease, so that the batch can be resumed at once."""
         self.change(lambda current: gate.let_go(current, self.ports.clock.now()))
 
+    def block(self, reason: str) -> None:
+        """Stop the batch until somebody unblocks it."""
+        self.change(lambda current: gate.blocked(current, reason))
+
     # Validate ---------------------------------------------------------------------------------------------------------
 
     def _read_manifest(self) -> Manifest:
         key = layout.manifest(BatchId(str(self.gate.batch_id)))
         content = self.ports.store.read(key)
         if content is None:
-            raise MachineryError(f"{key} is missing, but the gate names its batch. Restore it from a back-up.")
+            raise CorruptState(f"{key} is missing, but the gate names its batch. Restore it from a back-up.")
         return read_manifest(content, key)
 
     def _validate(self) -> tuple[tuple[FileReport, ...], tuple[str, ...]]:
@@ -186,9 +212,13 @@ class Attempt:
 
     def _validate_file(self, place: int, arrival: Arrival, before: list[FileReport]) -> FileReport | None:
         """Judge one file; None where its bytes were overwritten before they were read."""
-        path = self.ports.store.fetch(arrival.key, arrival.etag, self._id)
+        path = self.ports.store.fetch(arrival.source, arrival.etag, self._id)
         if path is None:
             return None
+        deaths = gate.deaths_of(self.gate, arrival.key, arrival.etag)
+        if deaths >= gate.MOST_DEATHS:
+            return judge_unread(arrival, _fingerprint(path), deaths)
+        self.change(lambda current: gate.reading(current, arrival.key))
         examination = examine(
             self.ports.validation,
             self.ports.contracts[arrival.dataset],
@@ -232,7 +262,12 @@ class Attempt:
 
         Only the newest accepted version of its own key counts: older bytes dropped again are a correction.
         """
-        accepted = [record for record in self.ports.ledger.accepted_with([fingerprint]) if record.batch_id != self._id]
+        accepted = [
+            record
+            for record in self.ports.ledger.accepted_with([fingerprint])
+            # The batch itself, and the same arrival in an earlier one: a replay takes it again.
+            if record.batch_id != self._id and (record.file_key, record.version) != (arrival.key, arrival.version)
+        ]
         candidates = [(record.file_key, record.version) for record in accepted]
         candidates += [
             (report.key, report.version)
@@ -374,7 +409,7 @@ class Attempt:
         store = self.ports.store
         if move.reason_key is not None:
             self._keep_reasons(place, report, move.reason_key)
-        store.file_away(arrival.key, arrival.etag, self._id, move.destination, arrival.version)
+        store.file_away(arrival.source, arrival.etag, self._id, move.destination, arrival.version)
         self.ports.tell("file.archived", {"key": arrival.key, "archived_at": move.destination})
         return ended(
             record,
@@ -397,8 +432,14 @@ class Attempt:
         self.ports.store.forget(self._id)
         landed = {report.dataset for report in outcome.reports if report.verdict is Verdict.ACCEPTED}
         last = commit.number if commit else self.gate.last_commit
-        self.change(lambda current: gate.released(current, last_commit=last, landed=landed))
+        settled = {report.key for report in outcome.reports}
+        self.change(lambda current: gate.released(current, last_commit=last, landed=landed, settled=settled))
         self.ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit})
+
+
+def _fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:

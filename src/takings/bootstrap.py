@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import takings
+from takings import layout
 from takings.adapters.clock import SystemClock
 from takings.adapters.delta_lake import DeltaLake
 from takings.adapters.dry_run import DryRun, accepted_files
@@ -29,7 +31,7 @@ from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, gen
 from takings.contracts import load_contracts
 from takings.errors import SettingsError, StoreError, UnknownThing
 from takings.kpis import load_kpi_tables
-from takings.ports import BusinessTime, Ports, Tell, ValidationEngine
+from takings.ports import BusinessTime, Changes, Ports, Tell, ValidationEngine
 from takings.settings import Settings, ValidationChoice, merge_settings
 from takings.store_format import check_format
 from takings.time_zones import business_time
@@ -48,6 +50,8 @@ class Shop:
     root: Path
     settings: Settings
     ports: Ports
+    #: a block in which libraries' errors become Takings' own; the whole store is one, a part of the work may be too
+    faults: Callable[[], AbstractContextManager[None]]
 
 
 def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
@@ -103,8 +107,9 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
     kpi_tables = load_kpi_tables()
     spill = private / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1
+    faults = partial(translated_faults, settings.memory)
     with (
-        translated_faults(settings.memory),
+        faults(),
         closing(open_database(private / "takings.db")) as database,
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
     ):
@@ -126,9 +131,17 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
             package_version=takings.__version__,
             tell=tell,
         )
-        yield Shop(root=root, settings=settings, ports=ports)
+        yield Shop(root=root, settings=settings, ports=ports, faults=faults)
     if spill.is_dir() and not any(spill.iterdir()):
         spill.rmdir()
+
+
+def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
+    """Begin to notice what changes under the store's raw-data/."""
+    # Threads and file descriptors that only a watch needs.
+    from takings.adapters.local.changes import FolderChanges
+
+    return FolderChanges(shop.root / layout.RAW, shop.ports.tell).noticing()
 
 
 def open_dry_run(store: Path | None, options: Mapping[str, Any]) -> DryRun:
@@ -167,6 +180,7 @@ __all__ = [
     "ShopPlan",
     "check_store",
     "generate_shop",
+    "notice_changes",
     "open_dry_run",
     "open_store",
     "read_settings",

@@ -6,7 +6,7 @@ it only if nobody else has written since. IDLE -> WAITING -> FORMING -> RUNNING 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,8 @@ from takings.layout import BatchId
 LEASE: Final = timedelta(seconds=60)
 #: how often the owner says that it is alive: three times missed before the lease ends
 RENEWAL: Final = timedelta(seconds=15)
+#: a file that kills its reader more often is refused; the first time it may not have been alone, or not to blame
+MOST_DEATHS: Final = 3
 
 
 class GateState(StrEnum):
@@ -29,6 +31,16 @@ class GateState(StrEnum):
     FORMING = "FORMING"
     RUNNING = "RUNNING"
     BLOCKED = "BLOCKED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A file during whose reading a process died; it is tried alone, and refused unread after MOST_DEATHS."""
+
+    key: str
+    #: other bytes under the key are not suspected
+    etag: str
+    deaths: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +60,10 @@ class Gate:
     lease_expires_at: datetime | None = None
     #: what an unblocker has to know; only when BLOCKED
     reason: str | None = None
+    #: the file that is being read; suspected if the process dies meanwhile
+    reading: str | None = None
+    #: files whose reading has killed a process
+    suspects: tuple[Suspect, ...] = ()
     #: a cache of the newest commit's number
     last_commit: int = 0
     #: datasets that ever reached the lake
@@ -77,6 +93,7 @@ def claimed(gate: Gate, batch_id: BatchId, owner: str, now: datetime) -> Gate:
         owner=owner,
         lease_expires_at=now + LEASE,
         reason=None,
+        reading=None,
     )
 
 
@@ -89,12 +106,30 @@ def resumed(gate: Gate, owner: str, now: datetime) -> Gate:
         owner=owner,
         lease_expires_at=now + LEASE,
         reason=None,
+        reading=None,
     )
 
 
 def running(gate: Gate) -> Gate:
     """Say that manifest and lineage are written."""
     return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING)
+
+
+def reading(gate: Gate, key: str | None) -> Gate:
+    """Say which file is being read (None: no more), for whoever finds the owner dead."""
+    return replace(gate, generation=gate.generation + 1, reading=key)
+
+
+def suspecting(gate: Gate, key: str, etag: str) -> Gate:
+    """Note that a process died while it read a file."""
+    others = tuple(suspect for suspect in gate.suspects if suspect.key != key)
+    deaths = deaths_of(gate, key, etag) + 1
+    return replace(gate, generation=gate.generation + 1, suspects=(*others, Suspect(key=key, etag=etag, deaths=deaths)))
+
+
+def deaths_of(gate: Gate, key: str, etag: str) -> int:
+    """Return how many processes died while they read these bytes of a key."""
+    return sum(suspect.deaths for suspect in gate.suspects if (suspect.key, suspect.etag) == (key, etag))
 
 
 def renewed(gate: Gate, now: datetime) -> Gate:
@@ -104,7 +139,7 @@ def renewed(gate: Gate, now: datetime) -> Gate:
 
 def let_go(gate: Gate, now: datetime) -> Gate:
     """End the owner's lease without ending the batch, so that anybody may resume it."""
-    return replace(gate, generation=gate.generation + 1, owner=None, lease_expires_at=now)
+    return replace(gate, generation=gate.generation + 1, owner=None, lease_expires_at=now, reading=None)
 
 
 def blocked(gate: Gate, reason: str) -> Gate:
@@ -119,8 +154,8 @@ def unblocked(gate: Gate, now: datetime) -> Gate:
     return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING, reason=None, lease_expires_at=now)
 
 
-def released(gate: Gate, *, last_commit: int, landed: Iterable[Dataset]) -> Gate:
-    """End the batch."""
+def released(gate: Gate, *, last_commit: int, landed: Iterable[Dataset] = (), settled: Collection[str] = ()) -> Gate:
+    """End the batch; the files that it has settled are suspected no longer."""
     return replace(
         gate,
         generation=gate.generation + 1,
@@ -131,6 +166,8 @@ def released(gate: Gate, *, last_commit: int, landed: Iterable[Dataset]) -> Gate
         owner=None,
         lease_expires_at=None,
         reason=None,
+        reading=None,
+        suspects=tuple(suspect for suspect in gate.suspects if suspect.key not in settled),
         last_commit=last_commit,
         landed=gate.landed | frozenset(landed),
     )

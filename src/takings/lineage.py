@@ -12,6 +12,7 @@ from takings.layout import BatchId
 from takings.validation.findings import RecordCounts, Verdict
 
 RETURNED_TO_PENDING = "returned to pending"
+REPLAY_GIVEN_UP = "the replay was given up"
 
 
 class LineageStatus(StrEnum):
@@ -55,6 +56,7 @@ def begun(arrival: Arrival, batch_id: BatchId, now: datetime) -> LineageRecord:
         size=arrival.size,
         etag=arrival.etag,
         version=arrival.version,
+        archived_at=arrival.archived_at,
     )
 
 
@@ -81,5 +83,6 @@ def ended(
 
 
 def given_back(record: LineageRecord) -> LineageRecord:
-    """Say that a batch was given up before it changed the lake; the file is pending again."""
-    return replace(record, status=LineageStatus.FAILED, reason=RETURNED_TO_PENDING)
+    """Say that a batch was given up before it changed the lake; the file is where it was before."""
+    reason = RETURNED_TO_PENDING if record.archived_at is None else REPLAY_GIVEN_UP
+    return replace(record, status=LineageStatus.FAILED, reason=reason)

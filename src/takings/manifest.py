@@ -48,6 +48,7 @@ def write_manifest(manifest: Manifest) -> bytes:
                 "size": arrival.size,
                 "etag": arrival.etag,
                 "version": format_instant(arrival.version),
+                **({} if arrival.archived_at is None else {"archived_at": arrival.archived_at}),
             }
             for arrival in manifest.arrivals
         ],
@@ -85,6 +86,7 @@ def _read_arrival(file: Mapping[str, Any]) -> Arrival:
         size=file["size"],
         etag=file["etag"],
         version=parse_instant(file["version"]),
+        archived_at=file.get("archived_at"),
     )
 
 

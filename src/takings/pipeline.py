@@ -16,8 +16,9 @@ from takings import gate, layout
 from takings.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.attempt import Attempt, newest_commit
 from takings.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
-from takings.errors import ConflictError, InvariantBreach, MachineryError, Superseded
+from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded, UsageError
 from takings.gate import Gate, GateState
+from takings.layout import BatchId
 from takings.lineage import RETURNED_TO_PENDING
 from takings.manifest import Manifest, write_manifest
 from takings.outcome import BatchOutcome, outcome_document
@@ -26,6 +27,8 @@ from takings.store_format import fix_format
 
 #: beside a living owner: how often to look whether it is done
 _POLL_SECONDS: Final = 0.2
+#: between the attempts of a batch that something keeps from going on; a passing cause is gone by then, or stays for long
+_BACK_OFF_SECONDS: Final = (1.0, 4.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,40 @@ class RunOutcome:
     sighting: Sighting
 
 
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """A batch was taken as far as it goes."""
+
+    #: None where it was given up, or another instance was first
+    outcome: BatchOutcome | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Busy:
+    """A living owner is at work on the store's batch."""
+
+    batch_id: BatchId | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """The store's batch waits for a person."""
+
+    batch_id: BatchId | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Nothing is to be done yet."""
+
+    decision: Decision
+    sighting: Sighting
+
+
+Step = Worked | Busy | Blocked | Rest
+
+
 def run(ports: Ports, *, at_once: bool) -> RunOutcome:
     """Process what is pending, batch after batch, until the policy says to wait.
 
@@ -44,35 +81,56 @@ def run(ports: Ports, *, at_once: bool) -> RunOutcome:
     """
     batches: list[BatchOutcome] = []
     while True:
-        state = ports.ledger.gate()
-        if state.state is GateState.BLOCKED:
-            raise MachineryError(f"batch {state.batch_id} is blocked: {state.reason} Then run `takings unblock`.")
-        if state.has_batch and (gate.is_abandoned(state, ports.clock.now()) or ports.owners.is_dead(state.owner)):
-            batches += _finished(resume(ports, state))
-        elif state.has_batch:
-            ports.clock.sleep(_POLL_SECONDS)
-        else:
-            sighting, decision = look(ports, state, at_once=at_once)
-            if not isinstance(decision, Dispatch):
+        match step(ports, at_once=at_once):
+            case Worked(outcome=outcome):
+                batches += [] if outcome is None else [outcome]
+            case Busy():
+                ports.clock.sleep(_POLL_SECONDS)
+            case Blocked(batch_id=batch_id, reason=reason):
+                raise MachineryError(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`.")
+            case Rest(decision=decision, sighting=sighting):
                 return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
-            batches += _finished(dispatch(ports, state, decision.drops))
 
 
-def _finished(outcome: BatchOutcome | None) -> list[BatchOutcome]:
-    return [] if outcome is None else [outcome]
+def step(ports: Ports, *, at_once: bool) -> Step:
+    """Do the next thing that is to be done on the store, one batch at most."""
+    state = ports.ledger.gate()
+    if state.state is GateState.BLOCKED:
+        return Blocked(batch_id=state.batch_id, reason=state.reason)
+    if state.has_batch and _is_free(ports, state):
+        return Worked(outcome=resume(ports, state))
+    if state.has_batch:
+        return Busy(batch_id=state.batch_id)
+    sighting, decision = look(ports, state, at_once=at_once)
+    if isinstance(decision, Dispatch):
+        return Worked(outcome=dispatch(ports, state, decision.drops))
+    return Rest(decision=decision, sighting=sighting)
+
+
+def _is_free(ports: Ports, state: Gate) -> bool:
+    """Tell whether nobody works on the batch of the gate; its owner could not let go of it if we are that owner."""
+    if gate.is_abandoned(state, ports.clock.now()) or ports.owners.is_dead(state.owner):
+        return True
+    return state.owner == ports.owners.me()
 
 
 def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decision]:
-    """List raw-data/ and decide; a first deadline, or a change of what is pending, is kept in the gate."""
+    """List raw-data/ and decide; a first deadline, or a change of what is pending, is kept in the gate.
+
+    A file during whose reading a process died goes when no other does, and alone.
+    """
     sighting = sight(ports.store.list(layout.RAW))
+    suspected = tuple(drop for drop in sighting.drops if gate.deaths_of(state, drop[0].key, drop[0].etag))
     decision = decide(
-        sighting.drops,
+        tuple(drop for drop in sighting.drops if drop not in suspected),
         state.landed,
         ports.batch_policy,
         deadline=state.deadline,
         now=ports.clock.now(),
         at_once=at_once,
     )
+    if not isinstance(decision, Dispatch) and suspected:
+        decision = Dispatch(drops=suspected[:1])
     pending = Counter(drop.dataset for _, drop in sighting.drops)
     deadline = decision.deadline if isinstance(decision, WaitUntil) else None
     if not isinstance(decision, Dispatch) and (state.deadline != deadline or dict(state.pending) != dict(pending)):
@@ -85,8 +143,13 @@ def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decisio
 
 def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutcome | None:
     """Form a batch of these files and run it; None where another instance was first."""
-    fix_format(ports.store, ports.time_zone)
     now = ports.clock.now()
+    return form(ports, state, _version_drops(ports, drops, now), now)
+
+
+def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
+    """Form a batch of arrivals whose versions are fixed and run it; None where another instance was first."""
+    fix_format(ports.store, ports.time_zone)
     manifest = Manifest(
         batch_id=layout.new_batch_id(now, ports.owners.token()),
         now=now,
@@ -94,7 +157,7 @@ def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutc
         time_zone=ports.time_zone,
         contracts=ports.contracts.hash,
         settings=ports.outcome_settings,
-        arrivals=_version_drops(ports, drops, now),
+        arrivals=arrivals,
     )
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
     try:
@@ -112,7 +175,9 @@ def resume(ports: Ports, state: Gate) -> BatchOutcome | None:
     except ConflictError:
         return None
     ports.tell("batch.resumed", {"batch_id": claimed.batch_id, "attempt": claimed.attempt})
-    return _work(ports, claimed)
+    # Whoever ends in order lets go of the batch; an owner that did not has died, maybe of what it was reading.
+    has_died = state.owner is not None
+    return _work(ports, claimed, suspect=state.reading if has_died else None)
 
 
 def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> tuple[Arrival, ...]:
@@ -130,36 +195,75 @@ def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> t
     return tuple(sorted(kept, key=lambda arrival: (arrival.version, arrival.key)))
 
 
-def _work(ports: Ports, claimed: Gate) -> BatchOutcome | None:
-    """Run the batch of the gate to its end; whatever stops it leaves a batch that can be resumed."""
-    attempt = Attempt(ports=ports, gate=claimed)
+def _work(ports: Ports, claimed: Gate, suspect: str | None = None) -> BatchOutcome | None:
+    """Run the batch of the gate to its end; what breaks meanwhile is tried again, as the batch's next attempt.
+
+    If it stays broken, the files go back to pending; from the point of no return on they stay with the batch, which can be
+    resumed.
+    """
+    attempt = Attempt(ports=ports, gate=claimed, suspect=suspect)
+    pauses = iter(_BACK_OFF_SECONDS)
+    while True:
+        try:
+            with ports.heartbeat.beating(attempt.renew):
+                return attempt.run()
+        except Superseded:
+            raise
+        except InvariantBreach as breach:
+            attempt.block(str(breach))
+            raise
+        except (UsageError, CorruptState):
+            _let_go(attempt)
+            raise
+        except Exception as fault:
+            if (next_attempt := _try_again(attempt, fault, next(pauses, None))) is None:
+                raise
+            attempt = next_attempt
+        except BaseException:
+            _let_go(attempt)
+            raise
+
+
+def _let_go(attempt: Attempt) -> None:
+    # The first error is the one to tell; an attempt that has lost the gate has nothing to let go.
+    with suppress(Superseded):
+        attempt.let_go()
+
+
+def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attempt | None:
+    """Wait and return the next attempt; None where there have been enough, and the files were given back if they can be."""
+    ports = attempt.ports
     try:
-        with ports.heartbeat.beating(attempt.renew):
-            return attempt.run()
-    except Superseded:
-        raise
-    except InvariantBreach as breach:
-        reason = str(breach)
-        attempt.change(lambda current: gate.blocked(current, reason))
-        raise
-    except BaseException:
-        # The first error is the one to tell; an attempt that has lost the gate has nothing to let go.
-        with suppress(Superseded):
-            attempt.let_go()
-        raise
+        if pause is None:
+            if not attempt.give_up(f"it failed {len(_BACK_OFF_SECONDS) + 1} times: {fault}"):
+                attempt.let_go()
+            return None
+        attempt.change(lambda current: gate.resumed(current, ports.owners.me(), ports.clock.now()))
+    except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is told
+        fault.add_note(f"The batch could not be let go of either: {also!r}")
+        return None
+    ports.tell("batch.retrying", {"batch_id": attempt.gate.batch_id, "fault": repr(fault), "in_seconds": pause})
+    ports.clock.sleep(pause)
+    return Attempt(ports=ports, gate=attempt.gate)
 
 
 __all__ = [
     "BatchOutcome",
+    "Blocked",
+    "Busy",
     "Hold",
     "NothingPending",
     "Ports",
+    "Rest",
     "RunOutcome",
+    "Step",
     "WaitUntil",
+    "Worked",
     "decide",
     "dispatch",
     "newest_commit",
     "outcome_document",
     "resume",
     "run",
+    "step",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -197,6 +198,28 @@ class Clock(Protocol):
         """Wait."""
 
 
+class Wake(StrEnum):
+    """Why a wait ended."""
+
+    CHANGED = "changed"
+    QUIET = "quiet"
+    STOP = "stop"
+
+
+class Changes(Protocol):
+    """What hints that something under raw-data/ may have changed, before the next sweep would find it."""
+
+    def wait(self, seconds: float) -> Wake:
+        """Wait until something may have changed, or so many seconds at most, or until asked to stop.
+
+        May be repeated. A change between two waits ends the next one at once; once asked to stop, every wait says so. Changes
+        may stay unnoticed: the listing is the truth.
+        """
+
+    def stop(self) -> None:
+        """Ask whoever waits, now or later, to stop; a signal handler may do so too. May be repeated."""
+
+
 class Heartbeat(Protocol):
     """What keeps a lease alive while its owner works."""
 
@@ -246,6 +269,7 @@ class Ports:
 
 __all__ = [
     "BusinessTime",
+    "Changes",
     "Clock",
     "Heartbeat",
     "KpiStore",
@@ -258,4 +282,5 @@ __all__ = [
     "Ports",
     "Tell",
     "ValidationEngine",
+    "Wake",
 ]

@@ -68,6 +68,8 @@ class Settings(BaseModel):
     batch_files: int = Field(default=10, ge=1)
     #: the brief's number: stragglers of one export come within minutes
     batch_wait: Duration = timedelta(minutes=20)
+    #: only a safety net for files that no event announced, and a listing of a large folder is not free
+    sweep: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     #: off, because a shop whose products seldom change would wait for ever
     require_every_dataset: bool = False
     #: keeps a manifest and a batch's reports readable

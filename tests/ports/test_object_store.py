@@ -299,6 +299,25 @@ class TestFolder:
             read = folder.seen().is_settled
         assert (written, read) == (not can_tell_writers(root), True)
 
+    def test_where_the_system_cannot_tell_writers_two_equal_looks_settle_a_file(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that grows between them is being written; one that looked the same is not waited for again."""
+        monkeypatch.delattr(fcntl, "F_SETLEASE", raising=False)
+        drop(root, "orders/a.csv", b"rows")
+        growing = drop(root, "orders/b.csv", b"rows")
+        writes = [b"rows, and more", b"rows, and more than that"]
+
+        def pause(_: float) -> None:
+            if writes:
+                growing.write_bytes(writes.pop())
+
+        store = FolderStore(root, pause)
+        looks = [{info.key[-5:]: info.is_settled for info in store.list("raw-data/")} for _ in range(4)]
+        assert looks == [{"a.csv": True, "b.csv": False}] * 2 + [{"a.csv": True, "b.csv": True}] * 2
+        monkeypatch.setattr(store, "_pause", pytest.fail)
+        assert all(info.is_settled for info in store.list("raw-data/"))
+
     def test_the_version_is_kept_as_the_time_of_the_last_change(self, folder: Bucket) -> None:
         """A listing of processed/ shows it, to the microsecond."""
         folder.put(KEY, b"rows")

@@ -14,6 +14,9 @@ import takings
 
 #: a file was rejected, a row quarantined, or a difference found
 EXIT_REJECTED: Final = 1
+#: the pipeline could not finish; it can be run again
+EXIT_UNFINISHED: Final = 3
+EXIT_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     help="Turn a shop's raw CSV drops into the day's takings.",

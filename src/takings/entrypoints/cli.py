@@ -8,17 +8,14 @@ from typing import Final
 
 from rich.markup import escape
 
-from takings.entrypoints import history, looking, proving, running, sampling, validating
-from takings.entrypoints.app import app
+from takings.entrypoints import history, looking, proving, running, sampling, validating, watching
+from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, app
 from takings.entrypoints.console import err
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import TakingsError
 
-_EXIT_INTERRUPTED: Final = 130
-_EXIT_FAULT: Final = 3
-
 #: the modules whose import registers the commands, in the order in which help shows them
-COMMANDS: Final = (sampling, running, looking, history, proving, validating)
+COMMANDS: Final = (sampling, running, watching, looking, history, proving, validating)
 
 
 def main() -> None:
@@ -31,7 +28,7 @@ def main() -> None:
         sys.exit(failure.exit_code)
     except KeyboardInterrupt:
         _say("interrupted; run it again and it goes on where it was")
-        sys.exit(_EXIT_INTERRUPTED)
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever reads the output has seen enough.
         sys.stderr.close()
@@ -39,11 +36,11 @@ def main() -> None:
     except OSError as refused:
         logging.getLogger("takings").info("fault", exc_info=refused)
         _say(explain_os_error(refused))
-        sys.exit(_EXIT_FAULT)
+        sys.exit(EXIT_UNFINISHED)
     except Exception as fault:
         logging.getLogger("takings").info("fault", exc_info=fault)
         _say(f"unexpected fault: {fault!r}. It is safe to run again; `takings --verbose …` shows where it happened.")
-        sys.exit(_EXIT_FAULT)
+        sys.exit(EXIT_UNFINISHED)
 
 
 def _say(text: str) -> None:

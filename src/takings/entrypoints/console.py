@@ -34,6 +34,16 @@ _STEPS: Final = {
     "kpis.computing": "computing KPIs of {days} days",
     "file.archived": "archived {archived_at}",
 }
+#: facts after which an instance does nothing more for now
+_ENDS: Final = {"batch.superseded", "batch.given_up", "batch.elsewhere"}
+#: facts that a person has to know of whatever else is shown
+_WARNINGS: Final = {
+    "watch.without_events": "the system tells nothing of changes under {folder} ({reason}), so files are found by the sweep"
+    " only; see the setting `sweep`",
+    "batch.retrying": "batch {batch_id} broke off ({fault}); its next attempt begins in {in_seconds:g} s",
+    "batch.given_up": "batch {batch_id} was given up and its files are pending again: {cause}",
+    "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
+}
 _SHOWN_REJECTIONS: Final = 20
 #: what a narrow terminal does without, first to go first
 _LESS_IMPORTANT: Final = (
@@ -61,6 +71,10 @@ class Teller:
     def __call__(self, fact: str, known: Mapping[str, object]) -> None:
         """Tell one fact."""
         _log.info("%s %s", fact, " ".join(f"{key}={value}" for key, value in known.items()))
+        if fact in _WARNINGS:
+            err.print(f"[yellow]{escape(_WARNINGS[fact].format(**known))}[/]", highlight=False, soft_wrap=True)
+        if fact in _ENDS:
+            self.be_quiet()
         if err.is_terminal and fact in _STEPS:
             text = escape(_STEPS[fact].format(**known))
             if self._status is None:
@@ -125,21 +139,21 @@ def _accounting(reports: Sequence[FileReport]) -> Iterable[str]:
         yield f"  {dataset:<12} {', '.join(parts)}"
 
 
-def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: bool) -> None:
+def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: bool, to: Console = out) -> None:
     """Print what the policy says about what is pending."""
     match decision:
         case NothingPending():
-            out.print("nothing more is pending" if did_work else "nothing to do: no file is pending")
+            to.print("nothing more is pending" if did_work else "nothing to do: no file is pending")
         case WaitUntil(deadline=deadline):
             minutes = max(0.0, (deadline - now).total_seconds() / 60)
-            out.print(
+            to.print(
                 f"waiting: {count(pending, 'file')} pending, dispatched at {deadline:%Y-%m-%d %H:%M:%S} UTC"
                 f" (in {minutes:.0f} min) or when more come; `takings run --now` does not wait",
                 highlight=False,
                 soft_wrap=True,
             )
         case Hold(missing=missing):
-            out.print(
+            to.print(
                 f"holding: {count(pending, 'file')} pending, but no file of {', '.join(missing)} has ever come;"
                 " `takings run --now` does not wait",
                 highlight=False,

@@ -22,6 +22,7 @@ _OF_RULE: Final = {
     "file|unterminated_quote": "close the quote; everything behind it is read as one field",
     "file|compression": "compress the file again",
     "file|inflation": "drop the file uncompressed",
+    "file|kills_reader": "split the file or export it again; the logs around these deaths say what went wrong",
     "file|no_records": "nothing, if the export is meant to be empty",
 }
 _OF_TYPE: Final = {

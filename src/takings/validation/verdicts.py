@@ -61,6 +61,15 @@ def judge_unreadable(arrival: Arrival, structure: Structure, fault: FileFault) -
     )
 
 
+def judge_unread(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport:
+    """Refuse a file because a process died each time it was read."""
+    return replace(
+        _report(arrival, fingerprint, arrival.size, Verdict.REJECTED, RecordCounts()),
+        errors={"file|kills_reader": 1},
+        reason=f"reading it killed the process {deaths} times, at last alone. It was not read again.",
+    )
+
+
 def judge(arrival: Arrival, fingerprint: str, findings: Findings, tolerance: Tolerance) -> FileReport:
     """Apply the policy to what was found in a readable file."""
     is_taken = tolerance.allows(findings)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Final
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
-from takings.gate import Gate, GateState
+from takings.gate import Gate, GateState, Suspect
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, LineageStatus
 from takings.validation.findings import RecordCounts, Verdict
@@ -60,10 +61,11 @@ class SqliteLedger:
 
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first."""
+        wanted = {"file_key": file_key, "batch_id": batch_id}
+        # A condition that may be null would keep SQLite from its indexes, and the ledger grows for ever.
+        conditions = "".join(f" and {column} = :{column}" for column, value in wanted.items() if value is not None)
         rows = self._connection.execute(
-            "select * from ProcessedFiles where (?1 is null or file_key = ?1) and (?2 is null or batch_id = ?2)"
-            " order by processing_date, file_key",
-            (file_key, batch_id),
+            f"select * from ProcessedFiles where true{conditions} order by processing_date, file_key", wanted
         )
         return [_read_record(row) for row in rows]
 
@@ -97,6 +99,8 @@ def _read_gate(row: sqlite3.Row) -> Gate:
         owner=row["owner"],
         lease_expires_at=None if row["lease_expires_at"] is None else from_micros(row["lease_expires_at"]),
         reason=row["reason"],
+        reading=row["reading"],
+        suspects=tuple(Suspect(**suspect) for suspect in json.loads(row["suspects"])),
         last_commit=row["last_commit"],
         landed=frozenset(Dataset(name) for name in json.loads(row["landed"])),
     )
@@ -114,6 +118,8 @@ def _write_gate(gate: Gate) -> dict[str, object]:
         "owner": gate.owner,
         "lease_expires_at": to_micros(gate.lease_expires_at),
         "reason": gate.reason,
+        "reading": gate.reading,
+        "suspects": json.dumps([asdict(suspect) for suspect in gate.suspects]),
         "last_commit": gate.last_commit,
         "landed": json.dumps(sorted(gate.landed)),
     }

@@ -1,7 +1,8 @@
 """Keep a store in a folder.
 
 A batch works on its own copy of each file, under `.takings/fetched`: whatever happens to the drop meanwhile, the bytes that
-were read are the bytes that are filed away.
+were read are the bytes that are filed away. A drop is settled if no process holds it open for writing; where the system
+cannot tell, if two looks at it, some time apart, show the same size and the same time of its last change.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import shutil
 import signal
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
@@ -30,14 +33,19 @@ _NOT_SYNCED = ("validation-reports/",)
 #: Linux: make a file share the blocks of another
 _FICLONE = 0x40049409
 _COPY_BYTES = 4 << 20
+#: how far apart two looks are; a writer that pauses longer has most likely ended
+_LOOKS_APART_SECONDS = 1.0
 
 
 class FolderStore:
     """An object store in a folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, pause: Callable[[float], None] = time.sleep) -> None:
         self._root = root
         self._private = root / ".takings"
+        self._pause = pause
+        #: the ETags of drops that looked the same twice
+        self._quiet: dict[str, str] = {}
 
     def path(self, key: str) -> Path:
         """Return where a key lies; StoreError for a key that would lead out of the store."""
@@ -48,6 +56,17 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all regular files under a prefix; links and special files are none."""
+        unsure = []
+        for path, info in self._walk(prefix):
+            is_being_written = _is_being_written(path) if prefix.startswith(layout.RAW) else False
+            if is_being_written is None:
+                unsure.append((path, info))
+            else:
+                yield replace(info, is_settled=not is_being_written)
+        if unsure:
+            yield from self._look_twice(unsure)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[Path, ObjectInfo]]:
         for folder, _, names in os.walk(self._root / prefix):
             for name in names:
                 path = Path(folder, name)
@@ -56,13 +75,28 @@ class FolderStore:
                 except FileNotFoundError:
                     continue
                 if stat.S_ISREG(status.st_mode):
-                    yield ObjectInfo(
-                        key=path.relative_to(self._root).as_posix(),
-                        size=status.st_size,
-                        written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
-                        etag=_etag(status),
-                        is_settled=not _is_being_written(path),
+                    yield (
+                        path,
+                        ObjectInfo(
+                            key=path.relative_to(self._root).as_posix(),
+                            size=status.st_size,
+                            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
+                            etag=_etag(status),
+                        ),
                     )
+
+    def _look_twice(self, unsure: Sequence[tuple[Path, ObjectInfo]]) -> Iterator[ObjectInfo]:
+        """List files of which the system cannot tell whether they are being written: settled is what does not change."""
+        quiet = {info.key: info.etag for _, info in unsure if self._quiet.get(info.key) == info.etag}
+        if len(quiet) < len(unsure):
+            self._pause(_LOOKS_APART_SECONDS)
+            for path, info in unsure:
+                with suppress(FileNotFoundError):
+                    if _etag(path.lstat()) == info.etag:
+                        quiet[info.key] = info.etag
+        self._quiet = quiet
+        for _, info in unsure:
+            yield replace(info, is_settled=quiet.get(info.key) == info.etag)
 
     def read(self, key: str) -> bytes | None:
         """Return a file's bytes; None where it is absent."""
@@ -219,17 +253,17 @@ def _same_bytes(one: Path, other: Path) -> bool:
                 return True
 
 
-def _is_being_written(path: Path) -> bool:
-    """Tell whether a process holds a file open for writing, where the system can tell.
+def _is_being_written(path: Path) -> bool | None:
+    """Tell whether a process holds a file open for writing; None where the system cannot tell.
 
-    Linux grants a read lease only on a file that nobody has open for writing.
+    Linux grants a read lease only on a file that nobody has open for writing, and only to its owner.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
-        return False
+        return None
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
-        return False
+        return None
     try:
         # A writer that comes now breaks the lease; the signal that tells so must be one that ends no process.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
@@ -238,8 +272,8 @@ def _is_being_written(path: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        # Not the owner, or a file system without leases: the system cannot tell.
-        return False
+        # Another user's file, or a file system without leases.
+        return None
     finally:
         os.close(descriptor)
     return False

@@ -40,9 +40,11 @@ class ProcessOwners:
 
 
 def _started(process: int) -> str:
-    """Return when a process began, in the kernel's ticks; empty where the system does not tell."""
+    """Return when a process began, in the kernel's ticks; empty for one that has ended, or where the system does not tell."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return status.rpartition(")")[2].split()[19]
+    fields = status.rpartition(")")[2].split()
+    # A zombie has ended; only its parent has not asked for its exit code yet.
+    return "" if fields[0] in {"Z", "X"} else fields[19]

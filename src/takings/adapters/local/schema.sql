@@ -32,6 +32,8 @@ create table if not exists PendingBatches (
     owner text,
     lease_expires_at integer,
     reason text,
+    reading text,
+    suspects text not null,
     last_commit integer not null,
     landed text not null
 ) without rowid;

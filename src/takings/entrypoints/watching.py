@@ -1,0 +1,142 @@
+"""Stay with a store, and end as asked: watch."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final
+
+import typer
+from rich.markup import escape
+
+from takings.batching import NothingPending
+from takings.bootstrap import Shop, notice_changes, open_store
+from takings.entrypoints import console
+from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Json, Store, app
+from takings.entrypoints.console import Teller, err, out
+from takings.entrypoints.faults import explain_os_error
+from takings.outcome import BatchOutcome, outcome_document
+from takings.pipeline import Blocked
+from takings.ports import Changes, Clock
+from takings.watching import Failed, Happening, LeftAlone, Waiting
+from takings.watching import watch as watch_store
+
+#: what a running batch gets to end after the first signal: most batches are done by then, and service managers that kill
+#: do so after 10 s at the earliest
+_GRACE_SECONDS: Final = 5
+
+
+@app.command()
+def watch(store: Store, as_json: Json = False, contracts: Contracts = None) -> None:
+    """Stay and react: process files as they come, until Ctrl-C or SIGTERM; several may watch one store."""
+    tell = Teller()
+    options = {"contracts": None if contracts is None else str(contracts)}
+    with open_store(store, tell, options) as shop, notice_changes(shop) as changes:
+        asked, happening = _Asked(changes=changes), None
+        try:
+            with asked.by_signals():
+                err.print(f"watching {escape(str(store))}; Ctrl-C ends it", highlight=False, soft_wrap=True)
+                for happening in watch_store(shop.ports, changes, sweep=shop.settings.sweep, faults=shop.faults):
+                    tell.be_quiet()
+                    _show(happening, shop.ports.clock, as_json=as_json)
+        except BaseException:
+            # Whatever an interruption became on its way up, it was asked for, and the batch was let go.
+            if not asked.is_interrupted:
+                raise
+        finally:
+            tell.be_quiet()
+        raise typer.Exit(_exit_code(shop, asked, has_failed=isinstance(happening, Failed)))
+
+
+def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
+    """Print a batch on stdout, and there is nothing else there with --json."""
+    beside = err if as_json else out
+    match happening:
+        case BatchOutcome() if as_json:
+            sys.stdout.write(json.dumps(outcome_document(happening), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        case BatchOutcome():
+            console.show_batch(happening)
+        case Waiting(decision=NothingPending()):
+            pass
+        case Waiting(decision=decision, files=files):
+            console.show_decision(decision, files, clock.now(), did_work=True, to=beside)
+        case LeftAlone(key=key, reason=reason):
+            beside.print(f"[yellow]left alone[/] {escape(key)}: {reason}", highlight=False, soft_wrap=True)
+        case Blocked(batch_id=batch_id, reason=reason):
+            _complain(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`; the watch goes on by itself.")
+        case Failed(error=error, retry_in=retry_in):
+            _complain(f"{_explain(error)} It is tried again in {retry_in.total_seconds():.0f} s.")
+
+
+def _complain(text: str) -> None:
+    err.print(f"[red]takings:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _explain(error: Exception) -> str:
+    match error:
+        case OSError():
+            return explain_os_error(error)
+        case MemoryError():
+            return "the machine is out of memory. End other programs, or lower `memory` and `threads`."
+    return str(error)
+
+
+def _exit_code(shop: Shop, asked: _Asked, *, has_failed: bool) -> int:
+    """Return how the watch ends: interrupted, with something left to finish, or in peace."""
+    state = shop.ports.ledger.gate()
+    is_unfinished = state.has_batch and state.owner in {None, shop.ports.owners.me()}
+    if is_unfinished and state.reason is None:
+        err.print(
+            f"batch {state.batch_id} is not finished; the next `takings run` or `takings watch` goes on with it",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if asked.by == signal.SIGINT:
+        return EXIT_INTERRUPTED
+    return EXIT_UNFINISHED if is_unfinished or has_failed else 0
+
+
+class _Interrupted(BaseException):
+    """Interrupt a batch that does not end in time."""
+
+
+@dataclass
+class _Asked:
+    """What signals have asked for."""
+
+    changes: Changes
+    by: int | None = None
+    is_interrupted: bool = False
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Stop after the running batch; at the second signal, at once; more do not disturb that."""
+        if self.is_interrupted:
+            return
+        if self.by is not None:
+            self.interrupt(number, frame)
+        self.by = number
+        signal.alarm(_GRACE_SECONDS)
+        self.changes.stop()
+
+    def interrupt(self, _: int, __: FrameType | None) -> None:
+        """Stop at once; the batch is let go on the way up, so that anybody resumes it."""
+        self.is_interrupted = True
+        raise _Interrupted
+
+    @contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """Listen to SIGINT and SIGTERM until the block ends."""
+        handlers = {signal.SIGINT: self.stop, signal.SIGTERM: self.stop, signal.SIGALRM: self.interrupt}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            for number, handler in before.items():
+                signal.signal(number, handler)
