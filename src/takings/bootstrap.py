@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -29,11 +30,11 @@ from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
 from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, generate_shop
 from takings.contracts import load_contracts
-from takings.errors import SettingsError, StoreError, UnknownThing
+from takings.errors import SettingsError, StoreError, UnknownThing, UsageError
 from takings.kpis import load_kpi_tables
 from takings.ports import BusinessTime, Changes, Ports, Tell, ValidationEngine
 from takings.settings import Settings, ValidationChoice, merge_settings
-from takings.store_format import check_format
+from takings.store_format import check_format, check_ledger
 from takings.time_zones import business_time
 from takings.validation.verdicts import Tolerance
 
@@ -131,9 +132,28 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
             package_version=takings.__version__,
             tell=tell,
         )
+        check_ledger(ports.store, ports.ledger)
         yield Shop(root=root, settings=settings, ports=ports, faults=faults)
     if spill.is_dir() and not any(spill.iterdir()):
         spill.rmdir()
+
+
+@contextmanager
+def open_empty_store(
+    root: Path, source: Path, tell: Tell, options: Mapping[str, Any]
+) -> Iterator[tuple[Shop, FolderStore]]:
+    """Open a new store with another one's settings file, and that other one to read from.
+
+    UnknownThing where the source is no store, UsageError where the new one's folder is not empty.
+    """
+    check_store(source)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise UsageError(f"{root} is not empty. Name a new folder: what is there is never mixed with what is rebuilt.")
+    (root / layout.RAW).mkdir(parents=True)
+    if (source / _SETTINGS_FILE).is_file():
+        shutil.copyfile(source / _SETTINGS_FILE, root / _SETTINGS_FILE)
+    with open_store(root, tell, options) as shop:
+        yield shop, FolderStore(source)
 
 
 def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
@@ -182,6 +202,7 @@ __all__ = [
     "generate_shop",
     "notice_changes",
     "open_dry_run",
+    "open_empty_store",
     "open_store",
     "read_settings",
     "write_kpi_parquet",

@@ -16,6 +16,8 @@ BatchId = NewType("BatchId", str)
 #: the version of the layout, kept in lake/format.json
 STORE_FORMAT: Final = 1
 RAW: Final = "raw-data/"
+BATCHES: Final = "batches/"
+ARCHIVES: Final = ("processed/", "failed/")
 LAKE: Final = "lake/"
 LAKE_FORMAT: Final = "lake/format.json"
 COMMITS: Final = "lake/commits/"
@@ -125,6 +127,11 @@ def processed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
 def failed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
     """Return where the original of a refused file is kept; its reasons stand beside it in <file>.reason.json."""
     return f"failed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
+
+
+def archive_folder(key: str) -> str:
+    """Return the prefix under which an archived original's batch lies."""
+    return "/".join(key.split("/", 5)[:5]) + "/"
 
 
 def table(dataset: Dataset) -> str:

@@ -107,6 +107,20 @@ def step(ports: Ports, *, at_once: bool) -> Step:
     return Rest(decision=decision, sighting=sighting)
 
 
+def free_gate(ports: Ports) -> Gate:
+    """Return the gate once no batch is in flight: wait for a living owner, finish what a dead one has left."""
+    while True:
+        state = ports.ledger.gate()
+        if state.state is GateState.BLOCKED:
+            raise MachineryError(f"batch {state.batch_id} is blocked: {state.reason} Then run `takings unblock`.")
+        if not state.has_batch:
+            return state
+        if _is_free(ports, state):
+            resume(ports, state)
+        else:
+            ports.clock.sleep(_POLL_SECONDS)
+
+
 def _is_free(ports: Ports, state: Gate) -> bool:
     """Tell whether nobody works on the batch of the gate; its owner could not let go of it if we are that owner."""
     if gate.is_abandoned(state, ports.clock.now()) or ports.owners.is_dead(state.owner):
@@ -149,7 +163,6 @@ def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutc
 
 def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
     """Form a batch of arrivals whose versions are fixed and run it; None where another instance was first."""
-    fix_format(ports.store, ports.time_zone)
     manifest = Manifest(
         batch_id=layout.new_batch_id(now, ports.owners.token()),
         now=now,
@@ -159,9 +172,16 @@ def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime
         settings=ports.outcome_settings,
         arrivals=arrivals,
     )
+    return start(ports, state, manifest)
+
+
+def start(ports: Ports, state: Gate, manifest: Manifest) -> BatchOutcome | None:
+    """Run the batch of a manifest; None where another instance was first."""
+    fix_format(ports.store, ports.time_zone)
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
+    claim = gate.claimed(state, manifest.batch_id, ports.owners.me(), ports.clock.now())
     try:
-        claimed = ports.ledger.change_gate(gate.claimed(state, manifest.batch_id, ports.owners.me(), now))
+        claimed = ports.ledger.change_gate(claim)
     except ConflictError:
         return None
     ports.tell("batch.dispatched", {"batch_id": manifest.batch_id, "files": len(manifest.arrivals)})

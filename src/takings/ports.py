@@ -49,8 +49,15 @@ class ObjectStore(Protocol):
     def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
         """Keep the fetched bytes at `destination` with their version, then remove the key if it still holds them.
 
-        May be repeated. ConflictError where the destination holds other bytes.
+        Only drops are removed: an original that was fetched from the archive stays there, too. May be repeated.
+        ConflictError where the destination holds other bytes.
         """
+
+    def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
+        """Take a local file for the fetched bytes of a key, which need not exist; the file stays. May be repeated."""
+
+    def borrow(self, key: str) -> AbstractContextManager[Path]:
+        """Hand out a local file with an object's bytes, only to be read; StoreError where the key is absent."""
 
     def create_from(self, key: str, pieces: Iterable[str]) -> bool:
         """Write an object of any size piece by piece, compressed if the key ends in .gz, unless the key exists.

@@ -7,7 +7,7 @@ import json
 from takings import layout
 from takings.errors import CorruptState, SettingsError
 from takings.manifest import to_json
-from takings.ports import ObjectStore
+from takings.ports import Ledger, ObjectStore
 
 
 def check_format(store: ObjectStore, time_zone: str) -> None:
@@ -30,7 +30,24 @@ def check_format(store: ObjectStore, time_zone: str) -> None:
         )
     if kept_zone != time_zone:
         raise SettingsError(
-            f"time_zone = {time_zone!r}: the store's days are cut in {kept_zone!r}. Set time_zone = {kept_zone!r} again."
+            f"time_zone = {time_zone!r}: the store's days are cut in {kept_zone!r}. Set time_zone = {kept_zone!r} again;"
+            " or `takings rebuild` the store into a new folder, which cuts its days anew."
+        )
+
+
+def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
+    """Raise CorruptState where ledger and lake cannot belong together: one of them was lost, or is from a back-up."""
+    state = ledger.gate()
+    if state.generation == 0 and any(True for _ in store.list(layout.COMMITS)):
+        raise CorruptState(
+            "the lake has commits, but the ledger knows of none: it was lost. Nothing was changed. Restore"
+            " .takings/takings.db from a back-up, or make ledger and KPIs again from the archive: `takings rebuild STORE DIR`."
+        )
+    if state.last_commit and store.read(layout.commit(state.last_commit)) is None:
+        raise CorruptState(
+            f"{layout.commit(state.last_commit)} is missing, but the ledger knows of it: the lake was lost, or is older."
+            " Nothing was changed. Restore lake/ from a back-up, or make it again from the archive:"
+            " `takings rebuild STORE DIR`."
         )
 
 

@@ -258,4 +258,4 @@ def count(number: int, thing: str) -> str:
         return f"1 {thing}"
     if thing.endswith("y") and thing[-2] not in "aeiou":
         return f"{number:,} {thing[:-1]}ies"
-    return f"{number:,} {thing}s"
+    return f"{number:,} {thing}{'es' if thing.endswith('ch') else 's'}"

@@ -167,6 +167,20 @@ class FolderStore:
             self._link(draft, fetched)
         return fetched
 
+    @contextmanager
+    def borrow(self, key: str) -> Iterator[Path]:
+        """Hand out the file itself."""
+        path = self.path(key)
+        if not path.is_file():
+            raise StoreError(f"{key} is not in the store {self._root}.")
+        yield path
+
+    def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
+        """Copy a local file to where the fetched bytes of a key lie."""
+        with self._draft() as draft:
+            _copy(path, draft)
+            self._link(draft, self._fetched(key, batch_id))
+
     def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
         """Link the fetched bytes to their destination, then remove the key if it still holds them."""
         fetched, target = self._fetched(key, batch_id), self.path(destination)
@@ -179,7 +193,8 @@ class FolderStore:
                 )
         elif not target.exists():
             raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
-        self._remove(key, etag, batch_id)
+        if key.startswith(layout.RAW):
+            self._remove(key, etag, batch_id)
 
     def discard(self, keys: Iterable[str]) -> None:
         """Remove files, and the folders that they leave empty."""

@@ -1,0 +1,242 @@
+"""Replay and rebuild: what the archive holds is taken again, and nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takings import pipeline
+from takings.adapters.local.object_store import FolderStore
+from takings.errors import CorruptState, UnknownThing
+from takings.layout import BatchId
+from takings.pipeline import BatchOutcome
+from takings.proof import explain, verify
+from takings.rebuilding import Rebuilt, read_archive, rebuild
+from takings.replaying import replay_batch, replay_failed, replay_file
+from takings.validation.findings import Verdict
+from tests.shop import (
+    NOON,
+    csv_of,
+    drop,
+    drop_all,
+    expected,
+    files,
+    item,
+    lineage,
+    new_store,
+    opened,
+    order,
+    published,
+    run,
+)
+
+DAY = NOON.date().replace(year=2025, month=3, day=30)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a store with a history: a correction, a copy, a refused file, an orphan, a file of bad and good rows."""
+    root = drop_all(new_store(tmp_path / "shop"))
+    run(root)
+    drop(root, "order-items/a.csv", csv_of(item(1, 1, sale_price="99.00")))
+    drop(root, "order-items/copy.csv", csv_of(item(20, 1)))
+    drop(root, "order-items/again/copy.csv", csv_of(item(20, 1)))
+    drop(root, "order-items/bad.csv", csv_of(item(30, 1, sale_price="0")))
+    drop(root, "order-items/orphan.csv", csv_of(item(40, 404)))
+    run(root)
+    drop(root, "orders/late.csv", csv_of(order(404, "2025-04-01T08:00:00")))
+    drop(root, "order-items/mixed.csv", csv_of(*(item(50 + n, 1) for n in range(5)), item(60, 1, sale_price="-1")))
+    run(root, policy="row", max_rejected="50%")
+    return root
+
+
+def judged(outcomes: Iterable[BatchOutcome]) -> dict[str, str]:
+    """Return the verdict on each file."""
+    return {report.file: report.verdict.value for outcome in outcomes for report in outcome.reports}
+
+
+def stories(root: Path) -> list[tuple[object, ...]]:
+    """Return every file's story without what tells two stores apart."""
+    told = (
+        "file_key",
+        "processing_date",
+        "batch_id",
+        "status",
+        "verdict",
+        "fingerprint",
+        "version",
+        "records",
+        "reason",
+    )
+    return [tuple(getattr(record, name) for name in (*told, "archived_at")) for record in lineage(root)]
+
+
+class TestReplay:
+    """Archived originals again, as a new batch."""
+
+    def test_a_batch_again_changes_no_number(self, root: Path) -> None:
+        """Each file gets the verdict it had, its rows their first version; a second replay does the same."""
+        before = published(root)
+        (first, *_) = sorted({record.batch_id for record in lineage(root)})
+        for _ in range(2):
+            with opened(root) as shop:
+                outcomes = replay_batch(shop.ports, first)
+            assert judged(outcomes) == {"a.csv": "accepted"}
+            assert published(root) == before == expected(root)
+        with opened(root) as shop:
+            assert verify(shop.ports).differences == ()
+
+    def test_originals_stay_where_they_were(self, root: Path) -> None:
+        """The new batch has copies of its own."""
+        (first, *_) = sorted({record.batch_id for record in lineage(root)})
+        before = files(root, "processed", "failed")
+        with opened(root) as shop:
+            replay_batch(shop.ports, first)
+        taken = ["processed/order_items/a.csv", "processed/orders/a.csv", "processed/products/a.csv"]
+        assert sorted(files(root, "processed", "failed")) == sorted(before + taken)
+        assert files(root, "raw-data", "staging", ".takings/fetched") == []
+
+    def test_a_file_again_is_its_newest_original(self, root: Path) -> None:
+        """The correction, not what it corrected; a copy stays a copy."""
+        with opened(root) as shop:
+            (outcome,) = replay_file(shop.ports, "raw-data/order-items/a.csv")
+            (copied,) = replay_file(shop.ports, "raw-data/order-items/again/copy.csv")
+        versions = [record.version for record in lineage(root) if record.file_key == "raw-data/order-items/a.csv"]
+        assert (outcome.reports[0].verdict, outcome.reports[0].version) == (Verdict.ACCEPTED, max(versions))
+        assert judged([copied]) == {"again/copy.csv": "duplicate"}
+        assert published(root) == expected(root)
+
+    def test_refused_files_are_judged_by_the_present_settings(self, root: Path) -> None:
+        """What would be taken now is taken, with the version of its first sight; then nothing is left to replay."""
+        with opened(root) as shop:
+            assert judged(replay_failed(shop.ports)) == {"bad.csv": "rejected"}
+        with opened(root, policy="row", max_rejected="100%") as shop:
+            assert judged(replay_failed(shop.ports)) == {"bad.csv": "accepted"}
+            assert replay_failed(shop.ports) == ()
+        assert published(root) == expected(root)
+
+    def test_what_was_corrected_meanwhile_is_not_replayed(self, root: Path) -> None:
+        """A refused file whose name has brought good bytes since is settled."""
+        drop(root, "order-items/bad.csv", csv_of(item(30, 1, sale_price="3.00")))
+        run(root)
+        with opened(root) as shop:
+            assert replay_failed(shop.ports) == ()
+
+    @pytest.mark.parametrize(
+        ("ask", "text"),
+        [
+            (lambda ports: replay_batch(ports, BatchId("nonsense")), "no batch 'nonsense' has archived a file"),
+            (lambda ports: replay_file(ports, "orders/a.csv"), "no file 'orders/a.csv' was ever archived"),
+        ],
+    )
+    def test_what_is_not_there_is_named(self, root: Path, ask: Any, text: str) -> None:
+        """With what would be right."""
+        with opened(root) as shop, pytest.raises(UnknownThing, match=text):
+            ask(shop.ports)
+
+    def test_an_original_that_is_gone_is_named(self, root: Path) -> None:
+        """Nothing is replayed without it."""
+        (gone,) = root.glob("failed/*/*/*/*/order_items/bad.csv")
+        gone.unlink()
+        with opened(root) as shop, pytest.raises(CorruptState, match=r"bad\.csv is gone from the archive"):
+            replay_failed(shop.ports)
+
+
+def rebuilt(root: Path, into: Path, **options: Any) -> Rebuilt:
+    """Rebuild a store from its archive."""
+    (into / "raw-data").mkdir(parents=True)
+    source = FolderStore(root)
+    with opened(into, **options) as shop:
+        return rebuild(source, read_archive(source), shop.ports)
+
+
+def behind(root: Path) -> list[tuple[object, ...]]:
+    """Return the rows behind a day's numbers."""
+    with opened(root) as shop:
+        return [(row.order_id, row.item_id, row.sale_price, row.key, row.line) for row in explain(shop.ports, DAY).rows]
+
+
+class TestRebuild:
+    """Lake, KPIs and ledger from the archive alone."""
+
+    def test_it_equals_what_was_there(self, root: Path, tmp_path: Path) -> None:
+        """KPIs, the rows behind them, every file's story, the archive itself; only .takings and lake/ were not needed."""
+        with opened(root) as shop:
+            replay_failed(shop.ports)
+        right, story, archive = published(root), stories(root), files(root, "processed", "failed", "quarantine")
+        rows = behind(root)
+        for private in (root / ".takings", root / "lake", root / "validation-reports", root / "quarantine"):
+            private.rename(tmp_path / private.name)
+        done = rebuilt(root, tmp_path / "new")
+        assert (done.changes, done.unarchived) == ((), ())
+        assert published(tmp_path / "new") == right == expected(tmp_path / "new")
+        assert stories(tmp_path / "new") == story
+        assert sorted(files(tmp_path / "new", "processed", "failed", "quarantine")) == sorted(archive)
+        assert behind(tmp_path / "new") == rows
+
+    def test_a_batch_in_flight_is_rebuilt_as_far_as_it_is_archived(self, root: Path, tmp_path: Path) -> None:
+        """What is still a drop is named, to be dropped again."""
+        drop(root, "order-items/x.csv", csv_of(item(70, 1)))
+        drop(root, "order-items/y.csv", csv_of(item(71, 1)))
+
+        def stop(fact: str, known: Any) -> None:
+            if fact == "file.archived":
+                raise KeyboardInterrupt
+
+        with opened(root) as shop, pytest.raises(KeyboardInterrupt):
+            pipeline.run(replace(shop.ports, tell=stop), at_once=True)
+        done = rebuilt(root, tmp_path / "new")
+        assert len(done.unarchived) == 1
+        for key in done.unarchived:
+            name = key.rpartition("/")[2]
+            drop(tmp_path / "new", f"order-items/{name}", csv_of(item(70 if name == "x.csv" else 71, 1)))
+        run(tmp_path / "new")
+        run(root)
+        assert published(tmp_path / "new") == published(root) == expected(root)
+
+    def test_another_time_zone_cuts_the_days_anew(self, root: Path, tmp_path: Path) -> None:
+        """Times without a zone are read again from the originals."""
+        drop(root, "orders/night.csv", csv_of(order(90, "2025-03-31T23:30:00Z")))
+        drop(root, "order-items/night.csv", csv_of(item(90, 90)))
+        run(root)
+        done = rebuilt(root, tmp_path / "new", time_zone="Europe/Berlin")
+        assert done.changes == ()
+        by_day, _ = published(tmp_path / "new", time_zone="Europe/Berlin")
+        assert by_day != published(root)[0]
+        assert "2025-04-01,2," in by_day
+
+    def test_a_changed_verdict_is_told(self, root: Path, tmp_path: Path) -> None:
+        """The manifest keeps policy and settings, so only other contracts can change it."""
+        contracts = tmp_path / "contracts"
+        contracts.mkdir()
+        for shipped in (resources.files("takings.contracts")).iterdir():
+            if shipped.name.endswith(".odcs.yaml"):
+                text = shipped.read_text(encoding="utf-8")
+                (contracts / shipped.name).write_text(text.replace("exclusiveMinimum: 0", "exclusiveMinimum: 50"))
+        done = rebuilt(root, tmp_path / "new", contracts=str(contracts))
+        taken = {change.before.file: change.after and change.after.verdict for change in done.changes}
+        assert taken["a.csv"] is Verdict.REJECTED
+        with opened(tmp_path / "new", contracts=str(contracts)) as shop:
+            assert verify(shop.ports).differences == ()
+
+    def test_an_incomplete_archive_is_refused(self, root: Path, tmp_path: Path) -> None:
+        """Before anything is written."""
+        (gone,) = root.glob("failed/*/*/*/*/order_items/bad.csv")
+        gone.unlink()
+        with pytest.raises(
+            CorruptState, match=r"the original of raw-data/order-items/bad\.csv is gone from the archive"
+        ):
+            rebuilt(root, tmp_path / "new")
+        assert files(tmp_path / "new", "batches", "lake") == []
+
+    def test_damaged_documents_are_named(self, root: Path, tmp_path: Path) -> None:
+        """With the place and what to do."""
+        first = min(root.glob("batches/*/verdicts.json"))
+        first.write_text("{")
+        with pytest.raises(CorruptState, match=r"verdicts\.json holds no verdicts .* Restore it from a back-up"):
+            read_archive(FolderStore(root))
