@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from hashlib import file_digest
 from pathlib import Path
@@ -44,6 +45,8 @@ class Attempt:
 
     ports: Ports
     gate: Gate
+    #: how the attempt before ended; None for the first
+    after: str | None = None
     #: the key of the file that the owner before was reading when it died
     suspect: str | None = None
     manifest: Manifest = field(init=False)
@@ -56,6 +59,7 @@ class Attempt:
         """
         started_at = self.ports.clock.now()
         self.manifest = self._read_manifest()
+        self._note(started_at)
         if self.manifest.contracts != self.ports.contracts.hash:
             self._drop_old_contracts()
             return None
@@ -157,6 +161,18 @@ class Attempt:
         self.change(lambda current: gate.blocked(current, reason))
 
     # Validate ---------------------------------------------------------------------------------------------------------
+
+    def _note(self, began_at: datetime) -> None:
+        """Keep who began this attempt, when, and how the one before ended."""
+        document = {
+            "schema_version": 1,
+            "batch_id": self._id,
+            "attempt": self.gate.attempt,
+            "owner": self.gate.owner,
+            "began_at": layout.format_instant(began_at),
+            "after": self.after,
+        }
+        self.ports.store.create(layout.attempt(self._id, self.gate.attempt), to_json(document))
 
     def _read_manifest(self) -> Manifest:
         key = layout.manifest(BatchId(str(self.gate.batch_id)))

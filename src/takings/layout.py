@@ -79,6 +79,11 @@ def manifest(batch_id: BatchId) -> str:
     return f"batches/{batch_id}/manifest.json"
 
 
+def attempt(batch_id: BatchId, number: int) -> str:
+    """Return the key of the record of one attempt at a batch."""
+    return f"batches/{batch_id}/attempt-{number}.json"
+
+
 def verdicts(batch_id: BatchId) -> str:
     """Return the key of a batch's verdicts."""
     return f"batches/{batch_id}/verdicts.json"

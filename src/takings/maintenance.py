@@ -7,18 +7,18 @@ that it never shows a batch half merged.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from takings import layout
+from takings.arrivals import ObjectInfo
 from takings.attempt import newest_commit, read_commit
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
 from takings.gate import Gate, GateState
-from takings.lake import Commit, LakeFile, LakeSnapshot, TableSnapshot
+from takings.lake import Commit, LakeFile, LakeSnapshot, TableSnapshot, crowded
 from takings.layout import BatchId
 from takings.manifest import to_json
 from takings.ports import Ports
@@ -72,11 +72,7 @@ def maintain(ports: Ports, *, keep_reports: timedelta, is_dry_run: bool) -> Main
 
 def files_to_compact(table: TableSnapshot) -> tuple[LakeFile, ...]:
     """Return the small files of days that have too many of them. Pure."""
-    small: dict[date | None, list[LakeFile]] = defaultdict(list)
-    for file in table.files:
-        if file.rows < _SMALL_FILE:
-            small[file.order_date].append(file)
-    return tuple(file for files in small.values() if len(files) >= _MOST_FILES for file in files)
+    return crowded(table.files, fewer_rows_than=_SMALL_FILE, at_least=_MOST_FILES)
 
 
 def _compact(ports: Ports, dataset: Dataset, snapshot: LakeSnapshot, files: tuple[LakeFile, ...]) -> bool:
@@ -103,7 +99,7 @@ def _commit(ports: Ports, before: Gate) -> int | None:
 
 def _needed(ports: Ports, now: datetime) -> list[Mapping[Dataset, int]]:
     """Return the table versions of the newest commit and of every one that was newest within the last 7 days."""
-    newest = newest_commit(ports.store)
+    newest = newest_commit(ports.store, ports.ledger.gate().last_commit)
     if newest is None:
         return []
     written = {info.key: info.written_at for info in ports.store.list(layout.COMMITS)}
@@ -119,15 +115,21 @@ def _needed(ports: Ports, now: datetime) -> list[Mapping[Dataset, int]]:
 def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[str]:
     """Yield old reports, manifests of batches that never began, and what finished batches left in staging."""
     in_flight = ports.ledger.gate().batch_id
-    known = {record.batch_id for record in ports.ledger.lineage()}
     for info in ports.store.list("validation-reports/"):
-        if BatchId(info.key.split("/")[1]) != in_flight and info.written_at < now - keep_reports:
+        if _batch_of(info) != in_flight and info.written_at < now - keep_reports:
             yield info.key
-    for info in ports.store.list("batches/"):
-        batch_id = BatchId(info.key.split("/")[1])
-        if batch_id not in known and batch_id != in_flight and info.written_at < now - KEEP:
+    papers = list(ports.store.list("batches/"))
+    finished = {_batch_of(info) for info in papers if info.key == layout.outcome(_batch_of(info))}
+    for info in papers:
+        batch_id = _batch_of(info)
+        # The ledger is asked about the few batches without an outcome only: it grows for ever.
+        is_old = batch_id not in finished and batch_id != in_flight and info.written_at < now - KEEP
+        if is_old and not ports.ledger.lineage(batch_id=batch_id):
             yield info.key
     for info in ports.store.list("staging/"):
-        batch_id = BatchId(info.key.split("/")[1])
-        if batch_id != in_flight and info.written_at < now - KEEP:
+        if _batch_of(info) != in_flight and info.written_at < now - KEEP:
             yield info.key
+
+
+def _batch_of(info: ObjectInfo) -> BatchId:
+    return BatchId(info.key.split("/")[1])

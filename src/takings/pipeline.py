@@ -196,8 +196,9 @@ def resume(ports: Ports, state: Gate) -> BatchOutcome | None:
         return None
     ports.tell("batch.resumed", {"batch_id": claimed.batch_id, "attempt": claimed.attempt})
     # Whoever ends in order lets go of the batch; an owner that did not has died, maybe of what it was reading.
-    has_died = state.owner is not None
-    return _work(ports, claimed, suspect=state.reading if has_died else None)
+    if state.owner is None:
+        return _work(ports, claimed, after="the attempt before ended in order, without being done")
+    return _work(ports, claimed, after=f"{state.owner} died or fell silent, and was superseded", suspect=state.reading)
 
 
 def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> tuple[Arrival, ...]:
@@ -215,13 +216,13 @@ def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> t
     return tuple(sorted(kept, key=lambda arrival: (arrival.version, arrival.key)))
 
 
-def _work(ports: Ports, claimed: Gate, suspect: str | None = None) -> BatchOutcome | None:
+def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str | None = None) -> BatchOutcome | None:
     """Run the batch of the gate to its end; what breaks meanwhile is tried again, as the batch's next attempt.
 
     If it stays broken, the files go back to pending; from the point of no return on they stay with the batch, which can be
     resumed.
     """
-    attempt = Attempt(ports=ports, gate=claimed, suspect=suspect)
+    attempt = Attempt(ports=ports, gate=claimed, after=after, suspect=suspect)
     pauses = iter(_BACK_OFF_SECONDS)
     while True:
         try:
@@ -264,7 +265,7 @@ def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attem
         return None
     ports.tell("batch.retrying", {"batch_id": attempt.gate.batch_id, "fault": repr(fault), "in_seconds": pause})
     ports.clock.sleep(pause)
-    return Attempt(ports=ports, gate=attempt.gate)
+    return Attempt(ports=ports, gate=attempt.gate, after=f"the attempt before failed: {fault!r}")
 
 
 __all__ = [

@@ -194,6 +194,9 @@ class LakeEngine(Protocol):
     def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
         """Return the rows that a day's KPIs (or a category's) are made of, by order and item; see rows_behind.sql."""
 
+    def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
+        """Return the version of the item that has waited longest for its order or product; None where none waits."""
+
 
 class Clock(Protocol):
     """The time."""

@@ -16,3 +16,8 @@ class Ended:
 
 
 Takings = Callable[..., Ended]
+
+
+def unwrapped(text: str) -> str:
+    """Return a text in one line."""
+    return " ".join(text.split())

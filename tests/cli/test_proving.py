@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import Ended, Takings
+from tests.cli.terminal import Ended, Takings, unwrapped
 from tests.shop import (
     csv_of,
     drop,
@@ -72,11 +72,6 @@ def busy_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def busy(busy_once: Path, tmp_path: Path) -> Path:
     """Return such a store of one's own."""
     return shutil.copytree(busy_once, tmp_path / "shop")
-
-
-def unwrapped(text: str) -> str:
-    """Return a text in one line."""
-    return " ".join(text.split())
 
 
 def everything(folder: Path) -> dict[Path, bytes | None]:

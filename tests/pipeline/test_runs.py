@@ -131,6 +131,7 @@ class TestBatches:
         folder = root / "batches" / batch.batch_id
         assert sorted(path.name for path in folder.iterdir()) == [
             "affected.json",
+            "attempt-1.json",
             "manifest.json",
             "outcome.json",
             "verdicts.json",
@@ -539,7 +540,8 @@ class TestTimeZones:
         with pytest.raises(SettingsError) as refused:
             run(done, time_zone="Europe/Berlin")
         assert str(refused.value) == (
-            "time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again."
+            "time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again;"
+            " or `takings rebuild` the store into a new folder, which cuts its days anew."
         )
         assert published(done) == expected(done)
 

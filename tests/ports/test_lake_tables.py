@@ -28,17 +28,22 @@ def tables(tmp_path: Path) -> LakeTables:
     return lake
 
 
-def added(path: str, rows: int = 3, day: date | None = SUNDAY) -> AddedFile:
+def added(path: str, rows: int = 3, day: date | None = SUNDAY, key: str = "order_id") -> AddedFile:
     """Return a file as an engine reports it."""
     return AddedFile(
         path=path,
         size=100,
         rows=rows,
         order_date=day,
-        minimum={"order_id": 1},
-        maximum={"order_id": 3},
-        null_count={"order_id": 0},
+        minimum={key: 1},
+        maximum={key: 3},
+        null_count={key: 0},
     )
+
+
+def shown(path: str, rows: int = 3, day: date | None = SUNDAY, key: str = "order_id") -> LakeFile:
+    """Return such a file as a snapshot shows it."""
+    return LakeFile(path=path, rows=rows, order_date=day, ranges={key: (1, 3)})
 
 
 def adding(*new: AddedFile, removing: tuple[LakeFile, ...] = ()) -> TableChange:
@@ -65,7 +70,7 @@ def test_a_change_is_the_next_version(tables: LakeTables) -> None:
     base = tables.snapshot()[Dataset.ORDERS]
     tables.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/a.parquet")), base, BATCH)
     first = tables.snapshot()
-    old = LakeFile(path="order_date=2025-03-30/a.parquet", rows=3, order_date=SUNDAY)
+    old = shown("order_date=2025-03-30/a.parquet")
     assert first[Dataset.ORDERS] == TableSnapshot(version=1, files=(old,))
     assert first[Dataset.PRODUCTS].version == 0
     assert not first.is_empty
@@ -73,15 +78,28 @@ def test_a_change_is_the_next_version(tables: LakeTables) -> None:
     change = adding(added("order_date=2025-03-30/b.parquet", rows=5), removing=(old,))
     tables.apply(Dataset.ORDERS, change, first[Dataset.ORDERS], BATCH)
     assert tables.snapshot()[Dataset.ORDERS] == TableSnapshot(
-        version=2, files=(LakeFile(path="order_date=2025-03-30/b.parquet", rows=5, order_date=SUNDAY),)
+        version=2, files=(shown("order_date=2025-03-30/b.parquet", rows=5),)
     )
 
 
 def test_products_have_no_day(tables: LakeTables) -> None:
     """Their table has no partitions."""
     base = tables.snapshot()[Dataset.PRODUCTS]
-    tables.apply(Dataset.PRODUCTS, adding(added("a.parquet", day=None)), base, BATCH)
-    assert tables.snapshot()[Dataset.PRODUCTS].files == (LakeFile(path="a.parquet", rows=3, order_date=None),)
+    tables.apply(Dataset.PRODUCTS, adding(added("a.parquet", day=None, key="id")), base, BATCH)
+    assert tables.snapshot()[Dataset.PRODUCTS].files == (shown("a.parquet", day=None, key="id"),)
+
+
+def test_a_file_tells_which_keys_it_may_hold() -> None:
+    """Its ranges come from the table's log; a column without one may hold anything."""
+    table = TableSnapshot(version=1, files=(shown("a.parquet"), LakeFile(path="b.parquet", rows=1, order_date=None)))
+
+    def near(*wanted: tuple[int, int], column: str = "order_id") -> list[str]:
+        return [file.path for file in table.near({column: wanted}).files]
+
+    assert near((3, 9)) == near((-5, 1), (8, 9)) == near((2, 2)) == ["a.parquet", "b.parquet"]
+    assert near((4, 9)) == near((-5, 0), (4, 4)) == ["b.parquet"]
+    assert near() == []
+    assert near((4, 9), column="id") == ["a.parquet", "b.parquet"]
 
 
 def test_an_empty_change_is_none(tables: LakeTables) -> None:
@@ -118,6 +136,41 @@ def test_waiting_orphans_are_counted(tables: LakeTables) -> None:
     assert (snapshot.orphans, snapshot[Dataset.ORDER_ITEMS].rows) == (3, 8)
 
 
+def test_an_instance_sees_what_another_one_wrote(tmp_path: Path) -> None:
+    """However much it has kept of what it read before, and also when the log between has been cleaned."""
+    one, other = DeltaLake(tmp_path), DeltaLake(tmp_path)
+    one.prepare(load_contracts(None).by_dataset)
+    stale = other.snapshot()
+    for number in range(1, 4):
+        change = adding(added(f"order_date=2025-03-30/{number:02}.parquet"))
+        one.apply(Dataset.ORDERS, change, one.snapshot()[Dataset.ORDERS], BATCH)
+    one.clean_logs([{Dataset.PRODUCTS: 0, Dataset.ORDERS: 3, Dataset.ORDER_ITEMS: 0}])
+    assert not list((tmp_path / "lake/orders/_delta_log").glob("*1.json"))
+
+    with pytest.raises(ConflictError):
+        other.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/late.parquet")), stale[Dataset.ORDERS], BATCH)
+    assert other.snapshot() == one.snapshot() == DeltaLake(tmp_path).snapshot()
+    assert other.snapshot()[Dataset.ORDERS].version == 3
+
+
+def test_a_log_keeps_what_needed_versions_are_made_of(tables: LakeTables, tmp_path: Path) -> None:
+    """Everything before the checkpoint that the oldest one is read from goes; without a commit, nothing does."""
+
+    def entries() -> list[str]:
+        return sorted(path.name[17:20] for path in (tmp_path / "lake/orders/_delta_log").glob("*.json"))
+
+    for number in range(1, 46):
+        base = tables.snapshot()[Dataset.ORDERS]
+        tables.apply(Dataset.ORDERS, adding(added(f"order_date=2025-03-30/{number:02}.parquet")), base, BATCH)
+    tables.clean_logs([])
+    assert entries() == [f"{number:03}" for number in range(46)]
+
+    needed = [{Dataset.PRODUCTS: 0, Dataset.ORDERS: version, Dataset.ORDER_ITEMS: 0} for version in (44, 23, 45)]
+    tables.clean_logs(needed)
+    assert entries() == [f"{number:03}" for number in range(19, 46)]
+    assert [len(tables.snapshot(versions)[Dataset.ORDERS].files) for versions in needed] == [44, 23, 45]
+
+
 def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
     """Every reader reads exactly the versions that a commit names."""
     for number in range(1, 25):
@@ -126,9 +179,6 @@ def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
     older = tables.snapshot({Dataset.PRODUCTS: 0, Dataset.ORDERS: 21, Dataset.ORDER_ITEMS: 0})
     assert older[Dataset.ORDERS] == TableSnapshot(
         version=21,
-        files=tuple(
-            LakeFile(path=f"order_date=2025-03-30/{number:02}.parquet", rows=3, order_date=SUNDAY)
-            for number in range(1, 22)
-        ),
+        files=tuple(shown(f"order_date=2025-03-30/{number:02}.parquet") for number in range(1, 22)),
     )
     assert tables.snapshot()[Dataset.ORDERS].version == 24

@@ -26,6 +26,7 @@ SCHEMAS: Final[dict[str, Any]] = {
 #: where a store keeps which document
 FILES: Final = {
     "manifest": "batches/*/manifest.json",
+    "attempt": "batches/*/attempt-*.json",
     "verdicts": "batches/*/verdicts.json",
     "affected": "batches/*/affected.json",
     "outcome": "batches/*/outcome.json",

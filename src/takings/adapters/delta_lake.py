@@ -7,7 +7,7 @@ nothing is retried inside, because a file list computed from an older version wo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,9 +24,10 @@ from deltalake.transaction import (
 )
 
 from takings import layout
+from takings.adapters.delta_log import DeltaLog
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.errors import ConflictError, ContractError, CorruptState
-from takings.lake import AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
+from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
 from takings.layout import BatchId
 
 _TYPES: Final = {
@@ -43,6 +44,10 @@ _CHECKPOINT_INTERVAL: Final = "20"
 _KEEP_LOGS: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 #: marks a column that older files of the table do not have
 _ADDED_LATER: Final = "takings.added_later"
+#: what a snapshot shows of an add action
+_SHOWN: Final = {"path", "num_records", "partition.order_date"} | {
+    f"{end}.{key}" for key in KEYS for end in ("min", "max")
+}
 
 
 class DeltaLake:
@@ -50,7 +55,7 @@ class DeltaLake:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # Replaying a table's log costs milliseconds, and a batch looks a dozen times: the newest state is kept and advanced.
+        # Opening a table replays its log, and a batch looks a dozen times: the newest state is kept and advanced.
         self._newest: dict[Dataset, tuple[DeltaTable, TableSnapshot]] = {}
 
     def folder(self, dataset: Dataset) -> Path:
@@ -61,8 +66,9 @@ class DeltaLake:
         """Create the tables that do not exist, and add columns that a contract has gained."""
         for dataset, contract in contracts.items():
             folder = self.folder(dataset)
-            if DeltaTable.is_deltatable(str(folder)):
-                _widen(DeltaTable(str(folder)), dataset, contract)
+            if self._newest_snapshot(dataset).version >= 0:
+                if _widen(self._newest[dataset][0], dataset, contract):
+                    del self._newest[dataset]
                 continue
             folder.mkdir(parents=True, exist_ok=True)
             create_table_with_add_actions(
@@ -99,24 +105,27 @@ class DeltaLake:
 
     def _newest_snapshot(self, dataset: Dataset) -> TableSnapshot:
         kept = self._newest.get(dataset)
-        if kept is None:
-            try:
-                table = DeltaTable(str(self.folder(dataset)))
-            except TableNotFoundError:
-                return TableSnapshot(version=-1, files=())
-        else:
-            table = kept[0]
-            table.update_incremental()
-            if table.version() == kept[1].version:
-                return kept[1]
+        if kept is not None and not self._log(dataset).goes_on_after(kept[1].version):
+            return kept[1]
+        try:
+            table = DeltaTable(str(self.folder(dataset)))
+        except TableNotFoundError:
+            return TableSnapshot(version=-1, files=())
         snapshot = _read_snapshot(table, dataset)
         self._newest[dataset] = (table, snapshot)
         return snapshot
+
+    def _log(self, dataset: Dataset) -> DeltaLog:
+        return DeltaLog(self.folder(dataset) / "_delta_log")
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
         """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
         if change.is_empty:
             return
+        overtaken = f"lake/{dataset}: version {base.version + 1} was written by somebody else. Read the table again."
+        # Asked here as well, because the entry that would refuse the write may have been dropped from the log since.
+        if self._log(dataset).goes_on_after(base.version):
+            raise ConflictError(overtaken)
         kept = self._newest.get(dataset)
         is_kept = kept is not None and kept[0].version() == base.version
         table = kept[0] if kept and is_kept else DeltaTable(str(self.folder(dataset)), version=base.version)
@@ -135,9 +144,10 @@ class DeltaLake:
                 post_commithook_properties=_KEEP_LOGS,
             )
         except CommitFailedError as lost:
-            raise ConflictError(
-                f"lake/{dataset}: version {base.version + 1} was written by somebody else. Read the table again."
-            ) from lost
+            raise ConflictError(overtaken) from lost
+        table.update_incremental()
+        if table.version() == base.version + 1:
+            self._newest[dataset] = (table, base.after(change))
 
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
         """Remove files that neither these versions nor the newest name and that are older; count them."""
@@ -146,8 +156,7 @@ class DeltaLake:
         for dataset in Dataset:
             # Most looks find no old file, and then no version has to be read.
             old = [path for path in self._files(dataset) if _utc(path.stat().st_mtime) < older_than]
-            versions = {None} | {versions[dataset] for versions in wanted} if old else set()
-            named = {file.path for version in versions for file in self._table_snapshot(dataset, version).files}
+            named = self._named(dataset, [versions[dataset] for versions in wanted]) if old else set()
             for path in old:
                 if path.relative_to(self.folder(dataset)).as_posix() not in named:
                     count += 1
@@ -155,31 +164,47 @@ class DeltaLake:
                         path.unlink()
         return count
 
+    def _named(self, dataset: Dataset, versions: Sequence[int]) -> set[str]:
+        """Return the files of these versions, of the newest, and of any between: one table is read, then its log."""
+        newest = self._newest_snapshot(dataset)
+        oldest = self._table_snapshot(dataset, min(versions, default=newest.version))
+        return {file.path for file in oldest.files} | self._log(dataset).added(oldest.version, newest.version)
+
     def _files(self, dataset: Dataset) -> Iterator[Path]:
         """Yield every Parquet file that lies in a table's folders, but for its log's."""
         folder = self.folder(dataset)
         return (path for path in folder.rglob("*.parquet") if path.relative_to(folder).parts[0] != "_delta_log")
 
     def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
-        """Checkpoint each table; log entries go only where the newest version alone is needed."""
+        """Checkpoint each table, and drop the log entries before the checkpoint from which every needed version is read."""
         wanted = list(needed)
         for dataset in Dataset:
-            if not DeltaTable.is_deltatable(str(self.folder(dataset))):
+            newest = self._newest_snapshot(dataset)
+            if newest.version < 0:
                 continue
-            table = DeltaTable(str(self.folder(dataset)))
-            table.create_checkpoint()
-            if all(versions[dataset] == table.version() for versions in wanted):
-                table.cleanup_metadata()
+            self._newest[dataset][0].create_checkpoint()
+            if wanted:
+                self._log(dataset).forget_before(min(versions[dataset] for versions in wanted))
 
 
 def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
     actions = table.get_add_actions(flatten=True)
-    paths = actions["path"].to_pylist()
-    rows: list[int] = list(actions["num_records"].to_pylist()) if len(paths) else []
-    days = actions["partition.order_date"].to_pylist() if _partition(dataset) and len(paths) else None
+    columns = {column: actions[column].to_pylist() for column in actions.column_names if column in _SHOWN}
+    nothing = [None] * actions.num_rows
+    days = columns.get("partition.order_date", nothing)
+    ends = [
+        (key, columns[f"min.{key}"], columns[f"max.{key}"])
+        for key in sorted(KEYS)
+        if f"min.{key}" in columns and f"max.{key}" in columns
+    ]
     files = [
-        LakeFile(path=path, rows=count, order_date=None if days is None else days[place])
-        for place, (path, count) in enumerate(zip(paths, rows, strict=True))
+        LakeFile(
+            path=path,
+            rows=columns["num_records"][place],
+            order_date=days[place],
+            ranges={key: (low[place], high[place]) for key, low, high in ends if low[place] is not None},
+        )
+        for place, path in enumerate(columns.get("path", ()))
     ]
     return TableSnapshot(
         version=table.version(),
@@ -192,8 +217,11 @@ def _utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
-    """Add the contract's new columns; ContractError where it lacks or retypes one that the lake has."""
+def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
+    """Add the contract's new columns and tell whether there are any.
+
+    ContractError where it lacks or retypes one that the lake has.
+    """
     wanted = {field.name: field for field in _schema(dataset, contract).fields}
     present = {field.name: field for field in table.schema().fields}
     for name, field in present.items():
@@ -214,6 +242,7 @@ def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
     ]
     if added:
         table.alter.add_columns(added, post_commithook_properties=_KEEP_LOGS)
+    return bool(added)
 
 
 def _type_name(field: Field) -> str:

@@ -55,8 +55,7 @@ def _summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     store = shop.ports.store
     manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
     outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
-    gate = shop.ports.ledger.gate()
-    state = "DONE" if outcome else gate.state.value if gate.batch_id == batch_id else "NOT_STARTED"
+    state = "DONE" if outcome else _state(shop, batch_id)
     return {
         "batch_id": batch_id,
         "state": state,
@@ -70,6 +69,14 @@ def _summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         "started_at": outcome.get("started_at"),
         "finished_at": outcome.get("finished_at"),
     }
+
+
+def _state(shop: Shop, batch_id: BatchId) -> str:
+    """Return where a batch without an outcome stands: in flight, given up, or never begun because another was first."""
+    gate = shop.ports.ledger.gate()
+    if gate.batch_id == batch_id:
+        return gate.state.value
+    return "GIVEN_UP" if shop.ports.ledger.lineage(batch_id=batch_id) else "NOT_STARTED"
 
 
 def _details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
@@ -89,11 +96,29 @@ def _details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         "settings": manifest.get("settings"),
         "time_zone": manifest.get("time_zone"),
         "returned": verdicts.get("returned", []),
+        "attempts": _attempts(shop, batch_id),
+        "lineage": [
+            {
+                "key": record.file_key,
+                "status": record.status.value,
+                "reason": record.reason,
+                "archived_at": record.archived_at,
+            }
+            for record in lineage.values()
+        ],
         "file_reports": files,
         "restated": {"everything": affected.get("everything", False), "days": affected.get("days", [])},
         "published": outcome.get("published", {}),
         "violations": _samples(shop, batch_id),
     }
+
+
+def _attempts(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
+    """Return who tried the batch, when, and how the attempt before ended; oldest first."""
+    keys = [info.key for info in shop.ports.store.list(f"batches/{batch_id}/") if "/attempt-" in info.key]
+    found = [json.loads(shop.ports.store.read(key) or b"{}") for key in keys]
+    told = ("attempt", "owner", "began_at", "after")
+    return sorted(({name: each[name] for name in told} for each in found), key=lambda each: int(each["attempt"]))
 
 
 def _samples(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
@@ -143,6 +168,17 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
         )
         if file["archived_at"]:
             out.print(f"            now at {escape(file['archived_at'])}", highlight=False, soft_wrap=True)
+    if not document["file_reports"]:
+        for record in document["lineage"]:
+            reason = f": {escape(record['reason'])}" if record["reason"] else ""
+            out.print(f"  {record['status']:<11} {escape(record['key'])}{reason}", highlight=False, soft_wrap=True)
+    for attempt in document["attempts"] if len(document["attempts"]) > 1 else ():
+        after = f" ({escape(attempt['after'])})" if attempt["after"] else ""
+        out.print(
+            f"  attempt {attempt['attempt']} by {escape(attempt['owner'])} from {attempt['began_at']}{after}",
+            highlight=False,
+            soft_wrap=True,
+        )
     restated = document["restated"]
     days = "every day" if restated["everything"] else f"{len(restated['days'])} days"
     if document["commit"] is not None:

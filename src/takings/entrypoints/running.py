@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,10 @@ from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
 from takings.errors import UnknownThing
+from takings.lineage import LineageRecord
+from takings.replaying import dead_letters
+
+_SHOWN_FAILURES = 10
 
 
 @app.command()
@@ -67,12 +72,34 @@ def status(store: Store, as_json: Json = False) -> None:
         out.print(f"[bold]{escape(str(store))}[/]: {document['state']}", highlight=False)
         for dataset, count in document["pending"].items():
             out.print(f"  pending {dataset:<12} {count:,}", highlight=False)
-        for label in ("decision", "deadline", "missing", "batch_id", "attempt", "owner", "reason", "commit", "orphans"):
-            if document[label]:
-                shown = ", ".join(document[label]) if isinstance(document[label], list) else document[label]
-                out.print(f"  {label.replace('_', ' '):<20} {escape(str(shown))}", highlight=False, soft_wrap=True)
-        for failure in document["failures"]:
-            out.print(f"  [red]failed[/] {escape(failure['key'])}: {escape(failure['reason'] or '')}", soft_wrap=True)
+        _show_status(document)
+
+
+_SHOWN_LABELS = (
+    *("decision", "deadline", "missing", "batch_id", "attempt", "owner", "lease_expires_at", "reading", "reason"),
+    *("commit", "orphans", "oldest_orphan_at"),
+)
+
+
+def _show_status(document: dict[str, Any]) -> None:
+    for label in _SHOWN_LABELS:
+        if document[label]:
+            shown = ", ".join(document[label]) if isinstance(document[label], list) else document[label]
+            out.print(f"  {label.replace('_', ' '):<20} {escape(str(shown))}", highlight=False, soft_wrap=True)
+    for suspect in document["suspects"]:
+        out.print(
+            f"  [yellow]suspected[/] {escape(suspect['key'])}: a process died {suspect['deaths']} times while it read the file,"
+            " which is tried alone",
+            soft_wrap=True,
+        )
+    for letter in document["dead_letters"][-_SHOWN_FAILURES:]:
+        out.print(f"  [red]failed[/] {escape(letter['key'])}: {escape(letter['reason'] or '')}", soft_wrap=True)
+    if document["dead_letters"]:
+        out.print(
+            f"  {console.count(len(document['dead_letters']), 'file')} in failed/ without a newer one: mend and drop again, or"
+            " `takings replay STORE --failed`",
+            soft_wrap=True,
+        )
 
 
 def _status_document(shop: Shop) -> dict[str, Any]:
@@ -82,7 +109,10 @@ def _status_document(shop: Shop) -> dict[str, Any]:
     now = ports.clock.now()
     decision = pipeline.decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
     commit = pipeline.newest_commit(ports.store, state.last_commit)
-    failures = [record for record in ports.ledger.lineage() if record.verdict == "rejected"]
+    lake = ports.tables.snapshot(commit.versions) if commit else None
+    since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
+    expires = state.lease_expires_at
+    lineage = ports.ledger.lineage()
     return {
         "schema_version": 1,
         "state": state.state.value,
@@ -93,15 +123,21 @@ def _status_document(shop: Shop) -> dict[str, Any]:
         "batch_id": state.batch_id,
         "attempt": state.attempt,
         "owner": state.owner,
+        "lease_expires_at": None if expires is None else layout.format_instant(expires),
+        "reading": state.reading,
+        "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in state.suspects],
         "is_abandoned": gate.is_abandoned(state, now),
         "reason": state.reason,
         "commit": commit.number if commit else None,
-        "orphans": ports.tables.snapshot(commit.versions).orphans if commit else 0,
-        "failures": [
-            {"key": record.file_key, "reason": record.reason, "archived_at": record.archived_at}
-            for record in failures[-10:]
-        ],
+        "orphans": lake.orphans if lake else 0,
+        "oldest_orphan_at": None if since is None else layout.format_instant(since),
+        "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
+        "dead_letters": _files(dead_letters(lineage)),
     }
+
+
+def _files(records: Iterable[LineageRecord]) -> list[dict[str, str | None]]:
+    return [{"key": record.file_key, "reason": record.reason, "archived_at": record.archived_at} for record in records]
 
 
 @app.command()

@@ -4,13 +4,17 @@ The rows themselves are moved by an engine with the SQL files beside this module
 engine wrote. A merge is a last-writer-wins join on the primary key: idempotent, commutative and associative.
 """
 
+from takings.lake.crowding import crowded
 from takings.lake.keys import Affected, CategoryDay, everything
 from takings.lake.snapshots import (
+    KEYS,
     AddedFile,
     Commit,
     LakeFile,
     LakeSnapshot,
     Orphan,
+    Range,
+    Ranges,
     StagedBatch,
     StagedFile,
     TableChange,
@@ -18,6 +22,7 @@ from takings.lake.snapshots import (
 )
 
 __all__ = [
+    "KEYS",
     "AddedFile",
     "Affected",
     "CategoryDay",
@@ -25,9 +30,12 @@ __all__ = [
     "LakeFile",
     "LakeSnapshot",
     "Orphan",
+    "Range",
+    "Ranges",
     "StagedBatch",
     "StagedFile",
     "TableChange",
     "TableSnapshot",
+    "crowded",
     "everything",
 ]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from takings.contracts.model import Dataset
 from takings.layout import BatchId
+
+#: columns by whose ranges files are told apart
+KEYS: Final = frozenset({"id", "order_id", "product_id"})
+#: the smallest and the largest value
+Range = tuple[Any, Any]
+#: column -> the ranges in which its wanted values lie
+Ranges = Mapping[str, Sequence[Range]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +28,16 @@ class LakeFile:
     rows: int
     #: None in products, which is not partitioned, and for the orphan partition
     order_date: date | None
+    #: key column -> its smallest and largest value, where they are known
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+    def may_hold(self, wanted: Ranges) -> bool:
+        """Tell whether a row may have a value within one of these ranges, in any of the columns."""
+        return any(
+            column not in self.ranges or (low <= self.ranges[column][1] and high >= self.ranges[column][0])
+            for column, each in wanted.items()
+            for low, high in each
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +48,18 @@ class TableSnapshot:
     files: tuple[LakeFile, ...]
     #: the table has gained a column, which older files do not have
     is_widened: bool = False
+
+    def near(self, wanted: Ranges) -> TableSnapshot:
+        """Leave out the files that hold no row with a value within these ranges."""
+        return replace(self, files=tuple(file for file in self.files if file.may_hold(wanted)))
+
+    def after(self, change: TableChange) -> TableSnapshot:
+        """Return the table at its next version, which a change makes of it."""
+        added = {file.path: file.as_lake_file() for file in change.added}
+        gone = {file.path for file in change.removed} | added.keys()
+        kept = [file for file in self.files if file.path not in gone]
+        files = sorted([*kept, *added.values()], key=lambda file: file.path)
+        return replace(self, version=self.version + 1, files=tuple(files))
 
     @property
     def rows(self) -> int:
@@ -105,6 +134,15 @@ class AddedFile:
     minimum: Mapping[str, Any]
     maximum: Mapping[str, Any]
     null_count: Mapping[str, int]
+
+    def as_lake_file(self) -> LakeFile:
+        """Return the file as a snapshot of the table shows it."""
+        ranges = {
+            column: (self.minimum[column], self.maximum[column])
+            for column in sorted(KEYS)
+            if column in self.minimum and column in self.maximum
+        }
+        return LakeFile(path=self.path, rows=self.rows, order_date=self.order_date, ranges=ranges)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,24 +1,13 @@
--- The rows through which a batch may change KPIs, seen from the lake before its first merge.
--- Orders that arrive or move to another day.
-create or replace temp table arriving_orders as
-select c.order_id, c.order_date as new_day, p.order_date as old_day
-from changed_orders c
-left join prior_orders p on p.order_id = c.order_id
-where p.order_id is null or p.order_date <> c.order_date;
-
--- Products that arrive or change their category.
-create or replace temp table arriving_products as
-select c.id, c.category as new_category, p.category as old_category
-from changed_products c
-left join prior_products p on p.id = c.id
-where p.id is null or p.category <> c.category;
-
+-- The items through which a batch may change KPIs, seen from the lake before its first merge.
 -- Items of the lake that are about to count elsewhere: replaced, or following their order or product.
 create or replace temp table items_before as
+select p.id, p.order_id, p.product_id, p.order_date
+from prior_order_items p
+where p.id in (select id from changed_order_items)
+union
 select i.id, i.order_id, i.product_id, i.order_date
 from lake_order_items i
-where i.id in (select id from changed_order_items)
-   or i.order_id in (select order_id from arriving_orders)
+where i.order_id in (select order_id from arriving_orders)
    or i.product_id in (select id from arriving_products);
 
 -- The same items, and new ones, as they will be.
@@ -29,3 +18,8 @@ union all
 select b.id, b.order_id, b.product_id
 from items_before b
 where b.id not in (select id from changed_order_items);
+
+create or replace temp view touched_items as
+select order_id, product_id from items_before
+union all
+select order_id, product_id from items_after;
