@@ -6,6 +6,14 @@ BIN     := $(VENV)/bin
 QUIET   := --disable-pip-version-check --no-input -qq
 PIP     := $(BIN)/python -m pip $(QUIET)
 WORKERS ?= 2
+# How much is tried: runs of `make simulate` and keys of `make keys` (each has its own default), and the first one's number.
+N       ?=
+SEED    ?= 1
+# Rounds of `make kill` for each named step and at random moments; processes and files of `make crowd`.
+TIMES   ?= 20
+RANDOM  ?= 500
+PROCESSES ?= 50
+FILES   ?= 1000
 # What users judge first: these parts are covered by 95 % and more, branches included; the rest by 90 %.
 PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/*_validation.py
 
@@ -15,7 +23,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle bench-structure bench-validation clean
+.PHONY: help demo test check format lock oracle simulate kill crowd keys bench-structure bench-validation clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +49,18 @@ format: $(VENV)/.dev ## bring the code into form
 oracle: $(VENV)/.dev ## compute a store's KPIs a second, slow and simple way (STORE=folder)
 	@test -n "$(STORE)" || { echo "make oracle: which store? Say make oracle STORE=folder" >&2; exit 2; }
 	$(BIN)/python -m tests.oracle "$(STORE)"
+
+simulate: $(VENV)/.dev ## kill, pause and repeat everything in N=10000 seeded runs from SEED=1 on, WORKERS=2 at a time
+	WORKERS=$(WORKERS) $(BIN)/python -m tests.simulation $(or $(N),10000) $(SEED)
+
+kill: $(VENV)/.dev ## kill real processes TIMES=20 times at every step and at RANDOM=500 moments, and let others go on
+	WORKERS=$(WORKERS) $(BIN)/python -m tests.reliability.kill --times $(TIMES) --random $(RANDOM) --seed $(SEED)
+
+crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are dropped
+	$(BIN)/python -m tests.reliability.crowd --processes $(PROCESSES) --files $(FILES) --seed $(SEED)
+
+keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
+	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)
 
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py

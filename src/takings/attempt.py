@@ -67,7 +67,7 @@ class Attempt:
             return None
         if self.gate.state is GateState.FORMING:
             self.check()
-            self.ports.ledger.record([begun(arrival, self._id, self.manifest.now) for arrival in self._arrivals])
+            self.ports.ledger.begin([begun(arrival, self._id, self.manifest.now) for arrival in self._arrivals])
             self.change(gate.running)
         reports, returned = self._validate()
         commit = self._land(reports)
@@ -97,22 +97,33 @@ class Attempt:
         return self.manifest.arrivals
 
     def give_up(self, cause: str) -> bool:
-        """Give every file back to pending and end the batch; False from the point of no return on."""
-        if self.ports.store.read(layout.verdicts(self._id)) is not None:
+        """Give every file back to pending and end the batch.
+
+        False from the point of no return on, and where the batch holds the only copy of bytes that were overwritten.
+        """
+        if self.ports.store.read(layout.verdicts(self._id)) is not None or self._holds_overwritten_bytes():
             return False
         self.check()
-        self.ports.ledger.record([given_back(record) for record in self.ports.ledger.lineage(batch_id=self._id)])
+        self.ports.ledger.give_back([given_back(record) for record in self.ports.ledger.lineage(batch_id=self._id)])
         self.ports.store.forget(self._id)
         self.change(lambda current: gate.released(current, last_commit=current.last_commit))
         self.ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
         return True
 
+    def _holds_overwritten_bytes(self) -> bool:
+        listed = {info.key: info.etag for info in self.ports.store.list(layout.RAW)}
+        return any(
+            self.ports.store.fetch(arrival.source, arrival.etag, self._id) is not None
+            for arrival in self._arrivals
+            if arrival.archived_at is None and listed.get(arrival.key) != arrival.etag
+        )
+
     def _drop_old_contracts(self) -> None:
         """Give every file back, so that the next batch checks it by the present contracts."""
         if not self.give_up("the contracts have changed"):
             raise SettingsError(
-                f"batch {self._id} was validated by other contracts and has to be finished by them. Put these back, run"
-                " again, and change them then."
+                f"batch {self._id} was begun under other contracts and has to be finished by them: its files are judged, or"
+                " one of them was overwritten meanwhile. Put the contracts back, run again, and change them then."
             )
 
     def _sets_aside(self, key: str) -> bool:
@@ -127,8 +138,8 @@ class Attempt:
 
     # The gate ---------------------------------------------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Raise Superseded unless this attempt still owns the batch; before every step with a side effect."""
+    def check(self) -> Gate:
+        """Return the gate, or raise Superseded unless it is still this attempt's; before every step with a side effect."""
         current = self.ports.ledger.gate()
         if (current.batch_id, current.attempt, current.owner) != (
             self.gate.batch_id,
@@ -137,13 +148,14 @@ class Attempt:
         ):
             self.ports.tell("batch.superseded", {"batch_id": self.gate.batch_id, "attempt": self.gate.attempt})
             raise Superseded(f"batch {self.gate.batch_id}: attempt {self.gate.attempt} lost the gate to a newer one.")
+        return current
 
     def change(self, transition: Callable[[Gate], Gate]) -> None:
         """Change the gate as its owner, whoever renews the lease at the same time."""
         while True:
-            self.check()
+            checked = self.check()
             try:
-                self.gate = self.ports.ledger.change_gate(transition(self.ports.ledger.gate()))
+                self.gate = self.ports.ledger.change_gate(transition(checked))
             except ConflictError:
                 continue
             return
@@ -396,6 +408,10 @@ class Attempt:
             if self.ports.store.create(layout.commit(number), to_json(commit.to_json())):
                 self.ports.tell("lake.committed", {"batch_id": self._id, "commit": number})
                 return commit
+            taken = read_commit(self.ports.store, number)
+            if taken is not None and taken.batch_id == self._id:
+                # A lost attempt of this batch was in the middle of it.
+                return taken
             number += 1
 
     def _snapshot_of(self, commit: Commit) -> LakeSnapshot:
@@ -414,7 +430,7 @@ class Attempt:
         """File every original away, with its lineage."""
         arrivals = {arrival.key: (place, arrival) for place, arrival in enumerate(self._arrivals)}
         records = {record.file_key: record for record in self.ports.ledger.lineage(batch_id=self._id)}
-        self.ports.ledger.record([given_back(records[key]) for key in returned])
+        self.ports.ledger.give_back([given_back(records[key]) for key in returned])
         for report in reports:
             place, arrival = arrivals[report.key]
             self.check()

@@ -17,6 +17,8 @@ BatchId = NewType("BatchId", str)
 STORE_FORMAT: Final = 1
 RAW: Final = "raw-data/"
 BATCHES: Final = "batches/"
+#: where a local store keeps its own copies of what a batch reads
+FETCHED: Final = ".takings/fetched/"
 ARCHIVES: Final = ("processed/", "failed/")
 LAKE: Final = "lake/"
 LAKE_FORMAT: Final = "lake/format.json"

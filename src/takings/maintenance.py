@@ -65,9 +65,12 @@ def maintain(ports: Ports, *, keep_reports: timedelta, is_dry_run: bool) -> Main
     if not is_dry_run:
         ports.tables.clean_logs(needed)
     expired = list(_expired(ports, now, keep_reports))
+    left = list(_left_by_losers(ports, now))
     if not is_dry_run:
         ports.store.discard(expired)
-    return Maintenance(compacted=compacted, commit=commit, vacuumed=vacuumed, expired=len(expired))
+        for batch_id in {BatchId(key.split("/")[2]) for key in left}:
+            ports.store.forget(batch_id)
+    return Maintenance(compacted=compacted, commit=commit, vacuumed=vacuumed, expired=len(expired) + len(left))
 
 
 def files_to_compact(table: TableSnapshot) -> tuple[LakeFile, ...]:
@@ -128,6 +131,16 @@ def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[s
             yield info.key
     for info in ports.store.list("staging/"):
         if _batch_of(info) != in_flight and info.written_at < now - KEEP:
+            yield info.key
+
+
+def _left_by_losers(ports: Ports, now: datetime) -> Iterable[str]:
+    """Yield the private copies that an attempt made after it had lost a batch that has ended since."""
+    in_flight = ports.ledger.gate().batch_id
+    recent = {_batch_of(info) for info in ports.store.list(layout.BATCHES) if info.written_at >= now - KEEP}
+    for info in ports.store.list(layout.FETCHED):
+        batch_id = BatchId(info.key.split("/")[2])
+        if batch_id not in recent and batch_id != in_flight:
             yield info.key
 
 

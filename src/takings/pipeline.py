@@ -151,7 +151,10 @@ def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decisio
         try:
             ports.ledger.change_gate(gate.waiting(state, deadline, pending))
         except ConflictError:
-            return look(ports, ports.ledger.gate(), at_once=at_once)
+            # A gate through which a batch goes now is that batch's; what waits is noted by the look that follows it.
+            current = ports.ledger.gate()
+            if not current.has_batch:
+                return look(ports, current, at_once=at_once)
     return sighting, decision
 
 

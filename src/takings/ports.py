@@ -87,8 +87,14 @@ class Ledger(Protocol):
     def change_gate(self, after: Gate) -> Gate:
         """Write the gate if it still stands at the generation before `after`'s; ConflictError otherwise."""
 
+    def begin(self, records: Sequence[LineageRecord]) -> None:
+        """Write lineage records unless there are any of the same key and processing date. May be repeated, also late."""
+
     def record(self, records: Sequence[LineageRecord]) -> None:
         """Write lineage records, replacing those of the same key and processing date. May be repeated."""
+
+    def give_back(self, records: Sequence[LineageRecord]) -> None:
+        """Write lineage records of files given back, each unless its file has ended meanwhile. May be repeated, also late."""
 
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first."""

@@ -21,7 +21,7 @@ class Published:
     overtaken: int
 
 
-def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[], None]) -> Published:
+def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[], object]) -> Published:
     """Publish the affected keys as of the commit; the guard refuses to undo a newer commit's numbers.
 
     `check` is called before each write. InvariantBreach where the measures contradict each other; nothing is written then.

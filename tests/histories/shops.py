@@ -92,9 +92,9 @@ class History:
         return (write for drop in self.drops for write in drop)
 
 
-def arrivals_in_any_order(seed: int, lanes: int) -> History:
+def arrivals_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
     """Write each row with one content, in any of several files, some rows and files more than once."""
-    chance = Random(f"arrivals {seed}")
+    chance = chance or Random(f"arrivals {seed}")
     first_day = chance.choice(FIRST_DAYS)
     writes: list[Write] = []
     for dataset in FOLDERS:
@@ -111,9 +111,9 @@ def arrivals_in_any_order(seed: int, lanes: int) -> History:
     return _history(chance, seed, writes, lanes)
 
 
-def corrections_in_any_order(seed: int, lanes: int) -> History:
+def corrections_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
     """Write rows again and again, under the same key and under others: each write keeps its version."""
-    chance = Random(f"corrections {seed}")
+    chance = chance or Random(f"corrections {seed}")
     first_day = chance.choice(FIRST_DAYS)
     writes: list[Write] = []
     for dataset in FOLDERS:

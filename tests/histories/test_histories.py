@@ -7,8 +7,11 @@ against the oracle after every run. A failure names its number; `python -m tests
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.histories.living import at_once, live
 from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order
@@ -40,6 +43,20 @@ def test_valid_rows_in_any_order_and_any_split_give_the_same_kpis(seed: int) -> 
 def test_corrections_processed_in_any_order_give_the_same_kpis(seed: int) -> None:
     """Orders move, items change order and product, products change category or come late; some days end up empty."""
     live_and_compare(corrections_in_any_order, seed, LANES, mishaps=seed % 3)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_no_history_that_hypothesis_thinks_of_gives_other_kpis(kind: str) -> None:
+    """A store with a single history, drawn and made as small as it can be where it fails."""
+
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(chance=st.randoms(use_true_random=False), mishaps=st.integers(0, 1))
+    def lived_through(chance: Random, mishaps: int) -> None:
+        history = MAKERS[kind](0, 1, chance)
+        if any(write.damage == "none" for write in history.writes):
+            assert live(history, 1, mishaps=mishaps) == at_once(history)
+
+    lived_through()
 
 
 @pytest.mark.parametrize("kind", MAKERS)

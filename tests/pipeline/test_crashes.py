@@ -44,7 +44,7 @@ LATER = timedelta(minutes=2)
 #: every call that changes something outside the process
 STEPS = {
     "store": {"create", "create_from", "copy", "fetch", "file_away", "forget"},
-    "ledger": {"change_gate", "record"},
+    "ledger": {"change_gate", "begin", "record"},
     "tables": {"prepare", "apply"},
     "kpis": {"publish"},
 }

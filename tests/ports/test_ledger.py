@@ -18,7 +18,7 @@ from takings.adapters.local.ledger import SqliteLedger
 from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, StoreError
-from takings.gate import Gate, GateState
+from takings.gate import Gate, GateState, Suspect
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, LineageStatus, begun, ended, given_back
 from takings.ports import Ledger
@@ -84,6 +84,8 @@ class TestGate:
             attempt=3,
             owner="host:1:2:ab",
             lease_expires_at=NOON + timedelta(microseconds=3),
+            reading="raw-data/orders/a.csv",
+            suspects=(Suspect(key="raw-data/orders/b.csv", etag="1-2-3", deaths=2),),
             reason="numbers contradict each other",
             last_commit=7,
             landed=frozenset({Dataset.ORDERS, Dataset.ORDER_ITEMS}),
@@ -177,6 +179,13 @@ class TestLineage:
         for _ in range(2):
             ledger.record([record("a.csv")])
         assert list(ledger.lineage()) == [record("a.csv")]
+
+    def test_a_late_begin_changes_no_record(self, ledger: Ledger) -> None:
+        """An attempt that lost its batch may come with it when the file has ended long ago."""
+        done = record("a.csv")
+        ledger.record([done])
+        ledger.begin([replace(done, status=LineageStatus.IN_PROGRESS, verdict=None), record("b.csv")])
+        assert list(ledger.lineage()) == [done, record("b.csv")]
 
     def test_a_story_is_told_oldest_first(self, ledger: Ledger) -> None:
         """Of a key, of a batch, of both, or of all."""

@@ -121,6 +121,8 @@ class _TypedPass:
             if isinstance(rule.check, Unique) and rule.column in self._header:
                 self._find_repeated(name(rule.column), 1 << bit, is_key=rule.column == self.contract.primary_key)
         self.has_repeated_keys = self._count("repeated_records") > 0
+        if not self.has_repeated_keys:
+            return
         self._run("""
             create or replace temp view checked as
             select

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Final, Literal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.contracts.model import Dataset
@@ -48,13 +48,33 @@ class SqliteLedger:
             )
         return after
 
+    def begin(self, records: Sequence[LineageRecord]) -> None:
+        """Write lineage records unless there are any of the same key and processing date."""
+        self._write(records, "ignore")
+
     def record(self, records: Sequence[LineageRecord]) -> None:
         """Write lineage records, replacing those of the same key and processing date."""
+        self._write(records, "replace")
+
+    def give_back(self, records: Sequence[LineageRecord]) -> None:
+        """Write lineage records of files given back, each unless its file has ended meanwhile."""
+        not_ended = "status = 'IN_PROGRESS'"
+        with transaction(self._connection) as connection:
+            for record in records:
+                values = _write_record(record)
+                columns = ", ".join(f"{column} = :{column}" for column in values)
+                connection.execute(
+                    f"update ProcessedFiles set {columns} where file_key = :file_key"
+                    f" and processing_date = :processing_date and {not_ended}",
+                    values,
+                )
+
+    def _write(self, records: Sequence[LineageRecord], on_conflict: Literal["ignore", "replace"]) -> None:
         with transaction(self._connection) as connection:
             for record in records:
                 values = _write_record(record)
                 connection.execute(
-                    f"insert or replace into ProcessedFiles ({', '.join(values)})"
+                    f"insert or {on_conflict} into ProcessedFiles ({', '.join(values)})"
                     f" values ({', '.join('?' * len(values))})",
                     tuple(values.values()),
                 )

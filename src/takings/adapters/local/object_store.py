@@ -213,7 +213,12 @@ class FolderStore:
         return folder
 
     def forget(self, batch_id: BatchId) -> None:
-        """Remove staging and fetched bytes of a batch that has ended."""
+        """Remove staging and fetched bytes of a batch that has ended; a drop that was set aside goes back first."""
+        fetched = self._private / "fetched" / batch_id
+        for aside in (fetched / "aside" / layout.RAW).rglob("*"):
+            # Whoever died here had not compared its bytes yet. If they were the batch's own, they are a duplicate.
+            if aside.is_file():
+                self._link(aside, self.path(aside.relative_to(fetched / "aside").as_posix()))
         for folder in (self._root / layout.staging(batch_id), self._private / "fetched" / batch_id):
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)

@@ -1,0 +1,287 @@
+"""Watch every call for what must never happen, and hold what is left in the end against the oracle and the drops."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from takings import layout, proof
+from takings.contracts.model import Dataset
+from takings.entrypoints.kpi_output import as_csv
+from takings.gate import Gate, GateState
+from takings.kpis.publication import visible
+from takings.lake import Commit
+from takings.lineage import RETURNED_TO_PENDING, LineageRecord, LineageStatus
+from takings.manifest import Manifest, read_manifest
+from takings.pipeline import Ports
+from takings.validation.findings import Verdict
+from tests.oracle.comparison import differences
+from tests.oracle.kpis import Row, category_kpis, kpis_csv, lake_of, order_kpis, read_rows
+from tests.shop import expected
+from tests.simulation.drops import Drop, written_at
+from tests.simulation.mishaps import Life
+
+#: what an attempt does only right after it has checked that it owns the batch
+_GUARDED: Final = frozenset({"tables.apply", "kpis.publish", "store.file_away"})
+_GUARDED_PAPERS: Final = ("/verdicts.json", "/affected.json", "/outcome.json")
+#: a file that was being read at so many takeovers is refused unread
+_MOST_DEATHS: Final = 3
+_TICK: Final = timedelta(microseconds=1)
+
+
+class Violated(AssertionError):
+    """Something happened that must never happen."""
+
+
+@dataclass(kw_only=True)
+class Judge:
+    """What is known of a run, besides what the store says."""
+
+    root: Path
+    #: the store's own ports, on which nothing goes wrong
+    ports: Ports
+    drops: list[Drop] = field(default_factory=list)
+    gate: Gate = field(default_factory=Gate)
+    #: in the order in which they were claimed
+    batches: list[str] = field(default_factory=list)
+    #: an attempt lost its batch to another; what it did until it noticed is cleaned up by maintenance
+    has_losers: bool = False
+    #: batches that were taken over, unfinished
+    takeovers: int = 0
+    commits: list[Commit] = field(default_factory=list)
+    #: what each instance found under raw-data/ when it last looked
+    listed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    #: the commit of each published key, per KPI table
+    published: dict[str, dict[Any, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    # While it runs ----------------------------------------------------------------------------------------------------
+
+    def saw(self, life: Life, step: str, values: tuple[object, ...], result: object) -> None:
+        """Look at a call that was made."""
+        self._check_loser(life, step, values)
+        match step:
+            case "ledger.change_gate" if isinstance(result, Gate):
+                self._check_gate(life, result)
+            case "store.fetch" if result is not None and life.claim == (self.gate.batch_id, self.gate.attempt):
+                key, etag, *_ = values
+                for drop in self.drops:
+                    drop.is_fetched |= (drop.key, drop.etag) == (key, etag)
+            case "store.list" if values[0] == layout.RAW:
+                self.listed[life.name] = {(drop.key, drop.etag) for drop in self.drops if not drop.is_overwritten}
+            case "ledger.give_back":
+                self._note_given_back(life, values[0])
+            case "store.create" if result is True and str(values[0]).startswith(layout.COMMITS):
+                self._check_commit(life, str(values[0]))
+            case "kpis.publish":
+                self._check_publication()
+
+    def _note_given_back(self, life: Life, records: Any) -> None:
+        """What a batch gives back that still lay there when it looked is pending again, and may be overwritten as such."""
+        back = {(record.file_key, record.etag) for record in records} & self.listed.get(life.name, set())
+        for drop in self.drops:
+            drop.is_fetched &= (drop.key, drop.etag) not in back
+
+    def _check_loser(self, life: Life, step: str, values: tuple[object, ...]) -> None:
+        """An attempt that lost its batch between a check and what it guards does that one thing, and no other."""
+        has_lost = life.claim is not None and life.claim != (self.gate.batch_id, self.gate.attempt)
+        key = str(values[0]) if step == "store.create" else ""
+        is_guarded = step in _GUARDED or key.startswith(layout.COMMITS) or key.endswith(_GUARDED_PAPERS)
+        if has_lost and is_guarded:
+            life.late_effects += 1
+            if life.late_effects > 1:
+                raise Violated(f"{life.name} goes on although it has lost its batch")
+
+    def _check_gate(self, life: Life, after: Gate) -> None:
+        """The gate goes its way, one generation at a time; a batch that has begun is the only one until it ends."""
+        before, self.gate = self.gate, after
+        if after.generation != before.generation + 1:
+            raise Violated(f"the gate went from generation {before.generation} to {after.generation}")
+        if after.has_batch and after.batch_id != before.batch_id:
+            if before.has_batch or after.batch_id in self.batches:
+                raise Violated(f"batch {after.batch_id} began beside {before.batch_id}")
+            self.batches.append(str(after.batch_id))
+        elif before.has_batch and not after.has_batch and after.state is not GateState.IDLE:
+            raise Violated(f"batch {before.batch_id} ended as {after.state}")
+        self.takeovers += after.attempt > before.attempt > 0
+        self.has_losers |= before.owner is not None and after.attempt > before.attempt > 0
+        if after.owner == life.name and (before.owner, before.attempt) != (after.owner, after.attempt):
+            life.claim = after.batch_id, after.attempt
+            life.late_effects = 0
+        if after.last_commit < before.last_commit or after.landed < before.landed:
+            raise Violated(f"the gate forgot: {before} became {after}")
+
+    def _check_commit(self, life: Life, key: str) -> None:
+        """Commits follow each other, one of each batch; maintenance repeats the batch before it."""
+        commit = Commit.from_json(json.loads(self.ports.store.read(key) or b""))
+        last = self.commits[-1] if self.commits else None
+        if commit.number != len(self.commits) + 1:
+            raise Violated(f"commit {commit.number} follows {len(self.commits)}")
+        if last is not None and any(commit.versions[dataset] < last.versions[dataset] for dataset in Dataset):
+            raise Violated(f"older tables than the commit before: {last}, then {commit}")
+        known = {earlier.batch_id for earlier in self.commits}
+        if life.is_maintenance != (commit.batch_id in known):
+            raise Violated(f"a batch has more than one commit: {self.commits}, then {commit}")
+        self.commits.append(commit)
+
+    def _check_publication(self) -> None:
+        """No published row goes back to an older commit, and none vanishes."""
+        for table in self.ports.kpi_tables:
+            before = self.published[table.name]
+            after = {row.key: row.commit for row in self.ports.kpis.rows(table)}
+            for key, commit in before.items():
+                if after.get(key, -1) < commit:
+                    raise Violated(f"{table.name} {key} went from commit {commit} back to {after.get(key)}")
+            self.published[table.name] = after
+
+    # In the end -------------------------------------------------------------------------------------------------------
+
+    def judge(self) -> None:
+        """Hold everything that is left against what was dropped."""
+        self._check_places()
+        self._check_stories()
+        self._check_verdicts()
+        self._check_numbers()
+
+    @property
+    def arrivals(self) -> list[Drop]:
+        """Return the drops that must have been filed away: nobody overwrote them before a batch held their bytes."""
+        return [drop for drop in self.drops if drop.is_fetched or not drop.is_overwritten]
+
+    def _check_places(self) -> None:
+        """Each arrival's bytes are in exactly one place, and nothing lies about."""
+        wanted: Counter[tuple[str, str, str]] = Counter(
+            (drop.plan.content.dataset, drop.plan.name, drop.plan.content.fingerprint) for drop in self.arrivals
+        )
+        found: Counter[tuple[str, str, str]] = Counter()
+        for path in self._files("processed", "failed"):
+            dataset, name = path.relative_to(self.root).parts[-2:]
+            if not name.endswith(".reason.json"):
+                found[dataset, name, sha256(path.read_bytes()).hexdigest()] += 1
+        if wanted != found:
+            raise Violated(f"lost: {_shown(wanted - found)}; in more than one place: {_shown(found - wanted)}")
+        if self.has_losers:
+            return
+        if self.leftovers():
+            raise Violated(f"left behind: {self.leftovers()}")
+
+    def leftovers(self) -> list[str]:
+        """Return what lies in places that are empty when nothing is going on.
+
+        A private copy that a lost attempt fetched after its batch had ended stays for ever, which is waste, no harm.
+        """
+        folders = ("raw-data", "staging") if self.has_losers else ("raw-data", "staging", ".takings/fetched")
+        return [str(path.relative_to(self.root)) for path in self._files(*folders)]
+
+    def _files(self, *folders: str) -> Iterator[Path]:
+        return (path for folder in folders for path in sorted((self.root / folder).rglob("*")) if path.is_file())
+
+    def _check_stories(self) -> None:
+        """Each arrival ended once, where its bytes are; what a batch gave back says so; the gate is free."""
+        gate = self.ports.ledger.gate()
+        if gate.state is not GateState.IDLE or gate != self.gate:
+            raise Violated(f"the gate stands at {gate}")
+        told = Counter((record.file_key, record.etag) for record in self._ended())
+        wanted = Counter((drop.key, drop.etag) for drop in self.arrivals)
+        if told != wanted:
+            raise Violated(f"without an end: {_shown(wanted - told)}; with too many: {_shown(told - wanted)}")
+        for record in self.ports.ledger.lineage():
+            if record.verdict is None:
+                if (record.status, record.reason) != (LineageStatus.FAILED, RETURNED_TO_PENDING):
+                    raise Violated(f"neither ended nor given back: {record}")
+                continue
+            original = self.root / str(record.archived_at)
+            status = LineageStatus.FAILED if record.verdict is Verdict.REJECTED else LineageStatus.SUCCESS
+            is_told = record.status is status and sha256(original.read_bytes()).hexdigest() == record.fingerprint
+            if not is_told or written_at(original) != record.version:
+                raise Violated(f"this is not how it ended: {record}")
+
+    def _ended(self) -> list[LineageRecord]:
+        """Return the records of arrivals that ended, in the order in which they were processed."""
+        place = {
+            (batch_id, arrival.key): (number, position)
+            for number, batch_id in enumerate(self.batches)
+            for position, arrival in enumerate(self._manifest(batch_id).arrivals)
+        }
+        ended = [record for record in self.ports.ledger.lineage() if record.verdict is not None]
+        return sorted(ended, key=lambda record: place[record.batch_id, record.file_key])
+
+    def _manifest(self, batch_id: str) -> Manifest:
+        key = layout.manifest(layout.BatchId(batch_id))
+        return read_manifest(self.ports.store.read(key) or b"", key)
+
+    def _check_verdicts(self) -> None:
+        """Each arrival has the verdict and the version that what was processed before it makes it have.
+
+        The order of processing decides whether a copy of superseded bytes counts, as the golden case
+        `a_copy_under_another_name_after_a_correction` shows; so this follows that order, instead of any other truth.
+        """
+        drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
+        accepted: dict[str, set[str]] = defaultdict(set)
+        newest: dict[str, str] = {}
+        versions: dict[str, datetime] = {}
+        for record in self._ended():
+            content = drop_of[record.file_key, record.etag].plan.content
+            others = accepted[content.fingerprint] - {record.file_key}
+            if others or newest.get(record.file_key) == content.fingerprint:
+                verdict = Verdict.DUPLICATE
+            else:
+                is_refused = content.is_dirty or self._has_killed(record)
+                verdict = Verdict.REJECTED if is_refused else Verdict.ACCEPTED
+            if record.verdict is not verdict:
+                raise Violated(f"it should have been {verdict}: {record}")
+            if verdict is Verdict.ACCEPTED:
+                accepted[content.fingerprint].add(record.file_key)
+                newest[record.file_key] = content.fingerprint
+            if record.file_key in versions and record.version <= versions[record.file_key]:
+                raise Violated(f"a version not behind {versions[record.file_key]}: {record}")
+            versions[record.file_key] = record.version
+            self._check_version(drop_of[record.file_key, record.etag], record)
+
+    def _has_killed(self, record: LineageRecord) -> bool:
+        """Tell whether a file was refused unread, which is right only after attempts that ended without a word."""
+        is_unread = record.records is not None and record.records.read == 0
+        return is_unread and self.takeovers >= _MOST_DEATHS
+
+    def _check_version(self, drop: Drop, record: LineageRecord) -> None:
+        """A version is when the bytes were written, but for a clock ahead, or an earlier version of the key."""
+        now = self._manifest(record.batch_id).now
+        known = [other.version for other in self.ports.ledger.lineage(file_key=record.file_key) if other != record]
+        allowed = {min(drop.written_at, now)} | {version + _TICK for version in known} | set(known)
+        if record.version not in allowed:
+            raise Violated(f"written at {drop.written_at}, processed at {now}: {record}")
+
+    def _check_numbers(self) -> None:
+        """What is published is what the oracle makes of the accepted bytes; the lake bears it out."""
+        lake = lake_of(self._rows(), "UTC")
+        right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
+        by_day, by_category = (as_csv(table, visible(self.ports.kpis.rows(table))) for table in self.ports.kpi_tables)
+        found = differences("by day", right[0], by_day) + differences("by category", right[1], by_category)
+        if found:
+            raise Violated("\n".join(found))
+        if expected(self.root) != right:
+            raise Violated("the archive's originals do not make the numbers that the drops make")
+        rows = {dataset: table.rows for dataset, table in self.ports.tables.snapshot().tables.items()}
+        if rows != {"products": len(lake.products), "orders": len(lake.orders), "order_items": len(lake.items)}:
+            raise Violated(f"the tables hold {rows}")
+        verification = proof.verify(self.ports)
+        if verification.differences:
+            raise Violated(f"the lake says otherwise: {verification.differences}")
+
+    def _rows(self) -> Iterator[Row]:
+        drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
+        for record in self._ended():
+            if record.verdict is Verdict.ACCEPTED:
+                content = drop_of[record.file_key, record.etag].plan.content
+                yield from read_rows(content.dataset, content.data, record.version, record.file_key, "UTC")
+
+
+def _shown(counted: Counter[Any]) -> str:
+    return (
+        ", ".join(f"{' '.join(str(part)[:40] for part in key)} ({count})" for key, count in counted.items()) or "none"
+    )

@@ -1,0 +1,157 @@
+"""Run Takings on several machines at once, whose processes end, fail, die and begin again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+from takings import maintenance, pipeline
+from takings.bootstrap import Shop
+from takings.errors import InvariantBreach, MachineryError, Superseded
+from takings.gate import GateState
+from takings.pipeline import Ports
+from tests.simulation.judge import Judge, Violated
+from tests.simulation.mishaps import Life, Witness, draw_mishaps
+from tests.simulation.ports import ports_of
+from tests.simulation.scheduler import Process, Scheduler
+
+
+@dataclass(eq=False, kw_only=True)
+class Machine:
+    """One of them; it runs one process at a time."""
+
+    name: str
+    host: str
+    skew: timedelta
+    #: it looks by itself, and not only when an event tells it to
+    sweeps: bool
+    next_look: datetime | None
+    life: Life | None = None
+
+
+@dataclass(kw_only=True)
+class Machines:
+    """All of them."""
+
+    shop: Shop
+    chance: Random
+    scheduler: Scheduler
+    judge: Judge
+    witness: Witness
+    all: list[Machine]
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    @property
+    def are_idle(self) -> bool:
+        """Tell whether nobody runs."""
+        return not any(machine.life for machine in self.all)
+
+    def next_look(self) -> datetime | None:
+        """Return when the next of those that are free looks by itself; None where none does."""
+        looks = [machine.next_look for machine in self.all if machine.life is None and machine.next_look is not None]
+        return min(looks, default=None)
+
+    def announce(self) -> None:
+        """Tell somebody, sooner or later, that there may be something to see."""
+        told = self.chance.choice(self.all)
+        moment = self.scheduler.now + timedelta(seconds=self.chance.choice((0, 1, self.chance.uniform(0, 60))))
+        told.next_look = min(told.next_look or moment, moment)
+
+    def begin_lives(self) -> None:
+        """Let those look for whom it is time."""
+        for machine in self.all:
+            if machine.life is None and machine.next_look is not None and machine.next_look <= self.scheduler.now:
+                machine.next_look = None
+                self._begin_life(machine)
+
+    def _begin_life(self, machine: Machine) -> None:
+        process = Process(name=f"{machine.name}:{len(self.processes)}", host=machine.host)
+        is_maintenance = not self.witness.is_calm and self.chance.random() < 0.08
+        life = machine.life = self.new_life(process, skew=machine.skew, is_maintenance=is_maintenance)
+        ports = ports_of(life, self.shop, self.processes)
+        at_once = self.witness.is_calm or self.chance.random() < 0.5
+        self.scheduler.begin(process, lambda: self._live(machine, life, ports, at_once))
+
+    def new_life(self, process: Process, *, skew: timedelta, is_maintenance: bool) -> Life:
+        """Let a process begin its life."""
+        life = Life(
+            process=process,
+            scheduler=self.scheduler,
+            skew=skew,
+            chance=self.chance,
+            mishaps=[] if self.witness.is_calm else draw_mishaps(self.chance, is_maintenance=is_maintenance),
+            witness=self.witness,
+            is_maintenance=is_maintenance,
+            is_eventful=is_maintenance or self.chance.random() < 0.15,
+        )
+        process.step_within = life.step_within
+        self.processes[process.name] = process
+        return life
+
+    def _live(self, machine: Machine, life: Life, ports: Ports, at_once: bool) -> None:
+        """Run or maintain; an error is right only where something went wrong before it."""
+        self.witness.tell(life.name, "begins" + (" to maintain" if life.is_maintenance else ""))
+        try:
+            if life.is_maintenance:
+                maintenance.maintain(ports, keep_reports=timedelta(days=90), is_dry_run=False)
+            else:
+                outcome = pipeline.run(ports, at_once=at_once)
+                if isinstance(outcome.decision, pipeline.WaitUntil) and machine.next_look is None:
+                    machine.next_look = outcome.decision.deadline
+        except Exception as error:  # noqa: BLE001 - it is judged
+            self.witness.tell(life.name, f"ends with {type(error).__name__}: {error}")
+            if not self._is_allowed(life, error):
+                self.witness.accuse(Violated(f"{life.name} failed: {error!r}"), error)
+        else:
+            self.witness.tell(life.name, "ends")
+
+    def _is_allowed(self, life: Life, error: Exception) -> bool:
+        """Tell whether a run may end so: after a fault, while the batch is blocked, or after it lost its batch."""
+        if life.has_failed or isinstance(error, Superseded):
+            return True
+        state = self.judge.gate
+        if state.state is GateState.BLOCKED:
+            return isinstance(error, MachineryError)
+        has_lost_it = life.claim is not None and life.claim != (state.batch_id, state.attempt)
+        return has_lost_it and not isinstance(error, InvariantBreach)
+
+    def bury(self) -> None:
+        """Let machines whose process is over, or dead, be free to begin another."""
+        for machine in list(self.all):
+            life = machine.life
+            if life is None:
+                continue
+            if life.process.is_dead and not life.process.is_over:
+                self.scheduler.kill(life.process)
+            if life.process.tasks[0].is_finished and (life.process.is_over or not life.process.is_dead):
+                machine.life = None
+                if life.process.is_dead and self._may_go(machine):
+                    self.witness.tell(machine.name, "never comes back")
+                    self.all.remove(machine)
+                self.plan_sweep(machine)
+
+    def _may_go(self, machine: Machine) -> bool:
+        """Draw whether a machine is lost for good; one that sweeps is always left."""
+        is_needed = not any(other.sweeps for other in self.all if other is not machine)
+        return not is_needed and self.chance.random() < 0.5
+
+    def plan_sweep(self, machine: Machine) -> None:
+        """Let a machine look again by itself; in the end all do, for whoever was told may be the one that died."""
+        if machine.sweeps or self.witness.is_calm:
+            soon = self.scheduler.now + timedelta(seconds=self.chance.uniform(1, 120))
+            machine.next_look = min(machine.next_look or soon, soon)
+
+
+def draw_machines(chance: Random, begin: datetime, *, all_sweep: bool) -> list[Machine]:
+    """Draw two or three machines, of which one at least sweeps."""
+    return [
+        Machine(
+            name="ABC"[number],
+            host=chance.choice(("here", f"host {number}")),
+            skew=timedelta(seconds=chance.uniform(-3, 3)),
+            sweeps=all_sweep or number == 0 or chance.random() < 0.6,
+            next_look=begin + timedelta(seconds=chance.uniform(0, 30)),
+        )
+        for number in range(chance.choice((2, 2, 3)))
+    ]

@@ -1,0 +1,199 @@
+"""Give each process ports of its own on the shared store: every call is a step, at which anything may happen.
+
+The ports are wrapped as they come, method by method on demand, so that a port that gains a method is simulated with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path, PosixPath
+from typing import Any, Final
+
+from takings.adapters.delta_lake import DeltaLake
+from takings.adapters.duckdb_engine import DuckDbEngine
+from takings.adapters.local.object_store import FolderStore
+from takings.bootstrap import Shop
+from takings.errors import MachineryError
+from takings.gate import RENEWAL
+from takings.pipeline import Ports
+from takings.time_zones import business_time
+from tests.simulation.mishaps import Life, told
+from tests.simulation.scheduler import Killed, Process, current_process, take_step
+
+#: ports that the simulation has to be itself
+_OWN: Final = {"clock", "heartbeat", "owners", "tell"}
+
+
+def ports_of(life: Life, shop: Shop, processes: Mapping[str, Process]) -> Ports:
+    """Return the ports of a process on a shop's store."""
+    shared = shop.ports
+    tables = DeltaLake(shop.root)
+    connection = shared.engine._connection  # type: ignore[attr-defined] # one DuckDB serves all
+    own: dict[str, Any] = {
+        "store": SteppingFolder(SteppingPath(shop.root)),
+        "tables": tables,
+        "engine": DuckDbEngine(connection, tables, shared.contracts, business_time(shared.time_zone)),
+    }
+    wrapped: dict[str, Any] = {}
+    for port in fields(shared):
+        value = own.get(port.name, getattr(shared, port.name))
+        if port.name not in _OWN and type(value).__module__.startswith(("takings.adapters", "tests.")):
+            wrapped[port.name] = Port(life, port.name, value)
+    return replace(
+        shared,
+        **wrapped,
+        clock=SkewedClock(life),
+        heartbeat=ScheduledHeartbeat(life),
+        owners=SimulatedOwners(life, processes),
+        tell=lambda what, known: life.witness.tell(life.name, f"* {what} {told(tuple(known.values()))}"),
+    )
+
+
+class Port:
+    """A port of one process."""
+
+    def __init__(self, life: Life, name: str, port: object) -> None:
+        self._life = life
+        self._name = name
+        self._port = port
+
+    def __getattr__(self, method: str) -> Any:
+        found = getattr(self._port, method)
+        if not callable(found):
+            return found
+
+        def call(*values: Any, **named: Any) -> Any:
+            def make() -> object:
+                result = found(*values, **named)
+                # What is read bit by bit is read whole, so that every step is a step of the scheduler's.
+                return iter(list(result)) if isinstance(result, Iterator) else result
+
+            result = self._life.take(self._name, method, make, (*values, *named.values()))
+            if isinstance(result, AbstractContextManager) and not isinstance(result, Path):
+                return _entered(self._life, f"{self._name}.{method}", result)
+            return result
+
+        return call
+
+
+@contextmanager
+def _entered(life: Life, name: str, block: AbstractContextManager[object]) -> Iterator[Port]:
+    with block as entered:
+        yield Port(life, name, entered)
+
+
+# Ports that the simulation has to be itself
+
+
+@dataclass(frozen=True)
+class SkewedClock:
+    """The simulation's time, as one machine tells it."""
+
+    life: Life
+
+    def now(self) -> datetime:
+        """Return the instant, in UTC."""
+        if self.life.process.is_dead:
+            raise Killed
+        return self.life.scheduler.now + self.life.skew
+
+    def sleep(self, seconds: float) -> None:
+        """Let the others go on; a short sleep is made longer, for a look every 0.2 s would find nothing new."""
+        take_step("clock.sleep", seconds=seconds + self.life.chance.uniform(0, 5))
+
+
+@dataclass(frozen=True)
+class ScheduledHeartbeat:
+    """A heartbeat whose beats are steps of the scheduler's."""
+
+    life: Life
+
+    @contextmanager
+    def beating(self, beat: Callable[[], None]) -> Iterator[None]:
+        """Call `beat` every 15 seconds until the block ends."""
+        is_done = is_at_it = False
+
+        def keep_beating() -> None:
+            nonlocal is_at_it
+            while True:
+                take_step("heartbeat.wait", seconds=RENEWAL.total_seconds())
+                if is_done:
+                    return
+                is_at_it = True
+                try:
+                    beat()
+                except MachineryError:
+                    return
+                finally:
+                    is_at_it = False
+
+        task = self.life.scheduler.begin(self.life.process, keep_beating)
+        try:
+            yield
+        finally:
+            is_done = True
+            while is_at_it:
+                take_step("heartbeat.join", seconds=0.1)
+            task.wakes_at = self.life.scheduler.now
+
+
+@dataclass(frozen=True)
+class SimulatedOwners:
+    """Who works on the store; a host knows the fate of its own processes only."""
+
+    life: Life
+    processes: Mapping[str, Process]
+
+    def me(self) -> str:
+        """Return the process's name."""
+        return self.life.name
+
+    def token(self) -> str:
+        """Return four hexadecimal digits."""
+        return f"{self.life.chance.randrange(16**4):04x}"
+
+    def is_dead(self, owner: str | None) -> bool:
+        """Tell whether an owner was a process of this host that is gone."""
+        if owner is None or owner == self.life.name:
+            return owner is None
+        process = self.processes.get(owner)
+        return process is not None and process.host == self.life.process.host and (process.is_dead or process.is_over)
+
+
+# The folder, in smaller steps
+
+
+class SteppingPath(PosixPath):
+    """A path on which renaming and removing are steps of their own; nobody but its writer knows a draft."""
+
+    __slots__ = ()
+
+    def rename(self, target: Any) -> Any:
+        """Rename, and let the others see it."""
+        step_within("folder.rename")
+        renamed = super().rename(target)
+        step_within("folder.renamed")
+        return renamed
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove."""
+        if "drafts" not in self.parts:
+            step_within("folder.unlink")
+        super().unlink(missing_ok)
+
+
+class SteppingFolder(FolderStore):
+    """A store in a folder whose processes may stop between any two changes of a file."""
+
+    def _link(self, source: Path, target: Path) -> bool:
+        step_within("folder.link")
+        return super()._link(source, target)
+
+
+def step_within(step: str) -> None:
+    process = current_process()
+    if process is not None:
+        process.step_within(step)

@@ -1,0 +1,141 @@
+"""What the simulation has found and the core has mended since, told as shortly as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from takings import gate, layout, pipeline
+from takings.attempt import Attempt
+from takings.bootstrap import Shop
+from takings.errors import Superseded
+from takings.gate import GateState
+from takings.layout import BatchId
+from takings.lineage import LineageStatus
+from takings.pipeline import Ports
+from tests.shop import PRODUCTS, drop, opened
+
+#: by then a lease has ended
+LATER: Final = timedelta(minutes=2)
+
+
+class Interrupted:
+    """A port on which something happens once, before the first call that a condition is true of."""
+
+    def __init__(self, port: object, when: Callable[..., bool], happens: Callable[[], object]) -> None:
+        self._port = port
+        self._when = when
+        self._happens = [happens]
+
+    def __getattr__(self, method: str) -> Any:
+        call = getattr(self._port, method)
+
+        def interrupted(*values: Any) -> Any:
+            if self._happens and self._when(method, *values):
+                self._happens.pop()()
+            return call(*values)
+
+        return interrupted
+
+
+def interrupted(ports: Ports, port: str, when: Callable[..., bool], happens: Callable[[], object]) -> Ports:
+    """Return ports on one of which something happens once."""
+    happening: dict[str, Any] = {port: Interrupted(getattr(ports, port), when, happens)}
+    return replace(ports, **happening)
+
+
+@contextmanager
+def two_instances(root: Path) -> Iterator[tuple[Shop, Shop]]:
+    """Open a store with one pending file twice; for the second, the first one's lease has always ended."""
+    drop(root, "products/a.csv", PRODUCTS)
+    with opened(root) as one, opened(root, later=LATER) as other:
+        yield one, other
+
+
+def a_look_meets_a_batch(root: Path) -> None:
+    """A batch begins between the listing and the noting of what is pending: the gate stays the batch's."""
+    with two_instances(root) as (one, other):
+        claimed = gate.claimed(one.ports.ledger.gate(), BatchId("b"), "somebody", one.ports.clock.now())
+        looking = interrupted(
+            one.ports,
+            "ledger",
+            lambda method, *_: method == "change_gate",
+            lambda: other.ports.ledger.change_gate(claimed),
+        )
+        pipeline.look(looking, one.ports.ledger.gate(), at_once=False)
+        assert one.ports.ledger.gate().state is GateState.FORMING
+
+
+def a_gate_changes_hands_behind_the_check(root: Path) -> None:
+    """Another attempt takes over between the check and the change: the gate stays the other's."""
+    with two_instances(root) as (one, other):
+        now = one.ports.clock.now()
+        mine = one.ports.ledger.change_gate(gate.claimed(one.ports.ledger.gate(), BatchId("b"), "me", now))
+        reads: list[str] = []
+
+        def is_second_read(method: str, *_: object) -> bool:
+            reads.append(method)
+            return len(reads) == 2
+
+        losing = interrupted(
+            one.ports,
+            "ledger",
+            is_second_read,
+            lambda: other.ports.ledger.change_gate(gate.resumed(mine, "other", now)),
+        )
+        with suppress(Superseded):
+            Attempt(ports=losing, gate=mine).change(lambda state: gate.released(state, last_commit=0, landed=()))
+        assert (one.ports.ledger.gate().state, one.ports.ledger.gate().owner) == (GateState.FORMING, "other")
+
+
+def a_lost_attempt_commits_after_all(root: Path) -> None:
+    """The commit of a lost attempt comes right before the other attempt's: it is the batch's only one."""
+
+    def is_commit(method: str, key: str, *_: object) -> bool:
+        return method == "create" and key == layout.commit(1)
+
+    with two_instances(root) as (one, other):
+        content: list[bytes] = []
+
+        def remember(method: str, key: str, *values: Any) -> bool:
+            content.extend(values if is_commit(method, key) else ())
+            return is_commit(method, key)
+
+        winning = interrupted(
+            other.ports, "store", is_commit, lambda: one.ports.store.create(layout.commit(1), content[0])
+        )
+        losing = interrupted(one.ports, "store", remember, lambda: pipeline.run(winning, at_once=True))
+        with pytest.raises(Superseded):
+            pipeline.run(losing, at_once=True)
+        assert [info.key for info in one.ports.store.list(layout.COMMITS)] == [layout.commit(1)]
+
+
+def a_lost_attempt_begins_after_all(root: Path) -> None:
+    """Another attempt completes the batch before this one has recorded its begin: the files have ended."""
+    with two_instances(root) as (one, other):
+        losing = interrupted(
+            one.ports, "ledger", lambda method, *_: method == "begin", lambda: pipeline.run(other.ports, at_once=True)
+        )
+        with pytest.raises(Superseded):
+            pipeline.run(losing, at_once=True)
+        assert [record.status for record in one.ports.ledger.lineage()] == [LineageStatus.SUCCESS]
+
+
+FOUND: Final = {
+    "a look that lost the gate to a batch notes its deadline over that batch": a_look_meets_a_batch,
+    "an attempt changes a gate that it has not checked": a_gate_changes_hands_behind_the_check,
+    "a batch commits beside the commit that its lost attempt still wrote": a_lost_attempt_commits_after_all,
+    "a lost attempt records the begin of a file that has ended": a_lost_attempt_begins_after_all,
+}
+
+
+@pytest.mark.parametrize("fault", FOUND)
+def test_what_was_wrong_once_is_right(root: Path, fault: str) -> None:
+    """See the scene's own docstring for what should be."""
+    FOUND[fault](root)

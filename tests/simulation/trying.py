@@ -1,0 +1,14 @@
+"""Try a seed and say how it went, in a form that goes from process to process."""
+
+from __future__ import annotations
+
+from tests.simulation.world import simulate
+
+
+def live(seed: int) -> tuple[int, str, str]:
+    """Return the seed, what went wrong (empty if nothing did), and the story."""
+    try:
+        world = simulate(seed)
+    except AssertionError as violation:
+        return seed, f"{type(violation).__name__}: {violation}", "\n".join(violation.__notes__)
+    return seed, "", "\n".join(world.story)

@@ -1,0 +1,334 @@
+"""Take one guard away at a time: the simulation has to notice each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from takings import attempt, gate, layout, pipeline, publishing
+from takings.adapters.delta_lake import DeltaLake
+from takings.adapters.duckdb_engine import DuckDbEngine
+from takings.adapters.local import object_store
+from takings.adapters.local.kpi_store import SqliteKpiStore
+from takings.adapters.local.ledger import SqliteLedger
+from takings.adapters.local.object_store import FolderStore
+from takings.arrivals import Arrival
+from takings.attempt import Attempt
+from takings.contracts.model import Dataset
+from takings.errors import ConflictError
+from takings.gate import Gate
+from takings.kpis import KpiRow, KpiTable
+from takings.lake import Affected, Commit, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
+from takings.layout import BatchId
+from takings.manifest import to_json
+from takings.pipeline import Ports
+from takings.publishing import Published
+from takings.validation.findings import FileReport, Verdict
+from tests.simulation.machines import Machines
+from tests.simulation.ports import step_within
+
+Patch = tuple[Any, str, Callable[..., Any]]
+
+_change_gate = SqliteLedger.change_gate
+_publish_rows = SqliteKpiStore.publish
+_publish: Callable[..., Published] = vars(attempt)["publish"]
+_prepare_publication: Callable[..., tuple[KpiRow, ...]] = vars(publishing)["prepare_publication"]
+_fetch = FolderStore.fetch
+_create = FolderStore.create
+_apply = DeltaLake.apply
+_landing = DuckDbEngine.landing
+_version_drops = pipeline._version_drops
+_original_of = Attempt._original_of
+_validate = Attempt._validate
+_run = Attempt.run
+_publish_affected = Attempt._publish
+
+
+# The gate
+
+
+def claim_whatever_stands_there(self: SqliteLedger, after: Gate) -> Gate:
+    try:
+        return _change_gate(self, after)
+    except ConflictError:
+        return _change_gate(self, replace(after, generation=self.gate().generation + 1))
+
+
+def never_abandoned(_: Gate, __: datetime) -> bool:
+    return False
+
+
+def trust_oneself(self: Attempt) -> Gate:
+    return self.ports.ledger.gate()
+
+
+def sweep_never(*_: object) -> None:
+    pass
+
+
+_LATE: Final[dict[str, bytes]] = {}
+
+
+def create_the_manifest_later(self: FolderStore, key: str, content: bytes) -> bool:
+    if key.endswith("/manifest.json") and key not in _LATE:
+        _LATE[key] = content
+        return True
+    _LATE.pop(key, None)
+    return _create(self, key, content)
+
+
+def create_the_manifest_now(self: Attempt) -> Any:
+    key = layout.manifest(BatchId(str(self.gate.batch_id)))
+    if key in _LATE and self.gate.attempt == 1:
+        self.ports.store.create(key, _LATE[key])
+    return _run(self)
+
+
+def forget_the_batch(ports: Ports, state: Gate) -> None:
+    """Free the gate instead of resuming; the files are pending, so another batch takes them."""
+    try:
+        ports.ledger.change_gate(gate.released(state, last_commit=state.last_commit, landed=()))
+    except ConflictError:
+        return
+
+
+# Arrivals
+
+
+def take_what_is_being_written(_: Path) -> bool:
+    return False
+
+
+def process_in_any_order(ports: Ports, drops: Any, now: datetime) -> tuple[Arrival, ...]:
+    return tuple(replace(arrival, version=now) for arrival in _version_drops(ports, drops, now))
+
+
+def fetch_whatever_is_there(self: FolderStore, key: str, etag: str, batch_id: BatchId) -> Path | None:
+    present = [info.etag for info in self.list("raw-data/") if info.key == key]
+    return _fetch(self, key, present[0] if present else etag, batch_id)
+
+
+def fetch_again(self: FolderStore, key: str, etag: str, batch_id: BatchId) -> Path | None:
+    self._fetched(key, batch_id).unlink(missing_ok=True)
+    return _fetch(self, key, etag, batch_id)
+
+
+# Verdicts
+
+
+def duplicate_by_name(self: Attempt, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+    records = self.ports.ledger.lineage(file_key=arrival.key)
+    if any(record.verdict is Verdict.ACCEPTED and record.batch_id != self._id for record in records):
+        return arrival.key
+    return _original_of(self, arrival, fingerprint, before)
+
+
+def duplicate_of_any_version(self: Attempt, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+    accepted = [record for record in self.ports.ledger.accepted_with([fingerprint]) if record.batch_id != self._id]
+    return str(accepted[0].file_key) if accepted else _original_of(self, arrival, fingerprint, before)
+
+
+def duplicate_of_a_rejected_file(
+    self: Attempt, arrival: Arrival, fingerprint: str, before: list[FileReport]
+) -> str | None:
+    judged = [record for record in self.ports.ledger.lineage() if record.batch_id != self._id and record.verdict]
+    rejected = [record.file_key for record in judged if record.fingerprint == fingerprint]
+    return str(rejected[0]) if rejected else _original_of(self, arrival, fingerprint, before)
+
+
+def judge_again(self: Attempt) -> Any:
+    read = self.ports.store.read
+
+    class Forgetful:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        def read(self, key: str) -> bytes | None:
+            return None if key.endswith("/verdicts.json") else read(key)
+
+        def create(self, key: str, content: bytes) -> bool:
+            return bool(store.create(key, content)) or key.endswith("/verdicts.json")
+
+    store, ports = self.ports.store, self.ports
+    forgetful: Any = Forgetful()
+    self.ports = replace(ports, store=forgetful)
+    try:
+        return _validate(self)
+    finally:
+        self.ports = ports
+
+
+# The lake
+
+
+def merge_into_whatever_is_there(
+    self: DeltaLake, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId
+) -> None:
+    newest = self.snapshot()[dataset]
+    still_there = {file.path for file in newest.files}
+    removed = tuple(file for file in change.removed if file.path in still_there)
+    _apply(self, dataset, replace(change, removed=removed), newest, batch_id)
+
+
+@contextmanager
+def leave_items_where_they_are(self: DuckDbEngine, staged: StagedBatch) -> Iterator[Any]:
+    """Save the merge of items where a batch brings none."""
+    with _landing(self, staged) as session:
+
+        class Short:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(session, name)
+
+            def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
+                is_short = dataset is Dataset.ORDER_ITEMS and not staged.of(dataset)
+                return TableChange(added=(), removed=()) if is_short else session.merge(dataset, current, affected)
+
+        yield Short()
+
+
+def affected_after_the_merge(self: Attempt, commit: Commit) -> Published:
+    reports, _ = self._validate()
+    with self.ports.engine.landing(self._staged_batch(reports)) as session:
+        affected = session.affected(self.ports.tables.snapshot(commit.versions))
+    return publishing.publish(self.ports, commit, affected, self.check)
+
+
+def affected_anew(self: Attempt, session: Any) -> Affected:
+    """Compute it in each attempt, also in one that finds some tables merged already."""
+    self.check()
+    affected: Affected = session.affected(self.ports.tables.snapshot())
+    self.ports.store.create(layout.affected(self._id), to_json(affected.to_json()))
+    _ANEW[self._id] = affected
+    return affected
+
+
+_ANEW: Final[dict[str, Affected]] = {}
+
+
+def publish_affected_anew(self: Attempt, commit: Commit) -> Published:
+    if self._id in _ANEW:
+        return publishing.publish(self.ports, commit, _ANEW.pop(self._id), self.check)
+    return _publish_affected(self, commit)
+
+
+# KPIs
+
+
+def add_to_what_is_published(self: SqliteKpiStore, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
+    known = {row.key: row for row in self.rows(table)}
+    return _publish_rows(self, table, [_added(row, known[row.key]) if row.key in known else row for row in rows])
+
+
+def _added(row: KpiRow, known: KpiRow) -> KpiRow:
+    values = {name: _sum(value, known.values[name]) for name, value in row.values.items()}
+    return replace(row, values=values)
+
+
+def _sum(one: Any, other: Any) -> int | Decimal | None:
+    return None if one is None or other is None else one + other
+
+
+def publish_the_batch_alone(
+    ports: Ports, commit: Commit, affected: Affected, check: Callable[[], None], *more: Any
+) -> Published:
+    def of_batch(snapshot: LakeSnapshot) -> LakeSnapshot:
+        def kept(table: TableSnapshot) -> TableSnapshot:
+            return replace(table, files=tuple(file for file in table.files if str(commit.batch_id) in file.path))
+
+        items = {
+            Dataset.ORDER_ITEMS: kept(snapshot[Dataset.ORDER_ITEMS]),
+            Dataset.ORDERS: kept(snapshot[Dataset.ORDERS]),
+        }
+        return replace(snapshot, tables={**snapshot.tables, **items})
+
+    class OfBatch:
+        def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
+            return of_batch(ports.tables.snapshot(versions))
+
+    tables: Any = OfBatch()
+    return _publish(replace(ports, tables=tables), commit, affected, check, *more)
+
+
+def publish_whatever_stands_there(self: SqliteKpiStore, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
+    refused = _publish_rows(self, table, rows)
+    for row in refused:
+        where = " and ".join(f"{part} = ?" for part in table.key)
+        self._connection.execute(f"delete from {table.name} where {where}", [str(part) for part in row.key])
+    return _publish_rows(self, table, refused)
+
+
+def publish_no_zeros(*arguments: Any) -> tuple[KpiRow, ...]:
+    table, measures, affected, _, publication = arguments
+    return _prepare_publication(table, measures, affected, (), publication)
+
+
+# The archive
+
+
+def delete_before_copying(
+    self: FolderStore, key: str, _: str, batch_id: BatchId, destination: str, __: datetime
+) -> None:
+    source, target, fetched = self.path(key), self.path(destination), self._fetched(key, batch_id)
+    if not fetched.exists():
+        return
+    data = fetched.read_bytes()
+    source.unlink(missing_ok=True)
+    shutil.rmtree(fetched.parent)
+    step_within("folder.link")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+
+
+def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId) -> None:
+    self.path(key).unlink(missing_ok=True)
+
+
+#: what is taken away -> what stands in its place
+VARIANTS: Final[dict[str, Sequence[Patch]]] = {
+    "unconditional claim": [(SqliteLedger, "change_gate", claim_whatever_stands_there)],
+    "no sweep": [(Machines, "plan_sweep", sweep_never)],
+    "no lease": [(gate, "is_abandoned", never_abandoned)],
+    "no supersession check": [(Attempt, "check", trust_oneself)],
+    "claim before the manifest": [
+        (FolderStore, "create", create_the_manifest_later),
+        (Attempt, "run", create_the_manifest_now),
+    ],
+    "an abandoned batch is forgotten": [(pipeline, "resume", forget_the_batch)],
+    "files are taken while they are written": [(object_store, "_is_being_written", take_what_is_being_written)],
+    "versions are the order of processing": [(pipeline, "_version_drops", process_in_any_order)],
+    "bytes are not compared when they are read": [(FolderStore, "fetch", fetch_whatever_is_there)],
+    "bytes are read again by each attempt": [(FolderStore, "fetch", fetch_again)],
+    "duplicate by name": [(Attempt, "_original_of", duplicate_by_name)],
+    "duplicate of any older version": [(Attempt, "_original_of", duplicate_of_any_version)],
+    "duplicate of a rejected file": [(Attempt, "_original_of", duplicate_of_a_rejected_file)],
+    "verdicts are judged again": [(Attempt, "_validate", judge_again)],
+    "merges do not notice each other": [(DeltaLake, "apply", merge_into_whatever_is_there)],
+    "items do not follow their orders": [(DuckDbEngine, "landing", leave_items_where_they_are)],
+    "affected computed after the merge": [(Attempt, "_publish", affected_after_the_merge)],
+    "affected computed anew by each attempt": [
+        (Attempt, "_affected", affected_anew),
+        (Attempt, "_publish", publish_affected_anew),
+    ],
+    "additive KPIs": [(SqliteKpiStore, "publish", add_to_what_is_published)],
+    "batch-only KPIs": [(attempt, "publish", publish_the_batch_alone)],
+    "no publication guard": [(SqliteKpiStore, "publish", publish_whatever_stands_there)],
+    "no zero rows": [(publishing, "prepare_publication", publish_no_zeros)],
+    "delete before copy": [(FolderStore, "file_away", delete_before_copying)],
+    "unconditional delete": [(FolderStore, "_remove", delete_whatever_is_there)],
+}
+
+
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """Take a guard away."""
+    with ExitStack() as stack:
+        for target, attribute, replacement in VARIANTS[name]:
+            stack.enter_context(patch.object(target, attribute, replacement))
+        yield

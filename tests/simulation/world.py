@@ -1,0 +1,257 @@
+"""Let a shop live under a seed: files come, instances look, die, pause and fail, and in the end everything settles."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import IO, Any, Final
+
+from takings import gate, maintenance
+from takings.adapters.local.object_store import _etag as etag_of
+from takings.bootstrap import Shop
+from takings.gate import GateState
+from takings.layout import RAW
+from tests.simulation import drops
+from tests.simulation.drops import Drop, Plan
+from tests.simulation.judge import Judge, Violated
+from tests.simulation.machines import Machines, draw_machines
+from tests.simulation.mishaps import Life, Mishap, draw_ambush, told
+from tests.simulation.ports import ports_of
+from tests.simulation.scheduler import Process, Scheduler, Stuck, Task
+from tests.simulation.workshop import opened_shop
+
+#: all shops begin here
+BEGIN: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
+#: so many steps of the scheduler are more than any run needs
+_MOST_STEPS: Final = 6000
+_MOMENT: Final = timedelta(milliseconds=7)
+
+
+@dataclass(kw_only=True)
+class World:
+    """One run."""
+
+    seed: int
+    shop: Shop
+    chance: Random
+    scheduler: Scheduler
+    judge: Judge
+    plans: list[Plan]
+    #: how often a step is one of the shop's
+    pace: float
+    #: nothing goes wrong any more
+    is_calm: bool = False
+    ambush: list[Mishap]
+    steps_of_all: Counter[str] = field(default_factory=Counter)
+    machines: Machines = field(init=False)
+    story: list[str] = field(default_factory=list)
+    violation: AssertionError | None = None
+    #: files that somebody is still writing
+    open_files: list[tuple[IO[bytes], Plan]] = field(default_factory=list)
+    steps: int = 0
+    last: Task | None = None
+
+    def __post_init__(self) -> None:
+        self.machines = Machines(
+            shop=self.shop,
+            chance=self.chance,
+            scheduler=self.scheduler,
+            judge=self.judge,
+            witness=self,
+            # Who sleeps in an ambush is to find that the others have not.
+            all=draw_machines(self.chance, BEGIN, all_sweep=bool(self.ambush)),
+        )
+
+    # The story --------------------------------------------------------------------------------------------------------
+
+    def tell(self, who: str, what: str) -> None:
+        """Note what happened."""
+        self.story.append(f"{(self.scheduler.now - BEGIN).total_seconds():9.2f} {who:12} {what}")
+
+    def saw(self, life: Life, step: str, values: tuple[object, ...], result: object) -> None:
+        """Look at a call that was made."""
+        self.tell(life.name, f"{step} {told(values)} -> {told((result,))}")
+        try:
+            self._stamp(step, values, result)
+            self.judge.saw(life, step, values, result)
+        except Violated as violation:
+            self.accuse(violation, None)
+
+    def accuse(self, violation: AssertionError, cause: Exception | None) -> None:
+        """Note that something was wrong; the first thing counts."""
+        if self.violation is None:
+            self.violation = violation
+            self.violation.__cause__ = cause
+
+    def _stamp(self, step: str, values: tuple[object, ...], result: object) -> None:
+        """Give files the simulation's time, by which maintenance tells what is old."""
+        if step in {"store.create", "store.create_from"} and result:
+            path = self.shop.root / str(values[0])
+            if path.exists():
+                drops.set_time(path, self.scheduler.now)
+        if step == "validation.check":
+            staged = values[-1]
+            if isinstance(staged, Path) and staged.is_file():
+                drops.set_time(staged, self.scheduler.now)
+        if step in {"engine.compact", "engine.landing.merge"}:
+            dataset: Any = values[0]
+            for added in getattr(result, "added", ()):
+                drops.set_time(self.shop.ports.tables.folder(dataset) / added.path, self.scheduler.now)
+
+    # The run ----------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Live through everything, and judge it."""
+        try:
+            while self.plans or self.open_files:
+                self._go_on()
+            for _ in range(self.chance.randrange(200)):
+                self._go_on()
+            self._settle()
+            self.judge.judge()
+            self._maintain_later()
+        finally:
+            self.is_calm = True
+            self.scheduler.end()
+            for file, _ in self.open_files:
+                file.close()
+
+    def _settle(self) -> None:
+        """Let nothing go wrong any more, until nothing is left to do."""
+        self.is_calm = True
+        self.tell("", "from here on nothing goes wrong")
+        while not self._is_done():
+            if self.judge.gate.state is GateState.BLOCKED:
+                self._unblock()
+            self._go_on()
+
+    def _maintain_later(self) -> None:
+        """Let a week pass: what a superseded attempt left behind goes, and what the numbers need stays."""
+        if not self.judge.leftovers() and self.chance.random() < 0.7:
+            return
+        self.scheduler.now += maintenance.KEEP + timedelta(days=1)
+        process = Process(name="maintenance", host="here")
+        life = self.machines.new_life(process, skew=timedelta(0), is_maintenance=True)
+        ports = ports_of(life, self.shop, self.machines.processes)
+        maintenance.maintain(ports, keep_reports=timedelta(days=90), is_dry_run=False)
+        self.judge.judge()
+        if self.judge.leftovers():
+            raise Violated(f"left behind: {self.judge.leftovers()}")
+
+    def _is_done(self) -> bool:
+        is_idle = self.machines.are_idle and not self.scheduler.tasks
+        return is_idle and not self.judge.gate.has_batch and not list(self.shop.ports.store.list(RAW))
+
+    def _go_on(self) -> None:
+        """Let one thing happen."""
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise Stuck(f"nothing has settled after {_MOST_STEPS} steps")
+        self.machines.begin_lives()
+        ready = self.scheduler.ready()
+        if not self.is_calm and self.chance.random() < (self.pace if ready else 0.3):
+            self._happen()
+        elif ready:
+            self._take_turn(ready)
+        else:
+            self._pass_time()
+        self.machines.bury()
+        if self.violation is not None:
+            raise self.violation
+
+    def _take_turn(self, ready: list[Task]) -> None:
+        task = self.last if self.last in ready and self.chance.random() < 0.6 else self.chance.choice(ready)
+        self.last = task
+        self.scheduler.now += timedelta(microseconds=self.chance.randrange(1, 400_000))
+        task.go_on()
+        if task.error is not None:
+            self.accuse(Violated(f"{task.process.name} failed at {task.doing}: {task.error!r}"), task.error)
+
+    def _pass_time(self) -> None:
+        moments = [moment for moment in (self.machines.next_look(), self.scheduler.next_moment()) if moment is not None]
+        if not moments:
+            raise Stuck("everybody waits, for nothing")
+        self.scheduler.now = max(self.scheduler.now, min(moments))
+
+    # What happens to the shop -----------------------------------------------------------------------------------------
+
+    def _happen(self) -> None:
+        if self.open_files and self.chance.random() < 0.5:
+            self._end_to_write(self.open_files[0][1])
+        elif self.judge.gate.state is GateState.BLOCKED and self.chance.random() < 0.5:
+            self._unblock()
+        elif self.plans:
+            self._drop(self.plans.pop(0))
+
+    def _drop(self, plan: Plan) -> None:
+        for writing in [writing for _, writing in self.open_files if writing.file == plan.file]:
+            self._end_to_write(writing)
+        # No two files have the same time, by which they are told apart.
+        self.scheduler.now += _MOMENT
+        written_at = self.scheduler.now - plan.age
+        self.tell("", f"{'begins to write' if plan.is_slow else 'drops'} {plan.file} {plan.content.fingerprint[:8]}")
+        self._overwrite(f"{RAW}{plan.file}")
+        if plan.is_slow:
+            self.open_files.append((drops.begin_to_write(self.shop.root, plan, written_at), plan))
+        else:
+            self._dropped(plan, drops.place(self.shop.root, plan, written_at), written_at)
+
+    def _end_to_write(self, plan: Plan) -> None:
+        self.scheduler.now += _MOMENT
+        file = next(file for file, writing in self.open_files if writing is plan)
+        self.open_files = [others for others in self.open_files if others[1] is not plan]
+        status = drops.end_to_write(file, plan, self.scheduler.now)
+        self.tell("", f"has written {plan.file}")
+        self._dropped(plan, status, self.scheduler.now)
+
+    def _overwrite(self, key: str) -> None:
+        for drop in self.judge.drops:
+            drop.is_overwritten |= drop.key == key
+
+    def _dropped(self, plan: Plan, status: os.stat_result, written_at: datetime) -> None:
+        self.judge.drops.append(Drop(plan=plan, key=f"{RAW}{plan.file}", written_at=written_at, etag=etag_of(status)))
+        # Events come twice, late or not at all.
+        for _ in range(self.chance.choice((0, 1, 1, 2))):
+            self.machines.announce()
+
+    def _unblock(self) -> None:
+        ledger = self.shop.ports.ledger
+        self.judge.gate = ledger.change_gate(gate.unblocked(ledger.gate(), self.scheduler.now))
+        self.tell("", "unblocks the batch")
+
+
+def simulate(seed: int) -> World:
+    """Live through the run of a seed; AssertionError with its story where anything is wrong."""
+    chance = Random(f"simulation {seed}")
+    options = {
+        "batch_files": chance.choice((2, 3, 4)),
+        "batch_wait": f"{chance.choice((1, 5, 20))}m",
+        "batch_max_files": chance.choice((2, 3, 1000, 1000)),
+    }
+    with opened_shop(options) as shop:
+        scheduler = Scheduler(BEGIN)
+        world = World(
+            seed=seed,
+            shop=shop,
+            chance=chance,
+            scheduler=scheduler,
+            judge=Judge(root=shop.root, ports=shop.ports),
+            plans=drops.plan_drops(chance),
+            ambush=draw_ambush(chance),
+            pace=chance.choice((0.004, 0.012, 0.03)),
+        )
+        world.tell("", f"seed {seed}, {options}")
+        try:
+            world.run()
+        except AssertionError as violation:
+            violation.add_note("\n".join(world.story))
+            raise
+        except Exception as failure:
+            unjudged = Violated(f"it cannot be judged: {failure!r}")
+            unjudged.add_note("\n".join(world.story))
+            raise unjudged from failure
+        return world
