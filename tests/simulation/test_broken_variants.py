@@ -17,7 +17,6 @@ FIRST: Final = {
     "claim before the manifest": 15,
     "duplicate by name": 7,
     "duplicate of any older version": 36,
-    "verdicts are judged again": 13,
     "merges do not notice each other": 5,
     "affected computed anew by each attempt": 15,
     "no publication guard": 22,

@@ -143,28 +143,6 @@ def duplicate_of_a_rejected_file(
     return str(rejected[0]) if rejected else _original_of(self, arrival, fingerprint, before)
 
 
-def judge_again(self: Attempt) -> Any:
-    read = self.ports.store.read
-
-    class Forgetful:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(store, name)
-
-        def read(self, key: str) -> bytes | None:
-            return None if key.endswith("/verdicts.json") else read(key)
-
-        def create(self, key: str, content: bytes) -> bool:
-            return bool(store.create(key, content)) or key.endswith("/verdicts.json")
-
-    store, ports = self.ports.store, self.ports
-    forgetful: Any = Forgetful()
-    self.ports = replace(ports, store=forgetful)
-    try:
-        return _validate(self)
-    finally:
-        self.ports = ports
-
-
 # The lake
 
 
@@ -308,7 +286,6 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "duplicate by name": [(Attempt, "_original_of", duplicate_by_name)],
     "duplicate of any older version": [(Attempt, "_original_of", duplicate_of_any_version)],
     "duplicate of a rejected file": [(Attempt, "_original_of", duplicate_of_a_rejected_file)],
-    "verdicts are judged again": [(Attempt, "_validate", judge_again)],
     "merges do not notice each other": [(DeltaLake, "apply", merge_into_whatever_is_there)],
     "items do not follow their orders": [(DuckDbEngine, "landing", leave_items_where_they_are)],
     "affected computed after the merge": [(Attempt, "_publish", affected_after_the_merge)],
