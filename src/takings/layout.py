@@ -32,6 +32,11 @@ _DATASET_OF_PREFIX: Final = {
     "order_items": Dataset.ORDER_ITEMS,
 }
 _SUFFIXES: Final = (".csv", ".csv.gz")
+#: what stands beside a file in the archive and in quarantine has its name and one of these
+_COMPANIONS: Final = (".reason.json", ".broken.jsonl")
+#: bytes: a name on disk has 255 at most, a key of a bucket 1,024; what the archive puts around a file's name has to fit as well
+_LONGEST_NAME: Final = 240
+_LONGEST_FILE: Final = 900
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,12 @@ def read_raw_key(key: str) -> Drop | Ignored:
         return Ignored(reason="its name has an empty, '.', '..', backslash or NUL part")
     if any(part.startswith(".") for part in file.split("/")):
         return Ignored(reason="it is hidden")
+    if len(file.encode()) > _LONGEST_FILE or any(len(part.encode()) > _LONGEST_NAME for part in file.split("/")):
+        return Ignored(
+            reason=f"its name is too long: {_LONGEST_NAME} bytes are the most, {_LONGEST_FILE} with its folders"
+        )
+    if any(part.endswith((*_SUFFIXES, *_COMPANIONS)) for part in file.lower().split("/")[:-1]):
+        return Ignored(reason="a folder in its name is named as a file is, or as what stands beside one in the archive")
     if not name.lower().endswith(_SUFFIXES):
         return Ignored(reason="its name ends in neither .csv nor .csv.gz")
     return Drop(dataset=_DATASET_OF_PREFIX[prefix], file=file)

@@ -7,6 +7,7 @@ cannot tell, if two looks at it, some time apart, show the same size and the sam
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gzip
 import os
@@ -33,6 +34,8 @@ _NOT_SYNCED = ("validation-reports/",)
 #: Linux: make a file share the blocks of another
 _FICLONE = 0x40049409
 _COPY_BYTES = 4 << 20
+#: a file that was listed has gone, or something else has taken its place
+_NO_FILE_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO}
 #: how far apart two looks are; a writer that pauses longer has most likely ended
 _LOOKS_APART_SECONDS = 1.0
 
@@ -48,11 +51,18 @@ class FolderStore:
         self._quiet: dict[str, str] = {}
 
     def path(self, key: str) -> Path:
-        """Return where a key lies; StoreError for a key that would lead out of the store."""
+        """Return where a key lies; StoreError for a key that would lead out of the store, also through a link."""
         parts = key.split("/")
-        if "\0" in key or any(part in {"", ".", ".."} for part in parts):
-            raise StoreError(f"{key!r} is not a key of the store {self._root}.")
-        return self._root.joinpath(*parts)
+        if "\0" in key or any(part in {"", ".", ".."} for part in parts) or not _is_text(key):
+            raise StoreError(f"{key!a} is not a key of the store {self._root}.")
+        path = self._root.joinpath(*parts)
+        # The first folder may be a link: whoever keeps raw-data/ elsewhere on the disk has put it there.
+        for folder in path.parents[: max(0, len(parts) - 2)]:
+            if folder.is_symlink():
+                raise StoreError(
+                    f"{key!a}: {folder} is a link, which may lead out of the store. Put a folder in its place."
+                )
+        return path
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all regular files under a prefix; links and special files are none."""
@@ -160,7 +170,9 @@ class FolderStore:
             try:
                 _copy(source, draft)
                 is_whole = _etag(source.lstat()) == etag and not _is_being_written(source)
-            except FileNotFoundError:
+            except OSError as gone:
+                if gone.errno not in _NO_FILE_THERE:
+                    raise
                 return None
             if not is_whole:
                 return None
@@ -241,14 +253,25 @@ class FolderStore:
         aside.unlink()
 
 
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file; where the file system can, both share their blocks until one is written to."""
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    # A pipe would be waited for, for ever, if it were opened as a file.
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as origin, target.open("wb") as copy:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "it is no file any more", str(source))
         try:
             fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
         except OSError:
