@@ -23,10 +23,11 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle simulate kill crowd keys bench-structure bench-validation clean
+.PHONY: help demo test check format lock oracle simulate kill crowd keys clean \
+  bench-structure bench-validation bench-small-batches bench-layout bench-watch
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=folder)
 	$(BIN)/takings demo $(DIR)
@@ -67,6 +68,15 @@ bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 
 bench-validation: $(VENV)/.dev ## measure scan and typed validation beside a bare DuckDB parse
 	$(BIN)/python benchmarks/validation.py
+
+bench-small-batches: $(VENV)/.dev ## measure what a small batch costs after many others (ARGS=options)
+	$(BIN)/python benchmarks/small_batches.py $(ARGS)
+
+bench-layout: $(VENV)/.dev ## measure merges into long histories, by day and by month (ARGS=options)
+	$(BIN)/python benchmarks/layout.py $(ARGS)
+
+bench-watch: $(VENV)/.dev ## measure how soon a watch publishes ten small files (ARGS=options)
+	$(BIN)/python benchmarks/watch.py $(ARGS)
 
 # Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all.
 COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest $(UPGRADE) \

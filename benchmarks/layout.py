@@ -4,8 +4,8 @@ python benchmarks/layout.py [--millions 1 10 30] [--layouts day month month/day]
 
 Histories of so many million items lie on 365 days. Into each goes, beside 1,000 products, a batch of new rows (100,000 items
 and their orders) or of corrections (1,000 items of the history and their orders), on 1, 30 or 365 days. "day" is the lake as
-it is; "month" is a variant of it in this file: one file a month and batch, its rows by day; "month/day" has a file a day in
-folders by month. Every merge runs in a process of its own and is thrown away; the fastest of three counts, or the only one
+it is; "month" is a variant of it in this file: one file a month and batch; "month/day" has a file a day in folders by month.
+Every merge runs in a process of its own and is thrown away; the fastest of three counts, or the only one
 where it takes long. The last lines take 100,000 new items on 3 days through a whole batch, from CSV files to published KPIs.
 """
 

@@ -198,9 +198,11 @@ def test_a_file_that_kills_its_reader_is_refused_unread_after_three_deaths(poiso
     assert published(poisonous) == expected(poisonous)
 
 
-def test_other_bytes_under_the_name_are_not_suspected(poisonous: Path) -> None:
-    """A corrected file goes with the others."""
+def test_bytes_that_were_overwritten_stay_with_their_batch(poisonous: Path) -> None:
+    """It holds the only copy, so it is not given up for the suspect; the new bytes go with the next batch, unsuspected."""
     drop(poisonous, "order-items/poison.csv", csv_of(item(7, 2)))
-    (batch,) = run(poisonous, later=2 * gate.LEASE).batches
-    assert len(batch.reports) == 4
+    resumed, new = run(poisonous, later=2 * gate.LEASE).batches
+    assert (resumed.attempt, len(resumed.reports)) == (2, 4)
+    assert [report.file for report in new.reports] == ["poison.csv"]
+    assert suspects(poisonous) == []
     assert published(poisonous) == expected(poisonous)

@@ -161,7 +161,9 @@ class TestInTheMiddleOfABatch:
         run_to_death(drop_all(root), "engine")
         dearer = with_dearer_items(contracts)
         for _ in range(2):
-            with pytest.raises(SettingsError, match=r"was begun under other contracts .* Put the contracts back, run again"):
+            with pytest.raises(
+                SettingsError, match=r"was begun under other contracts .* Put the contracts back, run again"
+            ):
                 run(root, contracts=dearer)
         with opened(root) as shop:
             assert shop.ports.ledger.gate().state is GateState.RUNNING

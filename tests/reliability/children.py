@@ -1,0 +1,130 @@
+"""Run a piece of work in a process of its own, which may be killed.
+
+The process is forked, so that it does not have to import everything again. Whoever forks has opened neither DuckDB nor a lake
+table yet: their threads would be missing in the child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from takings import bootstrap
+from takings.contracts import load_contracts
+from takings.entrypoints import cli
+from takings.time_zones import business_time
+
+#: longer than anything takes, however busy the machine; a process that is not done by then hangs, and is killed
+PATIENCE_SECONDS: Final = 300.0
+#: how often to look whether a process has ended
+_LOOK_SECONDS: Final = 0.005
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a process ended."""
+
+    #: its exit code; None if it was killed
+    code: int | None
+    #: it had to be killed because it did not end
+    has_hung: bool
+    #: what its work returned; None if it did not come so far
+    result: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A forked process."""
+
+    pid: int
+    #: what it prints goes here
+    printed: Path
+
+    def kill(self) -> None:
+        """Kill it as `kill -9` does; one that has ended already stays as it is."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def ended(self, seconds: float = PATIENCE_SECONDS) -> Ended:
+        """Wait until it has ended; one that does not end is killed."""
+        end, has_hung = time.monotonic() + seconds, False
+        while True:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                break
+            if time.monotonic() > end and not has_hung:
+                has_hung = True
+                self.kill()
+            time.sleep(_LOOK_SECONDS)
+        code = os.waitstatus_to_exitcode(status)
+        answer = _answer(self.printed)
+        result = json.loads(answer.read_bytes()) if code >= 0 and answer.exists() else None
+        return Ended(code=code if code >= 0 else None, has_hung=has_hung, result=result)
+
+    def last_words(self, lines: int = 20) -> str:
+        """Return the end of what it has printed."""
+        return "\n".join(self.printed.read_text(errors="replace").splitlines()[-lines:])
+
+
+def start(work: Callable[[], Any], printed: Path) -> Child:
+    """Begin a piece of work in a process of its own; what it returns has to be JSON. An exception is exit code 70."""
+    _answer(printed).unlink(missing_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return Child(pid=pid, printed=printed)
+    code = 70
+    try:
+        descriptor = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        result = work()
+        draft = _answer(printed).with_suffix(".draft")
+        draft.write_text(json.dumps(result))
+        draft.rename(_answer(printed))
+        code = 0
+    except BaseException:  # noqa: BLE001 - nothing of the parent's may run in the child
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _answer(printed: Path) -> Path:
+    return printed.with_suffix(".json")
+
+
+def command(*arguments: object) -> int:
+    """Run `takings …` in this process, as a shell would; return its exit code."""
+    sys.argv = ["takings", *map(str, arguments)]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
+
+
+def remember_what_is_read() -> None:
+    """Read contracts and time zone once for all processes that are forked from this one, which saves half of their time."""
+    remembered = cache(load_contracts)
+    remembered(None)
+    setattr(bootstrap, "load_contracts", remembered)  # noqa: B010 - bootstrap does not hand it on by that name
+    business_time("UTC")
+
+
+def forget_settings(**settings: object) -> None:
+    """Leave only these settings in the environment: what a shell has set is none of a trial's business."""
+    for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
+        del os.environ[name]
+    for name, value in settings.items():
+        os.environ[f"TAKINGS_{name}".upper()] = str(value)
