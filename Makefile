@@ -23,8 +23,8 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle simulate kill crowd keys clean \
-  bench-structure bench-validation bench-small-batches bench-layout bench-watch
+.PHONY: help demo test check format lock oracle simulate kill crowd keys clean
+.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
