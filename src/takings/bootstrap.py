@@ -51,8 +51,6 @@ class Shop:
     root: Path
     settings: Settings
     ports: Ports
-    #: a block in which libraries' errors become Takings' own; the whole store is one, a part of the work may be too
-    faults: Callable[[], AbstractContextManager[None]]
 
 
 def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
@@ -131,9 +129,10 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
             outcome_settings={"policy": settings.policy.value, "max_rejected": str(settings.max_rejected)},
             package_version=takings.__version__,
             tell=tell,
+            faults=faults,
         )
         check_ledger(ports.store, ports.ledger)
-        yield Shop(root=root, settings=settings, ports=ports, faults=faults)
+        yield Shop(root=root, settings=settings, ports=ports)
     if spill.is_dir() and not any(spill.iterdir()):
         spill.rmdir()
 

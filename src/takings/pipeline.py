@@ -229,7 +229,7 @@ def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str
     pauses = iter(_BACK_OFF_SECONDS)
     while True:
         try:
-            with ports.heartbeat.beating(attempt.renew):
+            with ports.faults(), ports.heartbeat.beating(attempt.renew):
                 return attempt.run()
         except Superseded:
             raise

@@ -281,6 +281,8 @@ class Ports:
     outcome_settings: Mapping[str, str]
     package_version: str
     tell: Tell
+    #: a block in which the adapters' libraries raise errors of Takings, and an interruption is one
+    faults: Callable[[], AbstractContextManager[None]]
 
 
 __all__ = [

@@ -7,8 +7,7 @@ of owners that died; a sweep finds what nothing announced.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -61,18 +60,16 @@ class Failed:
 Happening = BatchOutcome | Waiting | LeftAlone | Blocked | Failed
 
 
-def watch(
-    ports: Ports, changes: Changes, *, sweep: timedelta, faults: Callable[[], AbstractContextManager[None]]
-) -> Iterator[Happening]:
+def watch(ports: Ports, changes: Changes, *, sweep: timedelta) -> Iterator[Happening]:
     """Yield what happens to a store until `changes` says to stop; a batch that has begun is finished first.
 
-    `faults` translates what libraries raise. UsageError and CorruptState end the watch: no retry would mend them.
+    UsageError and CorruptState end the watch: no retry would mend them.
     """
     watcher = _Watcher(ports=ports, sweep=sweep)
     while (wake := changes.wait(watcher.seconds_to_wait())) is not Wake.STOP:
         watcher.has_hint |= wake is Wake.CHANGED
         try:
-            with faults():
+            with ports.faults():
                 happenings = watcher.take_turn()
         except CorruptState:
             raise

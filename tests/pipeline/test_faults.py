@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import duckdb
@@ -44,6 +48,42 @@ def test_faults_of_libraries_name_the_next_step(raised: Exception, told: type[Ex
         raise raised
     assert text in str(found.value)
     assert found.value.__cause__ is raised
+
+
+def test_a_signal_during_a_query_interrupts() -> None:
+    """DuckDB makes it a RuntimeError of the interruption, which nothing may take for a failure and try again.
+
+    On one thread: beside others the main thread may wait for the query's end before it looks for signals.
+    """
+    endless = "select count(*) from range(1_000_000_000_000) numbers (number) where number % 7 = 3"
+    alarm = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with closing(duckdb.connect(config={"threads": 1})) as connection:
+        alarm.start()
+        with pytest.raises(KeyboardInterrupt), translated_faults("400MB"):
+            connection.execute(endless).fetchall()
+
+
+def test_a_program_error_stays_what_it_is() -> None:
+    """Only DuckDB's interruption is one."""
+    with pytest.raises(RuntimeError, match="nonsense"), translated_faults("400MB"):
+        raise RuntimeError("nonsense")
+
+
+def test_an_interrupted_batch_is_not_tried_again(tmp_path: Path) -> None:
+    """It is let go of, to be resumed by whoever comes first."""
+    root = drop_all(new_store(tmp_path / "shop"))
+    with opened(root) as shop:
+
+        class Interrupted:
+            def __getattr__(self, method: str) -> Any:
+                if method == "check":
+                    raise RuntimeError("Query interrupted")
+                return getattr(shop.ports.validation, method)
+
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.run(replace(shop.ports, validation=Interrupted()), at_once=True)
+        left = shop.ports.ledger.gate()
+    assert (left.state, left.owner, left.attempt) == (GateState.RUNNING, None, 1)
 
 
 def test_a_full_disk_is_told_with_its_file() -> None:

@@ -6,7 +6,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,12 +63,6 @@ class World:
         self.until = timedelta(0)
 
 
-@contextmanager
-def faultless() -> Iterator[None]:
-    """Translate nothing."""
-    yield
-
-
 def happenings(
     root: Path,
     world: World,
@@ -80,7 +73,7 @@ def happenings(
     """Watch a store until the world's end."""
     with opened(root, **options) as shop:
         ports = with_(replace(shop.ports, clock=world))
-        yield from watch(ports, world, sweep=shop.settings.sweep, faults=faultless)
+        yield from watch(ports, world, sweep=shop.settings.sweep)
 
 
 def watched(root: Path, world: World, **options: Any) -> list[object]:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from duckdb import DuckDBPyConnection
 
 from takings.adapters.duckdb_session import open_duckdb
+from takings.adapters.faults import translated_faults
 from takings.adapters.scanned_file import inspect
 from takings.arrivals import Arrival
 from takings.contracts.model import Contracts, Dataset
@@ -47,6 +48,7 @@ class DryRun:
         An examination's faulty records can be read until the next file is examined.
         """
         with (
+            translated_faults(self.memory),
             TemporaryDirectory(prefix="takings-") as folder,
             closing(open_duckdb(self.memory, self.threads, Path(folder, "spill"))) as connection,
         ):

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import duckdb
 from deltalake.exceptions import DeltaError
 
 from takings.errors import CorruptState, MachineryError, StoreError
 
+#: all that DuckDB tells of a signal
+_INTERRUPTED: Final = "Query interrupted"
+
 
 @contextmanager
 def translated_faults(memory: str) -> Iterator[None]:
-    """Raise errors of Takings instead of DuckDB's, SQLite's and delta-rs'; `memory` is the setting they work under."""
+    """Raise errors of Takings instead of DuckDB's, SQLite's and delta-rs'; `memory` is the setting they work under.
+
+    DuckDB replaces what a signal's handler raises while a query runs by a RuntimeError; KeyboardInterrupt is raised for it.
+    """
     try:
         yield
     except duckdb.OutOfMemoryException as full:
@@ -22,6 +29,10 @@ def translated_faults(memory: str) -> Iterator[None]:
             f"DuckDB could not go on with memory = {memory!r}: {_first_line(full)}. Raise `memory`, or free disk space for"
             " what it spills, and run again."
         ) from full
+    except RuntimeError as interrupted:
+        if str(interrupted) != _INTERRUPTED:
+            raise
+        raise KeyboardInterrupt from interrupted
     except duckdb.IOException as failed:
         raise StoreError(
             f"the store could not be read or written: {_first_line(failed)}. Check the disk's space and the permissions, and"

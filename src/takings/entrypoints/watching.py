@@ -41,7 +41,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None) -> N
         try:
             with asked.by_signals():
                 err.print(f"watching {escape(str(store))}; Ctrl-C ends it", highlight=False, soft_wrap=True)
-                for happening in watch_store(shop.ports, changes, sweep=shop.settings.sweep, faults=shop.faults):
+                for happening in watch_store(shop.ports, changes, sweep=shop.settings.sweep):
                     tell.be_quiet()
                     _show(happening, shop.ports.clock, as_json=as_json)
         except BaseException:
