@@ -349,6 +349,11 @@ ENUM = [
     ),
     (
         "          - value: complete\n",
+        f"          - value: {'x' * 1025}\n",
+        "18: no text is longer than 1,024 bytes. Shorten the value or leave it out.",
+    ),
+    (
+        "          - value: complete\n",
         "          - value: retour\n            customProperties: [{property: takingsStoredAs, value: return}]\n",
         "19: 'retour' is stored as 'return', which is no value of this enum. Did you mean 'returned'?",
     ),

@@ -56,6 +56,10 @@ def read_values(entry: Entry) -> dict[str, str]:
         lowered = spelling.translate(LOWER)
         if lowered in values:
             raise fields["value"].error(f"the value '{spelling}' stands twice; case makes no difference. Keep one.")
+        if len(spelling.encode()) > LONGEST_TEXT:
+            raise fields["value"].error(
+                f"no text is longer than {LONGEST_TEXT:,} bytes. Shorten the value or leave it out."
+            )
         values[lowered] = spelling
         custom = read_custom(fields.get("customProperties"), "an enum value")
         if "takingsStoredAs" in custom:

@@ -6,8 +6,9 @@ exact form that the contract's type allows. A field that is empty or unreadable 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import PurePath
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
@@ -116,16 +117,16 @@ def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> 
             )
         case ColumnType.TIMESTAMP:
             return _instant(field, business_time)
+        case ColumnType.TEXT if column.values is None:
+            return f"case when strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)} then {field} end"
         case ColumnType.TEXT:
-            fits = f"strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)}"
-            return f"case when {fits} then {_stored(column, field)} end"
+            return _stored_value(column.values, field)
 
 
-def _stored(column: Column, field: str) -> str:
-    if column.values is None:
-        return field
-    cases = " ".join(f"when {literal(spelling)} then {literal(stored)}" for spelling, stored in column.values.items())
-    if all(spelling.isascii() for spelling in column.values):
+def _stored_value(values: Mapping[str, str], field: str) -> str:
+    """Return what is stored for a spelling of a listed value, none of which is blank or too long."""
+    cases = " ".join(f"when {literal(spelling)} then {literal(stored)}" for spelling, stored in values.items())
+    if all(spelling.isascii() for spelling in values):
         # A letter outside ASCII that folds to one of ASCII has more bytes, so equal lengths mean that only A-Z were folded.
         return f"case when strlen(lower({field})) = strlen({field}) then case lower({field}) {cases} end end"
     return f"case translate({field}, {literal(ascii_uppercase)}, {literal(ascii_lowercase)}) {cases} end"
@@ -154,6 +155,12 @@ def _instant(field: str, business_time: BusinessTime) -> str:
             end"""
 
 
+def _utc_clock(field: str) -> str:
+    """Read a time in UTC laxly, as a timestamp: a cast to an instant asks the time zone library for every row."""
+    is_utc = f"strlen({field}) > 19 and (ends_with({field}, ' UTC') or ends_with({field}, 'Z'))"
+    return f"case when {is_utc} then try_cast({field} as timestamp) end"
+
+
 def _wall_clock(field: str) -> str:
     """Read a time without a zone as microseconds; the commonest form takes a fixed format, twice as fast as a pattern.
 
@@ -161,24 +168,19 @@ def _wall_clock(field: str) -> str:
     one is looked at.
     """
     usual = f"try_strptime({field}, '%Y-%m-%dT%H:%M:%S')"
-    return f"""epoch_us(coalesce(
+    return f"""case when {field}_utc_clock is null then epoch_us(coalesce(
             case when strlen({field}) = 19 and substr({field}, 19, 1) >= '0' and {field} >= '0001' then {usual} end,
             case
                 when ends_with({field}, ' UTC') or {field} < '0001' or ends_with({field}, 'Z') then null
                 when regexp_full_match({field}, '{LOCAL_TIME_PATTERN}') then try_cast({field} as timestamp)
-            end))"""
-
-
-def _utc_clock(field: str) -> str:
-    """Read a time in UTC laxly, as a timestamp: a cast to an instant asks the time zone library for every row."""
-    is_utc = f"strlen({field}) > 19 and (ends_with({field}, ' UTC') or ends_with({field}, 'Z'))"
-    return f"case when {is_utc} then try_cast({field} as timestamp) end"
+            end)) end"""
 
 
 def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
     """Return the source with the first reading of each field beside it, so that none is read twice.
 
-    That is `_number` of an identifier, `_cents` of an amount, `_utc_clock` and `_wall_clock` of a time, with its `_offset`.
+    That is `_number` of an identifier, `_cents` of an amount, `_utc_clock` of a time and, where it is of no clock in UTC,
+    its `_wall_clock` with its `_offset`.
     """
     readings: list[str] = []
     times: list[str] = []
@@ -192,19 +194,18 @@ def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, b
             case ColumnType.MONEY:
                 readings.append(f"try_cast({field} as decimal(12, 2)) as {field}_cents")
             case ColumnType.TIMESTAMP:
-                readings.append(f"{_wall_clock(field)} as {field}_wall_clock")
                 readings.append(f"{_utc_clock(field)} as {field}_utc_clock")
                 times.append(field)
             case ColumnType.INTEGER | ColumnType.TEXT:
                 pass
-    with_readings = f"(select *, {', '.join(readings)} from {source})" if readings else source
-    if business_time.is_utc or not times:
-        return with_readings
-    offsets = ", ".join(
-        f"{_steps(f'{field}_wall_clock', business_time.by_wall_clock, business_time.first_offset)} as {field}_offset"
-        for field in times
-    )
-    return f"(select *, {offsets} from {with_readings})"
+    layers = [readings, [f"{_wall_clock(field)} as {field}_wall_clock" for field in times]]
+    if not business_time.is_utc:
+        steps = partial(_steps, changes=business_time.by_wall_clock, first=business_time.first_offset)
+        layers.append([f"{steps(f'{field}_wall_clock')} as {field}_offset" for field in times])
+    for layer in layers:
+        if layer:
+            source = f"(select *, {', '.join(layer)} from {source})"
+    return source
 
 
 def _in_calendar(instant: str) -> str:
