@@ -13,6 +13,7 @@ from typing import Final
 
 from takings import archive, gate, layout
 from takings.arrivals import Arrival
+from takings.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, MachineryError, SettingsError, Superseded
 from takings.examination import Examination, examine
@@ -22,7 +23,7 @@ from takings.layout import BatchId
 from takings.lineage import LineageRecord, begun, ended, given_back
 from takings.manifest import Manifest, read_manifest, to_json
 from takings.outcome import BatchOutcome, outcome_document
-from takings.ports import LandingSession, ObjectStore, Ports
+from takings.ports import LandingSession, Ports
 from takings.publishing import Published, current_definition, publish
 from takings.validation.findings import FaultyRecord, FileReport, Verdict
 from takings.validation.quarantine import broken_lines, quarantine_lines
@@ -472,28 +473,3 @@ class Attempt:
 def _fingerprint(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
-    """Find the newest commit record; the gate's number is where to begin to look."""
-    newest = None
-    number = max(at_least, 1)
-    while (commit := read_commit(store, number)) is not None:
-        newest = commit
-        number += 1
-    return newest
-
-
-def read_commit(store: ObjectStore, number: int) -> Commit | None:
-    """Read a commit record; None where there is none of that number, CorruptState where it is damaged."""
-    key = layout.commit(number)
-    content = store.read(key)
-    if content is None:
-        return None
-    try:
-        return Commit.from_json(json.loads(content))
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} is no commit record ({broken!r}). Nothing was changed. Restore it from a back-up; it names the tables'"
-            " versions."
-        ) from broken

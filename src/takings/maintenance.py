@@ -14,7 +14,7 @@ from typing import Final
 
 from takings import layout
 from takings.arrivals import ObjectInfo
-from takings.attempt import newest_commit, read_commit
+from takings.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
 from takings.gate import Gate, GateState

@@ -14,7 +14,7 @@ from typing import Final
 
 from takings import gate, layout
 from takings.arrivals import Arrival, Sighting, fix_versions, sight
-from takings.attempt import Attempt, newest_commit
+from takings.attempt import Attempt
 from takings.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
 from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded, UsageError
 from takings.gate import Gate, GateState
@@ -285,7 +285,6 @@ __all__ = [
     "Worked",
     "decide",
     "dispatch",
-    "newest_commit",
     "outcome_document",
     "resume",
     "run",

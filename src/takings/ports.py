@@ -139,6 +139,12 @@ class LakeTables(Protocol):
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
         """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
 
+    def check(self, versions: Mapping[Dataset, int]) -> None:
+        """Look whether these versions (none: no rows yet) and the newest can be read, with every file. May be repeated.
+
+        CorruptState names the table whose log is damaged or ends before its version, or the file that is lost or cut short.
+        """
+
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
         """Remove files that neither these versions nor the newest name and that are older; count them. May be repeated."""
 

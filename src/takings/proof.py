@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
-from takings.attempt import newest_commit
+from takings.commits import newest_commit
 from takings.errors import UnknownThing
 from takings.kpis import KpiTable, derive
 from takings.kpis.definitions import KpiValue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from takings.attempt import newest_commit
+from takings.commits import newest_commit
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiTable
 from takings.lake import Affected, Commit, everything

@@ -1,13 +1,14 @@
-"""Keep the store format's version and the business time zone with the lake, and refuse to mix them."""
+"""Keep the store format's version and the business time zone with the lake; recognise a store that is damaged."""
 
 from __future__ import annotations
 
 import json
 
 from takings import layout
+from takings.commits import newest_commit
 from takings.errors import CorruptState, SettingsError
 from takings.manifest import to_json
-from takings.ports import Ledger, ObjectStore
+from takings.ports import Ledger, ObjectStore, Ports
 
 
 def check_format(store: ObjectStore, time_zone: str) -> None:
@@ -49,6 +50,12 @@ def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
             " Nothing was changed. Restore lake/ from a back-up, or make it again from the archive:"
             " `takings rebuild STORE DIR`."
         )
+
+
+def check_lake(ports: Ports) -> None:
+    """Raise CorruptState where something of the lake was lost or damaged, before anything is written to it."""
+    last = newest_commit(ports.store, ports.ledger.gate().last_commit)
+    ports.tables.check(last.versions if last else {})
 
 
 def fix_format(store: ObjectStore, time_zone: str) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from takings import gate, layout, pipeline
-from takings.attempt import newest_commit, read_commit
+from takings.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
 from takings.gate import GateState
 from takings.lake import AddedFile, Commit, LakeFile, TableChange, TableSnapshot

@@ -10,7 +10,7 @@ import pytest
 from takings.adapters.delta_lake import DeltaLake
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
-from takings.errors import ConflictError
+from takings.errors import ConflictError, CorruptState
 from takings.lake import AddedFile, LakeFile, TableChange, TableSnapshot
 from takings.layout import BatchId
 from takings.ports import LakeTables
@@ -182,3 +182,22 @@ def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
         files=tuple(shown(f"order_date=2025-03-30/{number:02}.parquet") for number in range(1, 22)),
     )
     assert tables.snapshot()[Dataset.ORDERS].version == 24
+
+
+def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables) -> None:
+    """Readers read what the commit names; a batch that has begun to merge since has written a newer version."""
+    folder = tables.folder(Dataset.PRODUCTS)
+    for name in ("a.parquet", "b.parquet"):
+        (folder / name).write_bytes(b"x" * 100)
+    empty = tables.snapshot().tables[Dataset.PRODUCTS]
+    tables.apply(Dataset.PRODUCTS, adding(added("a.parquet", day=None, key="id")), empty, BATCH)
+    first = tables.snapshot().tables[Dataset.PRODUCTS]
+    replacing = adding(added("b.parquet", day=None, key="id"), removing=first.files)
+    tables.apply(Dataset.PRODUCTS, replacing, first, BATCH)
+    tables.check({Dataset.PRODUCTS: 1})
+    (folder / "a.parquet").unlink()
+    tables.check({Dataset.PRODUCTS: 2})
+    with pytest.raises(CorruptState, match=r"lake/products/a\.parquet: the file is lost"):
+        tables.check({Dataset.PRODUCTS: 1})
+    with pytest.raises(CorruptState, match="the table's log ends at version 2, but a commit names version 3"):
+        tables.check({Dataset.PRODUCTS: 3})

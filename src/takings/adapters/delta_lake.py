@@ -24,7 +24,7 @@ from deltalake.transaction import (
 )
 
 from takings import layout
-from takings.adapters.delta_log import DeltaLog
+from takings.adapters.delta_log import LAKE_REMEDY, DeltaLog
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
@@ -99,8 +99,7 @@ class DeltaLake:
             return _read_snapshot(DeltaTable(str(self.folder(dataset)), version=version), dataset)
         except TableNotFoundError as lost:
             raise CorruptState(
-                f"lake/{dataset}: version {version}, which a commit names, is not in the table's log. Nothing was changed."
-                " Restore lake/ from a back-up, or rebuild the store from its archive."
+                f"lake/{dataset}: version {version}, which a commit names, is not in the table's log. {LAKE_REMEDY}"
             ) from lost
 
     def _newest_snapshot(self, dataset: Dataset) -> TableSnapshot:
@@ -148,6 +147,22 @@ class DeltaLake:
         table.update_incremental()
         if table.version() == base.version + 1:
             self._newest[dataset] = (table, base.after(change))
+
+    def check(self, versions: Mapping[Dataset, int]) -> None:
+        """Look whether these versions and the newest can be read, with every file; CorruptState where not."""
+        for dataset in Dataset:
+            self._log(dataset).check()
+            newest = self._newest_snapshot(dataset).version
+            committed = versions.get(dataset, -1)
+            if newest < committed:
+                raise CorruptState(
+                    f"lake/{dataset}: the table's log ends at version {newest}, but a commit names version {committed}."
+                    f" {LAKE_REMEDY}"
+                )
+            if newest >= 0:
+                _check_files(self._newest[dataset][0], self.folder(dataset))
+            if 0 <= committed < newest:
+                _check_files(DeltaTable(str(self.folder(dataset)), version=committed), self.folder(dataset))
 
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
         """Remove files that neither these versions nor the newest name and that are older; count them."""
@@ -211,6 +226,19 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
         files=tuple(sorted(files, key=lambda file: file.path)),
         is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
     )
+
+
+def _check_files(table: DeltaTable, folder: Path) -> None:
+    actions = table.get_add_actions(flatten=True)
+    for path, size in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
+        try:
+            found = folder.joinpath(path).stat().st_size
+        except FileNotFoundError as lost:
+            raise CorruptState(f"lake/{folder.name}/{path}: the file is lost. {LAKE_REMEDY}") from lost
+        if found != size:
+            raise CorruptState(
+                f"lake/{folder.name}/{path}: the file has {found:,} bytes instead of {size:,}. {LAKE_REMEDY}"
+            )
 
 
 def _utc(seconds: float) -> datetime:

@@ -23,6 +23,7 @@ from takings.proof import Difference, Explanation, RowBehind, Verification
 from takings.proof import explain as find_rows
 from takings.proof import verify as compare
 from takings.restatement import restate as publish_again
+from takings.store_format import check_lake
 
 _COLUMNS: Final = (
     *("order_date", "category", "order_id", "item_id", "product_id", "status", "sale_price", "counted_as"),
@@ -117,6 +118,7 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
 def verify(store: Store, as_json: Json = False) -> None:
     """Recompute every KPI from the lake and compare it with what is published; changes nothing."""
     with open_store(store, Teller()) as shop:
+        check_lake(shop.ports)
         verification = compare(shop.ports)
     if as_json:
         print_json(_verification_document(verification))
@@ -183,6 +185,7 @@ def restate(store: Store, first: First = None, last: Last = None) -> None:
         raise UsageError(f"--from {first.date()} lies after --to {last.date()}.")
     tell = Teller()
     with open_store(store, tell) as shop:
+        check_lake(shop.ports)
         try:
             done = publish_again(shop.ports, first and first.date(), last and last.date())
         finally:

@@ -17,6 +17,7 @@ from takings.layout import RAW, BatchId
 from takings.rebuilding import Rebuilt, read_archive
 from takings.rebuilding import rebuild as run_again
 from takings.replaying import replay_batch, replay_failed, replay_file
+from takings.store_format import check_lake
 
 _SHOWN = 50
 
@@ -34,6 +35,7 @@ def replay(
         raise UsageError("say what to replay: one of --batch ID, --file KEY and --failed.")
     tell = Teller()
     with open_store(store, tell, {"contracts": None if contracts is None else str(contracts)}) as shop:
+        check_lake(shop.ports)
         try:
             if batch is not None:
                 outcomes = replay_batch(shop.ports, BatchId(batch))

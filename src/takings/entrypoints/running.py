@@ -11,6 +11,7 @@ from rich.markup import escape
 from takings import gate, layout, maintenance, pipeline
 from takings.arrivals import sight
 from takings.bootstrap import Shop, open_store
+from takings.commits import newest_commit
 from takings.contracts.model import Dataset
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Json, Store, app, print_json
@@ -18,6 +19,7 @@ from takings.entrypoints.console import Teller, out
 from takings.errors import UnknownThing
 from takings.lineage import LineageRecord
 from takings.replaying import dead_letters
+from takings.store_format import check_lake
 
 _SHOWN_FAILURES = 10
 
@@ -33,6 +35,7 @@ def run(
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts)}
     with open_store(store, tell, options) as shop:
+        check_lake(shop.ports)
         try:
             outcome = pipeline.run(shop.ports, at_once=now)
         finally:
@@ -108,7 +111,7 @@ def _status_document(shop: Shop) -> dict[str, Any]:
     sighting = sight(ports.store.list(layout.RAW))
     now = ports.clock.now()
     decision = pipeline.decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
-    commit = pipeline.newest_commit(ports.store, state.last_commit)
+    commit = newest_commit(ports.store, state.last_commit)
     lake = ports.tables.snapshot(commit.versions) if commit else None
     since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
     expires = state.lease_expires_at
@@ -147,6 +150,7 @@ def maintain(
 ) -> None:
     """Compact small files, clean the tables' logs and let go of what nothing needs; safe beside a running batch."""
     with open_store(store, Teller()) as shop:
+        check_lake(shop.ports)
         done = maintenance.maintain(shop.ports, keep_reports=shop.settings.keep_reports, is_dry_run=is_dry_run)
     would = "would be " if is_dry_run else ""
     for table, (before, after) in done.compacted.items():

@@ -23,6 +23,7 @@ from takings.entrypoints.faults import explain_os_error
 from takings.outcome import BatchOutcome, outcome_document
 from takings.pipeline import Blocked
 from takings.ports import Changes, Clock
+from takings.store_format import check_lake
 from takings.watching import Failed, Happening, LeftAlone, Waiting
 from takings.watching import watch as watch_store
 
@@ -37,6 +38,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None) -> N
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts)}
     with open_store(store, tell, options) as shop, notice_changes(shop) as changes:
+        check_lake(shop.ports)
         asked, happening = _Asked(changes=changes), None
         try:
             with asked.by_signals():

@@ -1,0 +1,35 @@
+"""Read the commits: the numbered moments at which a batch's rows are in the lake."""
+
+from __future__ import annotations
+
+import json
+
+from takings import layout
+from takings.errors import CorruptState
+from takings.lake import Commit
+from takings.ports import ObjectStore
+
+
+def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
+    """Find the newest commit record; the gate's number is where to begin to look."""
+    newest = None
+    number = max(at_least, 1)
+    while (commit := read_commit(store, number)) is not None:
+        newest = commit
+        number += 1
+    return newest
+
+
+def read_commit(store: ObjectStore, number: int) -> Commit | None:
+    """Read a commit record; None where there is none of that number, CorruptState where it is damaged."""
+    key = layout.commit(number)
+    content = store.read(key)
+    if content is None:
+        return None
+    try:
+        return Commit.from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{key} is no commit record ({broken!r}). Nothing was changed. Restore it from a back-up; it names the tables'"
+            " versions."
+        ) from broken
