@@ -110,6 +110,13 @@ def resumed(gate: Gate, owner: str, now: datetime) -> Gate:
     )
 
 
+def adopted(gate: Gate, owner: str, now: datetime) -> Gate:
+    """Take over the same attempt in another process, which does its next step, or the same one again."""
+    return replace(
+        gate, generation=gate.generation + 1, owner=owner, lease_expires_at=now + LEASE, reason=None, reading=None
+    )
+
+
 def running(gate: Gate) -> Gate:
     """Say that manifest and lineage are written."""
     return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING)

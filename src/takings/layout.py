@@ -107,6 +107,11 @@ def affected(batch_id: BatchId) -> str:
     return f"batches/{batch_id}/affected.json"
 
 
+def published(batch_id: BatchId) -> str:
+    """Return the key of what a batch published, where its steps run in processes of their own."""
+    return f"batches/{batch_id}/published.json"
+
+
 def outcome(batch_id: BatchId) -> str:
     """Return the key of a batch's outcome."""
     return f"batches/{batch_id}/outcome.json"

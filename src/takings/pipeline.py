@@ -16,6 +16,7 @@ from takings import gate, layout
 from takings.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.attempt import Attempt
 from takings.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
+from takings.claim import Claim
 from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded, UsageError
 from takings.gate import Gate, GateState
 from takings.layout import BatchId
@@ -160,13 +161,29 @@ def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decisio
 
 def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutcome | None:
     """Form a batch of these files and run it; None where another instance was first."""
+    claimed = claim_batch(ports, state, drops)
+    return None if claimed is None else _work(ports, claimed)
+
+
+def claim_batch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> Gate | None:
+    """Form a batch of these files and take it through the gate; None where another instance was first."""
     now = ports.clock.now()
-    return form(ports, state, _version_drops(ports, drops, now), now)
+    return _claim(ports, state, _manifest(ports, _version_drops(ports, drops, now), now))
 
 
 def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
     """Form a batch of arrivals whose versions are fixed and run it; None where another instance was first."""
-    manifest = Manifest(
+    return start(ports, state, _manifest(ports, arrivals, now))
+
+
+def start(ports: Ports, state: Gate, manifest: Manifest) -> BatchOutcome | None:
+    """Run the batch of a manifest; None where another instance was first."""
+    claimed = _claim(ports, state, manifest)
+    return None if claimed is None else _work(ports, claimed)
+
+
+def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Manifest:
+    return Manifest(
         batch_id=layout.new_batch_id(now, ports.owners.token()),
         now=now,
         package_version=ports.package_version,
@@ -175,11 +192,9 @@ def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime
         settings=ports.outcome_settings,
         arrivals=arrivals,
     )
-    return start(ports, state, manifest)
 
 
-def start(ports: Ports, state: Gate, manifest: Manifest) -> BatchOutcome | None:
-    """Run the batch of a manifest; None where another instance was first."""
+def _claim(ports: Ports, state: Gate, manifest: Manifest) -> Gate | None:
     fix_format(ports.store, ports.time_zone)
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
     claim = gate.claimed(state, manifest.batch_id, ports.owners.me(), ports.clock.now())
@@ -188,7 +203,7 @@ def start(ports: Ports, state: Gate, manifest: Manifest) -> BatchOutcome | None:
     except ConflictError:
         return None
     ports.tell("batch.dispatched", {"batch_id": manifest.batch_id, "files": len(manifest.arrivals)})
-    return _work(ports, claimed)
+    return claimed
 
 
 def resume(ports: Ports, state: Gate) -> BatchOutcome | None:
@@ -225,16 +240,16 @@ def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str
     If it stays broken, the files go back to pending; from the point of no return on they stay with the batch, which can be
     resumed.
     """
-    attempt = Attempt(ports=ports, gate=claimed, after=after, suspect=suspect)
+    attempt = Attempt(Claim(ports=ports, gate=claimed), after=after, suspect=suspect)
     pauses = iter(_BACK_OFF_SECONDS)
     while True:
         try:
-            with ports.faults(), ports.heartbeat.beating(attempt.renew):
+            with ports.faults(), ports.heartbeat.beating(attempt.claim.renew):
                 return attempt.run()
         except Superseded:
             raise
         except InvariantBreach as breach:
-            attempt.block(str(breach))
+            attempt.claim.block(str(breach))
             raise
         except (UsageError, CorruptState):
             _let_go(attempt)
@@ -251,24 +266,24 @@ def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str
 def _let_go(attempt: Attempt) -> None:
     # The first error is the one to tell; an attempt that has lost the gate has nothing to let go.
     with suppress(Superseded):
-        attempt.let_go()
+        attempt.claim.let_go()
 
 
 def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attempt | None:
     """Wait and return the next attempt; None where there have been enough, and the files were given back if they can be."""
-    ports = attempt.ports
+    claim, ports = attempt.claim, attempt.claim.ports
     try:
         if pause is None:
             if not attempt.give_up(f"it failed {len(_BACK_OFF_SECONDS) + 1} times: {fault}"):
-                attempt.let_go()
+                attempt.claim.let_go()
             return None
-        attempt.change(lambda current: gate.resumed(current, ports.owners.me(), ports.clock.now()))
+        claim.change(lambda current: gate.resumed(current, ports.owners.me(), ports.clock.now()))
     except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is told
         fault.add_note(f"The batch could not be let go of either: {also!r}")
         return None
-    ports.tell("batch.retrying", {"batch_id": attempt.gate.batch_id, "fault": repr(fault), "in_seconds": pause})
+    ports.tell("batch.retrying", {"batch_id": claim.batch_id, "fault": repr(fault), "in_seconds": pause})
     ports.clock.sleep(pause)
-    return Attempt(ports=ports, gate=attempt.gate, after=f"the attempt before failed: {fault!r}")
+    return Attempt(Claim(ports=ports, gate=claim.gate), after=f"the attempt before failed: {fault!r}")
 
 
 __all__ = [
@@ -283,6 +298,7 @@ __all__ = [
     "Step",
     "WaitUntil",
     "Worked",
+    "claim_batch",
     "decide",
     "dispatch",
     "outcome_document",

@@ -262,6 +262,19 @@ class Owners(Protocol):
         """Tell whether an owner is known to have died: a process of this host that is gone."""
 
 
+class Executions(Protocol):
+    """What takes a batch through its steps in processes of their own: a state machine."""
+
+    def start(self, batch_id: BatchId, attempt: int) -> None:
+        """Start the steps of an attempt, which run once however often they are started. May be repeated."""
+
+    def is_running(self, batch_id: BatchId, attempt: int) -> bool:
+        """Tell whether the steps of an attempt are under way."""
+
+    def wake_at(self, deadline: datetime | None) -> None:
+        """Have the store looked at again at this instant, once; None: no longer. May be repeated."""
+
+
 #: tells a fact that happened: its name, and what is known about it
 Tell = Callable[[str, Mapping[str, object]], None]
 
@@ -295,6 +308,7 @@ __all__ = [
     "BusinessTime",
     "Changes",
     "Clock",
+    "Executions",
     "Heartbeat",
     "KpiStore",
     "LakeEngine",

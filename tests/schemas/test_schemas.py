@@ -14,8 +14,12 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
+from takings import pipeline, stepwise
+from takings.batching import Dispatch
 from takings.entrypoints import cli
 from takings.gate import GateState, blocked
+from takings.layout import BatchId
+from takings.ports import Ports
 from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, order, run
 
 SCHEMAS: Final[dict[str, Any]] = {
@@ -29,6 +33,7 @@ FILES: Final = {
     "attempt": "batches/*/attempt-*.json",
     "verdicts": "batches/*/verdicts.json",
     "affected": "batches/*/affected.json",
+    "published": "batches/*/published.json",
     "outcome": "batches/*/outcome.json",
     "commit": "lake/commits/*.json",
     "lake-format": "lake/format.json",
@@ -47,6 +52,16 @@ def takings(*arguments: object) -> str:
         cli.main()
     printed.seek(0)
     return printed.read()
+
+
+def claim_in_steps(ports: Ports) -> BatchId:
+    """Take what is pending through the gate, as for a state machine."""
+    state = ports.ledger.gate()
+    _, decision = pipeline.look(ports, state, at_once=True)
+    assert isinstance(decision, Dispatch)
+    claimed = pipeline.claim_batch(ports, state, decision.drops)
+    assert claimed is not None
+    return BatchId(str(claimed.batch_id))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +100,12 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     drop(root, "orders/c.csv", csv_of(order(7, status="lost")))
     run(root, policy="strict")
     ask()
+    drop(root, "orders/d.csv", csv_of(order(9)))
+    with opened(root) as shop:
+        batch_id = claim_in_steps(shop.ports)
+        stepwise.validate(shop.ports, batch_id, 1)
+        stepwise.transform(shop.ports, batch_id, 1)
+        stepwise.file_away(shop.ports, batch_id, 1)
     with opened(root) as shop:
         gate = shop.ports.ledger.gate()
         shop.ports.ledger.change_gate(blocked(gate, "a breach."))

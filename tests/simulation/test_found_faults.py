@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from takings import gate, layout, pipeline
-from takings.attempt import Attempt
 from takings.bootstrap import Shop
+from takings.claim import Claim
 from takings.errors import Superseded
 from takings.gate import GateState
 from takings.layout import BatchId
@@ -90,7 +90,7 @@ def a_gate_changes_hands_behind_the_check(root: Path) -> None:
             lambda: other.ports.ledger.change_gate(gate.resumed(mine, "other", now)),
         )
         with suppress(Superseded):
-            Attempt(ports=losing, gate=mine).change(lambda state: gate.released(state, last_commit=0, landed=()))
+            Claim(ports=losing, gate=mine).change(lambda state: gate.released(state, last_commit=0, landed=()))
         assert (one.ports.ledger.gate().state, one.ports.ledger.gate().owner) == (GateState.FORMING, "other")
 
 

@@ -21,11 +21,14 @@ from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
 from takings.arrivals import Arrival
 from takings.attempt import Attempt
+from takings.claim import Claim
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
 from takings.gate import Gate
+from takings.judging import Judging
 from takings.kpis import KpiRow, KpiTable
 from takings.lake import Affected, Commit, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
+from takings.landing import Landing
 from takings.layout import BatchId
 from takings.manifest import to_json
 from takings.pipeline import Ports
@@ -38,17 +41,16 @@ Patch = tuple[Any, str, Callable[..., Any]]
 
 _change_gate = SqliteLedger.change_gate
 _publish_rows = SqliteKpiStore.publish
-_publish: Callable[..., Published] = vars(attempt)["publish"]
+_publish: Callable[..., Published] = publishing.publish
 _prepare_publication: Callable[..., tuple[KpiRow, ...]] = vars(publishing)["prepare_publication"]
 _fetch = FolderStore.fetch
 _create = FolderStore.create
 _apply = DeltaLake.apply
 _landing = DuckDbEngine.landing
 _version_drops = pipeline._version_drops
-_original_of = Attempt._original_of
-_validate = Attempt._validate
+_original_of = Judging._original_of
 _run = Attempt.run
-_publish_affected = Attempt._publish
+_publish_affected = Attempt.publish
 
 
 # The gate
@@ -65,7 +67,7 @@ def never_abandoned(_: Gate, __: datetime) -> bool:
     return False
 
 
-def trust_oneself(self: Attempt) -> Gate:
+def trust_oneself(self: Claim) -> Gate:
     return self.ports.ledger.gate()
 
 
@@ -85,9 +87,9 @@ def create_the_manifest_later(self: FolderStore, key: str, content: bytes) -> bo
 
 
 def create_the_manifest_now(self: Attempt) -> Any:
-    key = layout.manifest(BatchId(str(self.gate.batch_id)))
-    if key in _LATE and self.gate.attempt == 1:
-        self.ports.store.create(key, _LATE[key])
+    key = layout.manifest(self.claim.batch_id)
+    if key in _LATE and self.claim.gate.attempt == 1:
+        self.claim.ports.store.create(key, _LATE[key])
     return _run(self)
 
 
@@ -123,22 +125,24 @@ def fetch_again(self: FolderStore, key: str, etag: str, batch_id: BatchId) -> Pa
 # Verdicts
 
 
-def duplicate_by_name(self: Attempt, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
-    records = self.ports.ledger.lineage(file_key=arrival.key)
+def duplicate_by_name(self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+    records = self.claim.ports.ledger.lineage(file_key=arrival.key)
     if any(record.verdict is Verdict.ACCEPTED and record.batch_id != self._id for record in records):
         return arrival.key
     return _original_of(self, arrival, fingerprint, before)
 
 
-def duplicate_of_any_version(self: Attempt, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
-    accepted = [record for record in self.ports.ledger.accepted_with([fingerprint]) if record.batch_id != self._id]
+def duplicate_of_any_version(self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+    accepted = [
+        record for record in self.claim.ports.ledger.accepted_with([fingerprint]) if record.batch_id != self._id
+    ]
     return str(accepted[0].file_key) if accepted else _original_of(self, arrival, fingerprint, before)
 
 
 def duplicate_of_a_rejected_file(
-    self: Attempt, arrival: Arrival, fingerprint: str, before: list[FileReport]
+    self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]
 ) -> str | None:
-    judged = [record for record in self.ports.ledger.lineage() if record.batch_id != self._id and record.verdict]
+    judged = [record for record in self.claim.ports.ledger.lineage() if record.batch_id != self._id and record.verdict]
     rejected = [record.file_key for record in judged if record.fingerprint == fingerprint]
     return str(rejected[0]) if rejected else _original_of(self, arrival, fingerprint, before)
 
@@ -172,17 +176,17 @@ def leave_items_where_they_are(self: DuckDbEngine, staged: StagedBatch) -> Itera
 
 
 def affected_after_the_merge(self: Attempt, commit: Commit) -> Published:
-    reports, _ = self._validate()
-    with self.ports.engine.landing(self._staged_batch(reports)) as session:
-        affected = session.affected(self.ports.tables.snapshot(commit.versions))
-    return publishing.publish(self.ports, commit, affected, self.check)
+    judging, ports = Judging(self.claim), self.claim.ports
+    with ports.engine.landing(judging.staged_batch(judging.judge().reports)) as session:
+        affected = session.affected(ports.tables.snapshot(commit.versions))
+    return publishing.publish(ports, commit, affected, self.claim.check)
 
 
-def affected_anew(self: Attempt, session: Any) -> Affected:
+def affected_anew(self: Landing, session: Any) -> Affected:
     """Compute it in each attempt, also in one that finds some tables merged already."""
-    self.check()
-    affected: Affected = session.affected(self.ports.tables.snapshot())
-    self.ports.store.create(layout.affected(self._id), to_json(affected.to_json()))
+    self.claim.check()
+    affected: Affected = session.affected(self.claim.ports.tables.snapshot())
+    self.claim.ports.store.create(layout.affected(self._id), to_json(affected.to_json()))
     _ANEW[self._id] = affected
     return affected
 
@@ -192,7 +196,7 @@ _ANEW: Final[dict[str, Affected]] = {}
 
 def publish_affected_anew(self: Attempt, commit: Commit) -> Published:
     if self._id in _ANEW:
-        return publishing.publish(self.ports, commit, _ANEW.pop(self._id), self.check)
+        return publishing.publish(self.claim.ports, commit, _ANEW.pop(self._id), self.claim.check)
     return _publish_affected(self, commit)
 
 
@@ -273,7 +277,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "unconditional claim": [(SqliteLedger, "change_gate", claim_whatever_stands_there)],
     "no sweep": [(Machines, "plan_sweep", sweep_never)],
     "no lease": [(gate, "is_abandoned", never_abandoned)],
-    "no supersession check": [(Attempt, "check", trust_oneself)],
+    "no supersession check": [(Claim, "check", trust_oneself)],
     "claim before the manifest": [
         (FolderStore, "create", create_the_manifest_later),
         (Attempt, "run", create_the_manifest_now),
@@ -283,18 +287,18 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "versions are the order of processing": [(pipeline, "_version_drops", process_in_any_order)],
     "bytes are not compared when they are read": [(FolderStore, "fetch", fetch_whatever_is_there)],
     "bytes are read again by each attempt": [(FolderStore, "fetch", fetch_again)],
-    "duplicate by name": [(Attempt, "_original_of", duplicate_by_name)],
-    "duplicate of any older version": [(Attempt, "_original_of", duplicate_of_any_version)],
-    "duplicate of a rejected file": [(Attempt, "_original_of", duplicate_of_a_rejected_file)],
+    "duplicate by name": [(Judging, "_original_of", duplicate_by_name)],
+    "duplicate of any older version": [(Judging, "_original_of", duplicate_of_any_version)],
+    "duplicate of a rejected file": [(Judging, "_original_of", duplicate_of_a_rejected_file)],
     "merges do not notice each other": [(DeltaLake, "apply", merge_into_whatever_is_there)],
     "items do not follow their orders": [(DuckDbEngine, "landing", leave_items_where_they_are)],
-    "affected computed after the merge": [(Attempt, "_publish", affected_after_the_merge)],
+    "affected computed after the merge": [(Attempt, "publish", affected_after_the_merge)],
     "affected computed anew by each attempt": [
-        (Attempt, "_affected", affected_anew),
-        (Attempt, "_publish", publish_affected_anew),
+        (Landing, "_affected", affected_anew),
+        (Attempt, "publish", publish_affected_anew),
     ],
     "additive KPIs": [(SqliteKpiStore, "publish", add_to_what_is_published)],
-    "batch-only KPIs": [(attempt, "publish", publish_the_batch_alone)],
+    "batch-only KPIs": [(attempt, "publish_keys", publish_the_batch_alone)],
     "no publication guard": [(SqliteKpiStore, "publish", publish_whatever_stands_there)],
     "no zero rows": [(publishing, "prepare_publication", publish_no_zeros)],
     "delete before copy": [(FolderStore, "file_away", delete_before_copying)],

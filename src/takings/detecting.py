@@ -1,0 +1,92 @@
+"""Look at a store and hand its next batch to a state machine; every event, deadline and sweep ends here.
+
+The order is that of a local run: manifest, gate, then the execution. Whoever dies in between leaves a batch whose lease ends
+and whose execution never ran, and the next look starts it as the next attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from takings import gate
+from takings.batching import Decision, Dispatch, WaitUntil
+from takings.errors import ConflictError
+from takings.gate import Gate, GateState
+from takings.layout import BatchId
+from takings.pipeline import claim_batch, look
+from takings.ports import Executions, Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """An attempt at a batch was handed over."""
+
+    batch_id: BatchId
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InProgress:
+    """The store's batch is under way, or another look was first."""
+
+    batch_id: BatchId | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The store's batch waits for a person."""
+
+    batch_id: BatchId | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resting:
+    """Nothing is to be started yet."""
+
+    decision: Decision
+
+
+Detected = Started | InProgress | Stopped | Resting
+
+
+def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> Detected:
+    """Start, or start again, what is to be started, and see to it that the store is looked at again at its deadline."""
+    state = ports.ledger.gate()
+    if state.state is GateState.BLOCKED:
+        return Stopped(batch_id=state.batch_id, reason=state.reason)
+    if state.has_batch:
+        return _see_to(ports, executions, state)
+    _, decision = look(ports, state, at_once=at_once)
+    executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
+    if not isinstance(decision, Dispatch):
+        return Resting(decision=decision)
+    claimed = claim_batch(ports, state, decision.drops)
+    if claimed is None:
+        return InProgress(batch_id=None)
+    return _start(ports, executions, claimed)
+
+
+def _see_to(ports: Ports, executions: Executions, state: Gate) -> Detected:
+    """Start the next attempt of a batch whose owner fell silent, unless its execution is still under way.
+
+    Between two steps nobody renews the lease, and a task may take longer to come up than a lease lasts.
+    """
+    batch_id = BatchId(str(state.batch_id))
+    if not gate.is_abandoned(state, ports.clock.now()) or executions.is_running(batch_id, state.attempt):
+        return InProgress(batch_id=batch_id)
+    resumed = gate.resumed(state, ports.owners.me(), ports.clock.now())
+    try:
+        # What the dead process was reading is told to the one that adopts the attempt.
+        claimed = ports.ledger.change_gate(replace(resumed, reading=state.reading))
+    except ConflictError:
+        return InProgress(batch_id=batch_id)
+    ports.tell("batch.resumed", {"batch_id": batch_id, "attempt": claimed.attempt})
+    return _start(ports, executions, claimed)
+
+
+def _start(ports: Ports, executions: Executions, claimed: Gate) -> Started:
+    batch_id = BatchId(str(claimed.batch_id))
+    executions.start(batch_id, claimed.attempt)
+    ports.tell("batch.started", {"batch_id": batch_id, "attempt": claimed.attempt})
+    return Started(batch_id=batch_id, attempt=claimed.attempt)

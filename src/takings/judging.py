@@ -1,0 +1,220 @@
+"""Judge a batch's files: each against its contract, once, with reports, reasons and staged rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import file_digest
+from pathlib import Path
+
+from takings import gate, layout
+from takings.arrivals import Arrival
+from takings.claim import Claim
+from takings.errors import MachineryError
+from takings.examination import Examination, examine
+from takings.lake import StagedBatch, StagedFile
+from takings.layout import BatchId
+from takings.manifest import to_json
+from takings.ports import Ports
+from takings.validation.findings import FaultyRecord, FileReport, Verdict
+from takings.validation.quarantine import broken_lines, quarantine_lines
+from takings.validation.reports import (
+    chunk_document,
+    file_document,
+    read_file_report,
+    reason_lines,
+    verdicts_document,
+)
+from takings.validation.verdicts import RejectionPolicy, Tolerance, fail_batch, judge_unread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The verdicts of a batch, which nothing changes once they are written."""
+
+    reports: tuple[FileReport, ...]
+    #: keys of the files whose bytes were overwritten before they were read: they are pending again
+    returned: tuple[str, ...]
+
+    @property
+    def has_accepted(self) -> bool:
+        """Tell whether any file was accepted."""
+        return any(report.verdict is Verdict.ACCEPTED for report in self.reports)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The validation of one batch."""
+
+    claim: Claim
+
+    def judge(self) -> Judged:
+        """Judge every file, once: an earlier attempt's verdicts stand."""
+        settled = self._ports.store.read(layout.verdicts(self._id))
+        if settled is not None:
+            return _read_verdicts(settled)
+        reports: list[FileReport] = []
+        returned: list[str] = []
+        for place, arrival in enumerate(self.claim.arrivals):
+            self._ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(self.claim.arrivals)})
+            report = self._validate_file(place, arrival, reports)
+            if report is None:
+                returned.append(arrival.key)
+                continue
+            reports.append(report)
+            self._ports.tell("file.judged", {"key": arrival.key, "verdict": report.verdict.value})
+        if self._tolerance.policy is RejectionPolicy.STRICT:
+            reports = list(self._judge_strictly(tuple(reports)))
+        self.claim.check()
+        for report in reports:
+            key = layout.file_report(self._id, report.dataset, report.file)
+            self._ports.store.create(key, to_json(file_document(report)))
+        document = to_json(verdicts_document(self._id, reports, returned))
+        if not self._ports.store.create(layout.verdicts(self._id), document):
+            return self.judge()
+        return Judged(reports=tuple(reports), returned=tuple(returned))
+
+    @property
+    def _ports(self) -> Ports:
+        return self.claim.ports
+
+    @property
+    def _id(self) -> BatchId:
+        return self.claim.batch_id
+
+    def _judge_strictly(self, reports: tuple[FileReport, ...]) -> tuple[FileReport, ...]:
+        """Apply the policy "strict": a refused file, or an orphan without a parent anywhere, refuses the batch."""
+        for report in reports:
+            if report.verdict is Verdict.REJECTED:
+                return fail_batch(reports, f"{report.key} was rejected")
+        self._ports.tables.prepare(self._ports.contracts.by_dataset)
+        with self._ports.engine.landing(self.staged_batch(reports)) as session:
+            orphan = session.first_orphan(self._ports.tables.snapshot())
+        if orphan is None:
+            return reports
+        return fail_batch(
+            reports,
+            f"{orphan.key} line {orphan.line}: its {orphan.column} is neither in the batch nor in the lake",
+        )
+
+    def _validate_file(self, place: int, arrival: Arrival, before: list[FileReport]) -> FileReport | None:
+        """Judge one file; None where its bytes were overwritten before they were read."""
+        path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
+        if path is None:
+            return None
+        deaths = gate.deaths_of(self.claim.gate, arrival.key, arrival.etag)
+        if deaths >= gate.MOST_DEATHS:
+            return judge_unread(arrival, _fingerprint(path), deaths)
+        self.claim.change(lambda current: gate.reading(current, arrival.key))
+        examination = examine(
+            self._ports.validation,
+            self._ports.contracts[arrival.dataset],
+            arrival,
+            path,
+            now=self.claim.manifest.now,
+            tolerance=self._tolerance,
+            workspace=self._workspace(place),
+            staged=self._staged(place, arrival).path,
+            original_of=lambda fingerprint: self._original_of(arrival, fingerprint, before),
+        )
+        report = examination.report
+        self._report_chunks(arrival, examination)
+        if report.records.rejected or report.verdict is Verdict.REJECTED:
+            self._explain(place, report, examination.faulty_records())
+        if report.verdict is Verdict.ACCEPTED and report.records.rejected:
+            self._quarantine(arrival, examination)
+        return report
+
+    def _workspace(self, place: int) -> Path:
+        return self._ports.store.staging(self._id) / "work" / str(place)
+
+    @property
+    def _tolerance(self) -> Tolerance:
+        settings = self.claim.manifest.settings
+        return Tolerance(policy=RejectionPolicy(settings["policy"]), max_rejected=Decimal(settings["max_rejected"]))
+
+    def _explain(self, place: int, report: FileReport, faulty: Iterable[FaultyRecord]) -> None:
+        """Write every line that was refused, and why, for the archive."""
+        self._ports.store.create_from(layout.staged_reasons(self._id, place), reason_lines(report, faulty))
+
+    def _quarantine(self, arrival: Arrival, examination: Examination) -> None:
+        """Set the bad rows of an accepted file aside, in a form that can be mended and dropped again."""
+        key = layout.quarantined(self._id, arrival.dataset, arrival.file)
+        rows = quarantine_lines(arrival, examination.structure.header or (), examination.faulty_records())
+        self._ports.store.create_from(key, rows)
+        self._ports.store.create_from(f"{key}.broken.jsonl", broken_lines(examination.faulty_records()))
+
+    def _original_of(self, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+        """Return the accepted file of which this one is a copy, if there is one.
+
+        Only the newest accepted version of its own key counts: older bytes dropped again are a correction.
+        """
+        accepted = [
+            record
+            for record in self._ports.ledger.accepted_with([fingerprint])
+            # The batch itself, and the same arrival in an earlier one: a replay takes it again.
+            if record.batch_id != self._id and (record.file_key, record.version) != (arrival.key, arrival.version)
+        ]
+        candidates = [(record.file_key, record.version) for record in accepted]
+        candidates += [
+            (report.key, report.version)
+            for report in before
+            if report.verdict is Verdict.ACCEPTED and report.fingerprint == fingerprint
+        ]
+        others = [key for key, _ in candidates if key != arrival.key]
+        if others:
+            return others[0]
+        if not candidates:
+            return None
+        newest = max(
+            record.version
+            for record in self._ports.ledger.lineage(file_key=arrival.key)
+            if record.verdict is Verdict.ACCEPTED
+        )
+        return arrival.key if any(version == newest for _, version in candidates) else None
+
+    def _report_chunks(self, arrival: Arrival, examination: Examination) -> None:
+        for chunk in examination.chunks:
+            key = layout.chunk_report(self._id, arrival.dataset, arrival.file, chunk.chunk)
+            self._ports.store.create(key, to_json(chunk_document(chunk)))
+
+    def _staged(self, place: int, arrival: Arrival) -> StagedFile:
+        folder = self._ports.store.staging(self._id) / arrival.dataset
+        folder.mkdir(parents=True, exist_ok=True)
+        return StagedFile(
+            dataset=arrival.dataset, key=arrival.key, version=arrival.version, path=folder / f"{place:05d}.parquet"
+        )
+
+    def staged_batch(self, reports: tuple[FileReport, ...]) -> StagedBatch:
+        """Return the staged rows of the accepted files."""
+        accepted = {report.key for report in reports if report.verdict is Verdict.ACCEPTED}
+        files = (
+            self._staged_again(place, arrival)
+            for place, arrival in enumerate(self.claim.arrivals)
+            if arrival.key in accepted
+        )
+        return StagedBatch(batch_id=self._id, files=tuple(files))
+
+    def _staged_again(self, place: int, arrival: Arrival) -> StagedFile:
+        """Return the file's staged rows; another attempt on this store may find them gone, and makes them again."""
+        staged = self._staged(place, arrival)
+        if not staged.path.exists() and self._validate_file(place, arrival, []) is None:
+            raise MachineryError(
+                f"{arrival.key}: its staged rows and the bytes they were read from are gone, so batch {self._id} cannot be"
+                " completed. Drop the same file again under its name and run again."
+            )
+        return staged
+
+
+def _read_verdicts(content: bytes) -> Judged:
+    document = json.loads(content)
+    return Judged(
+        reports=tuple(read_file_report(file) for file in document["files"]), returned=tuple(document["returned"])
+    )
+
+
+def _fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

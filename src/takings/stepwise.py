@@ -1,0 +1,182 @@
+"""Take a batch through its steps in processes of their own, as a state machine calls them one after the other.
+
+Each step names the batch and the attempt that it belongs to, adopts them through the gate, and ends as superseded where a
+newer attempt has the gate. A step may be repeated: whatever an earlier try has done is not done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from enum import StrEnum
+
+from takings import gate, layout
+from takings.attempt import Attempt
+from takings.claim import Claim
+from takings.commits import read_commit
+from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded
+from takings.filing import Filing
+from takings.gate import GateState
+from takings.judging import Judged, Judging
+from takings.lake import Commit
+from takings.landing import Landing
+from takings.layout import BatchId
+from takings.manifest import to_json
+from takings.outcome import BatchOutcome
+from takings.ports import Ports
+from takings.publishing import Published
+
+
+class Validated(StrEnum):
+    """How the validation of a batch ended."""
+
+    #: some file was accepted: the batch goes on
+    ACCEPTED = "accepted"
+    #: nothing was: the originals only have to be filed away
+    NOTHING_ACCEPTED = "nothing accepted"
+    #: the batch was given up, its files are pending again
+    GIVEN_UP = "given up"
+
+
+class Failed(StrEnum):
+    """What became of a batch of which a step failed for good."""
+
+    #: nothing of it was accepted; its files are in failed/, with their reasons
+    FILED_AWAY = "filed away"
+    #: its files are pending again
+    GIVEN_BACK = "given back"
+    #: its verdicts are written, so that it can only be completed: by its next attempt, or once somebody has unblocked it
+    TO_BE_COMPLETED = "to be completed"
+
+
+def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
+    """Judge every file of the batch."""
+    with _adopted(ports, batch_id, attempt) as step:
+        if not step.begin(ports.clock.now()):
+            return Validated.GIVEN_UP
+        judged = Judging(step.claim).judge()
+        return Validated.ACCEPTED if judged.has_accepted else Validated.NOTHING_ACCEPTED
+
+
+def transform(ports: Ports, batch_id: BatchId, attempt: int) -> None:
+    """Merge what was accepted into the lake and publish the KPIs that it changes."""
+    with _adopted(ports, batch_id, attempt) as step:
+        judging = Judging(step.claim)
+        commit = Landing(step.claim, judging).land(judging.judge())
+        if commit is None:
+            return
+        published = step.publish(commit)
+        ports.store.create(layout.published(batch_id), to_json(_published_document(commit, published)))
+
+
+def file_away(ports: Ports, batch_id: BatchId, attempt: int) -> BatchOutcome:
+    """File the batch's originals away and end it."""
+    with _adopted(ports, batch_id, attempt) as step:
+        judged = _verdicts(step)
+        commit, published = _read_published(ports, batch_id)
+        if judged.has_accepted and commit is None:
+            raise MachineryError(f"batch {batch_id} is not published yet. Run its transformation first.")
+        Filing(step.claim).file_away(judged)
+        return step.finish(judged, commit, published, started_at=_began_at(step))
+
+
+def mark_failed(ports: Ports, batch_id: BatchId, attempt: int, cause: str) -> Failed:
+    """End a batch of which a step failed for good, as far as it can be ended.
+
+    Before its verdicts are written, it is given up; afterwards it can only be completed, but for one that has accepted nothing.
+    """
+    with _adopted(ports, batch_id, attempt) as step:
+        ports.tell("batch.failed", {"batch_id": batch_id, "attempt": attempt, "cause": cause})
+        if step.give_up(cause):
+            return Failed.GIVEN_BACK
+        judged = _verdicts(step) if ports.store.read(layout.verdicts(batch_id)) is not None else None
+        if judged is None or judged.has_accepted:
+            step.claim.let_go()
+            return Failed.TO_BE_COMPLETED
+        Filing(step.claim).file_away(judged)
+        step.finish(judged, None, Published(keys={}, overtaken=0), started_at=_began_at(step))
+        return Failed.FILED_AWAY
+
+
+@contextmanager
+def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]:
+    """Hold the batch through the gate while a step runs; Superseded where the gate holds another batch or attempt.
+
+    A breach of the KPIs' invariants blocks the batch.
+    """
+    claim, suspect = _adopt(ports, batch_id, attempt)
+    after = None if attempt == 1 else "the attempt before did not end, and was superseded"
+    step = Attempt(claim, after=after, suspect=suspect)
+    with ports.faults(), ports.heartbeat.beating(claim.renew):
+        try:
+            yield step
+        except InvariantBreach as breach:
+            with suppress(Superseded):
+                claim.block(str(breach))
+            raise
+
+
+def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | None]:
+    """Take the attempt over in the gate; return with it the file that its last process was reading when it died."""
+    while True:
+        state = ports.ledger.gate()
+        if not state.has_batch or (state.batch_id, state.attempt) != (batch_id, attempt):
+            raise Superseded(f"batch {batch_id}: attempt {attempt} has ended, or lost the gate to a newer one.")
+        if state.state is GateState.BLOCKED:
+            raise MachineryError(f"batch {batch_id} is blocked: {state.reason} Then run `takings unblock`.")
+        try:
+            adopted = ports.ledger.change_gate(gate.adopted(state, ports.owners.me(), ports.clock.now()))
+        except ConflictError:
+            continue
+        return Claim(ports=ports, gate=adopted), state.reading
+
+
+def _verdicts(step: Attempt) -> Judged:
+    """Return the verdicts that validation has written; MachineryError where it has not."""
+    batch_id = step.claim.batch_id
+    if step.claim.ports.store.read(layout.verdicts(batch_id)) is None:
+        raise MachineryError(f"batch {batch_id} is not judged yet. Run its validation first.")
+    return Judging(step.claim).judge()
+
+
+def _began_at(step: Attempt) -> datetime:
+    """Return when the attempt began, as its first step has noted; one that was resumed later begins with this step."""
+    claim = step.claim
+    key = layout.attempt(claim.batch_id, claim.gate.attempt)
+    content = claim.ports.store.read(key)
+    if content is None:
+        return claim.ports.clock.now()
+    try:
+        return layout.parse_instant(json.loads(content)["began_at"])
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{key} is no record of an attempt ({broken!r}). Nothing was changed. Restore it from a back-up."
+        ) from broken
+
+
+def _published_document(commit: Commit, published: Published) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "batch_id": commit.batch_id,
+        "commit": commit.number,
+        "published": dict(published.keys),
+        "overtaken": published.overtaken,
+    }
+
+
+def _read_published(ports: Ports, batch_id: BatchId) -> tuple[Commit | None, Published]:
+    """Return the commit whose KPIs the batch has published, and how many; None where it has not."""
+    key = layout.published(batch_id)
+    content = ports.store.read(key)
+    if content is None:
+        return None, Published(keys={}, overtaken=0)
+    try:
+        document = json.loads(content)
+        number, published = document["commit"], Published(keys=document["published"], overtaken=document["overtaken"])
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{key} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up."
+        ) from broken
+    return read_commit(ports.store, number), published

@@ -1,0 +1,341 @@
+"""A batch whose steps run in processes of their own ends as one that a single process runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takings import gate, layout, stepwise
+from takings.batching import Hold
+from takings.detecting import InProgress, Resting, Started, Stopped, detect
+from takings.errors import InvariantBreach, MachineryError, Superseded
+from takings.gate import GateState
+from takings.layout import BatchId
+from takings.pipeline import WaitUntil
+from takings.stepwise import Failed, Validated
+from takings.validation.findings import Verdict
+from tests.shop import drop, drop_all, expected, files, lineage, new_store, opened, published, run
+
+STEPS: tuple[Callable[..., object], ...] = (stepwise.validate, stepwise.transform, stepwise.file_away)
+AFTER_THE_LEASE = gate.LEASE + timedelta(seconds=1)
+
+
+class Died(BaseException):
+    """The process is gone: nothing of it runs any more."""
+
+
+@dataclass
+class Noted:
+    """Executions that are only noted; a test runs the steps."""
+
+    started: list[tuple[BatchId, int]] = field(default_factory=list)
+    running: set[tuple[BatchId, int]] = field(default_factory=set)
+    #: what was asked for last
+    deadline: datetime | None = None
+
+    def start(self, batch_id: BatchId, attempt: int) -> None:
+        self.started.append((batch_id, attempt))
+
+    def is_running(self, batch_id: BatchId, attempt: int) -> bool:
+        return (batch_id, attempt) in self.running
+
+    def wake_at(self, deadline: datetime | None) -> None:
+        self.deadline = deadline
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a store with one file of each dataset pending."""
+    return drop_all(new_store(tmp_path / "shop"))
+
+
+def begin(root: Path) -> BatchId:
+    """Hand what is pending over, and return the batch."""
+    with opened(root) as shop:
+        started = detect(shop.ports, Noted(), at_once=True)
+    assert isinstance(started, Started)
+    return started.batch_id
+
+
+def do(step: Callable[..., Any], root: Path, batch_id: BatchId, attempt: int = 1, *more: Any, **options: Any) -> Any:
+    """Run a step as its own process does: with a store of its own."""
+    with opened(root, **options) as shop:
+        return step(shop.ports, batch_id, attempt, *more)
+
+
+def named(owners: Any, name: str) -> Any:
+    """Return the owners as another process sees them."""
+
+    class Another:
+        def __getattr__(self, method: str) -> Any:
+            return (lambda: name) if method == "me" else getattr(owners, method)
+
+    return Another()
+
+
+def gate_of(root: Path) -> gate.Gate:
+    with opened(root) as shop:
+        return shop.ports.ledger.gate()
+
+
+def verdicts(root: Path) -> list[tuple[str, Verdict | None]]:
+    """Return how each file's story ended."""
+    return [(record.file_key, record.verdict) for record in lineage(root)]
+
+
+class TestSteps:
+    """validate, transform, file_away."""
+
+    def test_together_they_are_a_run(self, root: Path, tmp_path: Path) -> None:
+        """KPIs, lineage and archive are those of one process."""
+        other = new_store(tmp_path / "other")
+        for file in sorted((root / "raw-data").rglob("*.csv")):
+            drop(other, file.relative_to(root / "raw-data").as_posix(), file.read_bytes(), written_at=None)
+        run(other)
+        batch_id = begin(root)
+        assert do(stepwise.validate, root, batch_id) is Validated.ACCEPTED
+        do(stepwise.transform, root, batch_id)
+        outcome = do(stepwise.file_away, root, batch_id)
+        assert (outcome.commit, dict(outcome.published)) == (1, {"OrderKPIs": 2, "CategoryKPIs": 3})
+        assert published(root) == published(other) == expected(root)
+        assert files(root, "processed", "failed") == files(other, "processed", "failed")
+        assert verdicts(root) == verdicts(other)
+        assert (gate_of(root).state, gate_of(root).last_commit) == (GateState.IDLE, 1)
+
+    def test_each_may_be_repeated(self, root: Path) -> None:
+        """A state machine starts a step again whose answer it did not hear."""
+        batch_id = begin(root)
+        for step in STEPS[:2]:
+            do(step, root, batch_id)
+            do(step, root, batch_id)
+        do(stepwise.file_away, root, batch_id)
+        assert published(root) == expected(root)
+        with pytest.raises(Superseded, match="has ended, or lost the gate"):
+            do(stepwise.file_away, root, batch_id)
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_a_newer_attempt_makes_them_end_without_a_side_effect(
+        self, root: Path, step: Callable[..., object]
+    ) -> None:
+        """The gate names attempt 2; attempt 1 does nothing more."""
+        batch_id = begin(root)
+        with opened(root) as shop:
+            state = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.resumed(state, "somebody", shop.ports.clock.now()))
+        before = gate_of(root)
+        with pytest.raises(Superseded):
+            do(step, root, batch_id)
+        assert gate_of(root) == before
+        assert files(root, "processed", "failed", "lake/commits") == []
+
+    def test_a_second_process_of_a_step_supersedes_the_first(self, root: Path) -> None:
+        """A task that was given up for dead, and is not, loses the gate to the one that was started instead."""
+        batch_id = begin(root)
+        do(stepwise.validate, root, batch_id)
+        with opened(root) as slow:
+
+            class Late:
+                def __getattr__(self, name: str) -> Any:
+                    if name == "prepare":
+                        do(stepwise.transform, root, batch_id)
+                    return getattr(slow.ports.tables, name)
+
+            tables: Any = Late()
+            ports = replace(slow.ports, tables=tables, owners=named(slow.ports.owners, "another:1:1:a"))
+            with pytest.raises(Superseded):
+                stepwise.transform(ports, batch_id, 1)
+        assert do(stepwise.file_away, root, batch_id).commit == 1
+        assert published(root) == expected(root)
+
+    def test_none_goes_before_the_one_it_builds_on(self, root: Path) -> None:
+        """Nothing is filed away that is not judged, or not published."""
+        batch_id = begin(root)
+        with pytest.raises(MachineryError, match=r"is not judged yet\. Run its validation first"):
+            do(stepwise.file_away, root, batch_id)
+        do(stepwise.validate, root, batch_id)
+        with pytest.raises(MachineryError, match=r"is not published yet\. Run its transformation first"):
+            do(stepwise.file_away, root, batch_id)
+        assert files(root, "processed", "failed") == []
+
+    def test_files_of_which_none_is_accepted_are_only_filed_away(self, tmp_path: Path) -> None:
+        """There is nothing to transform, and no commit."""
+        root = drop(new_store(tmp_path / "shop"), "orders/bad.csv", b"id\n1\n").parents[2]
+        batch_id = begin(root)
+        assert do(stepwise.validate, root, batch_id) is Validated.NOTHING_ACCEPTED
+        do(stepwise.transform, root, batch_id)
+        assert do(stepwise.file_away, root, batch_id).commit is None
+        assert files(root, "failed") == ["failed/orders/bad.csv", "failed/orders/bad.csv.reason.json"]
+
+    def test_a_file_that_kills_its_reader_is_set_aside(self, root: Path) -> None:
+        """The same step again finds what the dead process was reading, and the batch without it comes next."""
+        batch_id = begin(root)
+        with opened(root) as shop:
+
+            class Deadly:
+                def __getattr__(self, name: str) -> Any:
+                    if name == "check":
+                        raise Died
+                    return getattr(shop.ports.validation, name)
+
+            validation: Any = Deadly()
+            with pytest.raises(Died):
+                stepwise.validate(replace(shop.ports, validation=validation), batch_id, 1)
+        assert do(stepwise.validate, root, batch_id) is Validated.GIVEN_UP
+        state = gate_of(root)
+        assert (state.state, [suspect.deaths for suspect in state.suspects]) == (GateState.IDLE, [1])
+
+    def test_contradicting_numbers_block_the_batch(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing is published, and a person is asked."""
+        batch_id = begin(root)
+        do(stepwise.validate, root, batch_id)
+
+        def breached(*_: object) -> None:
+            raise InvariantBreach("the categories' revenue is not the site's.")
+
+        monkeypatch.setattr("takings.publishing.check_invariants", breached)
+        with pytest.raises(InvariantBreach):
+            do(stepwise.transform, root, batch_id)
+        assert gate_of(root).state is GateState.BLOCKED
+        with pytest.raises(MachineryError, match="is blocked: the categories' revenue"):
+            do(stepwise.transform, root, batch_id)
+
+
+class TestMarkFailed:
+    """What becomes of a batch of which a step failed for good."""
+
+    def test_before_its_verdicts_it_is_given_back(self, root: Path) -> None:
+        """No file is condemned for what broke around it."""
+        batch_id = begin(root)
+        assert do(stepwise.mark_failed, root, batch_id, 1, "no disk") is Failed.GIVEN_BACK
+        assert gate_of(root).state is GateState.IDLE
+        run(root)
+        assert published(root) == expected(root)
+
+    def test_after_them_it_stays_to_be_completed(self, root: Path) -> None:
+        """Its files go neither to failed/ nor back; the next attempt completes it."""
+        batch_id = begin(root)
+        do(stepwise.validate, root, batch_id)
+        assert do(stepwise.mark_failed, root, batch_id, 1, "no disk") is Failed.TO_BE_COMPLETED
+        assert files(root, "processed", "failed") == []
+        executions = Noted()
+        with opened(root) as shop:
+            assert detect(shop.ports, executions) == Started(batch_id=batch_id, attempt=2)
+        for step in STEPS:
+            do(step, root, batch_id, 2)
+        assert published(root) == expected(root)
+        assert [record.verdict for record in lineage(root)] == [Verdict.ACCEPTED] * 3
+
+    def test_what_was_refused_as_a_whole_is_filed_away(self, root: Path) -> None:
+        """Policy "strict": one bad file fails the batch, and all of it goes to failed/."""
+        drop(root, "orders/bad.csv", b"id\n1\n")
+        strict: dict[str, Any] = {"policy": "strict"}
+        with opened(root, **strict) as shop:
+            started = detect(shop.ports, Noted(), at_once=True)
+        assert isinstance(started, Started)
+        batch_id = started.batch_id
+        assert do(stepwise.validate, root, batch_id, **strict) is Validated.NOTHING_ACCEPTED
+        assert do(stepwise.mark_failed, root, batch_id, 1, "bad data", **strict) is Failed.FILED_AWAY
+        assert [file for file in files(root, "failed") if not file.endswith(".reason.json")] == [
+            "failed/order_items/a.csv",
+            "failed/orders/a.csv",
+            "failed/orders/bad.csv",
+            "failed/products/a.csv",
+        ]
+        assert gate_of(root).state is GateState.IDLE
+
+
+class TestDetect:
+    """Every event, deadline and sweep."""
+
+    def test_waits_for_a_missing_dataset(self, tmp_path: Path) -> None:
+        """Nothing is started, and nothing wakes it but an event."""
+        root = drop(new_store(tmp_path / "shop"), "orders/a.csv", b"id\n").parents[2]
+        executions = Noted(deadline=datetime(2026, 1, 1, tzinfo=UTC))
+        with opened(root) as shop:
+            resting = detect(shop.ports, executions)
+        assert isinstance(resting, Resting)
+        assert isinstance(resting.decision, Hold)
+        assert (executions.started, executions.deadline) == ([], None)
+
+    def test_is_woken_at_the_deadline(self, root: Path) -> None:
+        """The deadline is set once; when it has passed, the batch goes."""
+        executions = Noted()
+        with opened(root) as shop:
+            resting = detect(shop.ports, executions)
+            assert isinstance(resting, Resting)
+            assert isinstance(resting.decision, WaitUntil)
+            assert executions.deadline == resting.decision.deadline
+        with opened(root, later=timedelta(minutes=5)) as shop:
+            assert detect(shop.ports, executions) == resting
+        with opened(root, later=timedelta(minutes=21)) as shop:
+            started = detect(shop.ports, executions)
+        assert isinstance(started, Started)
+        assert executions == Noted(started=[(started.batch_id, 1)])
+
+    def test_two_at_once_start_one_execution(self, root: Path) -> None:
+        """Who loses the gate starts nothing."""
+        executions = Noted()
+        with opened(root) as one, opened(root) as other:
+
+            class Slow:
+                def __getattr__(self, name: str) -> Any:
+                    if name == "newest_versions":
+                        detect(other.ports, executions, at_once=True)
+                    return getattr(one.ports.ledger, name)
+
+            ledger: Any = Slow()
+            assert isinstance(detect(replace(one.ports, ledger=ledger), executions, at_once=True), InProgress)
+        assert len(executions.started) == 1
+
+    def test_leaves_a_running_execution_alone_however_old_its_lease(self, root: Path) -> None:
+        """Between two tasks nobody renews the lease."""
+        batch_id = begin(root)
+        executions = Noted(running={(batch_id, 1)})
+        with opened(root, later=AFTER_THE_LEASE) as shop:
+            assert detect(shop.ports, executions) == InProgress(batch_id=batch_id)
+        assert executions.started == []
+
+    def test_starts_what_never_ran_as_the_next_attempt(self, root: Path) -> None:
+        """Whoever claimed the batch died before it could start the execution."""
+        batch_id = begin(root)
+        executions = Noted()
+        with opened(root) as shop:
+            assert detect(shop.ports, executions) == InProgress(batch_id=batch_id)
+        with opened(root, later=AFTER_THE_LEASE) as shop:
+            assert detect(shop.ports, executions) == Started(batch_id=batch_id, attempt=2)
+        assert executions.started == [(batch_id, 2)]
+        for step in STEPS:
+            do(step, root, batch_id, 2)
+        assert published(root) == expected(root)
+
+    def test_hands_on_what_a_dead_process_was_reading(self, root: Path) -> None:
+        """The next attempt sets the suspected file aside."""
+        batch_id = begin(root)
+        with opened(root) as shop:
+            state = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
+        with opened(root, later=AFTER_THE_LEASE) as shop:
+            detect(shop.ports, Noted())
+        assert do(stepwise.validate, root, batch_id, 2) is Validated.GIVEN_UP
+        assert [suspect.key for suspect in gate_of(root).suspects] == ["raw-data/orders/a.csv"]
+
+    def test_a_blocked_batch_waits_for_a_person(self, root: Path) -> None:
+        """It is told, and nothing is started."""
+        batch_id = begin(root)
+        with opened(root) as shop:
+            shop.ports.ledger.change_gate(gate.blocked(shop.ports.ledger.gate(), "numbers contradict."))
+            assert detect(shop.ports, Noted()) == Stopped(batch_id=batch_id, reason="numbers contradict.")
+
+
+def test_what_a_batch_published_is_kept_for_its_last_step(root: Path) -> None:
+    """batches/<batch_id>/published.json."""
+    batch_id = begin(root)
+    do(stepwise.validate, root, batch_id)
+    assert not (root / layout.published(batch_id)).exists()
+    do(stepwise.transform, root, batch_id)
+    assert (root / layout.published(batch_id)).exists()
