@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from tests.histories.living import at_once, live
 from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order
 
+# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+pytestmark = pytest.mark.no_cover
+
 #: histories of one store
 LANES = 60
 #: stores of each kind; with their lanes 1,080 histories

@@ -34,6 +34,9 @@ from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.mutation.damage import KEYS, VALID, Damaged, damaged_files, written
 from tests.shop import NOON
 
+# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+pytestmark = pytest.mark.no_cover
+
 FACTOR: Final = int(os.environ.get("MUTATION_FACTOR", "1"))
 CONTRACTS: Final = load_contracts(None)
 #: a file on two engines is tried in 0.05 to 0.1 s

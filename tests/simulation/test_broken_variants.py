@@ -10,6 +10,9 @@ from tests.simulation.test_simulation import SEEDS
 from tests.simulation.variants import VARIANTS, without
 from tests.simulation.world import simulate
 
+# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+pytestmark = pytest.mark.no_cover
+
 #: seeds that are tried, all of which come right with every guard in its place; a quarter of them has been enough
 TRIES: Final = 200
 #: where to begin with guards that few seeds miss; once the core takes other steps, the seeds behind these find it as well

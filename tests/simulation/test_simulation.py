@@ -10,6 +10,9 @@ import pytest
 
 from tests.simulation.world import simulate
 
+# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+pytestmark = pytest.mark.no_cover
+
 #: runs of `make test` …
 SEEDS = 300
 #: … so many in one test
