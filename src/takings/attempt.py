@@ -125,8 +125,9 @@ class Attempt:
             return False
         self.claim.check()
         self._ports.ledger.give_back([given_back(record) for record in self._ports.ledger.lineage(batch_id=self._id)])
-        self._ports.store.forget(self._id)
+        # Only now: a newer attempt, if there is one, may hold the only copy of what it reads.
         self.claim.change(lambda current: gate.released(current, last_commit=current.last_commit))
+        self._ports.store.forget(self._id)
         self._ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
         return True
 

@@ -52,6 +52,8 @@ class Judge:
     batches: list[str] = field(default_factory=list)
     #: an attempt lost its batch to another; what it did until it noticed is cleaned up by maintenance
     has_losers: bool = False
+    #: batches whose private copies were removed; of others they stay until maintenance comes
+    forgotten: set[str] = field(default_factory=set)
     #: batches that were taken over, unfinished
     takeovers: int = 0
     commits: list[Commit] = field(default_factory=list)
@@ -76,13 +78,20 @@ class Judge:
                 self.listed[life.name] = {(drop.key, drop.etag) for drop in self.drops if not drop.is_overwritten}
             case "ledger.give_back":
                 self._note_given_back(life, values[0])
+            case "store.forget":
+                self.forgotten.add(str(values[0]))
             case "store.create" if result is True and str(values[0]).startswith(layout.COMMITS):
                 self._check_commit(life, str(values[0]))
             case "kpis.publish":
                 self._check_publication()
 
     def _note_given_back(self, life: Life, records: Any) -> None:
-        """What a batch gives back that still lay there when it looked is pending again, and may be overwritten as such."""
+        """What a batch gives back that still lay there when it looked is pending again, and may be overwritten as such.
+
+        An attempt that has lost its batch gives nothing back: the newer one holds the bytes.
+        """
+        if life.claim != (self.gate.batch_id, self.gate.attempt):
+            return
         back = {(record.file_key, record.etag) for record in records} & self.listed.get(life.name, set())
         for drop in self.drops:
             drop.is_fetched &= (drop.key, drop.etag) not in back
@@ -167,8 +176,9 @@ class Judge:
             raise Violated(f"lost: {_shown(wanted - found)}; in more than one place: {_shown(found - wanted)}")
         if self.has_losers:
             return
-        if self.leftovers():
-            raise Violated(f"left behind: {self.leftovers()}")
+        left = [path for path in self.leftovers() if "raw-data/" in path[:9] or self.forgotten & set(path.split("/"))]
+        if left:
+            raise Violated(f"left behind: {left}")
 
     def leftovers(self) -> list[str]:
         """Return what lies in places that are empty when nothing is going on.

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from takings import gate, layout, pipeline
+from takings.attempt import Attempt
 from takings.bootstrap import Shop
 from takings.claim import Claim
 from takings.errors import Superseded
@@ -36,10 +37,10 @@ class Interrupted:
     def __getattr__(self, method: str) -> Any:
         call = getattr(self._port, method)
 
-        def interrupted(*values: Any) -> Any:
+        def interrupted(*values: Any, **named: Any) -> Any:
             if self._happens and self._when(method, *values):
                 self._happens.pop()()
-            return call(*values)
+            return call(*values, **named)
 
         return interrupted
 
@@ -127,11 +128,33 @@ def a_lost_attempt_begins_after_all(root: Path) -> None:
         assert [record.status for record in one.ports.ledger.lineage()] == [LineageStatus.SUCCESS]
 
 
+def a_lost_attempt_gives_up_after_all(root: Path) -> None:
+    """It forgets nothing: the newer attempt holds the only copy of bytes that were overwritten since."""
+    with two_instances(root) as (one, other):
+        state = one.ports.ledger.gate()
+        sighting, _ = pipeline.look(one.ports, state, at_once=True)
+        claimed = pipeline.claim_batch(one.ports, state, sighting.drops)
+        assert claimed is not None
+        (info, _) = sighting.drops[0]
+        batch_id = BatchId(str(claimed.batch_id))
+
+        def take_over() -> None:
+            other.ports.ledger.change_gate(gate.resumed(other.ports.ledger.gate(), "other", other.ports.clock.now()))
+            assert other.ports.store.fetch(info.key, info.etag, batch_id) is not None
+            drop(root, "products/a.csv", b"id\n")
+
+        losing = interrupted(one.ports, "ledger", lambda method, *_: method == "give_back", take_over)
+        with suppress(Superseded):
+            Attempt(Claim(ports=losing, gate=claimed)).give_up("no disk")
+        assert other.ports.store.fetch(info.key, info.etag, batch_id) is not None
+
+
 FOUND: Final = {
     "a look that lost the gate to a batch notes its deadline over that batch": a_look_meets_a_batch,
     "an attempt changes a gate that it has not checked": a_gate_changes_hands_behind_the_check,
     "a batch commits beside the commit that its lost attempt still wrote": a_lost_attempt_commits_after_all,
     "a lost attempt records the begin of a file that has ended": a_lost_attempt_begins_after_all,
+    "a lost attempt gives up and forgets what the newer one holds": a_lost_attempt_gives_up_after_all,
 }
 
 
