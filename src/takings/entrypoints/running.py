@@ -13,7 +13,7 @@ from takings.arrivals import sight
 from takings.bootstrap import Shop, open_store
 from takings.contracts.model import Dataset
 from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, Json, Store, app, print_json
+from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
 from takings.errors import UnknownThing
 from takings.lineage import LineageRecord
@@ -28,10 +28,11 @@ def run(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for more files or a missing dataset.")] = False,
     as_json: Json = False,
     contracts: Contracts = None,
+    engine: Engine = None,
 ) -> None:
     """Process what is pending, show progress, print the outcome, end."""
     tell = Teller()
-    options = {"contracts": None if contracts is None else str(contracts)}
+    options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop:
         try:
             outcome = pipeline.run(shop.ports, at_once=now)
