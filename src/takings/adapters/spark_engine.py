@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
@@ -28,6 +28,8 @@ from takings.ports import LakeTables
 
 #: what Hadoop would take for a pattern in the name of a file
 _PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
+#: from how many files on Spark makes tasks of looking at them
+_LOOKS: Final = "spark.sql.sources.parallelPartitionDiscovery.threshold"
 
 
 class SparkEngine:
@@ -67,6 +69,9 @@ class SparkEngine:
         if not table.files:
             return session.range(0).select(*(lit(None).cast(field.dataType).alias(field.name) for field in schema))
         root = spark_path(str(self._tables.folder(dataset)))
+        if root.startswith("file:"):
+            # A look at a file is a request in S3 only; here the driver is done before a task would have begun.
+            session.conf.set(_LOOKS, str(len(table.files)))
         paths = (_PATTERN.sub(r"\\\g<0>", f"{root}/{file.path}") for file in table.files)
         return session.read.schema(schema).option("basePath", root).parquet(*paths)
 
@@ -88,8 +93,13 @@ def _translated_faults() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as failed:
-        first_line = str(failed).strip().partition("\n")[0].rstrip(".")
         raise MachineryError(
-            f"Spark could not compute the KPIs: {first_line}. Check that `spark_master` can be reached and its workers have"
+            f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"
             " memory and disk left, and run again; nothing is lost."
         ) from failed
+
+
+def _cause(failed: Exception) -> str:
+    """Return the line that says what happened; Py4J's first one only says where."""
+    lines = str(failed).strip().splitlines() or [type(failed).__name__]
+    return (lines[1] if isinstance(failed, Py4JJavaError) and len(lines) > 1 else lines[0]).lstrip(": ").rstrip(".")

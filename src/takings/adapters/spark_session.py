@@ -44,8 +44,6 @@ _PINNED: Final = {
 }
 #: tasks of a shuffle for each processor of a local master; a cluster has its own idea
 _LOCAL_SHUFFLE: Final = 2
-#: so many files are looked at one by one before tasks are made of it, which pays where a look is a request
-_LOCAL_LOOKS: Final = 100_000
 
 
 @contextmanager
@@ -73,7 +71,6 @@ def pinned(session: SparkSession) -> SparkSession:
     if _is_local(str(session.sparkContext.master)):
         processors = session.sparkContext.defaultParallelism
         session.conf.set("spark.sql.shuffle.partitions", str(_LOCAL_SHUFFLE * processors))
-        session.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", str(_LOCAL_LOOKS))
     return session
 
 
