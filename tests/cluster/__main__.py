@@ -24,6 +24,11 @@ _SUBMIT: Final = Path(pyspark.__file__).parent / "bin" / "spark-submit"
 _SPARK_JOB: Final = Path(__file__).parents[2] / "src" / "takings" / "entrypoints" / "spark_job.py"
 
 
+#: spark-submit logs each task unless it is told otherwise
+_QUIETLY: Final = (
+    *("--conf", "spark.ui.enabled=false"),
+    *("--driver-java-options", f"-Dlog4j2.configurationFile={_SPARK_JOB.parents[1]}/adapters/spark_log4j2.properties"),
+)
 #: a task of the second stage or a later one: by then the first stage's results lie with the workers
 _MIDDLE: Final = r"(Running task \d+\.\d+ in stage [1-9]\d*\.)"
 
@@ -44,7 +49,7 @@ def main(arguments: list[str]) -> int:
             restate(store, cluster, look_for_open_doors)
         compare(store, right)
         with timed("verified by the cluster, as a job of spark-submit"):
-            command(_SUBMIT, "--master", cluster.url, _SPARK_JOB, "verify", store)
+            command(_SUBMIT, "--master", cluster.url, *_QUIETLY, _SPARK_JOB, "verify", store)
         with timed("restated by the cluster, one of whose two workers was killed"):
             restate(store, cluster, kill_a_worker)
         compare(store, right)
