@@ -6,7 +6,7 @@ BIN     := $(VENV)/bin
 QUIET   := --disable-pip-version-check --no-input -qq
 PIP     := $(BIN)/python -m pip $(QUIET)
 WORKERS ?= 2
-# How much is tried: runs of `make simulate` and keys of `make keys` (each has its own default), and the first one's number.
+# How much is tried: runs of `make simulate`, keys of `make keys`, items of `make cluster` (each has its own default), and the first one's number.
 N       ?=
 SEED    ?= 1
 # Rounds of `make kill` for each named step and at random moments; processes and files of `make crowd`.
@@ -23,7 +23,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle simulate kill crowd keys clean
+.PHONY: help demo test check format lock oracle simulate kill crowd keys cluster clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch
 
 help: ## list the targets
@@ -33,7 +33,7 @@ demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=
 	$(BIN)/takings demo $(DIR)
 
 test: $(VENV)/.dev ## run every test on WORKERS=2 processes, with the coverage gates
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 	@$(BIN)/coverage report --format=total --include='$(PROVEN)' --fail-under=95 >/dev/null || \
 	  { echo "make test: rules, scan and KPIs ($(PROVEN)) are covered by less than 95 %" >&2; exit 2; }
 
@@ -63,6 +63,9 @@ crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are d
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)
 
+cluster: $(VENV)/.dev ## restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
+	$(BIN)/python -m tests.cluster --items $(or $(N),1000000)
+
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py
 
@@ -84,7 +87,7 @@ COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3
 
 lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE) pyproject.toml -o requirements/core.txt
-	$(COMPILE) pyproject.toml --extra pandas --group dev --constraint requirements/core.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra pandas --extra spark --group dev --constraint requirements/core.txt -o requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 
@@ -109,7 +112,7 @@ $(VENV)/.core: $(VENV)/.made requirements/build.txt requirements/core.txt pyproj
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@echo "Installing the workshop"
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
 
 $(VENV)-lock/.done: $(VENV)-lock/.made requirements/lock.txt

@@ -6,7 +6,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,10 +30,11 @@ from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
 from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, generate_shop
 from takings.contracts import load_contracts
+from takings.contracts.model import Contracts
 from takings.errors import SettingsError, StoreError, UnknownThing, UsageError
 from takings.kpis import load_kpi_tables
-from takings.ports import BusinessTime, Changes, Ports, Tell, ValidationEngine
-from takings.settings import Settings, ValidationChoice, merge_settings
+from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, Ports, Tell, ValidationEngine
+from takings.settings import EngineChoice, Settings, ValidationChoice, merge_settings
 from takings.store_format import check_format, check_ledger
 from takings.time_zones import business_time
 from takings.validation.verdicts import Tolerance
@@ -64,6 +65,22 @@ def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, B
             f"validation_engine = 'pandas' needs the package {missing.name}. Install it: pip install 'takings[pandas]'."
         ) from missing
     return PandasValidation
+
+
+def pick_kpi_engine(
+    settings: Settings, duckdb_engine: DuckDbEngine, tables: LakeTables, contracts: Contracts
+) -> AbstractContextManager[KpiEngine]:
+    """Return the engine that computes measures, which ends with the block; SettingsError where Spark is not installed."""
+    if settings.engine is EngineChoice.DUCKDB:
+        return nullcontext(duckdb_engine)
+    try:
+        from takings.adapters.spark_engine import SparkEngine
+        from takings.adapters.spark_session import open_spark
+    except ModuleNotFoundError as missing:
+        raise SettingsError(
+            f"engine = 'spark' needs the package {missing.name}. Install it: pip install 'takings[spark]'."
+        ) from missing
+    return closing(SparkEngine(tables, contracts, partial(open_spark, settings.spark_master)))
 
 
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
@@ -111,6 +128,9 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
         faults(),
         closing(open_database(private / "takings.db")) as database,
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
+        pick_kpi_engine(
+            settings, engine := DuckDbEngine(duckdb, tables, contracts, zone), tables, contracts
+        ) as kpi_engine,
     ):
         ports = Ports(
             store=store,
@@ -118,7 +138,8 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
             kpis=SqliteKpiStore(database, kpi_tables),
             tables=tables,
             validation=pick_validation(settings.validation_engine)(duckdb, zone),
-            engine=DuckDbEngine(duckdb, tables, contracts, zone),
+            engine=engine,
+            kpi_engine=kpi_engine,
             clock=SystemClock(),
             heartbeat=ThreadHeartbeat(),
             owners=ProcessOwners(),

@@ -189,16 +189,20 @@ class LandingSession(Protocol):
         """
 
 
-class LakeEngine(Protocol):
-    """What computes on the lake's rows."""
-
-    def landing(self, staged: StagedBatch) -> AbstractContextManager[LandingSession]:
-        """Begin to land a batch."""
+class KpiEngine(Protocol):
+    """What computes measures from the lake's rows; whichever it is, they are the same."""
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
+
+
+class LakeEngine(Protocol):
+    """What merges batches into the lake, and finds rows in it."""
+
+    def landing(self, staged: StagedBatch) -> AbstractContextManager[LandingSession]:
+        """Begin to land a batch."""
 
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
         """Write the rows of these files as one file a day; the same rows, so that nothing is visible of it."""
@@ -289,6 +293,7 @@ class Ports:
     tables: LakeTables
     validation: ValidationEngine
     engine: LakeEngine
+    kpi_engine: KpiEngine
     clock: Clock
     heartbeat: Heartbeat
     owners: Owners
@@ -310,6 +315,7 @@ __all__ = [
     "Clock",
     "Executions",
     "Heartbeat",
+    "KpiEngine",
     "KpiStore",
     "LakeEngine",
     "LakeTables",

@@ -43,7 +43,7 @@ def verify(ports: Ports) -> Verification:
     commit = newest_commit(ports.store)
     if commit is None:
         return Verification(commit=None, rows=0, differences=())
-    measures = ports.engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), None)
+    measures = ports.kpi_engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), None)
     rows = 0
     differences: list[Difference] = []
     for table in ports.kpi_tables:

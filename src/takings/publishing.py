@@ -28,7 +28,7 @@ def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[]
     """
     days = None if affected.is_everything else days_of(affected)
     ports.tell("kpis.computing", {"days": "all" if days is None else len(days)})
-    measures = ports.engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), days)
+    measures = ports.kpi_engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), days)
     check_invariants(measures["OrderKPIs"], measures["CategoryKPIs"])
     publication = Publication(
         commit=commit.number,

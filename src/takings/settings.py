@@ -59,6 +59,13 @@ class ValidationChoice(StrEnum):
     PANDAS = "pandas"
 
 
+class EngineChoice(StrEnum):
+    """Which engine computes measures; both come to the same."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Settings(BaseModel):
     """Every setting of a store; docs/settings.md lists them."""
 
@@ -82,6 +89,10 @@ class Settings(BaseModel):
     max_rejected: Percent = Decimal(1)
     #: DuckDB types a whole file in one pass; pandas goes through it in chunks of 10,000 rows
     validation_engine: ValidationChoice = ValidationChoice.DUCKDB
+    #: DuckDB needs no cluster and no JVM; Spark is for lakes that outgrow one machine
+    engine: EngineChoice = EngineChoice.DUCKDB
+    #: all processors of this machine, as DuckDB has them
+    spark_master: str = Field(default="local[*]", min_length=1)
     #: days are cut here; UTC needs no explanation
     time_zone: str = "UTC"
     #: long enough to look back at a quarter's imports

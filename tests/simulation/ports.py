@@ -32,10 +32,12 @@ def ports_of(life: Life, shop: Shop, processes: Mapping[str, Process]) -> Ports:
     shared = shop.ports
     tables = DeltaLake(shop.root)
     connection = shared.engine._connection  # type: ignore[attr-defined] # one DuckDB serves all
+    engine = DuckDbEngine(connection, tables, shared.contracts, business_time(shared.time_zone))
     own: dict[str, Any] = {
         "store": SteppingFolder(SteppingPath(shop.root)),
         "tables": tables,
-        "engine": DuckDbEngine(connection, tables, shared.contracts, business_time(shared.time_zone)),
+        "engine": engine,
+        "kpi_engine": engine,
     }
     wrapped: dict[str, Any] = {}
     for port in fields(shared):

@@ -55,6 +55,8 @@ def test_defaults_need_no_file() -> None:
         "policy": RejectionPolicy.FILE,
         "max_rejected": Decimal(1),
         "validation_engine": "duckdb",
+        "engine": "duckdb",
+        "spark_master": "local[*]",
         "keep_reports": timedelta(days=90),
         "time_zone": "UTC",
         "memory": "400MB",
@@ -124,7 +126,7 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     assert refusal({"batch_file": 3}) == ("options: there is no setting 'batch_file'. Did you mean 'batch_files'?")
     assert refusal({"colour": "red"}) == (
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, require_every_dataset,"
-        " batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
+        " batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine, engine, spark_master,"
         " time_zone, keep_reports, memory, threads, contracts."
     )
 

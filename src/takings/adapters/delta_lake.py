@@ -30,6 +30,7 @@ from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
 from takings.layout import BatchId
 
+#: types as Delta names them, and Spark
 _TYPES: Final = {
     ColumnType.IDENTIFIER: "long",
     ColumnType.INTEGER: "long",
@@ -202,6 +203,12 @@ class DeltaLake:
                 self._log(dataset).forget_before(min(versions[dataset] for versions in wanted))
 
 
+def column_types(dataset: Dataset, contract: Contract) -> dict[str, str]:
+    """Return the type of each column of a lake table, as Delta and Spark name it; the partition comes last."""
+    types = {column.name: _TYPES[column.type] for column in contract.columns} | _META
+    return types | dict.fromkeys(_partition(dataset), "date")
+
+
 def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
     actions = table.get_add_actions(flatten=True)
     columns = {column: actions[column].to_pylist() for column in actions.column_names if column in _SHOWN}
@@ -282,9 +289,7 @@ def _partition(dataset: Dataset) -> list[str]:
 
 
 def _schema(dataset: Dataset, contract: Contract) -> Schema:
-    types = {column.name: _TYPES[column.type] for column in contract.columns} | _META
-    types |= dict.fromkeys(_partition(dataset), "date")
-    return Schema([Field(name, PrimitiveType(kind)) for name, kind in types.items()])
+    return Schema([Field(name, PrimitiveType(kind)) for name, kind in column_types(dataset, contract).items()])
 
 
 def _add(file: AddedFile, dataset: Dataset, now: int, change: TableChange) -> AddAction:

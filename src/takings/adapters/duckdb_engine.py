@@ -14,12 +14,12 @@ from typing import Any
 
 import duckdb
 
-from takings.adapters.duckdb_lake_files import PARTITIONED, LakeRows, LakeWriter
+from takings.adapters.duckdb_lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb_landing import Landing
 from takings.adapters.duckdb_staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures
-from takings.lake import LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
+from takings.lake import PARTITIONED, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
 from takings.ports import BusinessTime, LakeTables, LandingSession
 from takings.validation.sql import name
 
@@ -95,13 +95,7 @@ class DuckDbEngine:
     ) -> None:
         """Lay the views orders, order_items and products over the files of a snapshot, counted items only."""
         rows = self._rows(cursor)
-        for dataset in Dataset:
-            files = snapshot[dataset].files
-            if dataset in PARTITIONED:
-                files = tuple(
-                    file for file in files if file.order_date is not None and (days is None or file.order_date in days)
-                )
-            table = replace(snapshot[dataset], files=files)
+        for dataset, table in snapshot.counted(days).tables.items():
             cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, table)}")
 
     def _rows(self, cursor: duckdb.DuckDBPyConnection) -> LakeRows:

@@ -12,15 +12,13 @@ from uuid import uuid4
 import duckdb
 
 from takings.contracts.model import ColumnType, Contracts, Dataset
-from takings.lake import AddedFile, TableSnapshot
+from takings.lake import PARTITIONED, AddedFile, TableSnapshot
 from takings.layout import ORPHANS
 from takings.ports import LakeTables
 from takings.validation.sql import SQL_TYPES, literal, name, path_literal
 
 #: what every row of the lake carries beside its contract's columns
 META: Final = {"_version": "timestamptz", "_source": "varchar", "_line": "bigint", "_batch": "varchar"}
-#: tables with a folder for each day
-PARTITIONED: Final = (Dataset.ORDERS, Dataset.ORDER_ITEMS)
 
 
 @dataclass(frozen=True, kw_only=True)

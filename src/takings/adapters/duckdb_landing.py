@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import duckdb
 
-from takings.adapters.duckdb_lake_files import PARTITIONED, LakeRows, LakeWriter
+from takings.adapters.duckdb_lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb_staged import StagedRows, sql
 from takings.contracts.model import Dataset
 from takings.lake import (
+    PARTITIONED,
     AddedFile,
     Affected,
     LakeFile,

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 import takings
+from takings.settings import EngineChoice
 
 #: a file was rejected, a row quarantined, or a difference found
 EXIT_REJECTED: Final = 1
@@ -27,6 +28,9 @@ app = typer.Typer(
 
 Store = Annotated[Path, typer.Argument(help="The store's folder.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print only data, as JSON.")]
+Engine = Annotated[
+    EngineChoice | None, typer.Option("--engine", help="What computes the KPIs; both come to the same numbers.")
+]
 Contracts = Annotated[
     Path | None, typer.Option("--contracts", help="A folder of contracts instead of the shipped ones.")
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from rich.markup import escape
@@ -18,11 +19,11 @@ from takings.errors import TakingsError
 COMMANDS: Final = (sampling, running, watching, looking, history, proving, repeating, validating)
 
 
-def main() -> None:
-    """Run the command line and end the process."""
+def main(work: Callable[[], object] = app) -> None:
+    """Run the command line, or what another entrypoint makes of it, and end the process."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
     try:
-        app(standalone_mode=True)
+        work()
     except TakingsError as failure:
         _say(str(failure))
         sys.exit(failure.exit_code)

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from takings.bootstrap import open_store
-from takings.entrypoints.app import EXIT_REJECTED, Json, Store, app, print_json
+from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, count, out
 from takings.errors import UsageError
 from takings.proof import Difference, Explanation, RowBehind, Verification
@@ -115,9 +115,9 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
 
 
 @app.command()
-def verify(store: Store, as_json: Json = False) -> None:
+def verify(store: Store, as_json: Json = False, engine: Engine = None) -> None:
     """Recompute every KPI from the lake and compare it with what is published; changes nothing."""
-    with open_store(store, Teller()) as shop:
+    with open_store(store, Teller(), {"engine": engine}) as shop:
         check_lake(shop.ports)
         verification = compare(shop.ports)
     if as_json:
@@ -179,12 +179,12 @@ def _show_verification(verification: Verification) -> None:
 
 
 @app.command()
-def restate(store: Store, first: First = None, last: Last = None) -> None:
+def restate(store: Store, first: First = None, last: Last = None, engine: Engine = None) -> None:
     """Publish KPIs again from the lake, after a changed definition or contract."""
     if first is not None and last is not None and last < first:
         raise UsageError(f"--from {first.date()} lies after --to {last.date()}.")
     tell = Teller()
-    with open_store(store, tell) as shop:
+    with open_store(store, tell, {"engine": engine}) as shop:
         check_lake(shop.ports)
         try:
             done = publish_again(shop.ports, first and first.date(), last and last.date())

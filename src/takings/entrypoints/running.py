@@ -14,7 +14,7 @@ from takings.bootstrap import Shop, open_store
 from takings.commits import newest_commit
 from takings.contracts.model import Dataset
 from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, Json, Store, app, print_json
+from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
 from takings.errors import UnknownThing
 from takings.lineage import LineageRecord
@@ -30,10 +30,11 @@ def run(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for more files or a missing dataset.")] = False,
     as_json: Json = False,
     contracts: Contracts = None,
+    engine: Engine = None,
 ) -> None:
     """Process what is pending, show progress, print the outcome, end."""
     tell = Teller()
-    options = {"contracts": None if contracts is None else str(contracts)}
+    options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop:
         check_lake(shop.ports)
         try:

@@ -17,7 +17,7 @@ from rich.markup import escape
 from takings.batching import NothingPending
 from takings.bootstrap import Shop, notice_changes, open_store
 from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Json, Store, app
+from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store, app
 from takings.entrypoints.console import Teller, err, out
 from takings.entrypoints.faults import explain_os_error
 from takings.outcome import BatchOutcome, outcome_document
@@ -33,10 +33,10 @@ _GRACE_SECONDS: Final = 5
 
 
 @app.command()
-def watch(store: Store, as_json: Json = False, contracts: Contracts = None) -> None:
+def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engine: Engine = None) -> None:
     """Stay and react: process files as they come, until Ctrl-C or SIGTERM; several may watch one store."""
     tell = Teller()
-    options = {"contracts": None if contracts is None else str(contracts)}
+    options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop, notice_changes(shop) as changes:
         check_lake(shop.ports)
         asked, happening = _Asked(changes=changes), None

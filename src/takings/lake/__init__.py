@@ -8,6 +8,7 @@ from takings.lake.crowding import crowded
 from takings.lake.keys import Affected, CategoryDay, everything
 from takings.lake.snapshots import (
     KEYS,
+    PARTITIONED,
     AddedFile,
     Commit,
     LakeFile,
@@ -23,6 +24,7 @@ from takings.lake.snapshots import (
 
 __all__ = [
     "KEYS",
+    "PARTITIONED",
     "AddedFile",
     "Affected",
     "CategoryDay",

