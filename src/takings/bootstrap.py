@@ -25,6 +25,7 @@ from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.kpi_parquet import write_kpi_parquet
 from takings.adapters.local.database import open_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
+from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
@@ -102,7 +103,7 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
     zone = business_time(settings.time_zone)
     store = FolderStore(root)
     check_format(store, settings.time_zone)
-    tables = DeltaLake(root)
+    tables = DeltaLake(FolderLakeFiles(root))
     kpi_tables = load_kpi_tables()
     spill = private / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1

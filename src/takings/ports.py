@@ -20,7 +20,7 @@ from takings.contracts.model import Contract, Contracts, Dataset
 from takings.gate import Gate
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.publication import KpiKey, KpiRow
-from takings.lake import Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
+from takings.lake import AddedFile, Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
 from takings.layout import BatchId
 from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
@@ -146,7 +146,13 @@ class LakeTables(Protocol):
         """Checkpoint each table, and drop log entries that no needed version is made of. May be repeated."""
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return where an engine reads and writes a table's Parquet files."""
+        """Return the local folder in which an engine reads and writes a table's Parquet files; it exists."""
+
+    def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
+        """Make files of the lake readable in the table's folder. May be repeated."""
+
+    def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
+        """Keep files that an engine wrote into the table's folder; only then a change may name them. May be repeated."""
 
 
 class ValidationEngine(Protocol):

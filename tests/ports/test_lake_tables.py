@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from takings.adapters.delta_lake import DeltaLake
+from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
@@ -23,7 +24,7 @@ ORPHANS = "order_date=__HIVE_DEFAULT_PARTITION__"
 @pytest.fixture(params=["delta"])
 def tables(tmp_path: Path) -> LakeTables:
     """Return the tables of a new lake; other platforms join the parameters."""
-    lake = DeltaLake(tmp_path)
+    lake = DeltaLake(FolderLakeFiles(tmp_path))
     lake.prepare(load_contracts(None).by_dataset)
     return lake
 
@@ -53,7 +54,7 @@ def adding(*new: AddedFile, removing: tuple[LakeFile, ...] = ()) -> TableChange:
 
 def test_a_lake_that_does_not_exist_is_empty(tmp_path: Path) -> None:
     """Its tables stand before their first version."""
-    snapshot = DeltaLake(tmp_path).snapshot()
+    snapshot = DeltaLake(FolderLakeFiles(tmp_path)).snapshot()
     assert snapshot.is_empty
     assert snapshot.tables == {dataset: TableSnapshot(version=-1, files=()) for dataset in Dataset}
 
@@ -138,7 +139,7 @@ def test_waiting_orphans_are_counted(tables: LakeTables) -> None:
 
 def test_an_instance_sees_what_another_one_wrote(tmp_path: Path) -> None:
     """However much it has kept of what it read before, and also when the log between has been cleaned."""
-    one, other = DeltaLake(tmp_path), DeltaLake(tmp_path)
+    one, other = DeltaLake(FolderLakeFiles(tmp_path)), DeltaLake(FolderLakeFiles(tmp_path))
     one.prepare(load_contracts(None).by_dataset)
     stale = other.snapshot()
     for number in range(1, 4):
@@ -149,7 +150,7 @@ def test_an_instance_sees_what_another_one_wrote(tmp_path: Path) -> None:
 
     with pytest.raises(ConflictError):
         other.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/late.parquet")), stale[Dataset.ORDERS], BATCH)
-    assert other.snapshot() == one.snapshot() == DeltaLake(tmp_path).snapshot()
+    assert other.snapshot() == one.snapshot() == DeltaLake(FolderLakeFiles(tmp_path)).snapshot()
     assert other.snapshot()[Dataset.ORDERS].version == 3
 
 

@@ -7,7 +7,7 @@ nothing is retried inside, because a file list computed from an older version wo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,8 @@ from deltalake.transaction import (
     create_table_with_add_actions,
 )
 
-from takings import layout
-from takings.adapters.delta_log import DeltaLog
+from takings.adapters.delta_log import LOG, DeltaLog
+from takings.adapters.lake_files import LakeFiles
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
@@ -51,33 +51,41 @@ _SHOWN: Final = {"path", "num_records", "partition.order_date"} | {
 
 
 class DeltaLake:
-    """The lake of a store in a folder."""
+    """The lake of a store, wherever its files are kept."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, files: LakeFiles) -> None:
+        self._files = files
         # Opening a table replays its log, and a batch looks a dozen times: the newest state is kept and advanced.
         self._newest: dict[Dataset, tuple[DeltaTable, TableSnapshot]] = {}
 
     def folder(self, dataset: Dataset) -> Path:
         """Return where an engine reads and writes a table's Parquet files."""
-        return self._root / layout.table(dataset)
+        return self._files.folder(dataset)
+
+    def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
+        """Make files of the lake readable in the table's folder."""
+        self._files.fetch(dataset, (file.path for file in files))
+
+    def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
+        """Keep files that an engine wrote into the table's folder."""
+        self._files.put(dataset, (file.path for file in files))
 
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained."""
         for dataset, contract in contracts.items():
-            folder = self.folder(dataset)
             if self._newest_snapshot(dataset).version >= 0:
                 if _widen(self._newest[dataset][0], dataset, contract):
                     del self._newest[dataset]
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
+            address = self._files.address(dataset)
             create_table_with_add_actions(
-                str(folder),
+                address.uri,
                 _schema(dataset, contract),
                 [],
                 mode="ignore",
                 partition_by=_partition(dataset),
                 configuration={"delta.checkpointInterval": _CHECKPOINT_INTERVAL},
+                storage_options=dict(address.options),
             )
 
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
@@ -96,7 +104,7 @@ class DeltaLake:
         if kept is not None and kept[1].version == version:
             return kept[1]
         try:
-            return _read_snapshot(DeltaTable(str(self.folder(dataset)), version=version), dataset)
+            return _read_snapshot(self._table(dataset, version), dataset)
         except TableNotFoundError as lost:
             raise CorruptState(
                 f"lake/{dataset}: version {version}, which a commit names, is not in the table's log. Nothing was changed."
@@ -108,15 +116,19 @@ class DeltaLake:
         if kept is not None and not self._log(dataset).goes_on_after(kept[1].version):
             return kept[1]
         try:
-            table = DeltaTable(str(self.folder(dataset)))
+            table = self._table(dataset)
         except TableNotFoundError:
             return TableSnapshot(version=-1, files=())
         snapshot = _read_snapshot(table, dataset)
         self._newest[dataset] = (table, snapshot)
         return snapshot
 
+    def _table(self, dataset: Dataset, version: int | None = None) -> DeltaTable:
+        address = self._files.address(dataset)
+        return DeltaTable(address.uri, version=version, storage_options=dict(address.options))
+
     def _log(self, dataset: Dataset) -> DeltaLog:
-        return DeltaLog(self.folder(dataset) / "_delta_log")
+        return DeltaLog(files=self._files, dataset=dataset)
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
         """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
@@ -128,7 +140,7 @@ class DeltaLake:
             raise ConflictError(overtaken)
         kept = self._newest.get(dataset)
         is_kept = kept is not None and kept[0].version() == base.version
-        table = kept[0] if kept and is_kept else DeltaTable(str(self.folder(dataset)), version=base.version)
+        table = kept[0] if kept and is_kept else self._table(dataset, base.version)
         now = int(datetime.now(UTC).timestamp() * 1000)
         actions = [_add(file, dataset, now, change) for file in change.added] + [
             RemoveAction(file.path, data_change=not change.is_compaction, deletion_timestamp=now)
@@ -155,13 +167,11 @@ class DeltaLake:
         count = 0
         for dataset in Dataset:
             # Most looks find no old file, and then no version has to be read.
-            old = [path for path in self._files(dataset) if _utc(path.stat().st_mtime) < older_than]
+            old = {path for path, written_at in self._parquet_files(dataset) if written_at < older_than}
             named = self._named(dataset, [versions[dataset] for versions in wanted]) if old else set()
-            for path in old:
-                if path.relative_to(self.folder(dataset)).as_posix() not in named:
-                    count += 1
-                    if not is_dry_run:
-                        path.unlink()
+            count += len(old - named)
+            if not is_dry_run:
+                self._files.discard(dataset, old - named)
         return count
 
     def _named(self, dataset: Dataset, versions: Sequence[int]) -> set[str]:
@@ -170,10 +180,10 @@ class DeltaLake:
         oldest = self._table_snapshot(dataset, min(versions, default=newest.version))
         return {file.path for file in oldest.files} | self._log(dataset).added(oldest.version, newest.version)
 
-    def _files(self, dataset: Dataset) -> Iterator[Path]:
+    def _parquet_files(self, dataset: Dataset) -> Iterable[tuple[str, datetime]]:
         """Yield every Parquet file that lies in a table's folders, but for its log's."""
-        folder = self.folder(dataset)
-        return (path for path in folder.rglob("*.parquet") if path.relative_to(folder).parts[0] != "_delta_log")
+        found = self._files.list(dataset)
+        return ((path, at) for path, at in found if path.endswith(".parquet") and not path.startswith(LOG))
 
     def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
         """Checkpoint each table, and drop the log entries before the checkpoint from which every needed version is read."""
@@ -211,10 +221,6 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
         files=tuple(sorted(files, key=lambda file: file.path)),
         is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
     )
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
