@@ -67,7 +67,7 @@ class Attempt:
             return None
         if self.gate.state is GateState.FORMING:
             self.check()
-            self.ports.ledger.begin([begun(arrival, self._id, self.manifest.now) for arrival in self._arrivals])
+            self.ports.ledger.begin([self._begun(arrival) for arrival in self._arrivals])
             self.change(gate.running)
         reports, returned = self._validate()
         commit = self._land(reports)
@@ -96,6 +96,10 @@ class Attempt:
     def _arrivals(self) -> tuple[Arrival, ...]:
         return self.manifest.arrivals
 
+    def _begun(self, arrival: Arrival) -> LineageRecord:
+        """Return the record with which the batch took a file up; how it ended is written over it."""
+        return begun(arrival, self._id, self.manifest.now)
+
     def give_up(self, cause: str) -> bool:
         """Give every file back to pending and end the batch.
 
@@ -104,7 +108,7 @@ class Attempt:
         if self.ports.store.read(layout.verdicts(self._id)) is not None or self._holds_overwritten_bytes():
             return False
         self.check()
-        self.ports.ledger.give_back([given_back(record) for record in self.ports.ledger.lineage(batch_id=self._id)])
+        self.ports.ledger.give_back([given_back(self._begun(arrival)) for arrival in self._arrivals])
         self.ports.store.forget(self._id)
         self.change(lambda current: gate.released(current, last_commit=current.last_commit))
         self.ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
@@ -429,22 +433,21 @@ class Attempt:
     def _archive(self, reports: tuple[FileReport, ...], returned: tuple[str, ...]) -> None:
         """File every original away, with its lineage."""
         arrivals = {arrival.key: (place, arrival) for place, arrival in enumerate(self._arrivals)}
-        records = {record.file_key: record for record in self.ports.ledger.lineage(batch_id=self._id)}
-        self.ports.ledger.give_back([given_back(records[key]) for key in returned])
+        self.ports.ledger.give_back([given_back(self._begun(arrivals[key][1])) for key in returned])
         for report in reports:
             place, arrival = arrivals[report.key]
             self.check()
-            self.ports.ledger.record([self._file_away(place, arrival, report, records[report.key])])
+            self.ports.ledger.record([self._file_away(place, arrival, report)])
 
-    def _file_away(self, place: int, arrival: Arrival, report: FileReport, record: LineageRecord) -> LineageRecord:
+    def _file_away(self, place: int, arrival: Arrival, report: FileReport) -> LineageRecord:
         move = archive.plan_move(arrival, report, self._id, self.manifest.now)
         store = self.ports.store
         if move.reason_key is not None:
             self._keep_reasons(place, report, move.reason_key)
-        store.file_away(arrival.source, arrival.etag, self._id, move.destination, arrival.version)
+        store.file_away(arrival.source, arrival.etag, self._id, move.destination, arrival.version, report.fingerprint)
         self.ports.tell("file.archived", {"key": arrival.key, "archived_at": move.destination})
         return ended(
-            record,
+            self._begun(arrival),
             verdict=report.verdict,
             fingerprint=report.fingerprint,
             records=report.records,

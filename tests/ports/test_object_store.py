@@ -9,7 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,12 @@ class Bucket:
         path = self.store.fetch(key, self.seen(key).etag, batch)
         assert path is not None
         return path
+
+    def file_away(
+        self, etag: str, destination: str = TAKEN, *, content: bytes = b"rows", version: datetime = NOON
+    ) -> None:
+        """File the bytes away that were fetched with an ETag."""
+        self.store.file_away(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
 
 
 @pytest.fixture(params=["folder"])
@@ -108,7 +115,7 @@ class TestCreating:
         with pytest.raises(StoreError, match="is not a key of the store"):
             bucket.store.fetch(key, "etag", BATCH)
         with pytest.raises(StoreError, match="is not a key of the store"):
-            bucket.store.file_away(KEY, bucket.seen().etag, BATCH, key, NOON)
+            bucket.file_away(bucket.seen().etag, key)
         assert bucket.seen().size == 1
 
 
@@ -142,7 +149,7 @@ class TestFilingAway:
         bucket.put(KEY, b"rows")
         etag = bucket.seen().etag
         bucket.fetched()
-        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.file_away(etag)
         assert bucket.store.read(TAKEN) == b"rows"
         assert list(bucket.store.list("raw-data/")) == []
 
@@ -152,9 +159,9 @@ class TestFilingAway:
         etag = bucket.seen().etag
         bucket.fetched()
         for _ in range(2):
-            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+            bucket.file_away(etag)
         bucket.store.forget(BATCH)
-        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.file_away(etag)
         assert bucket.store.read(TAKEN) == b"rows"
         assert list(bucket.store.list("raw-data/")) == []
 
@@ -166,7 +173,7 @@ class TestFilingAway:
         bucket.put(KEY, b"newer")
         newer = bucket.seen()
         for _ in range(2):
-            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+            bucket.file_away(etag, content=b"old")
         bucket.store.forget(BATCH)
         assert bucket.store.read(TAKEN) == b"old"
         assert bucket.seen() == newer
@@ -179,7 +186,7 @@ class TestFilingAway:
         bucket.fetched()
         bucket.store.create(TAKEN, b"else")
         with pytest.raises(ConflictError) as conflict:
-            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+            bucket.file_away(etag)
         assert str(conflict.value) == (
             f"{TAKEN} already holds other bytes; {KEY} was not moved. Move that file away and run again."
         )
@@ -191,14 +198,14 @@ class TestFilingAway:
         etag = bucket.seen().etag
         bucket.fetched()
         bucket.store.create(TAKEN, b"rows")
-        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.file_away(etag)
         assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"rows", None)
 
     def test_bytes_that_are_nowhere_are_an_error(self, bucket: Bucket) -> None:
-        """Neither fetched nor at the destination: nothing is removed."""
+        """Neither under the key nor fetched nor at the destination: nothing is removed."""
         bucket.put(KEY, b"rows")
         with pytest.raises(StoreError) as gone:
-            bucket.store.file_away(KEY, bucket.seen().etag, BATCH, TAKEN, NOON)
+            bucket.file_away("1-2-3")
         assert str(gone.value) == f"{KEY}: the bytes that batch b1 read are gone, and {TAKEN} is not there."
         assert bucket.store.read(KEY) == b"rows"
 
@@ -262,7 +269,7 @@ class TestFolder:
         with (root / KEY).open("ab") as file:
             file.write(b"er")
         assert path.read_bytes() == b"old"
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.file_away(etag)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"older")
         assert folder.seen().etag != etag
         assert folder.fetched(batch=NEXT_BATCH).read_bytes() == b"older"
@@ -324,7 +331,7 @@ class TestFolder:
         etag = folder.seen().etag
         folder.fetched()
         version = NOON + timedelta(microseconds=123_457)
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, version)
+        folder.file_away(etag, version=version)
         assert folder.seen(TAKEN).written_at == version
 
     def test_a_crash_between_setting_aside_and_comparing_loses_nothing(self, folder: Bucket, root: Path) -> None:
@@ -336,7 +343,7 @@ class TestFolder:
         aside = root / ".takings" / "fetched" / "b1" / "aside" / KEY
         aside.parent.mkdir(parents=True)
         (root / KEY).rename(aside)
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.file_away(etag)
         folder.store.forget(BATCH)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"newer")
 
@@ -352,7 +359,7 @@ class TestFolder:
         folder.put(KEY, b"rows")
         etag = folder.seen().etag
         assert folder.fetched().read_bytes() == b"rows"
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.file_away(etag)
         assert files(root, "raw-data", "processed") == ["processed/orders/a.csv"]
 
     def test_a_writer_that_comes_during_a_listing_kills_nobody(self, root: Path) -> None:

@@ -193,8 +193,13 @@ class FolderStore:
             _copy(path, draft)
             self._link(draft, self._fetched(key, batch_id))
 
-    def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
-        """Link the fetched bytes to their destination, then remove the key if it still holds them."""
+    def file_away(
+        self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
+    ) -> None:
+        """Link the fetched bytes to their destination, then remove the key if it still holds them.
+
+        Their version is kept as the time of the last change; the batch's verdicts have the fingerprint.
+        """
         fetched, target = self._fetched(key, batch_id), self.path(destination)
         if fetched.exists():
             moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
