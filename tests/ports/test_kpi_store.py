@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import pytest
 
+from takings.adapters.aws.database import Database
+from takings.adapters.aws.kpi_store import DynamoKpiStore
 from takings.adapters.local.database import open_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.kpis import KpiRow, load_kpi_tables
@@ -22,9 +24,13 @@ ORDERS, CATEGORIES = load_kpi_tables()
 SATURDAY, SUNDAY, MONDAY = date(2025, 3, 29), date(2025, 3, 30), date(2025, 3, 31)
 
 
-@pytest.fixture(params=["sqlite"])
-def kpis() -> Iterator[KpiStore]:
-    """Return an empty store of KPIs; other platforms join the parameters."""
+@pytest.fixture(params=["sqlite", "moto", "ministack"])
+def kpis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[KpiStore]:
+    """Return an empty store of KPIs on each platform."""
+    if request.param != "sqlite":
+        with request.getfixturevalue(request.param).emptied(monkeypatch) as clients:
+            yield DynamoKpiStore(Database(clients.dynamodb, ""))
+        return
     with closing(open_database(None)) as connection:
         yield SqliteKpiStore(connection, load_kpi_tables())
 

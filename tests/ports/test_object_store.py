@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from takings.adapters.aws.bucket import Bucket as S3Bucket
+from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
 from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError
 from takings.layout import BatchId
 from takings.ports import ObjectStore
+from tests.emulators import BUCKET
 from tests.shop import NOON, drop, files
 
 BATCH, NEXT_BATCH = BatchId("b1"), BatchId("b2")
@@ -34,6 +37,8 @@ class Bucket:
     store: ObjectStore
     #: put whole bytes under a key, as a shop's export does; whatever was there is replaced
     put: Callable[[str, bytes], object]
+    #: overwritten bytes can still be had
+    keeps_versions: bool = False
 
     def seen(self, key: str = KEY) -> ObjectInfo:
         """Return what the listing shows of a key."""
@@ -53,12 +58,22 @@ class Bucket:
         self.store.file_away(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
 
 
-@pytest.fixture(params=["folder"])
-def bucket(tmp_path: Path) -> Bucket:
-    """Return an empty store; other platforms join the parameters."""
-    root = tmp_path / "shop"
-    root.mkdir()
-    return Bucket(store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content))
+@pytest.fixture(params=["folder", "moto", "ministack"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Return an empty store on each platform."""
+    if request.param == "folder":
+        root = tmp_path / "shop"
+        root.mkdir()
+        yield Bucket(
+            store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
+        )
+        return
+    with request.getfixturevalue(request.param).emptied(monkeypatch) as clients:
+        yield Bucket(
+            store=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path),
+            put=lambda key, content: clients.s3.put_object(Bucket=BUCKET, Key=key, Body=content),
+            keeps_versions=True,
+        )
 
 
 class TestReading:
@@ -131,12 +146,13 @@ class TestFetching:
         assert path.read_bytes() == b"old"
 
     def test_bytes_that_were_overwritten_before_are_gone(self, bucket: Bucket) -> None:
-        """None, and the newer bytes are not taken for them."""
+        """None, unless the store keeps every version; the newer bytes are never taken for them."""
         bucket.put(KEY, b"old")
         etag = bucket.seen().etag
         bucket.put(KEY, b"new")
-        assert bucket.store.fetch(KEY, etag, BATCH) is None
-        assert bucket.fetched().read_bytes() == b"new"
+        older = bucket.store.fetch(KEY, etag, BATCH)
+        assert (older.read_bytes() if older else None) == (b"old" if bucket.keeps_versions else None)
+        assert bucket.fetched(batch=NEXT_BATCH).read_bytes() == b"new"
 
     def test_an_absent_key_has_no_bytes_to_fetch(self, bucket: Bucket) -> None:
         """It was removed between the listing and the fetch."""
@@ -373,6 +389,8 @@ class TestFolder:
 LISTING_BESIDE_A_WRITER = """
 import os, sys, time
 from pathlib import Path
+from takings.adapters.aws.bucket import Bucket as S3Bucket
+from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
 
 root = Path(sys.argv[1])
