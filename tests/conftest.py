@@ -48,8 +48,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(params=["moto", "ministack"])
-def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Clients:
     """Return clients of an emulator with an empty bucket and empty tables; whoever connects finds the same."""
     emulator: Emulator = request.getfixturevalue(request.param)
-    with emulator.emptied(monkeypatch) as clients:
-        yield clients
+    return emulator.emptied(monkeypatch)

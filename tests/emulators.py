@@ -22,7 +22,7 @@ import pytest
 
 from takings.adapters.aws.bucket import Bucket
 from takings.adapters.aws.clients import Clients, connected
-from takings.adapters.aws.tables import create_tables
+from takings.adapters.aws.tables import TABLES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: made by `make`; the variable names another
@@ -40,21 +40,26 @@ class Emulator:
     url: str
     #: a POST to it empties the emulator
     reset_path: str
+    clients: Clients
 
-    @contextmanager
-    def emptied(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+    def emptied(self, monkeypatch: pytest.MonkeyPatch) -> Clients:
         """Empty it, make bucket and tables, and let every AWS client of this process find it."""
+        find(self.url, monkeypatch)
         reset = urllib.request.Request(self.url + self.reset_path, method="POST")
         with urllib.request.urlopen(reset, timeout=30):
             pass
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        for name, value in environment(self.url).items():
-            monkeypatch.setenv(name, value)
-        with connected() as clients:
-            make_bucket(clients)
-            create_tables(clients.dynamodb, "")
-            yield clients
+        make_bucket(self.clients)
+        for table in TABLES:
+            self.clients.dynamodb.create_table(**table.definition(""))
+        return self.clients
+
+
+def find(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every AWS client of this process find an emulator, and nothing else."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)
 
 
 def environment(url: str) -> dict[str, str]:
@@ -97,7 +102,11 @@ def started(name: str, folder: Path) -> Iterator[Emulator]:
     ):
         try:
             _wait_until_it_listens(process, port, folder / "log")
-            yield Emulator(name=name, url=f"http://127.0.0.1:{port}", reset_path=reset_path)
+            url = f"http://127.0.0.1:{port}"
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                find(url, monkeypatch)
+                with connected() as clients:
+                    yield Emulator(name=name, url=url, reset_path=reset_path, clients=clients)
         finally:
             process.terminate()
             try:

@@ -28,8 +28,7 @@ SATURDAY, SUNDAY, MONDAY = date(2025, 3, 29), date(2025, 3, 30), date(2025, 3, 3
 def kpis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[KpiStore]:
     """Return an empty store of KPIs on each platform."""
     if request.param != "sqlite":
-        with request.getfixturevalue(request.param).emptied(monkeypatch) as clients:
-            yield DynamoKpiStore(Database(clients.dynamodb, ""))
+        yield DynamoKpiStore(Database(request.getfixturevalue(request.param).emptied(monkeypatch).dynamodb, ""))
         return
     with closing(open_database(None)) as connection:
         yield SqliteKpiStore(connection, load_kpi_tables())

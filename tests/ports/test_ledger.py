@@ -13,7 +13,6 @@ from threading import Barrier
 import pytest
 
 from takings import gate
-from takings.adapters.aws.clients import connected
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.local.database import open_database
@@ -41,8 +40,8 @@ def open_ledger(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
     """Return what opens a new store's ledger on each platform."""
     with ExitStack() as connections:
         if request.param != "sqlite":
-            connections.enter_context(request.getfixturevalue(request.param).emptied(monkeypatch))
-            yield lambda: DynamoLedger(Database(connections.enter_context(connected()).dynamodb, ""), BUCKET)
+            clients = request.getfixturevalue(request.param).emptied(monkeypatch)
+            yield lambda: DynamoLedger(Database(clients.dynamodb, ""), BUCKET)
             return
         yield lambda: SqliteLedger(connections.enter_context(closing(open_database(tmp_path / "takings.db"))))
 

@@ -59,21 +59,20 @@ class Bucket:
 
 
 @pytest.fixture(params=["folder", "moto", "ministack"])
-def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """Return an empty store on each platform."""
     if request.param == "folder":
         root = tmp_path / "shop"
         root.mkdir()
-        yield Bucket(
+        return Bucket(
             store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
         )
-        return
-    with request.getfixturevalue(request.param).emptied(monkeypatch) as clients:
-        yield Bucket(
-            store=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path),
-            put=lambda key, content: clients.s3.put_object(Bucket=BUCKET, Key=key, Body=content),
-            keeps_versions=True,
-        )
+    clients = request.getfixturevalue(request.param).emptied(monkeypatch)
+    return Bucket(
+        store=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path),
+        put=lambda key, content: clients.s3.put_object(Bucket=BUCKET, Key=key, Body=content),
+        keeps_versions=True,
+    )
 
 
 class TestReading:

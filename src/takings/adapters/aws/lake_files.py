@@ -23,13 +23,13 @@ class BucketLakeFiles:
     """The lake's files in a bucket."""
 
     def __init__(self, bucket: Bucket, work: Path, options: Mapping[str, str]) -> None:
-        self._bucket = bucket
+        self.bucket = bucket
         self._work = work
-        self._options = options
+        self.options = options
 
     def address(self, dataset: Dataset) -> TableAddress:
         """Return the table's address; delta-rs commits by conditional writes, without a lock table."""
-        return TableAddress(uri=f"{self._bucket}/{layout.table(dataset)}", options=self._options)
+        return TableAddress(uri=f"{self.bucket}/{layout.table(dataset)}", options=self.options)
 
     def folder(self, dataset: Dataset) -> Path:
         """Return the local folder of a table's copies; it exists."""
@@ -49,7 +49,7 @@ class BucketLakeFiles:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{uuid4().hex}")
         try:
-            if not self._bucket.download_newest(key, draft):
+            if not self.bucket.download_newest(key, draft):
                 raise StoreError(
                     f"{key} is gone, but a table names it. Restore it: the bucket keeps removed versions for some days; or"
                     " rebuild the store from its archive."
@@ -62,21 +62,21 @@ class BucketLakeFiles:
         """Upload files, side by side; one that is there already is the same."""
         folder = self.folder(dataset)
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(lambda path: self._bucket.upload(folder / path, self._key(dataset, path)), paths))
+            list(pool.map(lambda path: self.bucket.upload(folder / path, self._key(dataset, path)), paths))
 
     def read(self, dataset: Dataset, path: str) -> bytes | None:
         """Return a small file's bytes; None where it is absent."""
-        return self._bucket.read(self._key(dataset, path))
+        return self.bucket.read(self._key(dataset, path))
 
     def list(self, dataset: Dataset) -> Iterator[tuple[str, datetime]]:
         """List every file of a table with the time it was written."""
         root = self._key(dataset, "")
-        return ((info.key.removeprefix(root), info.written_at) for info in self._bucket.list(root))
+        return ((info.key.removeprefix(root), info.written_at) for info in self.bucket.list(root))
 
     def discard(self, dataset: Dataset, paths: Iterable[str]) -> None:
         """Remove files, here and in the bucket."""
         gone = list(paths)
-        self._bucket.delete(self._key(dataset, path) for path in gone)
+        self.bucket.delete(self._key(dataset, path) for path in gone)
         for path in gone:
             (self._work / layout.table(dataset) / path).unlink(missing_ok=True)
 
