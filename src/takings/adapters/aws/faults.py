@@ -12,11 +12,12 @@ from botocore.exceptions import (
     ClientError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
 )
 
-from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing
+from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing, UsageError
 
 _NOT_ALLOWED: Final = {"AccessDenied", "AccessDeniedException", "403"}
 _NOT_KNOWN: Final = {
@@ -36,6 +37,8 @@ def aws_faults() -> Iterator[None]:
         raise _explain(refused) from refused
     except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as missing:
         raise SettingsError(f"AWS: {missing}. Set it up with `aws configure`, or by AWS_* variables.") from missing
+    except ParamValidationError as senseless:
+        raise UsageError(f"AWS: {senseless}") from senseless
     except (BotoCoreError, Boto3Error) as failed:
         raise StoreError(
             f"AWS could not be reached: {failed}. Check the network and run again; nothing is lost."
