@@ -15,10 +15,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
+from botocore.loaders import create_loader
 
 from takings.adapters.aws.bucket import Bucket
 from takings.adapters.aws.clients import Clients, connected
@@ -105,6 +107,8 @@ def started(name: str, folder: Path) -> Iterator[Emulator]:
             url = f"http://127.0.0.1:{port}"
             with pytest.MonkeyPatch.context() as monkeypatch:
                 find(url, monkeypatch)
+                # Reading boto3's descriptions of the services takes longer than most tests.
+                monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
                 with connected() as clients:
                     yield Emulator(name=name, url=url, reset_path=reset_path, clients=clients)
         finally:

@@ -37,6 +37,9 @@ from takings.validation.verdicts import Tolerance
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from takings.adapters.aws.clients import Clients
+    from takings.adapters.aws.resources import Step
+
 #: what the name of a store in a bucket begins with
 _S3: Final = "s3://"
 
@@ -74,19 +77,38 @@ def find_store(store: str | Path) -> Iterator[Platform]:
         local.check()
         yield local
         return
+    with _on_aws(store) as (clients, bucket), TemporaryDirectory(prefix="takings-") as work:
+        from takings.adapters.aws.platform import AwsPlatform
+
+        yield AwsPlatform(clients, bucket, Path(work))
+
+
+@contextmanager
+def missing_on_aws(store: str) -> Iterator[Iterator[Step]]:
+    """Look for what a store in a bucket lacks: one step after the other, each of which can be made."""
+    with _on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.platform import AwsPlatform
+        from takings.adapters.aws.resources import exists, steps
+
+        platform = AwsPlatform(clients, bucket, Path.cwd()) if exists(clients.s3, bucket) else None
+        yield steps(clients, bucket, _merged(platform, {}).table_prefix)
+
+
+@contextmanager
+def _on_aws(store: str | Path) -> Iterator[tuple[Clients, str]]:
+    """Connect to AWS for a store named s3://bucket; SettingsError where boto3 is not installed."""
     bucket = str(store).removeprefix(_S3).removesuffix("/")
-    if not bucket or "/" in bucket:
-        raise UsageError(f"{store}: a store is a whole bucket. Name it as s3://bucket.")
+    if not str(store).startswith(_S3) or not bucket or "/" in bucket:
+        raise UsageError(f"{store}: a store on AWS is a whole bucket. Name it as s3://bucket.")
     try:
         from takings.adapters.aws.clients import connected
         from takings.adapters.aws.faults import aws_faults
-        from takings.adapters.aws.platform import AwsPlatform
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"{store} needs the package {missing.name}. Install it: pip install 'takings[aws]'."
         ) from missing
-    with aws_faults(), connected() as clients, TemporaryDirectory(prefix="takings-") as work:
-        yield AwsPlatform(clients, bucket, Path(work))
+    with aws_faults(), connected() as clients:
+        yield clients, bucket
 
 
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
@@ -224,6 +246,7 @@ __all__ = [
     "ShopPlan",
     "find_store",
     "generate_shop",
+    "missing_on_aws",
     "notice_changes",
     "open_dry_run",
     "open_empty_store",

@@ -170,7 +170,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Told:
     ("aws", "step", "nth"),
     [
         ("moto", "ledger.change_gate", 2),  # lineage is written
-        ("ministack", "store.fetch", 4),  # some files are judged
+        ("ministack", "tables.prepare", 1),  # verdicts are written
         ("moto", "tables.apply", 2),  # products are merged, orders are not
         ("ministack", "kpis.publish", 1),  # all is merged and committed
         ("moto", "kpis.publish", 2),  # days are published, categories are not

@@ -132,8 +132,8 @@ class Database:
             return ask(**arguments)
         except self._dynamodb.exceptions.ResourceNotFoundException as missing:
             raise SettingsError(
-                f"DynamoDB has no table {name} in {self._dynamodb.meta.region_name}. Check region and `table_prefix`;"
-                " docs/aws.md says how the tables are made."
+                f"DynamoDB has no table {name} in {self._dynamodb.meta.region_name}. Check region and `table_prefix`, or"
+                " make what is missing: takings aws bootstrap s3://bucket."
             ) from missing
         except ClientError as refused:
             if code_of(refused) != "ValidationException" or "Item size" not in str(refused):

@@ -79,7 +79,7 @@ def create_tables(dynamodb: DynamoDBClient, prefix: str) -> tuple[str, ...]:
 
     SettingsError where a table of the name has other keys or lacks an index; it is left as it is.
     """
-    new = tuple(table for table in TABLES if not _is_there(dynamodb, table, prefix))
+    new = missing_tables(dynamodb, prefix)
     for table in new:
         dynamodb.create_table(**table.definition(prefix))
     for table in new:
@@ -87,6 +87,11 @@ def create_tables(dynamodb: DynamoDBClient, prefix: str) -> tuple[str, ...]:
             TableName=prefix + table.name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
         )
     return tuple(prefix + table.name for table in new)
+
+
+def missing_tables(dynamodb: DynamoDBClient, prefix: str) -> tuple[Table, ...]:
+    """Return the tables that do not exist; SettingsError where one has other keys or lacks an index."""
+    return tuple(table for table in TABLES if not _is_there(dynamodb, table, prefix))
 
 
 def _is_there(dynamodb: DynamoDBClient, table: Table, prefix: str) -> bool:
