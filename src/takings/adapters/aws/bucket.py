@@ -216,6 +216,7 @@ class Bucket:
                 CopySource=origin,
                 Metadata=metadata,
                 MetadataDirective="REPLACE",
+                TaggingDirective="REPLACE",
                 IfNoneMatch=absent,
             )
         )
