@@ -24,6 +24,7 @@ from tests.shop import csv_of, drop_all, item, new_store, opened, published, run
 takings = takings_fixture
 
 
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_a_shop_is_run_from_a_laptop(shop: S3Shop, takings: Takings, tmp_path: Path) -> None:
     """Each command as on a folder."""
     root = drop_all(new_store(tmp_path / "shop"))

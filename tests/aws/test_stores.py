@@ -169,13 +169,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Told:
 @pytest.mark.parametrize(
     ("aws", "step", "nth"),
     [
-        ("moto", "ledger.change_gate", 2),  # lineage is written
-        ("ministack", "tables.prepare", 1),  # verdicts are written
-        ("moto", "tables.apply", 2),  # products are merged, orders are not
+        ("ministack", "ledger.change_gate", 2),  # lineage is written
+        ("moto", "tables.prepare", 1),  # verdicts are written
+        ("ministack", "tables.apply", 2),  # products are merged, orders are not
         ("ministack", "kpis.publish", 1),  # all is merged and committed
-        ("moto", "kpis.publish", 2),  # days are published, categories are not
+        ("ministack", "kpis.publish", 2),  # days are published, categories are not
         ("ministack", "ledger.record", 3),  # an original is filed away, its record is not written
-        ("ministack", "store.forget", 1),  # the outcome is written
+        ("moto", "store.forget", 1),  # the outcome is written
     ],
     indirect=["aws"],
 )
