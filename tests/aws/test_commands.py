@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from takings.adapters.aws.changes import NoChanges
-from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.clients import Clients, connected
 from takings.adapters.aws.faults import aws_faults
 from takings.bootstrap import notice_changes
 from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing
@@ -130,6 +130,18 @@ class TestRefusals:
             2,
             "takings: no AWS region is set. Set AWS_DEFAULT_REGION, or run `aws configure`.",
         )
+
+    @pytest.mark.parametrize("aws", ["moto"], indirect=True)
+    def test_credentials_have_to_be_set(self, aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The lake would not be reached with others than the rest."""
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        ended = takings("status", STORE)
+        assert ended.code == 2
+        assert "AWS: Unable to locate credentials. Set it up with `aws configure`" in unwrapped(ended.err)
+        with connected() as nobody, pytest.raises(SettingsError, match="there are no credentials"):
+            nobody.lake_options()
+        assert aws is not None
 
     @pytest.mark.parametrize("aws", ["moto"], indirect=True)
     def test_tables_have_to_be_there(self, shop: S3Shop, takings: Takings) -> None:

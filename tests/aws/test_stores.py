@@ -261,6 +261,19 @@ def test_a_lost_archive_stops_the_batch(shop: S3Shop) -> None:
 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_credentials_may_lie_in_a_profile(shop: S3Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `aws configure` writes it; the lake is reached with the same ones."""
+    (tmp_path / "credentials").write_text("[north]\naws_access_key_id = test\naws_secret_access_key = test\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "north")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    shop.drop_all()
+    (batch,) = run(STORE).batches
+    assert batch.commit == 1
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_settings_may_lie_in_the_bucket(shop: S3Shop) -> None:
     """As they do in a folder."""
     shop.bucket.create("takings.toml", b'policy = "strict"\nbatch_files = 3\n')

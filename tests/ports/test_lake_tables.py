@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from takings.adapters.aws.bucket import Bucket
+from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.lake_files import BucketLakeFiles
 from takings.adapters.delta_lake import DeltaLake
 from takings.adapters.lake_files import LakeFiles
@@ -247,3 +248,20 @@ def test_vacuum_removes_what_no_needed_version_names(tables: LakeTables, files: 
     assert left() == everything[:2]
     assert tables.vacuum(needed[1:], older_than=later, is_dry_run=False) == 1
     assert left() == [second.path]
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_renewed_credentials_are_taken_at_once(aws: Clients, tmp_path: Path) -> None:
+    """Also for a table that is open: those with which it was opened may have ended. An address that leads nowhere shows it."""
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}
+    now: dict[str, str] = {}
+    lake = DeltaLake(BucketLakeFiles(Bucket(aws.s3, BUCKET), tmp_path, lambda: aws.lake_options() | now))
+    lake.prepare(load_contracts(None).by_dataset)
+    base = lake.snapshot()[Dataset.ORDERS]
+    change = adding(added("order_date=2025-03-30/a.parquet"))
+    now.update(nowhere)
+    with pytest.raises(OSError, match="error sending request"):
+        lake.apply(Dataset.ORDERS, change, base, BATCH)
+    now.clear()
+    lake.apply(Dataset.ORDERS, change, base, BATCH)
+    assert lake.snapshot()[Dataset.ORDERS].version == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ from deltalake.transaction import (
 )
 
 from takings.adapters.delta_log import LOG, DeltaLog
-from takings.adapters.lake_files import LakeFiles
+from takings.adapters.lake_files import LakeFiles, TableAddress
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
@@ -50,13 +51,23 @@ _SHOWN: Final = {"path", "num_records", "partition.order_date"} | {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Newest:
+    """A table as it was when it was last looked at."""
+
+    table: DeltaTable
+    #: with the credentials with which it was opened
+    address: TableAddress
+    snapshot: TableSnapshot
+
+
 class DeltaLake:
     """The lake of a store, wherever its files are kept."""
 
     def __init__(self, files: LakeFiles) -> None:
         self._files = files
         # Opening a table replays its log, and a batch looks a dozen times: the newest state is kept and advanced.
-        self._newest: dict[Dataset, tuple[DeltaTable, TableSnapshot]] = {}
+        self._newest: dict[Dataset, _Newest] = {}
 
     def folder(self, dataset: Dataset) -> Path:
         """Return where an engine reads and writes a table's Parquet files."""
@@ -73,8 +84,9 @@ class DeltaLake:
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained."""
         for dataset, contract in contracts.items():
-            if self._newest_snapshot(dataset).version >= 0:
-                if _widen(self._newest[dataset][0], dataset, contract):
+            version = self._newest_snapshot(dataset).version
+            if version >= 0:
+                if _widen(self._table_at(dataset, version), dataset, contract):
                     del self._newest[dataset]
                 continue
             address = self._files.address(dataset)
@@ -101,10 +113,10 @@ class DeltaLake:
         if version is None:
             return self._newest_snapshot(dataset)
         kept = self._newest.get(dataset)
-        if kept is not None and kept[1].version == version:
-            return kept[1]
+        if kept is not None and kept.snapshot.version == version:
+            return kept.snapshot
         try:
-            return _read_snapshot(self._table(dataset, version), dataset)
+            return _read_snapshot(self._table_at(dataset, version), dataset)
         except TableNotFoundError as lost:
             raise CorruptState(
                 f"lake/{dataset}: version {version}, which a commit names, is not in the table's log. Nothing was changed."
@@ -113,18 +125,22 @@ class DeltaLake:
 
     def _newest_snapshot(self, dataset: Dataset) -> TableSnapshot:
         kept = self._newest.get(dataset)
-        if kept is not None and not self._log(dataset).goes_on_after(kept[1].version):
-            return kept[1]
+        if kept is not None and not self._log(dataset).goes_on_after(kept.snapshot.version):
+            return kept.snapshot
+        address = self._files.address(dataset)
         try:
-            table = self._table(dataset)
+            table = DeltaTable(address.uri, storage_options=dict(address.options))
         except TableNotFoundError:
             return TableSnapshot(version=-1, files=())
         snapshot = _read_snapshot(table, dataset)
-        self._newest[dataset] = (table, snapshot)
+        self._newest[dataset] = _Newest(table=table, address=address, snapshot=snapshot)
         return snapshot
 
-    def _table(self, dataset: Dataset, version: int | None = None) -> DeltaTable:
-        address = self._files.address(dataset)
+    def _table_at(self, dataset: Dataset, version: int) -> DeltaTable:
+        """Return a table at a version: the one that is kept, if it is of that version and its credentials are not old."""
+        kept, address = self._newest.get(dataset), self._files.address(dataset)
+        if kept is not None and kept.table.version() == version and kept.address == address:
+            return kept.table
         return DeltaTable(address.uri, version=version, storage_options=dict(address.options))
 
     def _log(self, dataset: Dataset) -> DeltaLog:
@@ -138,9 +154,7 @@ class DeltaLake:
         # Asked here as well, because the entry that would refuse the write may have been dropped from the log since.
         if self._log(dataset).goes_on_after(base.version):
             raise ConflictError(overtaken)
-        kept = self._newest.get(dataset)
-        is_kept = kept is not None and kept[0].version() == base.version
-        table = kept[0] if kept and is_kept else self._table(dataset, base.version)
+        address, table = self._files.address(dataset), self._table_at(dataset, base.version)
         now = int(datetime.now(UTC).timestamp() * 1000)
         actions = [_add(file, dataset, now, change) for file in change.added] + [
             RemoveAction(file.path, data_change=not change.is_compaction, deletion_timestamp=now)
@@ -159,7 +173,7 @@ class DeltaLake:
             raise ConflictError(overtaken) from lost
         table.update_incremental()
         if table.version() == base.version + 1:
-            self._newest[dataset] = (table, base.after(change))
+            self._newest[dataset] = _Newest(table=table, address=address, snapshot=base.after(change))
 
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
         """Remove files that neither these versions nor the newest name and that are older; count them."""
@@ -192,7 +206,7 @@ class DeltaLake:
             newest = self._newest_snapshot(dataset)
             if newest.version < 0:
                 continue
-            self._newest[dataset][0].create_checkpoint()
+            self._table_at(dataset, newest.version).create_checkpoint()
             if wanted:
                 self._log(dataset).forget_before(min(versions[dataset] for versions in wanted))
 

@@ -16,15 +16,15 @@ class TableAddress:
     """Where delta-rs finds a table."""
 
     uri: str
-    #: how to get there, for its `storage_options`
-    options: Mapping[str, str] = field(default_factory=dict)
+    #: how to get there and as whom, for its `storage_options`; they may hold secrets
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class LakeFiles(Protocol):
     """The files of the lake's tables; paths are relative to a table's root."""
 
     def address(self, dataset: Dataset) -> TableAddress:
-        """Return where delta-rs finds the table. May be repeated."""
+        """Return where delta-rs finds the table; its options change when credentials are renewed. May be repeated."""
 
     def folder(self, dataset: Dataset) -> Path:
         """Return the local folder in which an engine reads and writes the table's Parquet files; it exists."""

@@ -30,12 +30,22 @@ class Clients:
     s3: S3Client
     dynamodb: DynamoDBClient
     region: str
+    session: boto3.Session
 
-    @property
     def lake_options(self) -> dict[str, str]:
-        """Return how delta-rs reaches S3; it finds the same credentials by itself, and renews them."""
+        """Return how delta-rs reaches S3, with the credentials of this moment: it knows neither profiles nor sign-ins."""
+        credentials = self.session.get_credentials()
+        if credentials is None:
+            raise SettingsError("AWS: there are no credentials. Run `aws configure`, or set AWS_* variables.")
+        key = credentials.get_frozen_credentials()
         endpoint = self.s3.meta.endpoint_url
-        options = {"AWS_REGION": self.region}
+        options = {
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": key.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": key.secret_key or "",
+        }
+        if key.token:
+            options["AWS_SESSION_TOKEN"] = key.token
         if not (urlsplit(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")):
             options["AWS_ENDPOINT_URL"] = endpoint
         if endpoint.startswith("http://"):
@@ -58,4 +68,4 @@ def connected() -> Iterator[Clients]:
         closing(session.client("s3", config=config)) as s3,
         closing(session.client("dynamodb", config=config)) as dynamodb,
     ):
-        yield Clients(s3=s3, dynamodb=dynamodb, region=session.region_name)
+        yield Clients(s3=s3, dynamodb=dynamodb, region=session.region_name, session=session)

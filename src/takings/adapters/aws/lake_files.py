@@ -5,7 +5,7 @@ A Parquet file of a Delta table never changes and its name is used once, so a co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -22,14 +22,14 @@ from takings.errors import StoreError
 class BucketLakeFiles:
     """The lake's files in a bucket."""
 
-    def __init__(self, bucket: Bucket, work: Path, options: Mapping[str, str]) -> None:
+    def __init__(self, bucket: Bucket, work: Path, options: Callable[[], Mapping[str, str]]) -> None:
         self.bucket = bucket
         self._work = work
         self.options = options
 
     def address(self, dataset: Dataset) -> TableAddress:
         """Return the table's address; delta-rs commits by conditional writes, without a lock table."""
-        return TableAddress(uri=f"{self.bucket}/{layout.table(dataset)}", options=self.options)
+        return TableAddress(uri=f"{self.bucket}/{layout.table(dataset)}", options=self.options())
 
     def folder(self, dataset: Dataset) -> Path:
         """Return the local folder of a table's copies; it exists."""
