@@ -32,8 +32,8 @@ help: ## list the targets
 demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=folder)
 	$(BIN)/takings demo $(DIR)
 
-test: $(VENV)/.dev ## run every test on WORKERS=2 processes, with the coverage gates
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
+	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 	@$(BIN)/coverage report --format=total --include='$(PROVEN)' --fail-under=95 >/dev/null || \
 	  { echo "make test: rules, scan and KPIs ($(PROVEN)) are covered by less than 95 %" >&2; exit 2; }
 
@@ -87,18 +87,20 @@ COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3
 
 lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE) pyproject.toml -o requirements/core.txt
-	$(COMPILE) pyproject.toml --extra pandas --extra spark --group dev --constraint requirements/core.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --group dev --constraint requirements/core.txt \
+	  -o requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
+	$(COMPILE) --group ministack -o requirements/ministack.txt
 
 clean: ## remove what was made: environments, caches, builds and the demo's shop
-	rm -rf $(VENV) $(VENV)-lock build dist htmlcov demo-shop
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-ministack build dist htmlcov demo-shop
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 NO_PYTHON := Takings needs Python 3.11 or newer with the venv module. Install one, or name it: make PYTHON=/path/to/python
 
-$(VENV)/.made $(VENV)-lock/.made:
+$(VENV)/.made $(VENV)-lock/.made $(VENV)-ministack/.made:
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	@echo "Making $(@D) with $(PYTHON)"
 	@"$(PYTHON)" -m venv --clear $(@D)
@@ -115,6 +117,6 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
 
-$(VENV)-lock/.done: $(VENV)-lock/.made requirements/lock.txt
-	@$(VENV)-lock/bin/python -m pip $(QUIET) install --require-hashes -r requirements/lock.txt
+$(VENV)-lock/.done $(VENV)-ministack/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
+	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes -r requirements/$*.txt
 	@touch $@

@@ -125,6 +125,12 @@ class Folders:
     def folder(self, dataset: Dataset) -> Path:
         return self.root / table(dataset)
 
+    def fetch(self, dataset: Dataset, files: object) -> None:
+        """Do nothing: files are read where they lie."""
+
+    def put(self, dataset: Dataset, files: object) -> None:
+        """Do nothing: files are written where they belong."""
+
 
 class MonthRows(LakeRows):
     """Rows of a lake whose files name their day in a column."""
@@ -143,10 +149,12 @@ class MonthWriter(LakeWriter):
     #: a column that parts a month's rows into files
     by: str = ""
 
-    def write(self, dataset: Dataset, query: str) -> Iterator[AddedFile]:
+    def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
         if dataset not in PARTITIONED:
-            yield from super().write(dataset, query)
-            return
+            return super().write(dataset, query)
+        return tuple(self._write_months(dataset, query))
+
+    def _write_months(self, dataset: Dataset, query: str) -> Iterator[AddedFile]:
         folder = self.rows.tables.folder(dataset)
         month = f"select *, strftime(order_date, '%Y-%m') as {_MONTH}{self.by} from ({query})"
         parts = f"{_MONTH}, order_day" if self.by else _MONTH
@@ -181,7 +189,7 @@ class MonthLanding(Landing):
 
     writer: type[LakeWriter] = MonthWriter
 
-    def _write(self, dataset: Dataset, query: str) -> Iterator[AddedFile]:
+    def _write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
         return self.writer(rows=self.rows, prefix=self.staged.batch.batch_id).write(dataset, query)
 
 

@@ -136,13 +136,13 @@ def silent(_: str, __: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def opened(root: Path, *, later: timedelta = timedelta(0), **options: Any) -> Iterator[Shop]:
+def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any) -> Iterator[Shop]:
     """Open a store, `later` by its clock."""
     with open_store(root, silent, {"threads": 1} | options) as shop:
         yield replace(shop, ports=replace(shop.ports, clock=ShiftedClock(later)))
 
 
-def run(root: Path, *, at_once: bool = True, later: timedelta = timedelta(0), **options: Any) -> RunOutcome:
+def run(root: Path | str, *, at_once: bool = True, later: timedelta = timedelta(0), **options: Any) -> RunOutcome:
     """Process what is pending."""
     with opened(root, later=later, **options) as shop:
         return pipeline.run(shop.ports, at_once=at_once)
@@ -156,7 +156,7 @@ def kpi_rows(ports: Ports) -> dict[str, list[KpiRow]]:
     return {table.name: list(visible(ports.kpis.rows(table))) for table in ports.kpi_tables}
 
 
-def published(root: Path, **options: Any) -> tuple[str, str]:
+def published(root: Path | str, **options: Any) -> tuple[str, str]:
     """Return the published KPIs as `takings kpis` prints them: by day and by category."""
     with opened(root, **options) as shop:
         by_day, by_category = (as_csv(table, visible(shop.ports.kpis.rows(table))) for table in shop.ports.kpi_tables)
@@ -169,7 +169,7 @@ def expected(root: Path) -> tuple[str, str]:
     return kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
 
 
-def lineage(root: Path, **options: Any) -> list[LineageRecord]:
+def lineage(root: Path | str, **options: Any) -> list[LineageRecord]:
     """Return every lineage record, oldest first."""
     with opened(root, **options) as shop:
         return list(shop.ports.ledger.lineage())

@@ -15,7 +15,7 @@ from takings.judging import Judged, Judging
 from takings.lake import Affected, Commit
 from takings.landing import Landing
 from takings.layout import BatchId
-from takings.lineage import begun, given_back
+from takings.lineage import given_back
 from takings.manifest import to_json
 from takings.outcome import BatchOutcome, outcome_document
 from takings.ports import Ports
@@ -69,7 +69,7 @@ class Attempt:
             return False
         if self.claim.gate.state is GateState.FORMING:
             self.claim.check()
-            self._ports.ledger.begin([begun(arrival, self._id, manifest.now) for arrival in manifest.arrivals])
+            self._ports.ledger.begin([self.claim.begun(arrival) for arrival in manifest.arrivals])
             self.claim.change(gate.running)
         return True
 
@@ -124,7 +124,7 @@ class Attempt:
         if self._ports.store.read(layout.verdicts(self._id)) is not None or self._holds_overwritten_bytes():
             return False
         self.claim.check()
-        self._ports.ledger.give_back([given_back(record) for record in self._ports.ledger.lineage(batch_id=self._id)])
+        self._ports.ledger.give_back([given_back(self.claim.begun(arrival)) for arrival in self.claim.arrivals])
         # Only now: a newer attempt, if there is one, may hold the only copy of what it reads.
         self.claim.change(lambda current: gate.released(current, last_commit=current.last_commit))
         self._ports.store.forget(self._id)

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 import takings
 from takings import layout
 from takings.adapters.clock import SystemClock
 from takings.adapters.delta_lake import DeltaLake
-from takings.adapters.dry_run import DryRun, accepted_files
+from takings.adapters.dry_run import DryRun
 from takings.adapters.duckdb_engine import DuckDbEngine
 from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.duckdb_validation import DuckDbValidation
 from takings.adapters.faults import translated_faults
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.kpi_parquet import write_kpi_parquet
-from takings.adapters.local.database import open_database
-from takings.adapters.local.kpi_store import SqliteKpiStore
-from takings.adapters.local.ledger import SqliteLedger
-from takings.adapters.local.object_store import FolderStore
-from takings.adapters.local.owners import ProcessOwners
+from takings.adapters.local.platform import LocalPlatform, read_settings_file
+from takings.adapters.platform import SETTINGS_FILE, Platform
 from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, generate_shop
 from takings.contracts import load_contracts
 from takings.contracts.model import Contracts
-from takings.errors import SettingsError, StoreError, UnknownThing, UsageError
+from takings.errors import SettingsError, UsageError
 from takings.kpis import load_kpi_tables
-from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, Ports, Tell, ValidationEngine
+from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, ObjectStore, Ports, Tell, ValidationEngine
 from takings.settings import EngineChoice, Settings, ValidationChoice, merge_settings
 from takings.store_format import check_format, check_ledger
 from takings.time_zones import business_time
@@ -42,16 +39,23 @@ from takings.validation.verdicts import Tolerance
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_SETTINGS_FILE = "takings.toml"
+    from takings.adapters.aws.clients import Clients
+    from takings.adapters.aws.resources import Step
+
+#: what the name of a store in a bucket begins with
+_S3: Final = "s3://"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
     """An opened store."""
 
+    #: the store's folder; of a store in a bucket, where this machine keeps what it works on
     root: Path
     settings: Settings
     ports: Ports
+    #: begins to notice what changes under raw-data/
+    notice: Callable[[Tell], AbstractContextManager[Changes]]
 
 
 def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
@@ -83,16 +87,62 @@ def pick_kpi_engine(
     return closing(SparkEngine(tables, contracts, partial(open_spark, settings.spark_master)))
 
 
+@contextmanager
+def find_store(store: str | Path) -> Iterator[Platform]:
+    """Find a store: a folder, or s3://bucket; UnknownThing where there is none."""
+    if not str(store).startswith(_S3):
+        local = LocalPlatform(Path(store))
+        local.check()
+        yield local
+        return
+    with _on_aws(store) as (clients, bucket), TemporaryDirectory(prefix="takings-") as work:
+        from takings.adapters.aws.platform import AwsPlatform
+
+        yield AwsPlatform(clients, bucket, Path(work))
+
+
+@contextmanager
+def missing_on_aws(store: str) -> Iterator[Iterator[Step]]:
+    """Look for what a store in a bucket lacks: one step after the other, each of which can be made."""
+    with _on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.platform import AwsPlatform
+        from takings.adapters.aws.resources import exists, steps
+
+        platform = AwsPlatform(clients, bucket, Path.cwd()) if exists(clients.s3, bucket) else None
+        yield steps(clients, bucket, _merged(platform, {}).table_prefix)
+
+
+@contextmanager
+def _on_aws(store: str | Path) -> Iterator[tuple[Clients, str]]:
+    """Connect to AWS for a store named s3://bucket; SettingsError where boto3 is not installed."""
+    bucket = str(store).removeprefix(_S3).removesuffix("/")
+    if not str(store).startswith(_S3) or not bucket or "/" in bucket:
+        raise UsageError(f"{store}: a store on AWS is a whole bucket. Name it as s3://bucket.")
+    try:
+        from takings.adapters.aws.clients import connected
+        from takings.adapters.aws.faults import aws_faults
+    except ModuleNotFoundError as missing:
+        raise SettingsError(
+            f"{store} needs the package {missing.name}. Install it: pip install 'takings[aws]'."
+        ) from missing
+    with aws_faults(), connected() as clients:
+        yield clients, bucket
+
+
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
-    """Read the settings of a store: working folder's and store's takings.toml, TAKINGS_* variables, options."""
+    """Read the settings of a folder: working folder's and store's takings.toml, TAKINGS_* variables, options."""
+    return _merged(LocalPlatform(root), options)
+
+
+def _merged(platform: Platform | None, options: Mapping[str, Any]) -> Settings:
     sources: list[tuple[str, Mapping[str, Any]]] = []
-    folders = [Path.cwd()] if root.resolve() == Path.cwd() else [Path.cwd(), root]
-    for file in (folder / _SETTINGS_FILE for folder in folders):
-        if file.is_file():
+    for file in (read_settings_file(Path.cwd()), platform.settings_file() if platform else None):
+        if file is not None:
+            name, text = file
             try:
-                sources.append((str(file), tomllib.loads(file.read_text(encoding="utf-8"))))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
-                raise SettingsError(f"{file} is no TOML file: {broken}.") from broken
+                sources.append((name, tomllib.loads(text)))
+            except tomllib.TOMLDecodeError as broken:
+                raise SettingsError(f"{name} is no TOML file: {broken}.") from broken
     environment = {
         name.removeprefix("TAKINGS_").lower(): value
         for name, value in os.environ.items()
@@ -106,43 +156,50 @@ def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
 
 
 @contextmanager
-def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
-    """Open a store in a folder; UnknownThing where there is none, StoreError where it cannot be used."""
-    check_store(root)
-    settings = read_settings(root, options or {})
-    private = root / ".takings"
-    try:
-        private.mkdir(exist_ok=True)
-    except OSError as refused:
-        raise StoreError(f"{root}: {refused.strerror}. Takings needs to write into the store's folder.") from refused
+def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
+    """Open a store; UnknownThing where there is none, StoreError where it cannot be used."""
+    with find_store(store) as platform, _opened(platform, tell, options or {}) as shop:
+        yield shop
+
+
+@contextmanager
+def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any]) -> Iterator[Shop]:
+    settings = _merged(platform, options)
     contracts = load_contracts(Path(settings.contracts) if settings.contracts else None)
     zone = business_time(settings.time_zone)
-    store = FolderStore(root)
+    store = platform.files()
     check_format(store, settings.time_zone)
-    tables = DeltaLake(root)
     kpi_tables = load_kpi_tables()
-    spill = private / "spill" / str(os.getpid())
+    spill = platform.root / ".takings" / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1
-    faults = partial(translated_faults, settings.memory)
+
+    @contextmanager
+    def faults() -> Iterator[None]:
+        with translated_faults(settings.memory), platform.faults():
+            yield
+
     with (
         faults(),
-        closing(open_database(private / "takings.db")) as database,
+        platform.open(settings, kpi_tables) as opened,
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
         pick_kpi_engine(
-            settings, engine := DuckDbEngine(duckdb, tables, contracts, zone), tables, contracts
+            settings,
+            engine := DuckDbEngine(duckdb, tables := DeltaLake(opened.lake), contracts, zone),
+            tables,
+            contracts,
         ) as kpi_engine,
     ):
         ports = Ports(
             store=store,
-            ledger=SqliteLedger(database),
-            kpis=SqliteKpiStore(database, kpi_tables),
+            ledger=opened.ledger,
+            kpis=opened.kpis,
             tables=tables,
             validation=pick_validation(settings.validation_engine)(duckdb, zone),
             engine=engine,
             kpi_engine=kpi_engine,
             clock=SystemClock(),
-            heartbeat=ThreadHeartbeat(),
-            owners=ProcessOwners(),
+            heartbeat=ThreadHeartbeat(faults),
+            owners=opened.owners,
             contracts=contracts,
             kpi_tables=kpi_tables,
             batch_policy=settings.batch_policy,
@@ -153,42 +210,47 @@ def open_store(root: Path, tell: Tell, options: Mapping[str, Any] | None = None)
             faults=faults,
         )
         check_ledger(ports.store, ports.ledger)
-        yield Shop(root=root, settings=settings, ports=ports)
+        yield Shop(root=platform.root, settings=settings, ports=ports, notice=opened.notice)
     if spill.is_dir() and not any(spill.iterdir()):
         spill.rmdir()
 
 
 @contextmanager
 def open_empty_store(
-    root: Path, source: Path, tell: Tell, options: Mapping[str, Any]
-) -> Iterator[tuple[Shop, FolderStore]]:
-    """Open a new store with another one's settings file, and that other one to read from.
+    root: Path, source: str | Path, tell: Tell, options: Mapping[str, Any]
+) -> Iterator[tuple[Shop, ObjectStore]]:
+    """Open a new store in a folder with another one's settings file, and that other one to read from.
 
     UnknownThing where the source is no store, UsageError where the new one's folder is not empty.
     """
-    check_store(source)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UsageError(f"{root} is not empty. Name a new folder: what is there is never mixed with what is rebuilt.")
-    (root / layout.RAW).mkdir(parents=True)
-    if (source / _SETTINGS_FILE).is_file():
-        shutil.copyfile(source / _SETTINGS_FILE, root / _SETTINGS_FILE)
-    with open_store(root, tell, options) as shop:
-        yield shop, FolderStore(source)
+    with find_store(source) as platform:
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise UsageError(
+                f"{root} is not empty. Name a new folder: what is there is never mixed with what is rebuilt."
+            )
+        (root / layout.RAW).mkdir(parents=True)
+        content = platform.files().read(SETTINGS_FILE)
+        if content is not None:
+            (root / SETTINGS_FILE).write_bytes(content)
+        with open_store(root, tell, options) as shop:
+            yield shop, platform.files()
 
 
 def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
     """Begin to notice what changes under the store's raw-data/."""
-    # Threads and file descriptors that only a watch needs.
-    from takings.adapters.local.changes import FolderChanges
-
-    return FolderChanges(shop.root / layout.RAW, shop.ports.tell).noticing()
+    return shop.notice(shop.ports.tell)
 
 
-def open_dry_run(store: Path | None, options: Mapping[str, Any]) -> DryRun:
+def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun:
     """Prepare to examine files without a store, or as a store would; nothing is written to it."""
-    if store is not None:
-        check_store(store)
-    settings = read_settings(store or Path.cwd(), options)
+    if store is None:
+        return _dry_run(_merged(None, options), {})
+    with find_store(store) as platform:
+        settings = _merged(platform, options)
+        return _dry_run(settings, platform.accepted(settings))
+
+
+def _dry_run(settings: Settings, accepted: Mapping[str, str]) -> DryRun:
     return DryRun(
         contracts=load_contracts(Path(settings.contracts) if settings.contracts else None),
         business_time=business_time(settings.time_zone),
@@ -197,20 +259,8 @@ def open_dry_run(store: Path | None, options: Mapping[str, Any]) -> DryRun:
         memory=settings.memory,
         threads=settings.threads or os.cpu_count() or 1,
         now=SystemClock().now(),
-        accepted={} if store is None else accepted_files(store / ".takings" / "takings.db"),
+        accepted=accepted,
     )
-
-
-def check_store(root: Path) -> None:
-    """Raise UnknownThing unless the folder is a store: it has raw-data/, or a lake from earlier."""
-    if not root.is_dir():
-        raise UnknownThing(
-            f"{root} is no folder. Make it and drop files under {root}/raw-data/products, orders, order-items."
-        )
-    if not any((root / part).is_dir() for part in ("raw-data", "lake", ".takings")):
-        raise UnknownThing(
-            f"{root} is no store: it has no raw-data folder. Drop files under {root}/raw-data/products, orders and order-items."
-        )
 
 
 __all__ = [
@@ -218,8 +268,9 @@ __all__ = [
     "Shop",
     "ShopFormat",
     "ShopPlan",
-    "check_store",
+    "find_store",
     "generate_shop",
+    "missing_on_aws",
     "notice_changes",
     "open_dry_run",
     "open_empty_store",

@@ -10,6 +10,7 @@ from takings.arrivals import Arrival
 from takings.errors import ConflictError, CorruptState, Superseded
 from takings.gate import Gate
 from takings.layout import BatchId
+from takings.lineage import LineageRecord, begun
 from takings.manifest import Manifest, read_manifest
 from takings.ports import Ports
 
@@ -42,6 +43,10 @@ class Claim:
     def arrivals(self) -> tuple[Arrival, ...]:
         """Return the files of the batch, in the order of their versions."""
         return self.manifest.arrivals
+
+    def begun(self, arrival: Arrival) -> LineageRecord:
+        """Return the record with which the batch takes a file up; how it ends is written over it."""
+        return begun(arrival, self.batch_id, self.manifest.now)
 
     def check(self) -> Gate:
         """Return the gate, or raise Superseded unless it is still this attempt's; before every step with a side effect."""

@@ -24,12 +24,11 @@ class Filing:
     def file_away(self, judged: Judged) -> None:
         """File every original away, with its lineage."""
         arrivals = {arrival.key: (place, arrival) for place, arrival in enumerate(self.claim.arrivals)}
-        records = {record.file_key: record for record in self._ports.ledger.lineage(batch_id=self._id)}
-        self._ports.ledger.give_back([given_back(records[key]) for key in judged.returned])
+        self._ports.ledger.give_back([given_back(self.claim.begun(arrivals[key][1])) for key in judged.returned])
         for report in judged.reports:
             place, arrival = arrivals[report.key]
             self.claim.check()
-            self._ports.ledger.record([self._file_away(place, arrival, report, records[report.key])])
+            self._ports.ledger.record([self._file_away(place, arrival, report)])
 
     @property
     def _ports(self) -> Ports:
@@ -39,15 +38,15 @@ class Filing:
     def _id(self) -> BatchId:
         return self.claim.batch_id
 
-    def _file_away(self, place: int, arrival: Arrival, report: FileReport, record: LineageRecord) -> LineageRecord:
+    def _file_away(self, place: int, arrival: Arrival, report: FileReport) -> LineageRecord:
         move = archive.plan_move(arrival, report, self._id, self.claim.manifest.now)
         store = self._ports.store
         if move.reason_key is not None:
             self._keep_reasons(place, report, move.reason_key)
-        store.file_away(arrival.source, arrival.etag, self._id, move.destination, arrival.version)
+        store.file_away(arrival.source, arrival.etag, self._id, move.destination, arrival.version, report.fingerprint)
         self._ports.tell("file.archived", {"key": arrival.key, "archived_at": move.destination})
         return ended(
-            record,
+            self.claim.begun(arrival),
             verdict=report.verdict,
             fingerprint=report.fingerprint,
             records=report.records,

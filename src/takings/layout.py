@@ -82,6 +82,15 @@ def read_raw_key(key: str) -> Drop | Ignored:
     return Drop(dataset=_DATASET_OF_PREFIX[prefix], file=file)
 
 
+def is_key(key: str) -> bool:
+    """Tell whether a key names a place within a store, be it a folder or a bucket."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in key and all(part not in {"", ".", ".."} for part in key.split("/"))
+
+
 def new_batch_id(now: datetime, token: str) -> BatchId:
     """Name a batch so that names sort by time; the token keeps two instances apart."""
     return BatchId(f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}Z-{token}")

@@ -20,7 +20,7 @@ from takings.contracts.model import Contract, Contracts, Dataset
 from takings.gate import Gate
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.publication import KpiKey, KpiRow
-from takings.lake import Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
+from takings.lake import AddedFile, Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
 from takings.layout import BatchId
 from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
@@ -46,10 +46,13 @@ class ObjectStore(Protocol):
         May be repeated, also by another attempt of the batch: bytes once fetched stay as they are until `forget`.
         """
 
-    def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
+    def file_away(
+        self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
+    ) -> None:
         """Keep the fetched bytes at `destination` with their version, then remove the key if it still holds them.
 
-        Only drops are removed: an original that was fetched from the archive stays there, too. May be repeated.
+        `fingerprint` is theirs, for a store that keeps it with them. Only drops are removed: an original that was fetched from
+        the archive stays there, too. May be repeated.
         ConflictError where the destination holds other bytes.
         """
 
@@ -97,13 +100,16 @@ class Ledger(Protocol):
         """Write lineage records of files given back, each unless its file has ended meanwhile. May be repeated, also late."""
 
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
-        """Return the records of a key or a batch (or all), oldest first."""
+        """Return the records of a key or a batch (or all), oldest first.
+
+        Those of a batch may lag behind for a moment; those of a key never do.
+        """
 
     def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
         """Return, per key, the record with the newest version."""
 
     def accepted_with(self, fingerprints: Collection[str]) -> Sequence[LineageRecord]:
-        """Return the records of accepted files with one of these fingerprints."""
+        """Return the records of accepted files with one of these fingerprints; the newest may be missing for a moment."""
 
 
 class KpiStore(Protocol):
@@ -112,8 +118,11 @@ class KpiStore(Protocol):
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
         """Write rows, each unless a newer commit's stands there; return those that were refused. May be repeated."""
 
-    def keys(self, table: KpiTable, days: Collection[date] | None = None) -> Collection[KpiKey]:
-        """Return the keys of every published row on these days (None: on all), also of hidden ones."""
+    def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
+        """Return the keys of every published row that is affected, also of hidden ones; maybe of others on these days.
+
+        A row that was published before is never missed.
+        """
 
     def definitions(self, table: KpiTable) -> set[str]:
         """Return the definitions under which the table's rows were published."""
@@ -152,7 +161,13 @@ class LakeTables(Protocol):
         """Checkpoint each table, and drop log entries that no needed version is made of. May be repeated."""
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return where an engine reads and writes a table's Parquet files."""
+        """Return the local folder in which an engine reads and writes a table's Parquet files; it exists."""
+
+    def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
+        """Make files of the lake readable in the table's folder. May be repeated."""
+
+    def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
+        """Keep files that an engine wrote into the table's folder; only then a change may name them. May be repeated."""
 
 
 class ValidationEngine(Protocol):

@@ -39,7 +39,7 @@ def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[]
     published: dict[str, int] = {}
     overtaken = 0
     for table in ports.kpi_tables:
-        rows = prepare_publication(table, measures[table.name], affected, ports.kpis.keys(table, days), publication)
+        rows = prepare_publication(table, measures[table.name], affected, ports.kpis.keys(table, affected), publication)
         check()
         refused = ports.kpis.publish(table, rows)
         published[table.name] = len(rows) - len(refused)

@@ -49,7 +49,7 @@ def _affected(ports: Ports, commit: Commit, first: date | None, last: date | Non
         for file in table.files
         if file.order_date is not None
     }
-    keys = {table.name: ports.kpis.keys(table) for table in ports.kpi_tables}
+    keys = {table.name: ports.kpis.keys(table, everything()) for table in ports.kpi_tables}
     days = in_lake | {_day(table, key) for table in ports.kpi_tables for key in keys[table.name]}
     inside = frozenset(day for day in days if (first is None or day >= first) and (last is None or day <= last))
     return Affected(whole_days=inside)

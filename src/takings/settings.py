@@ -103,6 +103,8 @@ class Settings(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     #: a folder of contracts instead of the shipped ones
     contracts: str | None = None
+    #: before the names of the tables of a store in a bucket: none, so that the first shop of an account has those of the docs
+    table_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,200}$")
 
     @property
     def batch_policy(self) -> BatchPolicy:

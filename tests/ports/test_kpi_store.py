@@ -9,11 +9,14 @@ from decimal import Decimal
 
 import pytest
 
+from takings.adapters.aws.database import Database
+from takings.adapters.aws.kpi_store import DynamoKpiStore
 from takings.adapters.local.database import open_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.kpis import KpiRow, load_kpi_tables
-from takings.kpis.definitions import KpiValue
-from takings.kpis.publication import KpiKey
+from takings.kpis.definitions import KpiTable, KpiValue
+from takings.kpis.publication import KpiKey, is_affected
+from takings.lake import Affected, everything
 from takings.ports import KpiStore
 from tests.shop import NOON
 
@@ -21,9 +24,12 @@ ORDERS, CATEGORIES = load_kpi_tables()
 SATURDAY, SUNDAY, MONDAY = date(2025, 3, 29), date(2025, 3, 30), date(2025, 3, 31)
 
 
-@pytest.fixture(params=["sqlite"])
-def kpis() -> Iterator[KpiStore]:
-    """Return an empty store of KPIs; other platforms join the parameters."""
+@pytest.fixture(params=["sqlite", "moto", "ministack"])
+def kpis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[KpiStore]:
+    """Return an empty store of KPIs on each platform."""
+    if request.param != "sqlite":
+        yield DynamoKpiStore(Database(request.getfixturevalue(request.param).emptied(monkeypatch).dynamodb, ""))
+        return
     with closing(open_database(None)) as connection:
         yield SqliteKpiStore(connection, load_kpi_tables())
 
@@ -71,7 +77,29 @@ def test_rows_are_read_as_they_were_published(kpis: KpiStore) -> None:
     assert list(kpis.rows(ORDERS)) == days
     assert kpis.publish(CATEGORIES, [category("Books", SUNDAY)]) == []
     assert list(kpis.rows(CATEGORIES)) == [category("Books", SUNDAY)]
-    assert (kpis.keys(ORDERS), kpis.keys(CATEGORIES)) == ({(SUNDAY,), (MONDAY,)}, {("Books", SUNDAY)})
+    assert (kpis.keys(ORDERS, everything()), kpis.keys(CATEGORIES, everything())) == (
+        {(SUNDAY,), (MONDAY,)},
+        {("Books", SUNDAY)},
+    )
+
+
+def test_published_keys_are_found_whatever_affects_them(kpis: KpiStore) -> None:
+    """By day, by category and day, or by whole days; also hidden ones, and none that was never published."""
+    kpis.publish(ORDERS, [day(SUNDAY), day(MONDAY, orders=0, revenue="0.00")])
+    kpis.publish(CATEGORIES, [category("Books", SUNDAY), category("Toys", SUNDAY), category("Toys", MONDAY)])
+
+    def found(affected: Affected, table: KpiTable) -> set[KpiKey]:
+        return {key for key in kpis.keys(table, affected) if is_affected(key, affected)}
+
+    single = Affected(
+        days=frozenset({SATURDAY, MONDAY}), category_days=frozenset({("Books", SUNDAY), ("Hats", SUNDAY)})
+    )
+    assert found(single, ORDERS) == {(MONDAY,)}
+    assert found(single, CATEGORIES) == {("Books", SUNDAY)}
+    whole = Affected(whole_days=frozenset({SATURDAY, SUNDAY}))
+    assert found(whole, ORDERS) == {(SUNDAY,)}
+    assert found(whole, CATEGORIES) == {("Books", SUNDAY), ("Toys", SUNDAY)}
+    assert found(Affected(), ORDERS) == set()
 
 
 def test_a_newer_commit_replaces_a_row(kpis: KpiStore) -> None:

@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from takings.adapters.aws.bucket import Bucket
+from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.lake_files import BucketLakeFiles
 from takings.adapters.delta_lake import DeltaLake
+from takings.adapters.lake_files import LakeFiles
+from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState
 from takings.lake import AddedFile, LakeFile, TableChange, TableSnapshot
 from takings.layout import BatchId
 from takings.ports import LakeTables
+from tests.emulators import BUCKET
 
 BATCH = BatchId("b1")
 SUNDAY = date(2025, 3, 30)
 ORPHANS = "order_date=__HIVE_DEFAULT_PARTITION__"
 
 
-@pytest.fixture(params=["delta"])
-def tables(tmp_path: Path) -> LakeTables:
-    """Return the tables of a new lake; other platforms join the parameters."""
-    lake = DeltaLake(tmp_path)
+@pytest.fixture(params=["folder", "moto", "ministack"])
+def files(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeFiles:
+    """Return the files of a new lake on each platform."""
+    if request.param == "folder":
+        return FolderLakeFiles(tmp_path)
+    clients = request.getfixturevalue(request.param).emptied(monkeypatch)
+    return BucketLakeFiles(Bucket(clients.s3, BUCKET), tmp_path, clients.lake_options)
+
+
+@pytest.fixture
+def tables(files: LakeFiles) -> LakeTables:
+    """Return the tables of a new lake."""
+    lake = DeltaLake(files)
     lake.prepare(load_contracts(None).by_dataset)
     return lake
+
+
+@pytest.fixture
+def other_host(files: LakeFiles, tmp_path: Path) -> LakeTables:
+    """Return the tables as another host has them, with no copy of any file."""
+    if isinstance(files, BucketLakeFiles):
+        return DeltaLake(BucketLakeFiles(files.bucket, tmp_path / "other", files.options))
+    return DeltaLake(files)
 
 
 def added(path: str, rows: int = 3, day: date | None = SUNDAY, key: str = "order_id") -> AddedFile:
@@ -51,9 +74,9 @@ def adding(*new: AddedFile, removing: tuple[LakeFile, ...] = ()) -> TableChange:
     return TableChange(added=new, removed=removing)
 
 
-def test_a_lake_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+def test_a_lake_that_does_not_exist_is_empty(files: LakeFiles) -> None:
     """Its tables stand before their first version."""
-    snapshot = DeltaLake(tmp_path).snapshot()
+    snapshot = DeltaLake(files).snapshot()
     assert snapshot.is_empty
     assert snapshot.tables == {dataset: TableSnapshot(version=-1, files=()) for dataset in Dataset}
 
@@ -136,39 +159,41 @@ def test_waiting_orphans_are_counted(tables: LakeTables) -> None:
     assert (snapshot.orphans, snapshot[Dataset.ORDER_ITEMS].rows) == (3, 8)
 
 
-def test_an_instance_sees_what_another_one_wrote(tmp_path: Path) -> None:
+def test_an_instance_sees_what_another_one_wrote(files: LakeFiles) -> None:
     """However much it has kept of what it read before, and also when the log between has been cleaned."""
-    one, other = DeltaLake(tmp_path), DeltaLake(tmp_path)
+    one, other = DeltaLake(files), DeltaLake(files)
     one.prepare(load_contracts(None).by_dataset)
     stale = other.snapshot()
     for number in range(1, 4):
         change = adding(added(f"order_date=2025-03-30/{number:02}.parquet"))
         one.apply(Dataset.ORDERS, change, one.snapshot()[Dataset.ORDERS], BATCH)
     one.clean_logs([{Dataset.PRODUCTS: 0, Dataset.ORDERS: 3, Dataset.ORDER_ITEMS: 0}])
-    assert not list((tmp_path / "lake/orders/_delta_log").glob("*1.json"))
+    assert not [path for path in entries(files) if path == "001"]
 
     with pytest.raises(ConflictError):
         other.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/late.parquet")), stale[Dataset.ORDERS], BATCH)
-    assert other.snapshot() == one.snapshot() == DeltaLake(tmp_path).snapshot()
+    assert other.snapshot() == one.snapshot() == DeltaLake(files).snapshot()
     assert other.snapshot()[Dataset.ORDERS].version == 3
 
 
-def test_a_log_keeps_what_needed_versions_are_made_of(tables: LakeTables, tmp_path: Path) -> None:
+def entries(files: LakeFiles) -> list[str]:
+    """Return the last digits of the entries of a table's log."""
+    found = (file.path.removeprefix("_delta_log/") for file in files.list(Dataset.ORDERS))
+    return sorted(name[17:20] for name in found if name.endswith(".json"))
+
+
+def test_a_log_keeps_what_needed_versions_are_made_of(tables: LakeTables, files: LakeFiles) -> None:
     """Everything before the checkpoint that the oldest one is read from goes; without a commit, nothing does."""
-
-    def entries() -> list[str]:
-        return sorted(path.name[17:20] for path in (tmp_path / "lake/orders/_delta_log").glob("*.json"))
-
-    for number in range(1, 46):
+    for number in range(1, 26):
         base = tables.snapshot()[Dataset.ORDERS]
         tables.apply(Dataset.ORDERS, adding(added(f"order_date=2025-03-30/{number:02}.parquet")), base, BATCH)
     tables.clean_logs([])
-    assert entries() == [f"{number:03}" for number in range(46)]
+    assert entries(files) == [f"{number:03}" for number in range(26)]
 
-    needed = [{Dataset.PRODUCTS: 0, Dataset.ORDERS: version, Dataset.ORDER_ITEMS: 0} for version in (44, 23, 45)]
+    needed = [{Dataset.PRODUCTS: 0, Dataset.ORDERS: version, Dataset.ORDER_ITEMS: 0} for version in (24, 22, 25)]
     tables.clean_logs(needed)
-    assert entries() == [f"{number:03}" for number in range(19, 46)]
-    assert [len(tables.snapshot(versions)[Dataset.ORDERS].files) for versions in needed] == [44, 23, 45]
+    assert entries(files) == [f"{number:03}" for number in range(19, 26)]
+    assert [len(tables.snapshot(versions)[Dataset.ORDERS].files) for versions in needed] == [24, 22, 25]
 
 
 def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
@@ -184,20 +209,76 @@ def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
     assert tables.snapshot()[Dataset.ORDERS].version == 24
 
 
-def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables) -> None:
+def written(tables: LakeTables, name: str, content: bytes = b"rows") -> AddedFile:
+    """Write a file as an engine does, into the table's folder."""
+    path = f"order_date=2025-03-30/{name}"
+    target = tables.folder(Dataset.ORDERS) / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    return added(path)
+
+
+def test_files_are_read_by_whoever_needs_them(tables: LakeTables, other_host: LakeTables) -> None:
+    """What one host has written, another fetches; both may do it again."""
+    file = written(tables, "a.parquet", b"many rows")
+    for _ in range(2):
+        tables.put(Dataset.ORDERS, [file])
+        other_host.fetch(Dataset.ORDERS, [file.as_lake_file()])
+    assert (other_host.folder(Dataset.ORDERS) / file.path).read_bytes() == b"many rows"
+
+
+def test_vacuum_removes_what_no_needed_version_names(tables: LakeTables, files: LakeFiles) -> None:
+    """Files of the needed versions and of the newest stay, and young ones; a dry run only counts."""
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    first, second, never = (written(tables, name) for name in ("a.parquet", "b.parquet", "never.parquet"))
+    tables.put(Dataset.ORDERS, [first, second, never])
+    base = tables.snapshot()[Dataset.ORDERS]
+    tables.apply(Dataset.ORDERS, adding(first), base, BATCH)
+    tables.apply(Dataset.ORDERS, adding(second, removing=(first.as_lake_file(),)), base.after(adding(first)), BATCH)
+    needed = [{Dataset.PRODUCTS: 0, Dataset.ORDERS: version, Dataset.ORDER_ITEMS: 0} for version in (1, 2)]
+
+    def left() -> list[str]:
+        paths = (file.path for file in files.list(Dataset.ORDERS))
+        return sorted(path for path in paths if not path.startswith("_delta_log"))
+
+    everything = [first.path, second.path, never.path]
+    assert tables.vacuum(needed, older_than=later - timedelta(days=1), is_dry_run=False) == 0
+    assert tables.vacuum(needed, older_than=later, is_dry_run=True) == 1
+    assert left() == everything
+    assert tables.vacuum(needed, older_than=later, is_dry_run=False) == 1
+    assert left() == everything[:2]
+    assert tables.vacuum(needed[1:], older_than=later, is_dry_run=False) == 1
+    assert left() == [second.path]
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_renewed_credentials_are_taken_at_once(aws: Clients, tmp_path: Path) -> None:
+    """Also for a table that is open: those with which it was opened may have ended. An address that leads nowhere shows it."""
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}
+    now: dict[str, str] = {}
+    lake = DeltaLake(BucketLakeFiles(Bucket(aws.s3, BUCKET), tmp_path, lambda: aws.lake_options() | now))
+    lake.prepare(load_contracts(None).by_dataset)
+    base = lake.snapshot()[Dataset.ORDERS]
+    change = adding(added("order_date=2025-03-30/a.parquet"))
+    now.update(nowhere)
+    with pytest.raises(OSError, match="error sending request"):
+        lake.apply(Dataset.ORDERS, change, base, BATCH)
+    now.clear()
+    lake.apply(Dataset.ORDERS, change, base, BATCH)
+    assert lake.snapshot()[Dataset.ORDERS].version == 1
+
+
+def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables, files: LakeFiles) -> None:
     """Readers read what the commit names; a batch that has begun to merge since has written a newer version."""
-    folder = tables.folder(Dataset.PRODUCTS)
-    for name in ("a.parquet", "b.parquet"):
-        (folder / name).write_bytes(b"x" * 100)
-    empty = tables.snapshot().tables[Dataset.PRODUCTS]
-    tables.apply(Dataset.PRODUCTS, adding(added("a.parquet", day=None, key="id")), empty, BATCH)
-    first = tables.snapshot().tables[Dataset.PRODUCTS]
-    replacing = adding(added("b.parquet", day=None, key="id"), removing=first.files)
-    tables.apply(Dataset.PRODUCTS, replacing, first, BATCH)
-    tables.check({Dataset.PRODUCTS: 1})
-    (folder / "a.parquet").unlink()
-    tables.check({Dataset.PRODUCTS: 2})
-    with pytest.raises(CorruptState, match=r"lake/products/a\.parquet: the file is lost"):
-        tables.check({Dataset.PRODUCTS: 1})
+    first, second = (written(tables, name, b"x" * 100) for name in ("a.parquet", "b.parquet"))
+    tables.put(Dataset.ORDERS, [first, second])
+    base = tables.snapshot()[Dataset.ORDERS]
+    tables.apply(Dataset.ORDERS, adding(first), base, BATCH)
+    tables.apply(Dataset.ORDERS, adding(second, removing=(first.as_lake_file(),)), base.after(adding(first)), BATCH)
+    tables.check({Dataset.ORDERS: 1})
+    files.discard(Dataset.ORDERS, [first.path])
+    tables.check({Dataset.ORDERS: 2})
+    with pytest.raises(CorruptState, match=r"lake/orders/order_date=2025-03-30/a\.parquet: the file is lost"):
+        tables.check({Dataset.ORDERS: 1})
     with pytest.raises(CorruptState, match="the table's log ends at version 2, but a commit names version 3"):
-        tables.check({Dataset.PRODUCTS: 3})
+        tables.check({Dataset.ORDERS: 3})

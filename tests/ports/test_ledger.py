@@ -13,6 +13,8 @@ from threading import Barrier
 import pytest
 
 from takings import gate
+from takings.adapters.aws.database import Database
+from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.local.database import open_database
 from takings.adapters.local.ledger import SqliteLedger
 from takings.arrivals import Arrival
@@ -23,6 +25,7 @@ from takings.layout import BatchId
 from takings.lineage import LineageRecord, LineageStatus, begun, ended, given_back
 from takings.ports import Ledger
 from takings.validation.findings import RecordCounts, Verdict
+from tests.emulators import BUCKET
 from tests.shop import NOON
 
 BATCH, NEXT_BATCH = BatchId("b1"), BatchId("b2")
@@ -32,10 +35,14 @@ MINUTE = timedelta(minutes=1)
 Open = Callable[[], Ledger]
 
 
-@pytest.fixture(params=["sqlite"])
-def open_ledger(tmp_path: Path) -> Iterator[Open]:
-    """Return what opens a new store's ledger; other platforms join the parameters."""
+@pytest.fixture(params=["sqlite", "moto", "ministack"])
+def open_ledger(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Return what opens a new store's ledger on each platform."""
     with ExitStack() as connections:
+        if request.param != "sqlite":
+            clients = request.getfixturevalue(request.param).emptied(monkeypatch)
+            yield lambda: DynamoLedger(Database(clients.dynamodb, ""), BUCKET)
+            return
         yield lambda: SqliteLedger(connections.enter_context(closing(open_database(tmp_path / "takings.db"))))
 
 

@@ -9,16 +9,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from takings.adapters.aws.bucket import Bucket as S3Bucket
+from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
 from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError
 from takings.layout import BatchId
 from takings.ports import ObjectStore
+from tests.emulators import BUCKET
 from tests.shop import NOON, drop, files
 
 BATCH, NEXT_BATCH = BatchId("b1"), BatchId("b2")
@@ -33,6 +37,8 @@ class Bucket:
     store: ObjectStore
     #: put whole bytes under a key, as a shop's export does; whatever was there is replaced
     put: Callable[[str, bytes], object]
+    #: overwritten bytes can still be had
+    keeps_versions: bool = False
 
     def seen(self, key: str = KEY) -> ObjectInfo:
         """Return what the listing shows of a key."""
@@ -45,13 +51,28 @@ class Bucket:
         assert path is not None
         return path
 
+    def file_away(
+        self, etag: str, destination: str = TAKEN, *, content: bytes = b"rows", version: datetime = NOON
+    ) -> None:
+        """File the bytes away that were fetched with an ETag."""
+        self.store.file_away(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
 
-@pytest.fixture(params=["folder"])
-def bucket(tmp_path: Path) -> Bucket:
-    """Return an empty store; other platforms join the parameters."""
-    root = tmp_path / "shop"
-    root.mkdir()
-    return Bucket(store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content))
+
+@pytest.fixture(params=["folder", "moto", "ministack"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Return an empty store on each platform."""
+    if request.param == "folder":
+        root = tmp_path / "shop"
+        root.mkdir()
+        return Bucket(
+            store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
+        )
+    clients = request.getfixturevalue(request.param).emptied(monkeypatch)
+    return Bucket(
+        store=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path),
+        put=lambda key, content: clients.s3.put_object(Bucket=BUCKET, Key=key, Body=content),
+        keeps_versions=True,
+    )
 
 
 class TestReading:
@@ -108,7 +129,7 @@ class TestCreating:
         with pytest.raises(StoreError, match="is not a key of the store"):
             bucket.store.fetch(key, "etag", BATCH)
         with pytest.raises(StoreError, match="is not a key of the store"):
-            bucket.store.file_away(KEY, bucket.seen().etag, BATCH, key, NOON)
+            bucket.file_away(bucket.seen().etag, key)
         assert bucket.seen().size == 1
 
 
@@ -124,12 +145,13 @@ class TestFetching:
         assert path.read_bytes() == b"old"
 
     def test_bytes_that_were_overwritten_before_are_gone(self, bucket: Bucket) -> None:
-        """None, and the newer bytes are not taken for them."""
+        """None, unless the store keeps every version; the newer bytes are never taken for them."""
         bucket.put(KEY, b"old")
         etag = bucket.seen().etag
         bucket.put(KEY, b"new")
-        assert bucket.store.fetch(KEY, etag, BATCH) is None
-        assert bucket.fetched().read_bytes() == b"new"
+        older = bucket.store.fetch(KEY, etag, BATCH)
+        assert (older.read_bytes() if older else None) == (b"old" if bucket.keeps_versions else None)
+        assert bucket.fetched(batch=NEXT_BATCH).read_bytes() == b"new"
 
     def test_an_absent_key_has_no_bytes_to_fetch(self, bucket: Bucket) -> None:
         """It was removed between the listing and the fetch."""
@@ -142,7 +164,7 @@ class TestFilingAway:
         bucket.put(KEY, b"rows")
         etag = bucket.seen().etag
         bucket.fetched()
-        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.file_away(etag)
         assert bucket.store.read(TAKEN) == b"rows"
         assert list(bucket.store.list("raw-data/")) == []
 
@@ -152,9 +174,9 @@ class TestFilingAway:
         etag = bucket.seen().etag
         bucket.fetched()
         for _ in range(2):
-            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+            bucket.file_away(etag)
         bucket.store.forget(BATCH)
-        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.file_away(etag)
         assert bucket.store.read(TAKEN) == b"rows"
         assert list(bucket.store.list("raw-data/")) == []
 
@@ -166,7 +188,7 @@ class TestFilingAway:
         bucket.put(KEY, b"newer")
         newer = bucket.seen()
         for _ in range(2):
-            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+            bucket.file_away(etag, content=b"old")
         bucket.store.forget(BATCH)
         assert bucket.store.read(TAKEN) == b"old"
         assert bucket.seen() == newer
@@ -179,7 +201,7 @@ class TestFilingAway:
         bucket.fetched()
         bucket.store.create(TAKEN, b"else")
         with pytest.raises(ConflictError) as conflict:
-            bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+            bucket.file_away(etag)
         assert str(conflict.value) == (
             f"{TAKEN} already holds other bytes; {KEY} was not moved. Move that file away and run again."
         )
@@ -191,14 +213,14 @@ class TestFilingAway:
         etag = bucket.seen().etag
         bucket.fetched()
         bucket.store.create(TAKEN, b"rows")
-        bucket.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        bucket.file_away(etag)
         assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"rows", None)
 
     def test_bytes_that_are_nowhere_are_an_error(self, bucket: Bucket) -> None:
-        """Neither fetched nor at the destination: nothing is removed."""
+        """Neither under the key nor fetched nor at the destination: nothing is removed."""
         bucket.put(KEY, b"rows")
         with pytest.raises(StoreError) as gone:
-            bucket.store.file_away(KEY, bucket.seen().etag, BATCH, TAKEN, NOON)
+            bucket.file_away("1-2-3")
         assert str(gone.value) == f"{KEY}: the bytes that batch b1 read are gone, and {TAKEN} is not there."
         assert bucket.store.read(KEY) == b"rows"
 
@@ -262,7 +284,7 @@ class TestFolder:
         with (root / KEY).open("ab") as file:
             file.write(b"er")
         assert path.read_bytes() == b"old"
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.file_away(etag)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"older")
         assert folder.seen().etag != etag
         assert folder.fetched(batch=NEXT_BATCH).read_bytes() == b"older"
@@ -324,7 +346,7 @@ class TestFolder:
         etag = folder.seen().etag
         folder.fetched()
         version = NOON + timedelta(microseconds=123_457)
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, version)
+        folder.file_away(etag, version=version)
         assert folder.seen(TAKEN).written_at == version
 
     def test_a_crash_between_setting_aside_and_comparing_loses_nothing(self, folder: Bucket, root: Path) -> None:
@@ -336,7 +358,7 @@ class TestFolder:
         aside = root / ".takings" / "fetched" / "b1" / "aside" / KEY
         aside.parent.mkdir(parents=True)
         (root / KEY).rename(aside)
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.file_away(etag)
         folder.store.forget(BATCH)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"newer")
 
@@ -352,7 +374,7 @@ class TestFolder:
         folder.put(KEY, b"rows")
         etag = folder.seen().etag
         assert folder.fetched().read_bytes() == b"rows"
-        folder.store.file_away(KEY, etag, BATCH, TAKEN, NOON)
+        folder.file_away(etag)
         assert files(root, "raw-data", "processed") == ["processed/orders/a.csv"]
 
     def test_a_writer_that_comes_during_a_listing_kills_nobody(self, root: Path) -> None:
@@ -366,6 +388,8 @@ class TestFolder:
 LISTING_BESIDE_A_WRITER = """
 import os, sys, time
 from pathlib import Path
+from takings.adapters.aws.bucket import Bucket as S3Bucket
+from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
 
 root = Path(sys.argv[1])

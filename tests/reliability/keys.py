@@ -358,7 +358,7 @@ def _calls(store: FolderStore, key: str, number: int) -> dict[str, Callable[[], 
         "copy from": lambda: store.copy(key, f"{place}/copied"),
         "copy to": lambda: store.copy(sound, key),
         "supply": lambda: store.supply(store.path(sound), key, _BATCH),
-        "file_away": lambda: store.file_away(key, etag, _BATCH, f"{place}/filed", _NOW),
+        "file_away": lambda: store.file_away(key, etag, _BATCH, f"{place}/filed", _NOW, "sha-256"),
         "file_away to": lambda: _file_away_to(store, sound, key),
         "create": lambda: store.create(key, b"x"),
         "create_from": lambda: store.create_from(key, ["x"]),
@@ -374,7 +374,7 @@ def _assert_inside(store: FolderStore, key: str) -> None:
 
 def _file_away_to(store: FolderStore, sound: str, key: str) -> None:
     store.supply(store.path(sound), "processed/sound.csv", _BATCH)
-    store.file_away("processed/sound.csv", "none", _BATCH, key, _NOW)
+    store.file_away("processed/sound.csv", "none", _BATCH, key, _NOW, "sha-256")
 
 
 @contextmanager

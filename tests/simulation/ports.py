@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from takings.adapters.delta_lake import DeltaLake
 from takings.adapters.duckdb_engine import DuckDbEngine
+from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.object_store import FolderStore
 from takings.bootstrap import Shop
 from takings.errors import MachineryError
@@ -30,7 +31,7 @@ _OWN: Final = {"clock", "heartbeat", "owners", "tell"}
 def ports_of(life: Life, shop: Shop, processes: Mapping[str, Process]) -> Ports:
     """Return the ports of a process on a shop's store."""
     shared = shop.ports
-    tables = DeltaLake(shop.root)
+    tables = DeltaLake(FolderLakeFiles(shop.root))
     connection = shared.engine._connection  # type: ignore[attr-defined] # one DuckDB serves all
     engine = DuckDbEngine(connection, tables, shared.contracts, business_time(shared.time_zone))
     own: dict[str, Any] = {

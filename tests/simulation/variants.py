@@ -255,7 +255,7 @@ def publish_no_zeros(*arguments: Any) -> tuple[KpiRow, ...]:
 
 
 def delete_before_copying(
-    self: FolderStore, key: str, _: str, batch_id: BatchId, destination: str, __: datetime
+    self: FolderStore, key: str, _: str, batch_id: BatchId, destination: str, __: datetime, ___: str
 ) -> None:
     source, target, fetched = self.path(key), self.path(destination), self._fetched(key, batch_id)
     if not fetched.exists():

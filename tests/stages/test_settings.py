@@ -62,6 +62,7 @@ def test_defaults_need_no_file() -> None:
         "memory": "400MB",
         "threads": None,
         "contracts": None,
+        "table_prefix": "",
     }
 
 
@@ -127,7 +128,7 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     assert refusal({"colour": "red"}) == (
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, require_every_dataset,"
         " batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine, engine, spark_master,"
-        " time_zone, keep_reports, memory, threads, contracts."
+        " time_zone, keep_reports, memory, threads, contracts, table_prefix."
     )
 
 

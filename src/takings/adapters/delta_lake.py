@@ -7,13 +7,14 @@ nothing is retried inside, because a file list computed from an older version wo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from deltalake import DeltaTable, Field, Schema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import (
     AddAction,
@@ -23,8 +24,8 @@ from deltalake.transaction import (
     create_table_with_add_actions,
 )
 
-from takings import layout
-from takings.adapters.delta_log import LAKE_REMEDY, DeltaLog
+from takings.adapters.delta_log import LAKE_REMEDY, LOG, DeltaLog
+from takings.adapters.lake_files import LakeFiles, ListedFile, TableAddress
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
@@ -51,34 +52,53 @@ _SHOWN: Final = {"path", "num_records", "partition.order_date"} | {
 }
 
 
-class DeltaLake:
-    """The lake of a store in a folder."""
+@dataclass(frozen=True, kw_only=True)
+class _Newest:
+    """A table as it was when it was last looked at."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    table: DeltaTable
+    #: with the credentials with which it was opened
+    address: TableAddress
+    snapshot: TableSnapshot
+
+
+class DeltaLake:
+    """The lake of a store, wherever its files are kept."""
+
+    def __init__(self, files: LakeFiles) -> None:
+        self._files = files
         # Opening a table replays its log, and a batch looks a dozen times: the newest state is kept and advanced.
-        self._newest: dict[Dataset, tuple[DeltaTable, TableSnapshot]] = {}
+        self._newest: dict[Dataset, _Newest] = {}
 
     def folder(self, dataset: Dataset) -> Path:
         """Return where an engine reads and writes a table's Parquet files."""
-        return self._root / layout.table(dataset)
+        return self._files.folder(dataset)
+
+    def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
+        """Make files of the lake readable in the table's folder."""
+        self._files.fetch(dataset, (file.path for file in files))
+
+    def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
+        """Keep files that an engine wrote into the table's folder."""
+        self._files.put(dataset, (file.path for file in files))
 
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained."""
         for dataset, contract in contracts.items():
-            folder = self.folder(dataset)
-            if self._newest_snapshot(dataset).version >= 0:
-                if _widen(self._newest[dataset][0], dataset, contract):
+            version = self._newest_snapshot(dataset).version
+            if version >= 0:
+                if _widen(self._table_at(dataset, version), dataset, contract):
                     del self._newest[dataset]
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
+            address = self._files.address(dataset)
             create_table_with_add_actions(
-                str(folder),
+                address.uri,
                 _schema(dataset, contract),
                 [],
                 mode="ignore",
                 partition_by=_partition(dataset),
                 configuration={"delta.checkpointInterval": _CHECKPOINT_INTERVAL},
+                storage_options=dict(address.options),
             )
 
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
@@ -94,10 +114,10 @@ class DeltaLake:
         if version is None:
             return self._newest_snapshot(dataset)
         kept = self._newest.get(dataset)
-        if kept is not None and kept[1].version == version:
-            return kept[1]
+        if kept is not None and kept.snapshot.version == version:
+            return kept.snapshot
         try:
-            return _read_snapshot(DeltaTable(str(self.folder(dataset)), version=version), dataset)
+            return _read_snapshot(self._table_at(dataset, version), dataset)
         except TableNotFoundError as lost:
             raise CorruptState(
                 f"lake/{dataset}: version {version}, which a commit names, is not in the table's log. {LAKE_REMEDY}"
@@ -105,18 +125,26 @@ class DeltaLake:
 
     def _newest_snapshot(self, dataset: Dataset) -> TableSnapshot:
         kept = self._newest.get(dataset)
-        if kept is not None and not self._log(dataset).goes_on_after(kept[1].version):
-            return kept[1]
+        if kept is not None and not self._log(dataset).goes_on_after(kept.snapshot.version):
+            return kept.snapshot
+        address = self._files.address(dataset)
         try:
-            table = DeltaTable(str(self.folder(dataset)))
+            table = DeltaTable(address.uri, storage_options=dict(address.options))
         except TableNotFoundError:
             return TableSnapshot(version=-1, files=())
         snapshot = _read_snapshot(table, dataset)
-        self._newest[dataset] = (table, snapshot)
+        self._newest[dataset] = _Newest(table=table, address=address, snapshot=snapshot)
         return snapshot
 
+    def _table_at(self, dataset: Dataset, version: int) -> DeltaTable:
+        """Return a table at a version: the one that is kept, if it is of that version and its credentials are not old."""
+        kept, address = self._newest.get(dataset), self._files.address(dataset)
+        if kept is not None and kept.table.version() == version and kept.address == address:
+            return kept.table
+        return DeltaTable(address.uri, version=version, storage_options=dict(address.options))
+
     def _log(self, dataset: Dataset) -> DeltaLog:
-        return DeltaLog(self.folder(dataset) / "_delta_log")
+        return DeltaLog(files=self._files, dataset=dataset)
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
         """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
@@ -126,9 +154,7 @@ class DeltaLake:
         # Asked here as well, because the entry that would refuse the write may have been dropped from the log since.
         if self._log(dataset).goes_on_after(base.version):
             raise ConflictError(overtaken)
-        kept = self._newest.get(dataset)
-        is_kept = kept is not None and kept[0].version() == base.version
-        table = kept[0] if kept and is_kept else DeltaTable(str(self.folder(dataset)), version=base.version)
+        address, table = self._files.address(dataset), self._table_at(dataset, base.version)
         now = int(datetime.now(UTC).timestamp() * 1000)
         actions = [_add(file, dataset, now, change) for file in change.added] + [
             RemoveAction(file.path, data_change=not change.is_compaction, deletion_timestamp=now)
@@ -147,23 +173,29 @@ class DeltaLake:
             raise ConflictError(overtaken) from lost
         table.update_incremental()
         if table.version() == base.version + 1:
-            self._newest[dataset] = (table, base.after(change))
+            self._newest[dataset] = _Newest(table=table, address=address, snapshot=base.after(change))
 
     def check(self, versions: Mapping[Dataset, int]) -> None:
         """Look whether these versions and the newest can be read, with every file; CorruptState where not."""
         for dataset in Dataset:
-            self._log(dataset).check()
-            newest = self._newest_snapshot(dataset).version
+            log = self._log(dataset)
+            try:
+                newest = self._newest_snapshot(dataset).version
+            except DeltaError:
+                log.find_damage(self._files.list(dataset))
+                raise
+            # Listed only now: another instance adds files before it commits them.
+            listed = tuple(self._files.list(dataset))
+            log.check(listed)
             committed = versions.get(dataset, -1)
             if newest < committed:
                 raise CorruptState(
                     f"lake/{dataset}: the table's log ends at version {newest}, but a commit names version {committed}."
                     f" {LAKE_REMEDY}"
                 )
-            if newest >= 0:
-                _check_files(self._newest[dataset][0], self.folder(dataset))
-            if 0 <= committed < newest:
-                _check_files(DeltaTable(str(self.folder(dataset)), version=committed), self.folder(dataset))
+            sizes = {file.path: file.size for file in listed}
+            for version in {newest, committed} - {-1}:
+                _check_files(self._table_at(dataset, version), dataset, sizes)
 
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
         """Remove files that neither these versions nor the newest name and that are older; count them."""
@@ -171,13 +203,11 @@ class DeltaLake:
         count = 0
         for dataset in Dataset:
             # Most looks find no old file, and then no version has to be read.
-            old = [path for path in self._files(dataset) if _utc(path.stat().st_mtime) < older_than]
+            old = {file.path for file in self._parquet_files(dataset) if file.written_at < older_than}
             named = self._named(dataset, [versions[dataset] for versions in wanted]) if old else set()
-            for path in old:
-                if path.relative_to(self.folder(dataset)).as_posix() not in named:
-                    count += 1
-                    if not is_dry_run:
-                        path.unlink()
+            count += len(old - named)
+            if not is_dry_run:
+                self._files.discard(dataset, old - named)
         return count
 
     def _named(self, dataset: Dataset, versions: Sequence[int]) -> set[str]:
@@ -186,10 +216,10 @@ class DeltaLake:
         oldest = self._table_snapshot(dataset, min(versions, default=newest.version))
         return {file.path for file in oldest.files} | self._log(dataset).added(oldest.version, newest.version)
 
-    def _files(self, dataset: Dataset) -> Iterator[Path]:
+    def _parquet_files(self, dataset: Dataset) -> Iterable[ListedFile]:
         """Yield every Parquet file that lies in a table's folders, but for its log's."""
-        folder = self.folder(dataset)
-        return (path for path in folder.rglob("*.parquet") if path.relative_to(folder).parts[0] != "_delta_log")
+        found = self._files.list(dataset)
+        return (file for file in found if file.path.endswith(".parquet") and not file.path.startswith(LOG))
 
     def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
         """Checkpoint each table, and drop the log entries before the checkpoint from which every needed version is read."""
@@ -198,7 +228,7 @@ class DeltaLake:
             newest = self._newest_snapshot(dataset)
             if newest.version < 0:
                 continue
-            self._newest[dataset][0].create_checkpoint()
+            self._table_at(dataset, newest.version).create_checkpoint()
             if wanted:
                 self._log(dataset).forget_before(min(versions[dataset] for versions in wanted))
 
@@ -235,21 +265,16 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
     )
 
 
-def _check_files(table: DeltaTable, folder: Path) -> None:
+def _check_files(table: DeltaTable, dataset: Dataset, sizes: Mapping[str, int]) -> None:
+    """Raise CorruptState where a file of the table is lost or cut short."""
     actions = table.get_add_actions(flatten=True)
     for path, size in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
-        try:
-            found = folder.joinpath(path).stat().st_size
-        except FileNotFoundError as lost:
-            raise CorruptState(f"lake/{folder.name}/{path}: the file is lost. {LAKE_REMEDY}") from lost
-        if found != size:
+        if path not in sizes:
+            raise CorruptState(f"lake/{dataset}/{path}: the file is lost. {LAKE_REMEDY}")
+        if sizes[path] != size:
             raise CorruptState(
-                f"lake/{folder.name}/{path}: the file has {found:,} bytes instead of {size:,}. {LAKE_REMEDY}"
+                f"lake/{dataset}/{path}: the file has {sizes[path]:,} bytes instead of {size:,}. {LAKE_REMEDY}"
             )
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:

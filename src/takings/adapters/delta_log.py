@@ -1,4 +1,4 @@
-"""Look into a Delta table's log folder where delta-rs would replay or list all of it.
+"""Look into a Delta table's log where delta-rs would replay or list all of it.
 
 An entry `<version>.json` is one commit; `<version>.checkpoint.parquet` is the whole table at a version. See the Delta
 transaction log protocol, "Delta Log Entries" and "Checkpoints".
@@ -7,47 +7,53 @@ transaction log protocol, "Delta Log Entries" and "Checkpoints".
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from takings.adapters.lake_files import LakeFiles, ListedFile
+from takings.contracts.model import Dataset
 from takings.errors import CorruptState
 
+LOG: Final = "_delta_log/"
 LAKE_REMEDY: Final = (
     "Nothing was changed. Restore lake/ from a back-up,"
     " or make the store again from its archive: `takings rebuild STORE DIR`."
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeltaLog:
-    """The log folder of one table."""
+    """The log of one table."""
 
-    folder: Path
+    files: LakeFiles
+    dataset: Dataset
 
     def goes_on_after(self, version: int) -> bool:
         """Tell whether there is a newer version, also where that one's entry has been dropped since."""
-        return self._entry(version + 1).exists() or self._last_checkpoint() > version
+        return self._entry(version + 1) is not None or self._last_checkpoint() > version
 
-    def check(self) -> None:
-        """Raise CorruptState where an entry since the last checkpoint is torn; an empty one would pass for a commit."""
-        for entry in sorted(self.folder.glob(f"{'[0-9]' * 20}.json")):
-            if int(entry.stem) <= self._last_checkpoint():
-                continue
+    def check(self, entries: Iterable[ListedFile]) -> None:
+        """Raise CorruptState where an entry since the last checkpoint is empty, which would pass for a commit of nothing."""
+        newer_than = self._last_checkpoint()
+        for entry in entries:
+            if entry.size == 0 and _version(entry.path) > newer_than:
+                raise self._damaged(entry.path, "it is empty")
+
+    def find_damage(self, entries: Iterable[ListedFile]) -> None:
+        """Raise CorruptState where an entry since the last checkpoint is torn."""
+        newer_than = self._last_checkpoint()
+        for entry in entries:
+            content = self.files.read(self.dataset, entry.path) if _version(entry.path) > newer_than else None
             try:
-                actions = [json.loads(line) for line in entry.read_text(encoding="utf-8").splitlines()]
-            except FileNotFoundError:
-                # Dropped since it was listed: a newer checkpoint stands for it.
-                continue
+                # None: dropped since it was listed, so that a newer checkpoint stands for it.
+                _ = [json.loads(line) for line in (content or b"").decode().splitlines()]
             except ValueError as torn:
-                raise self._damaged(entry, torn) from torn
-            if not actions:
-                raise self._damaged(entry, "it is empty")
+                raise self._damaged(entry.path, torn) from torn
 
-    def _damaged(self, entry: Path, how: object) -> CorruptState:
-        return CorruptState(f"lake/{self.folder.parent.name}/_delta_log/{entry.name} is damaged ({how}). {LAKE_REMEDY}")
+    def _damaged(self, path: str, how: object) -> CorruptState:
+        return CorruptState(f"lake/{self.dataset}/{path} is damaged ({how}). {LAKE_REMEDY}")
 
     def added(self, after: int, until: int) -> set[str]:
         """Return the paths of the files that versions in (after, until] added; CorruptState where an entry is lost."""
@@ -55,30 +61,34 @@ class DeltaLog:
 
     def _added_by(self, version: int) -> Iterator[str]:
         entry = self._entry(version)
-        try:
-            lines = entry.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError as lost:
+        if entry is None:
             raise CorruptState(
-                f"lake/{self.folder.parent.name}: version {version} is not in the table's log, but one before it is needed."
+                f"lake/{self.dataset}: version {version} is not in the table's log, but one before it is needed."
                 f" {LAKE_REMEDY}"
-            ) from lost
-        for action in map(json.loads, lines):
+            )
+        for action in map(json.loads, entry.decode().splitlines()):
             if "add" in action:
                 yield unquote(action["add"]["path"])
 
     def forget_before(self, version: int) -> None:
         """Drop the entries and checkpoints before the last checkpoint that is no newer than this version."""
-        numbered = {path: int(path.name.split(".")[0]) for path in self.folder.iterdir() if path.name[:20].isdigit()}
-        checkpoints = [number for path, number in numbered.items() if ".checkpoint." in path.name and number <= version]
-        for path, number in numbered.items():
-            if checkpoints and number < max(checkpoints):
-                path.unlink(missing_ok=True)
+        found = (file.path for file in self.files.list(self.dataset))
+        names = [path.removeprefix(LOG) for path in found if path.startswith(LOG)]
+        numbered = {name: int(name.split(".")[0]) for name in names if name[:20].isdigit()}
+        checkpoints = [number for name, number in numbered.items() if ".checkpoint." in name and number <= version]
+        if checkpoints:
+            old = (LOG + name for name, number in numbered.items() if number < max(checkpoints))
+            self.files.discard(self.dataset, old)
 
-    def _entry(self, version: int) -> Path:
-        return self.folder / f"{version:020}.json"
+    def _entry(self, version: int) -> bytes | None:
+        return self.files.read(self.dataset, f"{LOG}{version:020}.json")
 
     def _last_checkpoint(self) -> int:
-        try:
-            return int(json.loads((self.folder / "_last_checkpoint").read_bytes())["version"])
-        except FileNotFoundError:
-            return -1
+        content = self.files.read(self.dataset, f"{LOG}_last_checkpoint")
+        return -1 if content is None else int(json.loads(content)["version"])
+
+
+def _version(path: str) -> int:
+    """Return the version of which a file is the log's entry; -1 for any other file."""
+    name, ending = path.removeprefix(LOG)[:20], path.removeprefix(LOG)[20:]
+    return int(name) if path.startswith(LOG) and name.isdigit() and ending == ".json" else -1

@@ -69,7 +69,7 @@ class DuckDbEngine:
             written = LakeWriter(rows=rows, prefix="compacted").write(
                 dataset, f"select {columns} from ({source}) order by {day}{key}"
             )
-            return TableChange(added=tuple(written), removed=tuple(files), is_compaction=True)
+            return TableChange(added=written, removed=tuple(files), is_compaction=True)
 
     def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
         """Return the rows that a day's KPIs (or a category's) are made of, by order and item."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -43,6 +43,7 @@ class LakeRows:
         empty = self._no_row(dataset)
         if not table.files:
             return empty
+        self.tables.fetch(dataset, table.files)
         folder = self.tables.folder(dataset)
         paths = ", ".join(path_literal(folder / file.path) for file in table.files)
         partition = ", hive_partitioning = true, hive_types = {'order_date': date}" if dataset in PARTITIONED else ""
@@ -68,8 +69,8 @@ class LakeWriter:
     #: what the files' names begin with
     prefix: str
 
-    def write(self, dataset: Dataset, query: str) -> Iterator[AddedFile]:
-        """Write rows as Parquet files, one folder a day; without a row, none is left."""
+    def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
+        """Write rows as Parquet files, one folder a day, and keep them; without a row, none is left."""
         folder = self.rows.tables.folder(dataset)
         pattern = f"{self.prefix}-{{uuid}}"
         if dataset in PARTITIONED:
@@ -83,11 +84,14 @@ class LakeWriter:
             for column in self.rows.contracts[dataset].columns
             if column.type in {ColumnType.IDENTIFIER, ColumnType.INTEGER}
         }
+        added = []
         for path, rows, size, _, statistics, keys, *_ in cursor.fetchall():
             if rows:
-                yield _added_file(folder, path, rows, size, statistics, keys, integers)
+                added.append(_added_file(folder, path, rows, size, statistics, keys, integers))
             else:
                 Path(path).unlink()
+        self.rows.tables.put(dataset, added)
+        return tuple(added)
 
 
 def _added_file(

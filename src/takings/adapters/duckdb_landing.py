@@ -6,7 +6,7 @@ is for; their ranges stand in the table's log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -108,7 +108,7 @@ class Landing:
             query = (
                 f"from ({query}) union all select {columns} from ({old}) where {key} not in (select key from replaced)"
             )
-        return TableChange(added=tuple(self._write(dataset, query)), removed=removed)
+        return TableChange(added=self._write(dataset, query), removed=removed)
 
     def _lay_lake_view(self, dataset: Dataset, table: TableSnapshot) -> None:
         self._run(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
@@ -193,7 +193,7 @@ class Landing:
         named = {path for (path,) in self._run(f"select distinct filename from {relation}").fetchall()}
         return tuple(file for file in table.files if named and str(folder / file.path) in named)
 
-    def _write(self, dataset: Dataset, query: str) -> Iterable[AddedFile]:
+    def _write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
         return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id).write(dataset, query)
 
     def _arrange(self, dataset: Dataset, query: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from takings.errors import MachineryError
 from takings.gate import RENEWAL
@@ -14,7 +14,10 @@ _log = logging.getLogger("takings")
 
 
 class ThreadHeartbeat:
-    """A beat every 15 seconds."""
+    """A beat every 15 seconds, within a block of `faults`: what a library raises in it becomes an error of Takings."""
+
+    def __init__(self, faults: Callable[[], AbstractContextManager[None]]) -> None:
+        self._faults = faults
 
     @contextmanager
     def beating(self, beat: Callable[[], None]) -> Iterator[None]:
@@ -24,7 +27,8 @@ class ThreadHeartbeat:
         def keep_beating() -> None:
             while not done.wait(RENEWAL.total_seconds()):
                 try:
-                    beat()
+                    with self._faults():
+                        beat()
                 except MachineryError as lost:
                     _log.warning("lease.lost reason=%s", lost)
                     return

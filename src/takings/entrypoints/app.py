@@ -26,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Store = Annotated[Path, typer.Argument(help="The store's folder.", show_default=False)]
+Store = Annotated[str, typer.Argument(help="The store: a folder, or s3://bucket.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print only data, as JSON.")]
 Engine = Annotated[
     EngineChoice | None, typer.Option("--engine", help="What computes the KPIs; both come to the same numbers.")

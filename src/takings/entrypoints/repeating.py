@@ -79,7 +79,7 @@ def rebuild(
         raise typer.Exit(EXIT_REJECTED)
 
 
-def _show_rebuilt(rebuilt: Rebuilt, store: Path, folder: Path, pending: int) -> None:
+def _show_rebuilt(rebuilt: Rebuilt, store: str, folder: Path, pending: int) -> None:
     for change in rebuilt.changes[:_SHOWN]:
         before, after = change.before, change.after
         now = "was not judged" if after is None else f"{after.verdict}, {after.records.accepted:,} records"

@@ -40,7 +40,7 @@ def validate(
     dataset: Annotated[
         Dataset | None, typer.Option(help="What the files are; told by folder or header otherwise.")
     ] = None,
-    store: Annotated[Path | None, typer.Option(help="Use this store's settings, and find copies of its files.")] = None,
+    store: Annotated[str | None, typer.Option(help="Use this store's settings, and find copies of its files.")] = None,
     contracts: Contracts = None,
     format_: Annotated[
         ReportFormat, typer.Option("--format", help="How to print what was found.")

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.kpis.definitions import KpiTable, KpiValue
-from takings.kpis.publication import KpiKey, KpiRow
+from takings.kpis.publication import KpiKey, KpiRow, days_of
+from takings.lake import Affected
 
 _GUARD = ("commit", "batch_id", "computed_at", "definition")
 
@@ -56,11 +57,11 @@ class SqliteKpiStore:
                     refused.append(row)
         return refused
 
-    def keys(self, table: KpiTable, days: Collection[date] | None = None) -> Collection[KpiKey]:
-        """Return the keys of every published row on these days (None: on all), also of hidden ones."""
+    def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
+        """Return the keys of every published row on the affected days, also of hidden ones."""
         # A condition that may be null would keep SQLite from the index on the days.
-        on_days = "" if days is None else " where order_date in (select value from json_each(:days))"
-        wanted = {"days": json.dumps([day.isoformat() for day in days or ()])}
+        on_days = "" if affected.is_everything else " where order_date in (select value from json_each(:days))"
+        wanted = {"days": json.dumps([day.isoformat() for day in days_of(affected)])}
         rows = self._connection.execute(f"select {', '.join(table.key)} from {table.name}{on_days}", wanted)
         return {_read_key(table, row) for row in rows}
 

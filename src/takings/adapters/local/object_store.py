@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import gzip
 import os
 import shutil
 import signal
@@ -20,10 +19,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TextIO
 from uuid import uuid4
 
 from takings import layout
+from takings.adapters.text_files import open_text
 from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError
 from takings.layout import BatchId
@@ -53,7 +52,7 @@ class FolderStore:
     def path(self, key: str) -> Path:
         """Return where a key lies; StoreError for a key that would lead out of the store, also through a link."""
         parts = key.split("/")
-        if "\0" in key or any(part in {"", ".", ".."} for part in parts) or not _is_text(key):
+        if not layout.is_key(key):
             raise StoreError(f"{key!a} is not a key of the store {self._root}.")
         path = self._root.joinpath(*parts)
         # The first folder may be a link: whoever keeps raw-data/ elsewhere on the disk has put it there.
@@ -132,7 +131,7 @@ class FolderStore:
         if first is None:
             return False
         with self._draft() as draft:
-            with _open_text(draft, is_compressed=key.lower().endswith(".gz")) as file:
+            with open_text(draft, is_compressed=key.lower().endswith(".gz")) as file:
                 file.write(first)
                 file.writelines(rest)
             return self._link(draft, self.path(key))
@@ -193,8 +192,13 @@ class FolderStore:
             _copy(path, draft)
             self._link(draft, self._fetched(key, batch_id))
 
-    def file_away(self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime) -> None:
-        """Link the fetched bytes to their destination, then remove the key if it still holds them."""
+    def file_away(
+        self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
+    ) -> None:
+        """Link the fetched bytes to their destination, then remove the key if it still holds them.
+
+        Their version is kept as the time of the last change; the batch's verdicts have the fingerprint.
+        """
         fetched, target = self._fetched(key, batch_id), self.path(destination)
         if fetched.exists():
             moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
@@ -253,14 +257,6 @@ class FolderStore:
         aside.unlink()
 
 
-def _is_text(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
 
@@ -276,12 +272,6 @@ def _copy(source: Path, target: Path) -> None:
             fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
         except OSError:
             shutil.copyfileobj(origin, copy, _COPY_BYTES)
-
-
-def _open_text(path: Path, *, is_compressed: bool) -> TextIO:
-    if is_compressed:
-        return gzip.open(path, "wt", encoding="utf-8", newline="")
-    return path.open("w", encoding="utf-8", newline="")
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

@@ -1,0 +1,71 @@
+"""Connect to AWS the one way in which Takings uses it; where to and as whom is said by the standard AWS_* settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from takings.errors import SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+#: requests that run side by side; each of them waits for the network most of its time
+THREADS: Final = 16
+#: with standard retries: exponential back-off with jitter, about a minute in all
+_ATTEMPTS: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """The services that a store in a bucket needs; their clients may be shared by threads."""
+
+    s3: S3Client
+    dynamodb: DynamoDBClient
+    region: str
+    session: boto3.Session
+
+    def lake_options(self) -> dict[str, str]:
+        """Return how delta-rs reaches S3, with the credentials of this moment: it knows neither profiles nor sign-ins."""
+        credentials = self.session.get_credentials()
+        if credentials is None:
+            raise SettingsError("AWS: there are no credentials. Run `aws configure`, or set AWS_* variables.")
+        key = credentials.get_frozen_credentials()
+        endpoint = self.s3.meta.endpoint_url
+        options = {
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": key.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": key.secret_key or "",
+        }
+        if key.token:
+            options["AWS_SESSION_TOKEN"] = key.token
+        if not (urlsplit(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            options["AWS_ENDPOINT_URL"] = endpoint
+        if endpoint.startswith("http://"):
+            options["AWS_ALLOW_HTTP"] = "true"
+        return options
+
+
+@contextmanager
+def connected() -> Iterator[Clients]:
+    """Make the clients, and close them when the block ends; SettingsError where no region is set."""
+    session = boto3.Session()
+    if session.region_name is None:
+        raise SettingsError("no AWS region is set. Set AWS_DEFAULT_REGION, or run `aws configure`.")
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=2 * THREADS,
+        connect_timeout=10,
+    )
+    with (
+        closing(session.client("s3", config=config)) as s3,
+        closing(session.client("dynamodb", config=config)) as dynamodb,
+    ):
+        yield Clients(s3=s3, dynamodb=dynamodb, region=session.region_name, session=session)

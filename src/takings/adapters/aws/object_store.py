@@ -1,0 +1,173 @@
+"""Keep a store in an S3 bucket.
+
+A batch works on a local copy of each file, but what it reads is named by its ETag: the bucket keeps every version, so
+whatever happens to the drop meanwhile, any attempt on any host finds the very bytes again. The copy in the archive carries
+version and fingerprint as metadata.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from takings import layout
+from takings.adapters.aws.bucket import Bucket, ObjectVersion
+from takings.adapters.text_files import open_text
+from takings.arrivals import ObjectInfo
+from takings.errors import ConflictError, StoreError
+from takings.layout import BatchId
+
+#: metadata of an archived original: the place of its rows in the order of writes …
+VERSION: Final = "takings-version"
+#: … and the SHA-256 of its bytes
+FINGERPRINT: Final = "takings-fingerprint"
+
+
+class BucketStore:
+    """An object store in a bucket, with a local folder for what a batch works on."""
+
+    def __init__(self, bucket: Bucket, work: Path) -> None:
+        self._bucket = bucket
+        self._work = work
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """List all objects under a prefix; an object appears whole, so all are settled."""
+        return self._bucket.list(prefix)
+
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes; None where it is absent."""
+        return self._bucket.read(self._checked(key))
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object unless it exists."""
+        return self._bucket.create(self._checked(key), content)
+
+    def create_from(self, key: str, pieces: Iterable[str]) -> bool:
+        """Write an object piece by piece unless it exists; it appears whole or not at all."""
+        self._checked(key)
+        rest = iter(pieces)
+        first = next(rest, None)
+        if first is None:
+            return False
+        with self._draft() as draft:
+            with open_text(draft, is_compressed=key.lower().endswith(".gz")) as file:
+                file.write(first)
+                file.writelines(rest)
+            return self._bucket.upload(draft, key)
+
+    def copy(self, key: str, destination: str) -> bool:
+        """Copy an object unless the destination exists; tell whether the destination exists now."""
+        if self._bucket.newest(self._checked(destination)) is not None:
+            return True
+        source = self._bucket.newest(self._checked(key))
+        if source is None:
+            return False
+        self._bucket.copy(source, destination, source.metadata)
+        return True
+
+    def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
+        """Return a copy of exactly the bytes that the ETag names; None where no version of the key has them."""
+        fetched = self._fetched(key, batch_id)
+        if fetched.exists():
+            return fetched
+        version = self._bucket.find(key, etag)
+        if version is None:
+            return None
+        with self._draft() as draft:
+            self._bucket.download(version, draft)
+            _place(draft, fetched)
+        return fetched
+
+    def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
+        """Copy a local file to where the fetched bytes of a key lie."""
+        with self._draft() as draft:
+            shutil.copyfile(path, draft)
+            _place(draft, self._fetched(key, batch_id))
+
+    @contextmanager
+    def borrow(self, key: str) -> Iterator[Path]:
+        """Hand out a copy of an object, which goes when the block ends."""
+        with self._draft() as draft:
+            if not self._bucket.download_newest(self._checked(key), draft):
+                raise StoreError(f"{key} is not in the store {self._bucket}.")
+            yield draft
+
+    def file_away(
+        self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
+    ) -> None:
+        """Copy the very bytes to their destination, then put a delete marker before the key if it still holds them."""
+        present = self._bucket.newest(self._checked(destination))
+        if present is None:
+            metadata = {VERSION: layout.format_instant(version), FINGERPRINT: fingerprint}
+            if not self._archive(key, etag, batch_id, destination, metadata):
+                # Another attempt was there in the meantime.
+                present = self._bucket.newest(destination)
+        if present is not None and self._fingerprint_of(present) != fingerprint:
+            raise ConflictError(
+                f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
+            )
+        if key.startswith(layout.RAW):
+            self._bucket.delete_unchanged(key, etag)
+
+    def _archive(self, key: str, etag: str, batch_id: BatchId, destination: str, metadata: dict[str, str]) -> bool:
+        """Write an original to its destination unless that exists; tell whether it was written."""
+        original = self._bucket.find(self._checked(key), etag)
+        if original is not None:
+            return self._bucket.copy(original, destination, metadata)
+        fetched = self._fetched(key, batch_id)
+        if not fetched.exists():
+            raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
+        return self._bucket.upload(fetched, destination, metadata)
+
+    def _fingerprint_of(self, present: ObjectVersion) -> str:
+        return present.metadata.get(FINGERPRINT) or self._bucket.fingerprint(present.key)
+
+    def discard(self, keys: Iterable[str]) -> None:
+        """Remove objects; the bucket's life cycle removes their versions."""
+        self._bucket.delete(self._checked(key) for key in keys)
+
+    def staging(self, batch_id: BatchId) -> Path:
+        """Return a local folder for the batch's staged rows."""
+        folder = self._work / layout.staging(batch_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def forget(self, batch_id: BatchId) -> None:
+        """Remove what is staged of a batch that has ended, here and in the bucket, and its fetched bytes."""
+        self.discard(info.key for info in self.list(layout.staging(batch_id)))
+        for folder in (self._work / layout.staging(batch_id), self._work / "fetched" / batch_id):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
+
+    def _fetched(self, key: str, batch_id: BatchId) -> Path:
+        # Keys that differ only by case are one name on some disks.
+        unique = sha256(self._checked(key).encode()).hexdigest()[:32]
+        return self._work / "fetched" / batch_id / unique / key.rpartition("/")[2]
+
+    def _checked(self, key: str) -> str:
+        if not layout.is_key(key):
+            raise StoreError(f"{key!a} is not a key of the store {self._bucket}.")
+        return key
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        draft = self._work / "drafts" / uuid4().hex
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _place(draft: Path, target: Path) -> None:
+    """Give a draft its name unless another attempt on this host was first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.link(draft, target)

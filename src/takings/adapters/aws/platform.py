@@ -1,0 +1,76 @@
+"""Put together the adapters of a store in an S3 bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from takings.adapters.aws.bucket import Bucket
+from takings.adapters.aws.changes import NoChanges
+from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.database import Database
+from takings.adapters.aws.faults import aws_faults
+from takings.adapters.aws.kpi_store import DynamoKpiStore
+from takings.adapters.aws.lake_files import BucketLakeFiles
+from takings.adapters.aws.ledger import DynamoLedger
+from takings.adapters.aws.object_store import BucketStore
+from takings.adapters.aws.owners import LeaseOwners
+from takings.adapters.platform import SETTINGS_FILE, PlatformPorts
+from takings.errors import SettingsError
+from takings.kpis import KpiTable
+from takings.ports import Changes, Tell
+from takings.settings import Settings
+from takings.validation.findings import Verdict
+
+
+class AwsPlatform:
+    """A store in a bucket, with its tables on DynamoDB."""
+
+    def __init__(self, clients: Clients, bucket: str, root: Path) -> None:
+        self.root = root
+        self._clients = clients
+        self._bucket = Bucket(clients.s3, bucket)
+
+    def settings_file(self) -> tuple[str, str] | None:
+        """Return name and text of the bucket's settings; UnknownThing where there is no such bucket."""
+        name = f"{self._bucket}/{SETTINGS_FILE}"
+        content = self._bucket.read(SETTINGS_FILE)
+        try:
+            return None if content is None else (name, content.decode())
+        except UnicodeDecodeError as broken:
+            raise SettingsError(f"{name} is no TOML file: {broken}.") from broken
+
+    def files(self) -> BucketStore:
+        """Return the store's files."""
+        return BucketStore(self._bucket, self.root)
+
+    @contextmanager
+    def open(self, settings: Settings, _: Sequence[KpiTable]) -> Iterator[PlatformPorts]:
+        """Open the store's tables; SettingsError where there are none, or they are another bucket's."""
+        database = Database(self._clients.dynamodb, settings.table_prefix)
+        ledger = DynamoLedger(database, self._bucket.name)
+        ledger.check_alone()
+        yield PlatformPorts(
+            ledger=ledger,
+            kpis=DynamoKpiStore(database),
+            lake=BucketLakeFiles(self._bucket, self.root, self._clients.lake_options),
+            owners=LeaseOwners(),
+            notice=self._notice,
+        )
+
+    def _notice(self, _: Tell) -> AbstractContextManager[Changes]:
+        return nullcontext(NoChanges())
+
+    def accepted(self, settings: Settings) -> Mapping[str, str]:
+        """Return fingerprint -> key of the files that the store has accepted."""
+        ledger = DynamoLedger(Database(self._clients.dynamodb, settings.table_prefix), self._bucket.name)
+        return {
+            record.fingerprint: record.file_key
+            for record in ledger.lineage()
+            if record.verdict is Verdict.ACCEPTED and record.fingerprint is not None
+        }
+
+    def faults(self) -> AbstractContextManager[None]:
+        """Begin a block in which boto3 raises errors of Takings."""
+        return aws_faults()

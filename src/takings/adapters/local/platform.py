@@ -1,0 +1,93 @@
+"""Put together the adapters of a store in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+
+from takings import layout
+from takings.adapters.dry_run import accepted_files
+from takings.adapters.local.database import open_database
+from takings.adapters.local.kpi_store import SqliteKpiStore
+from takings.adapters.local.lake_files import FolderLakeFiles
+from takings.adapters.local.ledger import SqliteLedger
+from takings.adapters.local.object_store import FolderStore
+from takings.adapters.local.owners import ProcessOwners
+from takings.adapters.platform import SETTINGS_FILE, PlatformPorts
+from takings.errors import SettingsError, StoreError, UnknownThing
+from takings.kpis import KpiTable
+from takings.ports import Changes, Tell
+from takings.settings import Settings
+
+
+class LocalPlatform:
+    """A store in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._private = root / ".takings"
+
+    def check(self) -> None:
+        """Raise UnknownThing unless the folder is a store: it has raw-data/, or a lake from earlier."""
+        root = self.root
+        if not root.is_dir():
+            raise UnknownThing(
+                f"{root} is no folder. Make it and drop files under {root}/raw-data/products, orders, order-items."
+            )
+        if not any((root / part).is_dir() for part in ("raw-data", "lake", ".takings")):
+            raise UnknownThing(
+                f"{root} is no store: it has no raw-data folder. Drop files under {root}/raw-data/products, orders and"
+                " order-items."
+            )
+
+    def settings_file(self) -> tuple[str, str] | None:
+        """Return name and text of the folder's settings; those of the working folder are read anyway."""
+        return None if self.root.resolve() == Path.cwd() else read_settings_file(self.root)
+
+    def files(self) -> FolderStore:
+        """Return the store's files."""
+        return FolderStore(self.root)
+
+    @contextmanager
+    def open(self, _: Settings, kpi_tables: Sequence[KpiTable]) -> Iterator[PlatformPorts]:
+        """Open the store's database; StoreError where the folder cannot be written to."""
+        try:
+            self._private.mkdir(exist_ok=True)
+        except OSError as refused:
+            raise StoreError(
+                f"{self.root}: {refused.strerror}. Takings needs to write into the store's folder."
+            ) from refused
+        with closing(open_database(self._private / "takings.db")) as database:
+            yield PlatformPorts(
+                ledger=SqliteLedger(database),
+                kpis=SqliteKpiStore(database, kpi_tables),
+                lake=FolderLakeFiles(self.root),
+                owners=ProcessOwners(),
+                notice=self._notice,
+            )
+
+    def _notice(self, tell: Tell) -> AbstractContextManager[Changes]:
+        # Threads and file descriptors that only a watch needs.
+        from takings.adapters.local.changes import FolderChanges
+
+        return FolderChanges(self.root / layout.RAW, tell).noticing()
+
+    def accepted(self, _: Settings) -> Mapping[str, str]:
+        """Return fingerprint -> key of the files that the store has accepted."""
+        return accepted_files(self._private / "takings.db")
+
+    def faults(self) -> AbstractContextManager[None]:
+        """Begin a block without faults of its own: SQLite's are told wherever DuckDB's are."""
+        return nullcontext()
+
+
+def read_settings_file(folder: Path) -> tuple[str, str] | None:
+    """Return name and text of a folder's settings; None where it has none."""
+    file = folder / SETTINGS_FILE
+    if not file.is_file():
+        return None
+    try:
+        return str(file), file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as broken:
+        raise SettingsError(f"{file} is no TOML file: {broken}.") from broken

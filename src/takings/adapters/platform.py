@@ -1,0 +1,50 @@
+"""Say what differs between the platforms on which a store may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from takings.adapters.lake_files import LakeFiles
+from takings.kpis import KpiTable
+from takings.ports import Changes, KpiStore, Ledger, ObjectStore, Owners, Tell
+from takings.settings import Settings
+
+SETTINGS_FILE = "takings.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformPorts:
+    """The adapters of one platform, on one store."""
+
+    ledger: Ledger
+    kpis: KpiStore
+    lake: LakeFiles
+    owners: Owners
+    #: begins to notice what changes under raw-data/
+    notice: Callable[[Tell], AbstractContextManager[Changes]]
+
+
+class Platform(Protocol):
+    """A store that was found on a platform."""
+
+    #: where this machine may keep what it works on; on its own disk the store itself
+    root: Path
+
+    def settings_file(self) -> tuple[str, str] | None:
+        """Return the store's settings: the file's name for people, and its text; None where it has none."""
+
+    def files(self) -> ObjectStore:
+        """Return the store's files; nothing is written yet."""
+
+    def open(self, settings: Settings, kpi_tables: Sequence[KpiTable]) -> AbstractContextManager[PlatformPorts]:
+        """Open the store for work."""
+
+    def accepted(self, settings: Settings) -> Mapping[str, str]:
+        """Return fingerprint -> key of the files that the store has accepted; nothing is written."""
+
+    def faults(self) -> AbstractContextManager[None]:
+        """Begin a block in which the platform's libraries raise errors of Takings."""

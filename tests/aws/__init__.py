@@ -1,0 +1,1 @@
+"""A store on the emulators of AWS."""

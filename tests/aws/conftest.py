@@ -1,0 +1,14 @@
+"""Stores in buckets that tests begin with."""
+
+from __future__ import annotations
+
+import pytest
+
+from takings.adapters.aws.clients import Clients
+from tests.aws.shop import S3Shop
+
+
+@pytest.fixture
+def shop(aws: Clients) -> S3Shop:
+    """Return a new store in a bucket."""
+    return S3Shop(clients=aws)

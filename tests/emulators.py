@@ -1,0 +1,146 @@
+"""Start the emulators of AWS on the loopback interface: moto, and MiniStack from an environment of its own.
+
+A worker starts each once, when a test first asks for it; every test begins with an empty one. Nothing here reaches further
+than 127.0.0.1, and the credentials are no secret.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+from botocore.loaders import create_loader
+
+from takings.adapters.aws.bucket import Bucket
+from takings.adapters.aws.clients import Clients, connected
+from takings.adapters.aws.tables import TABLES
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+#: made by `make`; the variable names another
+MINISTACK: Final = Path(os.environ.get("MINISTACK", ROOT / ".venv-ministack" / "bin" / "ministack"))
+REGION: Final = "eu-west-1"
+BUCKET: Final = "shop"
+_START_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """One that runs."""
+
+    name: str
+    url: str
+    #: a POST to it empties the emulator
+    reset_path: str
+    clients: Clients
+
+    def emptied(self, monkeypatch: pytest.MonkeyPatch) -> Clients:
+        """Empty it, make bucket and tables, and let every AWS client of this process find it."""
+        find(self.url, monkeypatch)
+        reset = urllib.request.Request(self.url + self.reset_path, method="POST")
+        with urllib.request.urlopen(reset, timeout=30):
+            pass
+        make_bucket(self.clients)
+        for table in TABLES:
+            self.clients.dynamodb.create_table(**table.definition(""))
+        return self.clients
+
+
+def find(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every AWS client of this process find an emulator, and nothing else."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return the standard variables with which AWS clients find an emulator and nothing else."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def make_bucket(clients: Clients, name: str = BUCKET) -> Bucket:
+    """Make a bucket with versioning."""
+    clients.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    clients.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return Bucket(clients.s3, name)
+
+
+@contextmanager
+def started(name: str, folder: Path) -> Iterator[Emulator]:
+    """Start an emulator that keeps what it writes in a folder, and stop it when the block ends."""
+    port = _free_port()
+    if name == "moto":
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        reset_path, own = "/moto-api/reset", {}
+    else:
+        if not MINISTACK.exists():
+            pytest.skip(f"MiniStack is not installed ({MINISTACK}); `make test` installs it")
+        command = [str(MINISTACK)]
+        reset_path, own = "/_ministack/reset", {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
+    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | own
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, cwd=folder, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
+    ):
+        try:
+            _wait_until_it_listens(process, port, folder / "log")
+            url = f"http://127.0.0.1:{port}"
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                find(url, monkeypatch)
+                # Reading boto3's descriptions of the services takes longer than most tests.
+                monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
+                with connected() as clients:
+                    yield Emulator(name=name, url=url, reset_path=reset_path, clients=clients)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait for the process itself: whoever else took the port in between would have made it end."""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0 and _is_listener(process.pid, port):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"it did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _is_listener(pid: int, port: int) -> bool:
+    """Tell whether a process listens on a port; where the system does not tell, it is taken for granted."""
+    sockets, listening = Path(f"/proc/{pid}/fd"), Path("/proc/net/tcp")
+    if not (sockets.exists() and listening.exists()):
+        return True
+    rows = [line.split() for line in listening.read_text().splitlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1] == f"0100007F:{port:04X}"}
+    return any(str(each.readlink()) in inodes for each in sockets.iterdir() if each.is_symlink())
