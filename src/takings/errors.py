@@ -6,6 +6,7 @@
     │   ├── ContractError     a contract that cannot be used, with file and line
     │   └── UnknownThing      a store, batch, day or key that does not exist
     └── MachineryError        the pipeline could not finish; it can be run again: exit 3
+        ├── OutOfMemory       the machine, or the setting `memory`, does not suffice
         ├── StoreError        the store could not be read or written
         ├── ConflictError     another writer was first; read again
         ├── Superseded        this attempt lost the gate to a newer one; it ends without a side effect
@@ -44,6 +45,10 @@ class UnknownThing(UsageError):
 
 class MachineryError(TakingsError):
     """Tell that the pipeline could not finish; running it again is safe."""
+
+
+class OutOfMemory(MachineryError):
+    """Tell that the work needs more memory than it has; with more, it can be run again."""
 
 
 class StoreError(MachineryError):

@@ -104,18 +104,25 @@ def mark_failed(ports: Ports, batch_id: BatchId, attempt: int, cause: str) -> Fa
 def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]:
     """Hold the batch through the gate while a step runs; Superseded where the gate holds another batch or attempt.
 
-    A breach of the KPIs' invariants blocks the batch.
+    A breach of the KPIs' invariants blocks the batch; who is interrupted hands it back.
     """
     claim, suspect = _adopt(ports, batch_id, attempt)
     after = None if attempt == 1 else "the attempt before did not end, and was superseded"
     step = Attempt(claim, after=after, suspect=suspect)
-    with ports.faults(), ports.heartbeat.beating(claim.renew):
-        try:
+    try:
+        with ports.faults(), ports.heartbeat.beating(claim.renew):
             yield step
-        except InvariantBreach as breach:
-            with suppress(Superseded):
-                claim.block(str(breach))
-            raise
+    except InvariantBreach as breach:
+        with suppress(Superseded):
+            claim.block(str(breach))
+        raise
+    except Exception:
+        # Who runs the steps tries again, or has the batch marked as failed.
+        raise
+    except BaseException:
+        with suppress(Superseded):
+            claim.let_go()
+        raise
 
 
 def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | None]:

@@ -25,10 +25,6 @@ STEPS: tuple[Callable[..., object], ...] = (stepwise.validate, stepwise.transfor
 AFTER_THE_LEASE = gate.LEASE + timedelta(seconds=1)
 
 
-class Died(BaseException):
-    """The process is gone: nothing of it runs any more."""
-
-
 @dataclass
 class Noted:
     """Executions that are only noted; a test runs the steps."""
@@ -175,19 +171,27 @@ class TestSteps:
         """The same step again finds what the dead process was reading, and the batch without it comes next."""
         batch_id = begin(root)
         with opened(root) as shop:
-
-            class Deadly:
-                def __getattr__(self, name: str) -> Any:
-                    if name == "check":
-                        raise Died
-                    return getattr(shop.ports.validation, name)
-
-            validation: Any = Deadly()
-            with pytest.raises(Died):
-                stepwise.validate(replace(shop.ports, validation=validation), batch_id, 1)
+            state = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
         assert do(stepwise.validate, root, batch_id) is Validated.GIVEN_UP
         state = gate_of(root)
         assert (state.state, [suspect.deaths for suspect in state.suspects]) == (GateState.IDLE, [1])
+
+    def test_an_interrupted_step_hands_its_batch_back(self, root: Path) -> None:
+        """Nobody owns it, and nothing is suspected: it can be taken up again at once."""
+        batch_id = begin(root)
+        with opened(root) as shop:
+
+            class Interrupted:
+                def __getattr__(self, name: str) -> Any:
+                    raise KeyboardInterrupt
+
+            validation: Any = Interrupted()
+            with pytest.raises(KeyboardInterrupt):
+                stepwise.validate(replace(shop.ports, validation=validation), batch_id, 1)
+        left = gate_of(root)
+        assert (left.state, left.owner, left.reading) == (GateState.RUNNING, None, None)
+        assert do(stepwise.validate, root, batch_id) is Validated.ACCEPTED
 
     def test_contradicting_numbers_block_the_batch(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is published, and a person is asked."""

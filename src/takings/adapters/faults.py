@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 from deltalake.exceptions import DeltaError
 
-from takings.errors import CorruptState, MachineryError, StoreError
+from takings.errors import CorruptState, OutOfMemory, StoreError
 
 #: all that DuckDB tells of a signal
 _INTERRUPTED: Final = "Query interrupted"
@@ -25,7 +25,7 @@ def translated_faults(memory: str) -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfMemoryException as full:
-        raise MachineryError(
+        raise OutOfMemory(
             f"DuckDB could not go on with memory = {memory!r}: {_first_line(full)}. Raise `memory`, or free disk space for"
             " what it spills, and run again."
         ) from full

@@ -1,0 +1,120 @@
+"""Run one step of a batch as a container task: `python -m takings.entrypoints.tasks validate|transform`.
+
+What to work on stands in the environment: TAKINGS_STORE (a folder or s3://bucket), TAKINGS_BATCH_ID and TAKINGS_ATTEMPT.
+Facts are printed as JSON, one a line. The exit code says what became of the step:
+
+    0    it is done, or a newer attempt has the batch
+    1    bad data: no file of the batch was accepted
+    2    wrong usage, settings or contracts: no retry would mend it
+    3    it could not finish; it can be run again
+    4    it ran out of memory; it can be run again with more
+    143  SIGTERM: the batch was handed back, and can be taken up again at once
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Final
+
+from takings import stepwise
+from takings.bootstrap import open_store
+from takings.entrypoints.faults import explain_os_error
+from takings.errors import OutOfMemory, Superseded, TakingsError, UsageError
+from takings.layout import BatchId, format_instant
+from takings.ports import Ports
+from takings.stepwise import Validated
+
+DONE: Final = 0
+BAD_DATA: Final = 1
+UNFINISHED: Final = 3
+OUT_OF_MEMORY: Final = 4
+TERMINATED: Final = 128 + signal.SIGTERM
+
+#: settings of the command line's environment that name the work instead
+_WORK: Final = ("TAKINGS_STORE", "TAKINGS_BATCH_ID", "TAKINGS_ATTEMPT")
+
+
+class Terminated(BaseException):
+    """The platform asks the task to end: whatever it does is broken off."""
+
+
+def main() -> None:
+    """Run the step that the command line names, and end the process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a step and return the exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        step = _step(arguments)
+        store, batch_id, attempt = _work()
+        with open_store(store, tell) as shop:
+            return step(shop.ports, batch_id, attempt)
+    except Superseded as newer:
+        tell("task.superseded", {"cause": str(newer)})
+        return DONE
+    except (Terminated, KeyboardInterrupt):
+        tell("task.terminated", {})
+        return TERMINATED
+    except (OutOfMemory, MemoryError) as full:
+        tell("task.out_of_memory", {"cause": str(full)})
+        return OUT_OF_MEMORY
+    except TakingsError as failure:
+        tell("task.failed", {"cause": str(failure)})
+        return failure.exit_code
+    except OSError as refused:
+        tell("task.failed", {"cause": explain_os_error(refused)})
+        return UNFINISHED
+
+
+def tell(fact: str, known: Mapping[str, object]) -> None:
+    """Print a fact as one line of JSON, as CloudWatch and its like take it."""
+    line = {"at": format_instant(datetime.now(UTC)), "fact": fact, **known}
+    sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    raise Terminated
+
+
+def _step(arguments: list[str]) -> Callable[[Ports, BatchId, int], int]:
+    steps = {"validate": _validate, "transform": _transform}
+    if len(arguments) != 1 or arguments[0] not in steps:
+        raise UsageError(f"say which step to run, one of {', '.join(steps)}; got {' '.join(arguments) or 'nothing'}.")
+    return steps[arguments[0]]
+
+
+def _work() -> tuple[str, BatchId, int]:
+    """Take what to work on out of the environment, in which only settings may stay."""
+    found = [os.environ.pop(name, "") for name in _WORK]
+    missing = [name for name, value in zip(_WORK, found, strict=True) if not value]
+    if missing:
+        raise UsageError(f"the environment lacks {', '.join(missing)}. A state machine sets them for its tasks.")
+    store, batch_id, attempt = found
+    if not attempt.isdigit():
+        raise UsageError(f"TAKINGS_ATTEMPT is {attempt!r}, which is no number.")
+    return store, BatchId(batch_id), int(attempt)
+
+
+def _validate(ports: Ports, batch_id: BatchId, attempt: int) -> int:
+    validated = stepwise.validate(ports, batch_id, attempt)
+    tell("task.done", {"batch_id": batch_id, "attempt": attempt, "validated": validated.value})
+    return BAD_DATA if validated is Validated.NOTHING_ACCEPTED else DONE
+
+
+def _transform(ports: Ports, batch_id: BatchId, attempt: int) -> int:
+    stepwise.transform(ports, batch_id, attempt)
+    tell("task.done", {"batch_id": batch_id, "attempt": attempt})
+    return DONE
+
+
+if __name__ == "__main__":
+    main()

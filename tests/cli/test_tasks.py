@@ -1,0 +1,179 @@
+"""A batch's steps as container tasks: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takings import gate, stepwise
+from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.entrypoints import tasks
+from takings.errors import OutOfMemory
+from takings.gate import GateState
+from takings.layout import BatchId
+from takings.pipeline import claim_batch, look
+from tests.shop import drop, drop_all, expected, new_store, opened, published
+
+
+@dataclass
+class Task:
+    """Tasks on a store, in this process."""
+
+    root: Path
+    batch_id: BatchId
+    printed: Callable[[], str]
+
+    def run(self, step: str, **environment: str) -> int:
+        """Run a step as the platform does: by its environment."""
+        work = {"TAKINGS_STORE": str(self.root), "TAKINGS_BATCH_ID": self.batch_id, "TAKINGS_ATTEMPT": "1"}
+        with pytest.MonkeyPatch.context() as patched:
+            for name, value in (work | environment).items():
+                patched.setenv(name, value)
+            return tasks.run([step])
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Return what was printed since the last look."""
+        return [json.loads(line) for line in self.printed().splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Keep this process's signal handler."""
+    kept = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, kept)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a store with one file of each dataset pending."""
+    return drop_all(new_store(tmp_path / "shop"))
+
+
+def begun(root: Path) -> BatchId:
+    """Take what is pending through the gate, as for a state machine."""
+    with opened(root) as shop:
+        sighting, _ = look(shop.ports, shop.ports.ledger.gate(), at_once=True)
+        claimed = claim_batch(shop.ports, shop.ports.ledger.gate(), sighting.drops)
+    assert claimed is not None
+    return BatchId(str(claimed.batch_id))
+
+
+@pytest.fixture
+def task(root: Path, capsys: pytest.CaptureFixture[str]) -> Task:
+    """Return the tasks of a batch that has begun."""
+    return Task(root, begun(root), lambda: capsys.readouterr().out)
+
+
+def test_the_steps_of_a_batch(task: Task) -> None:
+    """Both end with 0 and say what they did, fact by fact."""
+    assert task.run("validate") == tasks.DONE
+    facts = task.facts()
+    assert [fact["fact"] for fact in facts] == [*["file.validating", "file.judged"] * 3, "task.done"]
+    assert facts[-1]["validated"] == "accepted"
+    assert task.run("transform") == tasks.DONE
+    assert published(task.root) == expected(task.root)
+
+
+def test_bad_data_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing of the batch was accepted."""
+    root = drop(new_store(tmp_path / "shop"), "orders/bad.csv", b"id\n1\n").parents[2]
+    assert Task(root, begun(root), lambda: capsys.readouterr().out).run("validate") == tasks.BAD_DATA
+
+
+def test_a_newer_attempt_is_no_failure(task: Task) -> None:
+    """The older one ends without a side effect."""
+    with opened(task.root) as shop:
+        state = shop.ports.ledger.gate()
+        shop.ports.ledger.change_gate(gate.resumed(state, "somebody", shop.ports.clock.now()))
+    assert task.run("validate") == tasks.DONE
+    assert [fact["fact"] for fact in task.facts()] == ["task.superseded"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "fact"),
+    [
+        (OutOfMemory("DuckDB could not go on with memory = '400MB'."), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
+        (MemoryError("no more"), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
+        (OSError(28, "No space left on device", "/store/x"), tasks.UNFINISHED, "task.failed"),
+    ],
+)
+def test_what_breaks_is_told_apart(
+    task: Task, monkeypatch: pytest.MonkeyPatch, fault: Exception, code: int, fact: str
+) -> None:
+    """More memory is another remedy than another try; either way the batch can be taken up again."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDbValidation, "check", broken)
+        assert task.run("validate") == code
+    assert task.facts()[-1]["fact"] == fact
+    assert task.run("validate") == tasks.DONE
+
+
+def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM breaks off what it does; the gate says that nobody works on the batch, and no file is suspected."""
+
+    def terminated(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the handler runs before the next line")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDbValidation, "check", terminated)
+        assert task.run("validate") == tasks.TERMINATED
+    with opened(task.root) as shop:
+        left = shop.ports.ledger.gate()
+    assert (left.state, left.owner, left.attempt, left.reading, left.suspects) == (
+        GateState.RUNNING,
+        None,
+        1,
+        None,
+        (),
+    )
+    assert task.run("validate") == tasks.DONE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["archive"], {}, "say which step to run, one of validate, transform; got archive."),
+        ([], {}, "say which step to run, one of validate, transform; got nothing."),
+        (["validate"], {}, "the environment lacks TAKINGS_STORE, TAKINGS_BATCH_ID, TAKINGS_ATTEMPT."),
+        (
+            ["validate"],
+            {"TAKINGS_STORE": "shop", "TAKINGS_BATCH_ID": "b", "TAKINGS_ATTEMPT": "x"},
+            "TAKINGS_ATTEMPT is 'x', which is no number.",
+        ),
+    ],
+)
+def test_wrong_usage(arguments: list[str], environment: dict[str, str], told: str) -> None:
+    """As a process of its own: exit code 2, and one line that says what is wrong."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "takings.entrypoints.tasks", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    (line,) = ended.stdout.splitlines()
+    assert told in json.loads(line)["cause"]
+
+
+def test_the_last_step_finds_what_tasks_did(task: Task) -> None:
+    """A Lambda files the originals away after them."""
+    task.run("validate")
+    task.run("transform")
+    with opened(task.root) as shop:
+        assert stepwise.file_away(shop.ports, task.batch_id, 1).commit == 1
