@@ -48,7 +48,8 @@ class Attempt:
         commit = Landing(self.claim, judging).land(judged)
         published = self.publish(commit) if commit else Published(keys={}, overtaken=0)
         Filing(self.claim).file_away(judged)
-        return self.finish(judged, commit, published, started_at=started_at)
+        orphans = self.orphans_as_of(commit) if commit else 0
+        return self.finish(judged, commit, published, orphans=orphans, started_at=started_at)
 
     @property
     def _ports(self) -> Ports:
@@ -90,8 +91,12 @@ class Attempt:
         affected = Affected.from_json(json.loads(self._ports.store.read(layout.affected(self._id)) or b""))
         return publish_keys(self._ports, commit, affected, self.claim.check)
 
+    def orphans_as_of(self, commit: Commit) -> int:
+        """Count the items that wait in the lake for their order or product."""
+        return self._ports.tables.snapshot(commit.versions).orphans
+
     def finish(
-        self, judged: Judged, commit: Commit | None, published: Published, *, started_at: datetime
+        self, judged: Judged, commit: Commit | None, published: Published, *, orphans: int, started_at: datetime
     ) -> BatchOutcome:
         """Write how the batch ended, clean up, and free the gate."""
         outcome = BatchOutcome(
@@ -104,7 +109,7 @@ class Attempt:
             commit=commit.number if commit else None,
             published=published.keys,
             overtaken=published.overtaken,
-            orphans=self._ports.tables.snapshot(commit.versions).orphans if commit else 0,
+            orphans=orphans,
         )
         self.claim.check()
         self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from takings import gate, layout
 from takings.attempt import Attempt
@@ -51,6 +53,31 @@ class Failed(StrEnum):
     TO_BE_COMPLETED = "to be completed"
 
 
+_NOTHING: Final = Published(keys={}, overtaken=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What a batch's transformation keeps for its last step, which does not look into the lake."""
+
+    #: None where nothing was accepted
+    commit: Commit | None
+    published: Published
+    orphans: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the content of batches/<batch_id>/published.json."""
+        assert self.commit is not None
+        return {
+            "schema_version": 1,
+            "batch_id": self.commit.batch_id,
+            "commit": self.commit.number,
+            "published": dict(self.published.keys),
+            "overtaken": self.published.overtaken,
+            "orphans": self.orphans,
+        }
+
+
 def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
     """Judge every file of the batch."""
     with _adopted(ports, batch_id, attempt) as step:
@@ -67,19 +94,19 @@ def transform(ports: Ports, batch_id: BatchId, attempt: int) -> None:
         commit = Landing(step.claim, judging).land(judging.judge())
         if commit is None:
             return
-        published = step.publish(commit)
-        ports.store.create(layout.published(batch_id), to_json(_published_document(commit, published)))
+        kept = _Kept(commit=commit, published=step.publish(commit), orphans=step.orphans_as_of(commit))
+        ports.store.create(layout.published(batch_id), to_json(kept.to_json()))
 
 
 def file_away(ports: Ports, batch_id: BatchId, attempt: int) -> BatchOutcome:
     """File the batch's originals away and end it."""
     with _adopted(ports, batch_id, attempt) as step:
         judged = _verdicts(step)
-        commit, published = _read_published(ports, batch_id)
-        if judged.has_accepted and commit is None:
+        kept = _read_kept(ports, batch_id)
+        if judged.has_accepted and kept.commit is None:
             raise MachineryError(f"batch {batch_id} is not published yet. Run its transformation first.")
         Filing(step.claim).file_away(judged)
-        return step.finish(judged, commit, published, started_at=_began_at(step))
+        return step.finish(judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step))
 
 
 def mark_failed(ports: Ports, batch_id: BatchId, attempt: int, cause: str) -> Failed:
@@ -96,7 +123,7 @@ def mark_failed(ports: Ports, batch_id: BatchId, attempt: int, cause: str) -> Fa
             step.claim.let_go()
             return Failed.TO_BE_COMPLETED
         Filing(step.claim).file_away(judged)
-        step.finish(judged, None, Published(keys={}, overtaken=0), started_at=_began_at(step))
+        step.finish(judged, None, _NOTHING, orphans=0, started_at=_began_at(step))
         return Failed.FILED_AWAY
 
 
@@ -163,27 +190,20 @@ def _began_at(step: Attempt) -> datetime:
         ) from broken
 
 
-def _published_document(commit: Commit, published: Published) -> dict[str, object]:
-    return {
-        "schema_version": 1,
-        "batch_id": commit.batch_id,
-        "commit": commit.number,
-        "published": dict(published.keys),
-        "overtaken": published.overtaken,
-    }
-
-
-def _read_published(ports: Ports, batch_id: BatchId) -> tuple[Commit | None, Published]:
-    """Return the commit whose KPIs the batch has published, and how many; None where it has not."""
+def _read_kept(ports: Ports, batch_id: BatchId) -> _Kept:
+    """Return what the batch's transformation has kept; nothing where it was not done, or had nothing to do."""
     key = layout.published(batch_id)
     content = ports.store.read(key)
     if content is None:
-        return None, Published(keys={}, overtaken=0)
+        return _Kept(commit=None, published=_NOTHING, orphans=0)
     try:
         document = json.loads(content)
-        number, published = document["commit"], Published(keys=document["published"], overtaken=document["overtaken"])
+        return _Kept(
+            commit=read_commit(ports.store, document["commit"]),
+            published=Published(keys=document["published"], overtaken=document["overtaken"]),
+            orphans=document["orphans"],
+        )
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
             f"{key} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up."
         ) from broken
-    return read_commit(ports.store, number), published
