@@ -32,6 +32,14 @@ MINISTACK: Final = Path(os.environ.get("MINISTACK", ROOT / ".venv-ministack" / "
 REGION: Final = "eu-west-1"
 BUCKET: Final = "shop"
 _START_SECONDS: Final = 60
+#: moto looks whether a condition holds and writes afterwards, so it may answer one request at a time only
+_MOTO: Final = """
+import sys
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +98,7 @@ def started(name: str, folder: Path) -> Iterator[Emulator]:
     """Start an emulator that keeps what it writes in a folder, and stop it when the block ends."""
     port = _free_port()
     if name == "moto":
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        command = [sys.executable, "-c", _MOTO, str(port)]
         reset_path, own = "/moto-api/reset", {}
     else:
         if not MINISTACK.exists():

@@ -17,6 +17,7 @@ import duckdb
 
 from takings import bootstrap, maintenance
 from takings.adapters.duckdb_session import open_duckdb
+from takings.adapters.local import platform
 from takings.adapters.local.database import open_database
 from takings.bootstrap import Shop
 from takings.contracts import load_contracts
@@ -42,7 +43,7 @@ def opened_shop(options: dict[str, Any]) -> Iterator[Shop]:
     with (
         tempfile.TemporaryDirectory(prefix="takings simulation ", dir=where) as folder,
         patch.object(bootstrap, "open_duckdb", lambda *_: _duckdb().cursor()),
-        patch.object(bootstrap, "open_database", lambda _: open_database(None)),
+        patch.object(platform, "open_database", lambda _: open_database(None)),
         patch.object(bootstrap, "load_contracts", _load_contracts),
         patch.object(bootstrap, "load_kpi_tables", _load_kpi_tables),
         patch.object(maintenance, "_MOST_FILES", _MOST_FILES),

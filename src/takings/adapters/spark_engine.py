@@ -68,6 +68,7 @@ class SparkEngine:
             schema.add(name, kind)
         if not table.files:
             return session.range(0).select(*(lit(None).cast(field.dataType).alias(field.name) for field in schema))
+        self._tables.fetch(dataset, table.files)
         root = spark_path(str(self._tables.folder(dataset)))
         if root.startswith("file:"):
             # A look at a file is a request in S3 only; here the driver is done before a task would have begun.
