@@ -21,12 +21,12 @@ class Claim:
 
     ports: Ports
     gate: Gate
+    #: the batch that the gate named when it was claimed; the gate forgets it when the batch ends
+    batch_id: BatchId = field(init=False)
     _manifest: Manifest | None = field(default=None, init=False)
 
-    @property
-    def batch_id(self) -> BatchId:
-        """Return the batch that the gate names."""
-        return BatchId(str(self.gate.batch_id))
+    def __post_init__(self) -> None:
+        self.batch_id = BatchId(str(self.gate.batch_id))
 
     @property
     def manifest(self) -> Manifest:

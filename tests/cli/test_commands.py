@@ -100,6 +100,14 @@ class TestExitCodes:
         assert unwrapped(ended.err).startswith(f"takings: {empty} is no store: it has no raw-data folder. ")
         assert list(empty.iterdir()) == []
 
+    def test_2_for_a_folder_that_the_lake_would_miss(self, takings: Takings, tmp_path: Path) -> None:
+        """delta-rs decodes paths, and would write the tables beside the store, or nowhere; nothing is begun."""
+        root = new_store(tmp_path / "a%20shop")
+        ended = takings("run", drop_all(root), "--now")
+        assert (ended.code, ended.out) == (2, "")
+        assert "a percent sign with two digits of 0-9, a-f behind it" in unwrapped(ended.err)
+        assert [path.name for path in root.iterdir()] == ["raw-data"]
+
     def test_2_for_an_unknown_setting(self, takings: Takings, root: Path) -> None:
         """With file, setting and suggestion."""
         (root / "takings.toml").write_text("batch_fils = 3\n")

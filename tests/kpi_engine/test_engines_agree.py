@@ -122,7 +122,7 @@ def test_numbers_have_the_same_definition(done: Path) -> None:
 
 def test_a_store_with_a_strange_name(tmp_path: Path) -> None:
     """Hadoop takes much for a pattern, and a percent sign for the beginning of a code."""
-    root = drop_all(new_store(tmp_path / "a %20 [b] {c,d} *?#=é"))
+    root = drop_all(new_store(tmp_path / "a 5% [b] {c,d} *?#=é"))
     run(root)
     assert published_by_spark(root) == expected(root)
 

@@ -52,8 +52,10 @@ class Judge:
     batches: list[str] = field(default_factory=list)
     #: an attempt lost its batch to another; what it did until it noticed is cleaned up by maintenance
     has_losers: bool = False
-    #: batches whose private copies were removed; of others they stay until maintenance comes
+    #: batches whose private copies were removed
     forgotten: set[str] = field(default_factory=set)
+    #: who has ended batches whose private copies are still there
+    not_forgotten: dict[str, Life] = field(default_factory=dict)
     #: batches that were taken over, unfinished
     takeovers: int = 0
     commits: list[Commit] = field(default_factory=list)
@@ -80,6 +82,7 @@ class Judge:
                 self._note_given_back(life, values[0])
             case "store.forget":
                 self.forgotten.add(str(values[0]))
+                self.not_forgotten.pop(str(values[0]), None)
             case "store.create" if result is True and str(values[0]).startswith(layout.COMMITS):
                 self._check_commit(life, str(values[0]))
             case "kpis.publish":
@@ -117,6 +120,8 @@ class Judge:
             self.batches.append(str(after.batch_id))
         elif before.has_batch and not after.has_batch and after.state is not GateState.IDLE:
             raise Violated(f"batch {before.batch_id} ended as {after.state}")
+        if before.has_batch and not after.has_batch and before.batch_id not in self.forgotten:
+            self.not_forgotten[str(before.batch_id)] = life
         self.takeovers += after.attempt > before.attempt > 0
         self.has_losers |= before.owner is not None and after.attempt > before.attempt > 0
         if after.owner == life.name and (before.owner, before.attempt) != (after.owner, after.attempt):
@@ -176,7 +181,9 @@ class Judge:
             raise Violated(f"lost: {_shown(wanted - found)}; in more than one place: {_shown(found - wanted)}")
         if self.has_losers:
             return
-        left = [path for path in self.leftovers() if "raw-data/" in path[:9] or self.forgotten & set(path.split("/"))]
+        # Who died, or failed, after it had given a batch up leaves its copies to maintenance: waste, no harm.
+        excused = {batch for batch, life in self.not_forgotten.items() if life.process.is_dead or life.has_failed}
+        left = [path for path in self.leftovers() if not excused & set(path.split("/"))]
         if left:
             raise Violated(f"left behind: {left}")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
+from typing import Final
 
 from takings import layout
 from takings.adapters.dry_run import accepted_files
@@ -15,10 +17,13 @@ from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
 from takings.adapters.platform import SETTINGS_FILE, PlatformPorts
-from takings.errors import SettingsError, StoreError, UnknownThing
+from takings.errors import SettingsError, StoreError, UnknownThing, UsageError
 from takings.kpis import KpiTable
 from takings.ports import Changes, Tell
 from takings.settings import Settings
+
+#: what delta-rs decodes in a path
+_CODE: Final = re.compile("%[0-9A-Fa-f]{2}")
 
 
 class LocalPlatform:
@@ -29,8 +34,16 @@ class LocalPlatform:
         self._private = root / ".takings"
 
     def check(self) -> None:
-        """Raise UnknownThing unless the folder is a store: it has raw-data/, or a lake from earlier."""
+        """Raise UnknownThing unless the folder is a store: it has raw-data/, or a lake from earlier.
+
+        UsageError where the folder's name is one that delta-rs would take for another.
+        """
         root = self.root
+        if _CODE.search(str(root.absolute())) or _CODE.search(str(root.resolve())):
+            raise UsageError(
+                f"{root.resolve()}: the lake's library takes a percent sign with two digits of 0-9, a-f behind it for another"
+                " character. Give the folder another name."
+            )
         if not root.is_dir():
             raise UnknownThing(
                 f"{root} is no folder. Make it and drop files under {root}/raw-data/products, orders, order-items."
