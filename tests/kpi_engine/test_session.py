@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,29 @@ def test_pyspark_is_loaded_only_where_it_is_used(done: Path) -> None:
     assert ended.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_jvm_that_dies_is_replaced(done: Path) -> None:
+    """What was being computed fails and can be tried again in the same process, which a watch does."""
+    program = f"""
+from pathlib import Path
+from pyspark import SparkContext
+from takings.bootstrap import open_store
+from takings.errors import MachineryError
+from takings.proof import verify
+with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spark_master": "local[1]"}}) as shop:
+    print(verify(shop.ports).rows)
+    SparkContext._gateway.proc.kill()
+    SparkContext._gateway.proc.wait()
+    try:
+        verify(shop.ports)
+    except MachineryError as failed:
+        print(str(failed)[:32])
+    print(verify(shop.ports).rows)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    ended = subprocess.run(command, env=os.environ | QUICK, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("5\nSpark could not compute the KPIs\n5\n", "")
+
+
 def takings(*arguments: object, folder: Path) -> subprocess.Popen[str]:
     """Start a command in a process of its own, with a session of its own."""
     return subprocess.Popen(
@@ -107,13 +131,16 @@ def test_a_command_prints_what_it_always_prints(done: Path, tmp_path: Path) -> N
     assert list(folder.iterdir()) == []
 
 
-def test_130_when_interrupted(done: Path, tmp_path: Path) -> None:
-    """Ctrl-C ends a command whose KPIs are being computed, and the JVM with it."""
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_130_when_interrupted(done: Path, tmp_path: Path, seconds: float) -> None:
+    """Ctrl-C ends a command, and the JVM with it, while the JVM is being started as well as later."""
     process = takings("--verbose", "restate", done, "--engine", "spark", folder=tmp_path)
     assert process.stderr is not None
     while "kpis.computing" not in process.stderr.readline():
         assert process.poll() is None
+    time.sleep(seconds)
     process.send_signal(signal.SIGINT)
+    # Whoever still holds the pipes, such as a JVM that nobody stops, is waited for.
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "")
 

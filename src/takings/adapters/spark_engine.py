@@ -6,9 +6,10 @@ never a folder: a folder also holds rows that were replaced.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -48,12 +49,20 @@ class SparkEngine:
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot."""
-        with _translated_faults():
-            if self._session is None:
-                self._session = self._open.enter_context(self._open_session())
-            for dataset, table in snapshot.counted(days).tables.items():
-                self._rows(self._session, dataset, table).createOrReplaceTempView(dataset)
-            return {table.name: [row.asDict() for row in self._session.sql(table.sql).collect()] for table in tables}
+        try:
+            with _translated_faults():
+                if self._session is None:
+                    self._session = self._open.enter_context(self._open_session())
+                for dataset, table in snapshot.counted(days).tables.items():
+                    self._rows(self._session, dataset, table).createOrReplaceTempView(dataset)
+                return {
+                    table.name: [row.asDict() for row in self._session.sql(table.sql).collect()] for table in tables
+                }
+        except MachineryError:
+            # An application that has lost its master or its JVM does not come back; the next attempt begins another.
+            with suppress(MachineryError):
+                self.close()
+            raise
 
     def close(self) -> None:
         """End the session, if one was begun."""
@@ -91,6 +100,7 @@ def spark_path(location: str) -> str:
 @contextmanager
 def _translated_faults() -> Iterator[None]:
     """Raise errors of Takings instead of Spark's."""
+    logging.getLogger().addFilter(_is_not_py4js)
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as failed:
@@ -98,6 +108,13 @@ def _translated_faults() -> Iterator[None]:
             f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"
             " memory and disk left, and run again; nothing is lost."
         ) from failed
+    finally:
+        logging.getLogger().removeFilter(_is_not_py4js)
+
+
+def _is_not_py4js(record: logging.LogRecord) -> bool:
+    """Tell whether a record is none of Py4J's: it logs what it raises, and Ctrl-C as well, in the name of the root logger."""
+    return record.module not in {"java_gateway", "clientserver"}
 
 
 def _cause(failed: Exception) -> str:

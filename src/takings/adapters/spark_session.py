@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from takings.errors import SettingsError
@@ -52,12 +53,12 @@ def open_spark(master: str) -> Iterator[SparkSession]:
 
     SettingsError where there is no Java to start one with.
     """
+    _forget_a_dead_jvm()
     running = SparkSession.getActiveSession()
     if running is not None:
         yield pinned(running.newSession())
         return
-    with _java_home(), _handler_of_sigint():
-        application = _builder(master).getOrCreate()
+    application = _start(master)
     try:
         yield pinned(application)
     finally:
@@ -74,13 +75,24 @@ def pinned(session: SparkSession) -> SparkSession:
     return session
 
 
-def _builder(master: str) -> SparkSession.Builder:
-    options: Mapping[str, str] = _OWN | (_LOOPBACK if _is_local(master) else {})
-    builder = SparkSession.builder.master(master)
-    for name, value in options.items():
-        builder = builder.config(name, value)
+def _start(master: str) -> SparkSession:
+    options = _OWN | {"spark.master": master} | (_LOOPBACK if _is_local(master) else {})
     # Beside what an administrator gives as spark.driver.extraJavaOptions, which wins.
-    return builder.config("spark.driver.defaultJavaOptions", f'"-Dlog4j2.configurationFile={_log_settings().as_uri()}"')
+    options["spark.driver.defaultJavaOptions"] = f'"-Dlog4j2.configurationFile={_log_settings().as_uri()}"'
+    settings = SparkConf().setAll(list(options.items()))
+    with _java_home(), _sigint_held_back():
+        SparkContext._ensure_initialized(conf=settings)
+    with _handler_of_sigint():
+        return SparkSession.builder.config(conf=settings).getOrCreate()
+
+
+def _forget_a_dead_jvm() -> None:
+    """Let a new JVM be started where the one of an earlier session has died: PySpark itself would never do so."""
+    gateway: Any = SparkContext._gateway
+    if gateway is None or gateway.proc is None or gateway.proc.poll() is None:
+        return
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
 
 
 def _is_local(master: str) -> bool:
@@ -125,3 +137,15 @@ def _handler_of_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def _sigint_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait until the block has ended: a JVM whose start is broken off finds nobody to report to, and never ends."""
+    came: list[int] = []
+    with _handler_of_sigint():
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+        yield
+    if came:
+        signal.raise_signal(signal.SIGINT)
