@@ -30,6 +30,9 @@ from takings.outcome import BatchOutcome
 from takings.ports import Ports
 from takings.publishing import Published
 
+#: what fails so often in a row, with the time between two sweeps in between, does not pass by itself
+MOST_ATTEMPTS: Final = 5
+
 
 class Validated(StrEnum):
     """How the validation of a batch ended."""
@@ -53,6 +56,8 @@ class Failed(StrEnum):
     NOT_FILED_YET = "not filed yet"
     #: its verdicts are written, so that it can only be completed: by its next attempt, or once somebody has unblocked it
     TO_BE_COMPLETED = "to be completed"
+    #: it has to be completed, but so many attempts have failed that a person is asked
+    BLOCKED = "blocked"
 
 
 _NOTHING: Final = Published(keys={}, overtaken=0)
@@ -139,6 +144,9 @@ def mark_failed(
             return Failed.GIVEN_BACK
         judged = _verdicts(step) if ports.store.read(layout.verdicts(batch_id)) is not None else None
         if judged is None or judged.has_accepted:
+            if attempt >= MOST_ATTEMPTS:
+                step.claim.block(f"{attempt} attempts have failed, the last of them so: {cause}.")
+                return Failed.BLOCKED
             step.claim.let_go()
             return Failed.TO_BE_COMPLETED
         nothing = _Kept(commit=None, published=_NOTHING, orphans=0)
