@@ -36,7 +36,7 @@ _POLL_SECONDS: Final = 0.05
 _Found = TypeVar("_Found")
 
 
-def until(look: Callable[[], _Found], *, seconds: float = 30) -> _Found:
+def until(look: Callable[[], _Found], *, seconds: float = 60) -> _Found:
     """Look again and again until something true is found, and return it."""
     end = time.monotonic() + seconds
     while True:

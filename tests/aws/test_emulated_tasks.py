@@ -11,6 +11,9 @@ import pytest
 from tests.aws import toys
 from tests.aws.pipeline import Aws, until
 
+#: how a task ends that was asked to: by its own code, or by the signal where it had no time to begin
+ASKED = {7, 143}
+
 
 class TestTasks:
     def test_a_task_gets_what_its_execution_says(self, pipe: Aws) -> None:
@@ -125,7 +128,7 @@ class TestTasks:
         state = toys.task_state(toys.task_definition(pipe, toys.OBEDIENT), TimeoutSeconds=1, End=True)
         ended = pipe.ended(toys.start(pipe, toys.machine(pipe, {"Work": state})))
         assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout")
-        assert until(lambda: pipe.tasks()[0]["exit_code"]) == 7
+        assert until(lambda: pipe.tasks()[0]["exit_code"]) in ASKED
 
     @pytest.mark.parametrize("frozen", [False, True])
     def test_a_stopped_task_is_asked_and_then_killed(self, pipe: Aws, frozen: bool) -> None:
@@ -170,14 +173,15 @@ class TestExecutions:
     @pytest.mark.parametrize("way", ["stopped", "timed out"])
     def test_an_execution_that_ends_stops_its_task(self, pipe: Aws, way: str) -> None:
         """By hand, or because its own time is over."""
-        limit = {"TimeoutSeconds": 2} if way == "timed out" else {}
+        limit = {"TimeoutSeconds": 3} if way == "timed out" else {}
         state = toys.task_state(
             toys.task_definition(pipe, toys.OBEDIENT), Retry=[{"ErrorEquals": ["States.ALL"]}], End=True
         )
         execution = toys.start(pipe, toys.machine(pipe, {"Work": state}, **limit))
-        toys.until_ready(pipe)
+        until(pipe.tasks)
         if way == "stopped":
             pipe.client("stepfunctions").stop_execution(executionArn=execution)
         wanted = "ABORTED" if way == "stopped" else "TIMED_OUT"
         assert pipe.ended(execution)["status"] == wanted
-        assert until(lambda: [task["exit_code"] for task in pipe.tasks() if task["exit_code"]]) == [7]
+        (code,) = until(lambda: [task["exit_code"] for task in pipe.tasks() if task["exit_code"]])
+        assert code in ASKED
