@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from takings.adapters.aws.clients import Clients
 from tests.emulators import Emulator, started
 from tests.shop import drop_all, new_store, run
+
+# How long an example takes says how busy the machine is: a first one that starts DuckDB is over Hypothesis' 200 ms.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture
