@@ -151,7 +151,9 @@ def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any)
         yield replace(shop, ports=replace(shop.ports, clock=ShiftedClock(later)))
 
 
-def _session(*_: object) -> duckdb.DuckDBPyConnection:
+def _session(_: str, __: int, spill: Path) -> duckdb.DuckDBPyConnection:
+    """Begin a session instead of a DuckDB, and leave in the store what that leaves."""
+    spill.mkdir(parents=True, exist_ok=True)
     return _duckdb().cursor()
 
 
