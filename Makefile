@@ -14,6 +14,11 @@ TIMES   ?= 20
 RANDOM  ?= 500
 PROCESSES ?= 50
 FILES   ?= 1000
+# How many times as much as `make test` the tests of many examples try in `make deep`.
+DEPTH   ?= 10
+# Tests make thousands of small stores. In memory, where the system has room for them, they need not wait for a disk.
+MEMORY  := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
+IN_MEMORY := made=$$(TMPDIR="$${TMPDIR:-$(MEMORY)}" mktemp -d -t takings-tests.XXXXXX) && export TMPDIR=$$made &&
 # What users judge first: these parts are covered by 95 % and more, branches included; the rest by 90 %.
 PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/*_validation.py
 
@@ -23,7 +28,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle simulate kill crowd keys cluster services clean
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch
 
 help: ## list the targets
@@ -33,9 +38,14 @@ demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=
 	$(BIN)/takings demo $(DIR)
 
 test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
-	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest \
+	  -n $(WORKERS) --dist loadgroup --cov --cov-report=term && rm -rf "$$made"
 	@$(BIN)/coverage report --format=total --include='$(PROVEN)' --fail-under=95 >/dev/null || \
 	  { echo "make test: rules, scan and KPIs ($(PROVEN)) are covered by less than 95 %" >&2; exit 2; }
+
+deep: $(VENV)/.dev ## try DEPTH=10 times as many histories, damaged files and other examples as `make test` does
+	$(IN_MEMORY) DEPTH=$(DEPTH) $(BIN)/python -m pytest -n $(WORKERS) tests/histories tests/mutation tests/validation \
+	  tests/validation_engine tests/stages/test_time_zones.py && rm -rf "$$made"
 
 check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff format --check .

