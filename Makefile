@@ -52,6 +52,7 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 
 format: $(VENV)/.dev ## bring the code into form
