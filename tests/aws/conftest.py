@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
+    from tests.aws.deployed import Deployed
     from tests.aws.pipeline import Aws
     from tests.aws.shop import S3Shop
     from tests.emulators import Emulator
@@ -53,3 +54,20 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     # The folder of a worker lies in that of the run.
     return built_functions((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "functions")
+
+
+@pytest.fixture(scope="module")
+def shared(ministack: Emulator, functions: Path) -> Iterator[Deployed]:
+    """Return a pipeline for all tests of a module, as a deployment takes seconds; `deployed` empties it."""
+    from tests.aws.deployed import deploy
+    from tests.aws.pipeline import pipeline
+
+    with pytest.MonkeyPatch.context() as monkeypatch, pipeline(ministack, monkeypatch) as aws:
+        yield deploy(aws, functions)
+
+
+@pytest.fixture
+def deployed(shared: Deployed) -> Iterator[Deployed]:
+    """Return the module's pipeline with an empty store."""
+    yield shared.emptied()
+    print(shared.aws.printed())  # a failed test shows it

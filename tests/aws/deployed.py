@@ -5,15 +5,17 @@ from __future__ import annotations
 import fcntl
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from takings.adapters.aws import names
+from takings.adapters.aws.tables import TABLES
 from takings.bootstrap_aws import missing_on_aws
 from takings.settings import Settings
-from tests.aws.pipeline import Aws, until
-from tests.shop import ITEMS, ORDERS, PRODUCTS
+from tests.aws.pipeline import Aws, environment_of_tasks, until
+from tests.shop import ITEMS, ORDERS, PRODUCTS, lineage
 from tools.build_lambdas import FUNCTIONS, build
 
 BUCKET: Final = "shop"
@@ -25,11 +27,64 @@ SERVICES: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+#: stops its own process as soon as a fact is told, until a test lets it go on
+_STOPS: Final = """
+import os, signal
+from takings.entrypoints import tasks
+told = tasks.tell
+def tell(fact, known):
+    told(fact, known)
+    if fact == {fact!r}:
+        os.kill(os.getpid(), signal.SIGSTOP)
+tasks.tell = tell
+tasks.main()
+"""
+#: instead of a service: a task that never succeeds
+BROKEN: Final = [sys.executable, "-c", "import sys; sys.exit(3)"]
+
+
+@dataclass(kw_only=True)
 class Deployed:
-    """A pipeline, and a test's hands on it."""
+    """A pipeline, and a test's hands on it; tests that share one begin with `emptied`."""
 
     aws: Aws
+    #: executions and tasks of tests before this one
+    _earlier: set[str] = field(default_factory=set)
+    #: by how much the scheduler's clock is ahead: put back, it would let no schedule fire
+    _ahead: float = 0
+
+    def emptied(self) -> Deployed:
+        """Begin with an empty store and no settings; functions stay warm."""
+        self._earlier |= {each["executionArn"] for each in self.executions()} | {each["task"] for each in self.tasks()}
+        self.aws.hold_events(holding=False)
+        self.aws.lose_events()
+        s3, dynamodb, sqs = (self.aws.client(name) for name in ("s3", "dynamodb", "sqs"))
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=BUCKET):
+            for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                s3.delete_object(Bucket=BUCKET, Key=each["Key"], VersionId=each["VersionId"])
+        for table in TABLES:
+            dynamodb.delete_table(TableName=table.name)
+            dynamodb.create_table(**table.definition(""))
+        for letter in self.letters():
+            sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=letter["ReceiptHandle"])
+        for name in self.schedules():
+            if name == names.DEADLINE:
+                self.aws.client("scheduler").delete_schedule(Name=name, GroupName=names.SCHEDULES)
+        self.set()
+        self.run_services()
+        return self
+
+    def set(self, **settings: str) -> None:
+        """Write the bucket's takings.toml."""
+        Settings(**settings)  # type: ignore[arg-type] # a wrong one fails here
+        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        self.aws.client("s3").put_object(Bucket=BUCKET, Key="takings.toml", Body=text.encode())
+
+    def run_services(
+        self, instead: Mapping[str, list[str]] | None = None, engines: Mapping[str, str] | None = None
+    ) -> None:
+        """Say what runs in place of the images, and which engines they name."""
+        self.aws.run_images(SERVICES | dict(instead or {}), environment_of_tasks(self.aws.url) | dict(engines or {}))
 
     def drop(self, key: str, content: bytes) -> None:
         """Upload a file, as `aws s3 cp` does."""
@@ -55,7 +110,49 @@ class Deployed:
         """Return the executions so far, the newest last."""
         machines = self.aws.client("stepfunctions").list_state_machines()["stateMachines"]
         found = self.aws.client("stepfunctions").list_executions(stateMachineArn=machines[0]["stateMachineArn"])
-        return sorted(found["executions"], key=lambda each: each["startDate"])
+        mine = [each for each in found["executions"] if each["executionArn"] not in self._earlier]
+        return sorted(mine, key=lambda each: each["startDate"])
+
+    def tasks(self, step: str = "") -> list[dict[str, Any]]:
+        """Return the tasks so far, or those of a step."""
+        mine = [each for each in self.aws.tasks() if each["task"] not in self._earlier]
+        return [each for each in mine if not step or each["command"][-1] == step]
+
+    def stopped_at(self, fact: str, service: str) -> dict[str, Any]:
+        """Wait for a service's task that stops when it tells a fact (`stopping_at`), and let the next ones be whole."""
+        step = SERVICES[service][-1]
+
+        def stopped() -> dict[str, Any] | None:
+            return next((task for task in self.tasks(step) if f'"{fact}"' in Path(task["log"]).read_text()), None)
+
+        task = until(stopped)
+        self.run_services()
+        assert task is not None
+        until(lambda: Path(f"/proc/{task['pid']}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+        return task
+
+    def schedules(self) -> list[str]:
+        """Return the names of the schedules."""
+        found = self.aws.client("scheduler").list_schedules(GroupName=names.SCHEDULES)["Schedules"]
+        return sorted(each["Name"] for each in found)
+
+    def sweep(self) -> None:
+        """Let the time until the next sweep pass, for the scheduler."""
+        self._ahead += 301
+        self.aws.advance_schedules(self._ahead)
+
+    def letters(self) -> list[dict[str, Any]]:
+        """Return the dead letters; they can be received again."""
+        received = self.aws.client("sqs").receive_message(
+            QueueUrl=self._queue, MaxNumberOfMessages=10, VisibilityTimeout=0
+        )
+        found: list[dict[str, Any]] = received.get("Messages", [])
+        return found
+
+    @property
+    def _queue(self) -> str:
+        url: str = self.aws.client("sqs").get_queue_url(QueueName=names.DEAD_LETTERS)["QueueUrl"]
+        return url
 
     def settled(self, *, executions: int = 1, seconds: float = 60) -> list[str]:
         """Wait until so many executions have ended and none is running; return how they ended."""
@@ -77,16 +174,36 @@ class Deployed:
         )
 
 
+def stopping_at(fact: str, service: str) -> dict[str, list[str]]:
+    """Return a service whose task stops when it tells a fact."""
+    return {service: [sys.executable, "-c", _STOPS.format(fact=fact), SERVICES[service][-1]]}
+
+
+def story(store: Path | str) -> list[tuple[object, ...]]:
+    """Return what lineage tells of each file, without the names and times of batches."""
+    told = [
+        (
+            each.file_key,
+            each.status,
+            each.verdict,
+            each.fingerprint,
+            each.records,
+            (each.archived_at or "").split("/")[0],
+        )
+        for each in lineage(store)
+    ]
+    return sorted(told, key=str)
+
+
 def deploy(aws: Aws, functions: Path, **settings: str) -> Deployed:
     """Set a pipeline up, with these settings in the bucket's takings.toml."""
-    Settings(**settings)  # type: ignore[arg-type] # a wrong one fails here
-    aws.run_images(SERVICES)
+    deployed = Deployed(aws=aws)
+    deployed.run_services()
     with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
         for step in missing:
             step.make()
-    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
-    aws.client("s3").put_object(Bucket=BUCKET, Key="takings.toml", Body=text.encode())
-    return Deployed(aws=aws)
+    deployed.set(**settings)
+    return deployed
 
 
 def built_functions(folder: Path) -> Path:

@@ -62,10 +62,10 @@ class Aws:
         """Return a client of a service."""
         return _client(service, self.url)
 
-    def run_images(self, images: Mapping[str, Sequence[str]]) -> None:
+    def run_images(self, images: Mapping[str, Sequence[str]], environment: Mapping[str, str] | None = None) -> None:
         """Say which commands run in place of images, named by their repositories, in an environment of their own."""
         given = {
-            name: {"entrypoint": list(command), "environment": _environment(self.url)}
+            name: {"entrypoint": list(command), "environment": dict(environment or environment_of_tasks(self.url))}
             for name, command in images.items()
         }
         self._control("PUT", "images", given)
@@ -146,7 +146,7 @@ def _client(service: str, url: str) -> Any:
     return session.client(service, endpoint_url=url, config=quick)  # type: ignore[call-overload]
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment_of_tasks(url: str) -> dict[str, str]:
     """Return the environment of tasks: AWS, a path, and whether their lines are counted as covered."""
     counted = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return environment(url) | {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | counted
