@@ -27,14 +27,16 @@ SERVICES: Final = {
 }
 
 
-#: stops its own process as soon as a fact is told, until a test lets it go on
+#: stops its own process when a fact is told for the first time, until a test lets it go on
 _STOPS: Final = """
 import os, signal
 from takings.entrypoints import tasks
 told = tasks.tell
+stops = [{fact!r}]
 def tell(fact, known):
     told(fact, known)
-    if fact == {fact!r}:
+    if fact in stops:
+        stops.remove(fact)
         os.kill(os.getpid(), signal.SIGSTOP)
 tasks.tell = tell
 tasks.main()
