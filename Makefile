@@ -87,7 +87,7 @@ COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3
 
 lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE) pyproject.toml -o requirements/core.txt
-	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --group dev --constraint requirements/core.txt \
+	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --extra web --group dev --constraint requirements/core.txt \
 	  -o requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
