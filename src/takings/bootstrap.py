@@ -134,6 +134,12 @@ def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
     return _merged(LocalPlatform(root), options)
 
 
+def read_settings_of(store: str | Path, options: Mapping[str, Any]) -> Settings:
+    """Read the settings of a store without opening it; UnknownThing where there is none."""
+    with find_store(store, only_reads=True) as platform:
+        return _merged(platform, options)
+
+
 def _merged(platform: Platform | None, options: Mapping[str, Any]) -> Settings:
     sources: list[tuple[str, Mapping[str, Any]]] = []
     for file in (read_settings_file(Path.cwd()), platform.settings_file() if platform else None):
@@ -290,5 +296,6 @@ __all__ = [
     "open_store",
     "open_store_to_read",
     "read_settings",
+    "read_settings_of",
     "write_kpi_parquet",
 ]
