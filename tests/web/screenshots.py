@@ -43,9 +43,7 @@ def picture(page: Page, address: str, output: Path) -> None:
     """Open a page, wait until everything is there, and keep all of it as a picture."""
     page.goto(address)
     page.wait_for_selector("html[data-live=true]")
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-part]')].every(each => !each.textContent.includes('Computing'))"
-    )
+    page.wait_for_selector("html[data-filled=true]")
     page.wait_for_timeout(450)
     page.screenshot(path=output, full_page=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from takings.layout import BatchId, parse_instant
 
 #: days whose numbers are computed once more
 _MOST_DAYS: Final = 31
+#: places that are shown; a file's reasons have all
+_MOST_SAMPLES: Final = 20
 #: what is compared, as the page calls it
 _COMPARED: Final = (
     *(("total_orders", "Orders"), ("total_revenue", "Revenue"), ("net_revenue", "Net"), ("return_rate", "Return rate")),
@@ -45,12 +47,19 @@ def story(records: Records, shop: Shop, document: Mapping[str, Any]) -> dict[str
         counted[found["key"]] += found["records"]
     return {
         "steps": _steps(shop, document),
+        "samples": _samples(document, {(dataset, rule) for dataset, rule, severity in rules if severity == "error"}),
         "seconds": _seconds(document),
         "rules": sorted(
             ((*rule, sum(counted.values()), len(counted)) for rule, counted in rules.items()),
             key=lambda each: (each[2], -each[3], each[1]),
         ),
     }
+
+
+def _samples(document: Mapping[str, Any], errors: Collection[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    """Return where rules were broken: what refused a file or row comes before what was remarked."""
+    found = sorted(document["violations"], key=lambda each: (each["dataset"], each["rule"]) not in errors)
+    return found[:_MOST_SAMPLES]
 
 
 def _steps(shop: Shop, document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -19,8 +19,8 @@ from takings.time_zones import business_time
 #: rules with a colour of their own; the others are added up
 _SHOWN_RULES: Final = 5
 _OTHERS: Final = "other rules"
-_SHOWN_FILES: Final = 15
-_SHOWN_ORPHANS: Final = 50
+_SHOWN_FILES: Final = 10
+_SHOWN_ORPHANS: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)

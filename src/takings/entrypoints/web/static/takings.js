@@ -33,6 +33,13 @@ function common() {
   };
 }
 
+// How much room labels need; the grid is laid out by it.
+function roomFor(texts, size, most = Infinity) {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
+  return Math.ceil(Math.min(most, Math.max(0, ...texts.map((text) => pen.measureText(text).width)))) + 12;
+}
+
 const axisLook = () => ({
   axisLine: { lineStyle: { color: colour("line") } },
   axisTick: { show: false },
@@ -56,7 +63,7 @@ const drawings = {
     const bar = (value, isOpen, look) => ({ value, itemStyle: isOpen ? look : undefined });
     return {
       ...common(),
-      grid: { left: 4, right: 4, top: 14, bottom: 0, containLabel: true },
+      grid: { left: 38, right: 2, top: 14, bottom: 26 },
       tooltip: {
         ...common().tooltip,
         trigger: "axis",
@@ -100,9 +107,11 @@ const drawings = {
 
   categories(table) {
     const rows = rowsOf(table).slice(0, 12).reverse();
+    const names = rows.map((row) => row.dataset.name);
+    const width = isNarrow() ? 108 : 176;
     return {
       ...common(),
-      grid: { left: 0, right: 64, top: 0, bottom: 0, containLabel: true },
+      grid: { left: roomFor(names, 13, width), right: 48, top: 0, bottom: 0 },
       tooltip: {
         ...common().tooltip,
         trigger: "item",
@@ -111,13 +120,13 @@ const drawings = {
           return `${rows[dataIndex].dataset.name}\nRevenue  ${cents(revenue)}\nNet  ${cents(net)}`;
         },
       },
-      xAxis: { type: "value", show: false },
+      xAxis: { type: "value", show: false, max: "dataMax" },
       yAxis: {
         type: "category",
-        data: rows.map((row) => row.dataset.name),
+        data: names,
         axisLine: { show: false },
         axisTick: { show: false },
-        axisLabel: { color: colour("ink"), fontSize: 13, width: isNarrow() ? 108 : 172, overflow: "truncate" },
+        axisLabel: { color: colour("ink"), fontSize: 13, width, overflow: "truncate" },
       },
       series: [
         {
@@ -144,7 +153,7 @@ const drawings = {
     const steps = isDark() ? ["#1f2421", "#21483f", "#2f7a69", "#55bfa6", "#a9e3d3"] : ["#f4f2ec", "#cbe5dc", "#85c3b2", "#35907c", "#084e41"];
     return {
       ...common(),
-      grid: { left: 0, right: 2, top: 0, bottom: 0, containLabel: true },
+      grid: { left: roomFor(names, isNarrow() ? 11 : 12, isNarrow() ? 92 : 176), right: 2, top: 0, bottom: 24 },
       tooltip: {
         ...common().tooltip,
         formatter: ({ value: [x, y, value] }) => `${names[y]}\n${longDay(days[x])}\nRevenue  ${cents(value)}`,
@@ -162,7 +171,7 @@ const drawings = {
         inverse: true,
         axisLine: { show: false },
         axisTick: { show: false },
-        axisLabel: { color: colour("ink"), fontSize: isNarrow() ? 11 : 12, width: isNarrow() ? 92 : 172, overflow: "truncate", interval: 0 },
+        axisLabel: { color: colour("ink"), fontSize: isNarrow() ? 11 : 12, width: isNarrow() ? 92 : 176, overflow: "truncate", interval: 0 },
       },
       visualMap: { min: 0, max: most, show: false, inRange: { color: steps } },
       series: [
@@ -187,7 +196,7 @@ const drawings = {
     return {
       ...common(),
       color: isDark() ? dark : light,
-      grid: { left: 4, right: 4, top: 14, bottom: isNarrow() ? 92 : 46, containLabel: true },
+      grid: { left: 38, right: 2, top: 14, bottom: isNarrow() ? 118 : 66 },
       legend: { bottom: 0, left: 0, icon: "roundRect", itemWidth: 11, itemHeight: 11, itemGap: 16, textStyle: { color: colour("soft"), fontSize: 12 } },
       tooltip: {
         ...common().tooltip,
@@ -333,6 +342,7 @@ async function fill() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     part.replaceChildren(...fresh.querySelector("main").childNodes);
   }
+  root.dataset.filled = "true";
 }
 
 listen();
