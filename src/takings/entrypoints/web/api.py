@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
 
 from takings.bootstrap import write_kpi_parquet
 from takings.entrypoints import batch_documents, explain_output, kpi_output
@@ -73,11 +74,11 @@ def api(house: House) -> APIRouter:
     @routes.get("/kpis", response_model=documents.Kpis, responses=_responses(CSV, PARQUET))
     def kpis(
         request: Request,
-        by: By = By.DAY,
+        by: Annotated[By, Query(description="day, or category and day.")] = By.DAY,
         first: First = None,
         last: Last = None,
         category: Annotated[str | None, Query(description="Only this category; goes with by=category.")] = None,
-        format_: Annotated[KpiFormat, Query(alias="format")] = KpiFormat.JSON,
+        format_: Annotated[KpiFormat, Query(alias="format", description="json, csv or parquet.")] = KpiFormat.JSON,
         for_spreadsheet: Annotated[
             bool, Query(description="CSV without formulas: a category such as =1+1 is quoted.")
         ] = False,
@@ -120,7 +121,9 @@ def api(house: House) -> APIRouter:
         return answer(request, to_json({"rows": rows, "next": following}), JSON, next_link(request, following))
 
     @routes.get("/batches/{batch_id}", response_model=dict[str, Any], responses=_responses())
-    def batch(request: Request, batch_id: str) -> Response:
+    def batch(
+        request: Request, batch_id: Annotated[str, PathParameter(description="As /api/v1/batches lists it.")]
+    ) -> Response:
         """Return one batch: its files, verdicts, violations and the days that it restated (batch.schema.json)."""
         with house.opened.reading() as shop:
             if batch_id not in house.records.batches(shop):
@@ -133,8 +136,8 @@ def api(house: House) -> APIRouter:
         request: Request,
         key: Annotated[str | None, Query(description="Exactly this key, e.g. raw-data/orders/a.csv.")] = None,
         search: Annotated[str | None, Query(description="Keys with this text in them, whatever its case.")] = None,
-        status: LineageStatus | None = None,
-        verdict: Verdict | None = None,
+        status: Annotated[LineageStatus | None, Query(description="IN_PROGRESS, SUCCESS or FAILED.")] = None,
+        verdict: Annotated[Verdict | None, Query(description="accepted, rejected or duplicate.")] = None,
         limit: Limit = _USUAL,
         cursor: Cursor = None,
     ) -> Response:
@@ -176,9 +179,9 @@ def api(house: House) -> APIRouter:
     @routes.get("/explain", response_model=documents.Rows, responses=_responses(CSV))
     def explain(
         request: Request,
-        day: date,
+        day: Annotated[date, Query(description="The business day.")],
         category: Annotated[str | None, Query(description="Only the rows behind this category's numbers.")] = None,
-        format_: Annotated[RowFormat, Query(alias="format")] = RowFormat.JSON,
+        format_: Annotated[RowFormat, Query(alias="format", description="json or csv.")] = RowFormat.JSON,
         limit: Limit = _USUAL,
         cursor: Cursor = None,
     ) -> Response:

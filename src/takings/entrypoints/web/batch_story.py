@@ -18,7 +18,7 @@ from takings.layout import BatchId, parse_instant
 #: days whose numbers are computed once more
 _MOST_DAYS: Final = 31
 #: places that are shown; a file's reasons have all
-_MOST_SAMPLES: Final = 20
+_MOST_SAMPLES: Final = 15
 #: what is compared, as the page calls it
 _COMPARED: Final = (
     *(("total_orders", "Orders"), ("total_revenue", "Revenue"), ("net_revenue", "Net"), ("return_rate", "Return rate")),
@@ -57,9 +57,9 @@ def story(records: Records, shop: Shop, document: Mapping[str, Any]) -> dict[str
 
 
 def _samples(document: Mapping[str, Any], errors: Collection[tuple[str, str]]) -> list[Mapping[str, Any]]:
-    """Return where rules were broken: what refused a file or row comes before what was remarked."""
-    found = sorted(document["violations"], key=lambda each: (each["dataset"], each["rule"]) not in errors)
-    return found[:_MOST_SAMPLES]
+    """Return where rules were broken: what refused a file or row, or else what was remarked."""
+    refused = [each for each in document["violations"] if (each["dataset"], each["rule"]) in errors]
+    return list((refused or document["violations"])[:_MOST_SAMPLES])
 
 
 def _steps(shop: Shop, document: Mapping[str, Any]) -> list[dict[str, Any]]:

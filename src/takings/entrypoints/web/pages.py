@@ -26,7 +26,7 @@ from takings.lineage import LineageRecord
 
 _HTML: Final = "text/html; charset=utf-8"
 #: rows of a page
-_FILES, _BATCHES, _ROWS = 50, 25, 100
+_FILES, _BATCHES, _ROWS = 50, 25, 50
 
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
 Render = Callable[..., bytes]

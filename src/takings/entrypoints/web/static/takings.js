@@ -221,6 +221,8 @@ function draw() {
   if (!window.echarts) return;
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
     const canvas = figure.querySelector(".canvas");
+    const lines = figure.querySelectorAll("tbody tr").length;
+    if (canvas.classList.contains("tall")) canvas.style.height = `${Math.min(Math.max(24 * lines + 40, 150), isNarrow() ? 560 : 700)}px`;
     const { links, ...options } = drawings[figure.dataset.chart](figure.querySelector("table"));
     const chart = window.echarts.init(canvas, null, { renderer: "canvas" });
     chart.setOption(options);
