@@ -55,9 +55,7 @@ class Database(sqlite3.Connection):
 
 
 def open_database_to_read(path: Path) -> Database:
-    """Open the database file so that nothing can be written to it; without a file, an empty database in memory."""
-    if not path.exists():
-        return open_database(None)
+    """Open the database file so that nothing can be written to it."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro",
         uri=True,

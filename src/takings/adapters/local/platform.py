@@ -67,8 +67,10 @@ class LocalPlatform:
     def open(self, _: Settings, kpi_tables: Sequence[KpiTable]) -> Iterator[PlatformPorts]:
         """Open the store's database; StoreError where the folder cannot be written to."""
         if self._only_reads:
-            with closing(open_database_to_read(self._private / "takings.db")) as database:
-                yield self._ports(database, SqliteKpiStore(database, kpi_tables, only_reads=True))
+            path = self._private / "takings.db"
+            has_ledger = path.exists()
+            with closing(open_database_to_read(path) if has_ledger else open_database(None)) as database:
+                yield self._ports(database, SqliteKpiStore(database, kpi_tables, only_reads=has_ledger))
             return
         try:
             self._private.mkdir(exist_ok=True)

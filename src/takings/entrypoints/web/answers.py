@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from takings.errors import UsageError
+from takings.errors import ConflictError, UnknownThing
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv; charset=utf-8"
@@ -43,16 +43,16 @@ def page_of(
     """Return the items behind a cursor, at most `limit`, and the cursor of the next page; None at the end.
 
     A cursor names the last item by its place in a list that may have grown meanwhile, and the version of a list that may
-    not: UsageError where that has changed.
+    not: ConflictError where that has changed, UnknownThing for a cursor of another list.
     """
     start = 0
     if cursor is not None:
         last, of_version = _read_cursor(cursor)
         if of_version != version:
-            raise UsageError("the numbers have changed since the first page. Start again without a cursor.")
+            raise ConflictError("the numbers have changed since the first page. Start again without a cursor.")
         places = [place(item) for item in items]
         if last not in places:
-            raise UsageError("the cursor is of another list. Start again without a cursor.")
+            raise UnknownThing("the cursor is of another list. Start again without a cursor.")
         start = places.index(last) + 1
     found = list(items[start : start + limit])
     is_last = start + limit >= len(items)
@@ -67,7 +67,7 @@ def _read_cursor(cursor: str) -> tuple[list[Any], str]:
     try:
         place, version = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error) as broken:
-        raise UsageError("the cursor is none of ours. Start again without a cursor.") from broken
+        raise UnknownThing("the cursor is none of ours. Start again without a cursor.") from broken
     return place, version
 
 

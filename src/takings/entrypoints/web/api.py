@@ -51,6 +51,7 @@ Limit = Annotated[int, Query(ge=1, le=_MOST, description="Rows of a page of JSON
 Cursor = Annotated[str | None, Query(description="Where the page before ended: its `next`.")]
 First = Annotated[date | None, Query(alias="from", description="First day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last day, inclusive.")]
+BatchName = Annotated[str, PathParameter(description="As /api/v1/batches lists it.")]
 Dataset = Annotated[str | None, Query(description="products, orders or order_items.")]
 
 _NOT_MODIFIED: Final[dict[str, Any]] = {"description": "The asker has it already (`If-None-Match`)."}

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.responses import Response
 
 from takings.entrypoints.web.settled import HalfPublishedError
-from takings.errors import CorruptState, TakingsError, UnknownThing, UsageError
+from takings.errors import ConflictError, CorruptState, TakingsError, UnknownThing, UsageError
 
 PROBLEM: Final = "application/problem+json"
 
@@ -29,6 +29,8 @@ def status_of(error: TakingsError) -> int:
             return HTTPStatus.NOT_FOUND
         case UsageError():
             return HTTPStatus.BAD_REQUEST
+        case ConflictError():
+            return HTTPStatus.CONFLICT
         case HalfPublishedError():
             return HTTPStatus.SERVICE_UNAVAILABLE
         case CorruptState():
