@@ -24,7 +24,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lock oracle simulate kill crowd keys cluster clean
-.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch
+.PHONY: screenshots bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes wi
 cluster: $(VENV)/.dev ## restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
 	$(BIN)/python -m tests.cluster --items $(or $(N),1000000)
 
+screenshots: $(VENV)/.dev ## take pictures of every page in build/screenshots, at three widths in both themes; needs chromium
+	$(BIN)/python -m tests.web.screenshots build/screenshots
+
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py
 
@@ -80,6 +83,9 @@ bench-layout: $(VENV)/.dev ## measure merges into long histories, by day and by 
 
 bench-watch: $(VENV)/.dev ## measure how soon a watch publishes ten small files (ARGS=options)
 	$(BIN)/python benchmarks/watch.py $(ARGS)
+
+bench-api: $(VENV)/.dev ## measure how soon the KPI API answers while a batch runs (ARGS=options)
+	$(BIN)/python benchmarks/api.py $(ARGS)
 
 # Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all.
 COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest $(UPGRADE) \

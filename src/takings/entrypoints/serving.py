@@ -95,6 +95,7 @@ def _listen(settings: Settings) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
+        listener.listen(128)
     except OSError as refused:
         raise SettingsError(
             f"--host {host} --port {port}: {refused.strerror}. Choose another, or end what listens there; --port 0"

@@ -17,7 +17,7 @@ from takings.entrypoints import batch_documents, explain_output, kpi_output
 from takings.entrypoints.looking import By
 from takings.entrypoints.web import documents
 from takings.entrypoints.web.answers import CSV, JSON, PARQUET, answer, next_link, page_of, to_json
-from takings.entrypoints.web.house import House
+from takings.entrypoints.web.house import House, Made
 from takings.entrypoints.web.problems import PROBLEM
 from takings.entrypoints.web.records import file_document, files
 from takings.entrypoints.web.settled import Settled
@@ -91,27 +91,21 @@ def api(house: House) -> APIRouter:
             raise UsageError("category goes with by=category: a day's KPIs cover the whole site.")
         with house.opened.reading() as shop:
             settled = house.settled(shop)
-        table = settled.table(by)
-        rows = settled.rows(by, first=first, last=last, category=category)
-        if category is not None and not rows:
-            raise UnknownThing(f"no KPIs of category {category!r} in that range. Names are matched exactly.")
+
+        def made() -> Made:
+            rows = settled.rows(by, first=first, last=last, category=category)
+            if category is not None and not rows:
+                raise UnknownThing(f"no KPIs of category {category!r} in that range. Names are matched exactly.")
+            if format_ is KpiFormat.JSON:
+                return _kpi_page(settled, by, rows, limit, cursor)
+            return _kpi_file(settled.table(by), rows, format_, for_spreadsheet=for_spreadsheet)
+
+        what = (by, first, last, category, format_, for_spreadsheet, limit, cursor)
+        body, media_type, following = house.remembered(settled, what, made)
         told = {"Takings-Commit": str(settled.commit.number if settled.commit else 0)}
-        name = "category-kpis" if by is By.CATEGORY else "order-kpis"
-        match format_:
-            case KpiFormat.CSV:
-                shown = [_neutral(row) for row in rows] if for_spreadsheet else rows
-                return answer(request, kpi_output.as_csv(table, shown).encode(), CSV, told | _file(f"{name}.csv"))
-            case KpiFormat.PARQUET:
-                return answer(request, _parquet(table, rows), PARQUET, told | _file(f"{name}.parquet"))
-        found, following = page_of(rows, _kpi_place, limit=limit, cursor=cursor, version=settled.version)
-        document = {
-            "commit": settled.commit.number if settled.commit else None,
-            "by": by.value,
-            "rows_in_all": len(rows),
-            "rows": [_kpi_document(table, row, settled) for row in found],
-            "next": following,
-        }
-        return answer(request, to_json(document), JSON, told | next_link(request, following))
+        if format_ is not KpiFormat.JSON:
+            told |= _file(f"{'category' if by is By.CATEGORY else 'order'}-kpis.{format_}")
+        return answer(request, body, media_type, told | next_link(request, following))
 
     @routes.get("/batches", response_model=documents.Batches, responses=_responses())
     def batches(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
@@ -211,8 +205,24 @@ def _kpi_place(row: KpiRow) -> list[Any]:
     return [str(part) for part in row.key]
 
 
-def _kpi_document(table: KpiTable, row: KpiRow, settled: Settled) -> dict[str, Any]:
-    return kpi_output.document(table, row) | {"unfinished": settled.is_unfinished(row.key[-1])}
+def _kpi_page(settled: Settled, by: By, rows: list[KpiRow], limit: int, cursor: str | None) -> Made:
+    found, following = page_of(rows, _kpi_place, limit=limit, cursor=cursor, version=settled.version)
+    table = settled.table(by)
+    document = {
+        "commit": settled.commit.number if settled.commit else None,
+        "by": by.value,
+        "rows_in_all": len(rows),
+        "rows": [kpi_output.document(table, row) | {"unfinished": settled.is_unfinished(row.key[-1])} for row in found],
+        "next": following,
+    }
+    return to_json(document), JSON, following
+
+
+def _kpi_file(table: KpiTable, rows: list[KpiRow], format_: KpiFormat, *, for_spreadsheet: bool) -> Made:
+    if format_ is KpiFormat.PARQUET:
+        return _parquet(table, rows), PARQUET, None
+    shown = [_neutral(row) for row in rows] if for_spreadsheet else rows
+    return kpi_output.as_csv(table, shown).encode(), CSV, None
 
 
 def _neutral(row: KpiRow) -> KpiRow:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 from takings.bootstrap import Shop
 from takings.commits import read_commit
@@ -16,10 +16,16 @@ from takings.kpis import derive
 from takings.kpis.definitions import KpiValue
 from takings.proof import Explanation, explain
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 #: explanations kept, for the pages of a long one
 _MOST_EXPLANATIONS: Final = 8
 #: one day's numbers, by name; none where there was no order
 Kpis = Mapping[str, KpiValue]
+#: an answer: its body, its media type and the cursor of the next page
+Made = tuple[bytes, str, str | None]
+#: answers kept, each of at most so many bytes
+_MOST_ANSWERS, _LARGEST_ANSWER = 256, 1 << 20
 
 
 class House:
@@ -30,11 +36,22 @@ class House:
         self.records = Records()
         self._kpis = SettledKpis()
         self._explanations: dict[tuple[object, ...], Explanation] = {}
+        self._answers: dict[tuple[object, ...], Made] = {}
         self._keeping = threading.Lock()
 
     def settled(self, shop: Shop) -> Settled:
         """Return the published KPIs as of one commit."""
         return self._kpis.current(shop)
+
+    def remembered(self, settled: Settled, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """Return the answer to a question about the settled KPIs; it is made once for as long as these stand."""
+        key = (settled.version, *what)
+        found = self._answers.get(key)
+        if found is None:
+            found = make()
+            if len(found[0]) <= _LARGEST_ANSWER:
+                _keep(self._keeping, self._answers, key, found, _MOST_ANSWERS)
+        return found
 
     def explain(self, shop: Shop, day: date, category: str | None) -> tuple[Settled, Explanation]:
         """Return the rows behind a day's numbers as of the very commit that the numbers are of."""
@@ -44,10 +61,7 @@ class House:
         if known is None:
             with self.opened.engine:
                 known = explain(shop.ports, day, category, as_of=settled.commit)
-            with self._keeping:
-                self._explanations[which] = known
-                while len(self._explanations) > _MOST_EXPLANATIONS:
-                    self._explanations.pop(next(iter(self._explanations)))
+            _keep(self._keeping, self._explanations, which, known, _MOST_EXPLANATIONS)
         return settled, known
 
     def restated(self, shop: Shop, days: frozenset[date], commit: int) -> Mapping[date, tuple[Kpis, Kpis]]:
@@ -64,3 +78,11 @@ class House:
         with self.opened.engine:
             measures = ports.kpi_engine.measures([table], ports.tables.snapshot(commit.versions), days)
         return {key[0]: values for key, values in (derive(table, row) for row in measures[table.name])}
+
+
+def _keep(lock: threading.Lock, kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Keep a value, and forget the oldest when there are too many."""
+    with lock:
+        kept[key] = value
+        while len(kept) > most:
+            kept.pop(next(iter(kept)))
