@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -118,8 +119,25 @@ class Attempt:
         last = commit.number if commit else self.claim.gate.last_commit
         settled = {report.key for report in judged.reports}
         self.claim.change(lambda current: gate.released(current, last_commit=last, landed=landed, settled=settled))
-        self._ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit})
+        self._ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit, **self._measured(outcome)})
         return outcome
+
+    def _measured(self, outcome: BatchOutcome) -> dict[str, object]:
+        """Return what is worth watching of a batch that has ended."""
+        verdicts = Counter(report.verdict for report in outcome.reports)
+        replayed = {arrival.key for arrival in self.claim.arrivals if arrival.archived_at is not None}
+        arrived = [
+            report.version
+            for report in outcome.reports
+            if report.verdict is Verdict.ACCEPTED and report.key not in replayed
+        ]
+        return {
+            "files_accepted": verdicts[Verdict.ACCEPTED],
+            "files_rejected": verdicts[Verdict.REJECTED],
+            "rows_rejected": sum(report.records.rejected for report in outcome.reports),
+            "orphans_waiting": outcome.orphans if outcome.commit else None,
+            "arrival_to_publish_seconds": (outcome.finished_at - min(arrived)).total_seconds() if arrived else None,
+        }
 
     def give_up(self, cause: str) -> bool:
         """Give every file back to pending and end the batch.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import takings
 from takings import layout
@@ -23,15 +22,17 @@ from takings.adapters.duckdb_validation import DuckDbValidation
 from takings.adapters.faults import translated_faults
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.kpi_parquet import write_kpi_parquet
-from takings.adapters.local.platform import LocalPlatform, read_settings_file
+from takings.adapters.local.platform import LocalPlatform
 from takings.adapters.platform import SETTINGS_FILE, Platform
+from takings.adapters.settings_sources import merged_settings
 from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, generate_shop
+from takings.bootstrap_functions import S3, on_aws
 from takings.contracts import load_contracts
 from takings.contracts.model import Contracts
 from takings.errors import SettingsError, UsageError
 from takings.kpis import load_kpi_tables
 from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, ObjectStore, Ports, Tell, ValidationEngine
-from takings.settings import EngineChoice, Settings, ValidationChoice, merge_settings
+from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.store_format import check_format, check_ledger
 from takings.time_zones import business_time
 from takings.validation.verdicts import Tolerance
@@ -39,11 +40,7 @@ from takings.validation.verdicts import Tolerance
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from takings.adapters.aws.clients import Clients
     from takings.adapters.aws.resources import Step
-
-#: what the name of a store in a bucket begins with
-_S3: Final = "s3://"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +87,12 @@ def pick_kpi_engine(
 @contextmanager
 def find_store(store: str | Path, *, only_reads: bool = False) -> Iterator[Platform]:
     """Find a store: a folder, or s3://bucket; UnknownThing where there is none."""
-    if not str(store).startswith(_S3):
+    if not str(store).startswith(S3):
         local = LocalPlatform(Path(store), only_reads=only_reads)
         local.check()
         yield local
         return
-    with _on_aws(store) as (clients, bucket), TemporaryDirectory(prefix="takings-") as work:
+    with on_aws(store) as (clients, bucket), TemporaryDirectory(prefix="takings-") as work:
         from takings.adapters.aws.platform import AwsPlatform
 
         yield AwsPlatform(clients, bucket, Path(work))
@@ -104,61 +101,23 @@ def find_store(store: str | Path, *, only_reads: bool = False) -> Iterator[Platf
 @contextmanager
 def missing_on_aws(store: str) -> Iterator[Iterator[Step]]:
     """Look for what a store in a bucket lacks: one step after the other, each of which can be made."""
-    with _on_aws(store) as (clients, bucket):
+    with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.platform import AwsPlatform
         from takings.adapters.aws.resources import exists, steps
 
         platform = AwsPlatform(clients, bucket, Path.cwd()) if exists(clients.s3, bucket) else None
-        yield steps(clients, bucket, _merged(platform, {}).table_prefix)
-
-
-@contextmanager
-def _on_aws(store: str | Path) -> Iterator[tuple[Clients, str]]:
-    """Connect to AWS for a store named s3://bucket; SettingsError where boto3 is not installed."""
-    bucket = str(store).removeprefix(_S3).removesuffix("/")
-    if not str(store).startswith(_S3) or not bucket or "/" in bucket:
-        raise UsageError(f"{store}: a store on AWS is a whole bucket. Name it as s3://bucket.")
-    try:
-        from takings.adapters.aws.clients import connected
-        from takings.adapters.aws.faults import aws_faults
-    except ModuleNotFoundError as missing:
-        raise SettingsError(
-            f"{store} needs the package {missing.name}. Install it: pip install 'takings[aws]'."
-        ) from missing
-    with aws_faults(), connected() as clients:
-        yield clients, bucket
+        yield steps(clients, bucket, merged_settings(platform, {}).table_prefix)
 
 
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
     """Read the settings of a folder: working folder's and store's takings.toml, TAKINGS_* variables, options."""
-    return _merged(LocalPlatform(root), options)
+    return merged_settings(LocalPlatform(root), options)
 
 
 def read_settings_of(store: str | Path, options: Mapping[str, Any]) -> Settings:
     """Read the settings of a store without opening it; UnknownThing where there is none."""
     with find_store(store, only_reads=True) as platform:
-        return _merged(platform, options)
-
-
-def _merged(platform: Platform | None, options: Mapping[str, Any]) -> Settings:
-    sources: list[tuple[str, Mapping[str, Any]]] = []
-    for file in (read_settings_file(Path.cwd()), platform.settings_file() if platform else None):
-        if file is not None:
-            name, text = file
-            try:
-                sources.append((name, tomllib.loads(text)))
-            except tomllib.TOMLDecodeError as broken:
-                raise SettingsError(f"{name} is no TOML file: {broken}.") from broken
-    environment = {
-        name.removeprefix("TAKINGS_").lower(): value
-        for name, value in os.environ.items()
-        if name.startswith("TAKINGS_")
-    }
-    sources += [
-        ("environment", environment),
-        ("options", {key: value for key, value in options.items() if value is not None}),
-    ]
-    return merge_settings(sources)
+        return merged_settings(platform, options)
 
 
 @contextmanager
@@ -183,7 +142,7 @@ def open_store_to_read(store: str | Path, tell: Tell) -> Iterator[Shop]:
 
 @contextmanager
 def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None) -> Iterator[Shop]:
-    settings = _merged(platform, options)
+    settings = merged_settings(platform, options)
     contracts = load_contracts(Path(settings.contracts) if settings.contracts else None)
     zone = business_time(settings.time_zone)
     store = platform.files()
@@ -223,7 +182,7 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
             kpi_tables=kpi_tables,
             batch_policy=settings.batch_policy,
             time_zone=settings.time_zone,
-            outcome_settings={"policy": settings.policy.value, "max_rejected": str(settings.max_rejected)},
+            outcome_settings=settings.outcome_settings,
             package_version=takings.__version__,
             tell=tell,
             faults=faults,
@@ -263,9 +222,9 @@ def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
 def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun:
     """Prepare to examine files without a store, or as a store would; nothing is written to it."""
     if store is None:
-        return _dry_run(_merged(None, options), {})
+        return _dry_run(merged_settings(None, options), {})
     with find_store(store) as platform:
-        settings = _merged(platform, options)
+        settings = merged_settings(platform, options)
         return _dry_run(settings, platform.accepted(settings))
 
 

@@ -7,8 +7,10 @@ and whose execution never ran, and the next look starts it as the next attempt.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from takings import gate
+from takings import gate, layout
+from takings.arrivals import sight
 from takings.batching import Decision, Dispatch, WaitUntil
 from takings.errors import ConflictError
 from takings.gate import Gate, GateState
@@ -65,6 +67,11 @@ def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> De
     if claimed is None:
         return InProgress(batch_id=None)
     return _start(ports, executions, claimed)
+
+
+def oldest_waiting(ports: Ports) -> datetime | None:
+    """Return when the oldest file that is not filed away was written; None where there is none."""
+    return min((info.written_at for info, _ in sight(ports.store.list(layout.RAW)).drops), default=None)
 
 
 def _see_to(ports: Ports, executions: Executions, state: Gate) -> Detected:

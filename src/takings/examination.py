@@ -12,7 +12,7 @@ from takings.contracts.model import Contract
 from takings.ports import ValidationEngine
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport
 from takings.validation.header import check_header
-from takings.validation.structure import Structure
+from takings.validation.structure_values import Structure
 from takings.validation.verdicts import Tolerance, judge, judge_duplicate, judge_unreadable
 
 

@@ -25,7 +25,7 @@ from takings.layout import BatchId
 from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
 from takings.validation.findings import FaultyRecord, Findings
-from takings.validation.structure import Structure
+from takings.validation.structure_values import Structure
 
 
 class ObjectStore(Protocol):

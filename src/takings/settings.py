@@ -134,6 +134,11 @@ class Settings(BaseModel):
             batch_max_bytes=self.batch_max_bytes,
         )
 
+    @property
+    def outcome_settings(self) -> dict[str, str]:
+        """Return the settings that can change a batch's outcome, for its manifest."""
+        return {"policy": self.policy.value, "max_rejected": str(self.max_rejected)}
+
 
 def merge_settings(sources: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
     """Merge sources, later ones win, and check them; SettingsError names source, setting and remedy.

@@ -7,7 +7,7 @@ newer attempt has the gate. A step may be repeated: whatever an earlier try has 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from takings.attempt import Attempt
 from takings.claim import Claim
 from takings.commits import read_commit
 from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded
-from takings.filing import Filing
+from takings.filing import FailedFile, Filing
 from takings.gate import GateState
 from takings.judging import Judged, Judging
 from takings.lake import Commit
@@ -29,6 +29,9 @@ from takings.manifest import to_json
 from takings.outcome import BatchOutcome
 from takings.ports import Ports
 from takings.publishing import Published
+
+#: what fails so often in a row, with the time between two sweeps in between, does not pass by itself
+MOST_ATTEMPTS: Final = 5
 
 
 class Validated(StrEnum):
@@ -49,8 +52,12 @@ class Failed(StrEnum):
     FILED_AWAY = "filed away"
     #: its files are pending again
     GIVEN_BACK = "given back"
+    #: nothing of it was accepted; its files are on their way to failed/, which has to be repeated
+    NOT_FILED_YET = "not filed yet"
     #: its verdicts are written, so that it can only be completed: by its next attempt, or once somebody has unblocked it
     TO_BE_COMPLETED = "to be completed"
+    #: it has to be completed, but so many attempts have failed that a person is asked
+    BLOCKED = "blocked"
 
 
 _NOTHING: Final = Published(keys={}, overtaken=0)
@@ -98,18 +105,35 @@ def transform(ports: Ports, batch_id: BatchId, attempt: int) -> None:
         ports.store.create(layout.published(batch_id), to_json(kept.to_json()))
 
 
-def file_away(ports: Ports, batch_id: BatchId, attempt: int) -> BatchOutcome:
-    """File the batch's originals away and end it."""
+def file_away(
+    ports: Ports,
+    batch_id: BatchId,
+    attempt: int,
+    *,
+    has_time: Callable[[], bool] = lambda: True,
+    on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
+) -> BatchOutcome | None:
+    """File the batch's originals away and end it; None where the time was over before: repeated, it goes on.
+
+    Refused files are told before the batch ends, so that none is forgotten; after a crash they may be told again.
+    """
     with _adopted(ports, batch_id, attempt) as step:
         judged = _verdicts(step)
         kept = _read_kept(ports, batch_id)
         if judged.has_accepted and kept.commit is None:
             raise MachineryError(f"batch {batch_id} is not published yet. Run its transformation first.")
-        Filing(step.claim).file_away(judged)
-        return step.finish(judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step))
+        return _file_and_finish(step, judged, kept, has_time, on_failed)
 
 
-def mark_failed(ports: Ports, batch_id: BatchId, attempt: int, cause: str) -> Failed:
+def mark_failed(
+    ports: Ports,
+    batch_id: BatchId,
+    attempt: int,
+    cause: str,
+    *,
+    has_time: Callable[[], bool] = lambda: True,
+    on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
+) -> Failed:
     """End a batch of which a step failed for good, as far as it can be ended.
 
     Before its verdicts are written, it is given up; afterwards it can only be completed, but for one that has accepted nothing.
@@ -120,11 +144,29 @@ def mark_failed(ports: Ports, batch_id: BatchId, attempt: int, cause: str) -> Fa
             return Failed.GIVEN_BACK
         judged = _verdicts(step) if ports.store.read(layout.verdicts(batch_id)) is not None else None
         if judged is None or judged.has_accepted:
+            if attempt >= MOST_ATTEMPTS:
+                step.claim.block(f"{attempt} attempts have failed, the last of them so: {cause}.")
+                return Failed.BLOCKED
             step.claim.let_go()
             return Failed.TO_BE_COMPLETED
-        Filing(step.claim).file_away(judged)
-        step.finish(judged, None, _NOTHING, orphans=0, started_at=_began_at(step))
-        return Failed.FILED_AWAY
+        nothing = _Kept(commit=None, published=_NOTHING, orphans=0)
+        ended = _file_and_finish(step, judged, nothing, has_time, on_failed)
+        return Failed.NOT_FILED_YET if ended is None else Failed.FILED_AWAY
+
+
+def _file_and_finish(
+    step: Attempt,
+    judged: Judged,
+    kept: _Kept,
+    has_time: Callable[[], bool],
+    on_failed: Callable[[Sequence[FailedFile]], None],
+) -> BatchOutcome | None:
+    filing = Filing(step.claim)
+    if not filing.file_away(judged, has_time):
+        return None
+    if failed := filing.failed(judged):
+        on_failed(failed)
+    return step.finish(judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step))
 
 
 @contextmanager

@@ -176,4 +176,6 @@ def test_the_last_step_finds_what_tasks_did(task: Task) -> None:
     task.run("validate")
     task.run("transform")
     with opened(task.root) as shop:
-        assert stepwise.file_away(shop.ports, task.batch_id, 1).commit == 1
+        outcome = stepwise.file_away(shop.ports, task.batch_id, 1)
+    assert outcome is not None
+    assert outcome.commit == 1

@@ -60,8 +60,9 @@ def begin(root: Path) -> BatchId:
 
 def do(step: Callable[..., Any], root: Path, batch_id: BatchId, attempt: int = 1, *more: Any, **options: Any) -> Any:
     """Run a step as its own process does: with a store of its own."""
+    asked = {name: options.pop(name) for name in ("has_time", "on_failed") if name in options}
     with opened(root, **options) as shop:
-        return step(shop.ports, batch_id, attempt, *more)
+        return step(shop.ports, batch_id, attempt, *more, **asked)
 
 
 def named(owners: Any, name: str) -> Any:
@@ -82,6 +83,13 @@ def gate_of(root: Path) -> gate.Gate:
 def verdicts(root: Path) -> list[tuple[str, Verdict | None]]:
     """Return how each file's story ended."""
     return [(record.file_key, record.verdict) for record in lineage(root)]
+
+
+def verdict_reason(root: Path, key: str) -> str | None:
+    """Return why a file was refused, as its lineage says."""
+    (reason,) = [record.reason for record in lineage(root) if record.file_key == key]
+    assert reason is not None
+    return reason
 
 
 class TestSteps:
@@ -166,6 +174,33 @@ class TestSteps:
         do(stepwise.transform, root, batch_id)
         assert do(stepwise.file_away, root, batch_id).commit is None
         assert files(root, "failed") == ["failed/orders/bad.csv", "failed/orders/bad.csv.reason.json"]
+
+    def test_filing_away_goes_on_where_the_time_was_over(self, root: Path) -> None:
+        """A function that may run for minutes only is started again; no file is copied twice."""
+        batch_id = begin(root)
+        for step in STEPS[:2]:
+            do(step, root, batch_id)
+        for taken in (1, 2, 3):
+            times = iter([True, False])
+            outcome = do(stepwise.file_away, root, batch_id, has_time=lambda times=times: next(times))
+            assert (len(files(root, "processed")), outcome is None) == (taken, taken < 3)
+        assert verdicts(root) == [(key, Verdict.ACCEPTED) for key, _ in verdicts(root)]
+        assert gate_of(root).state is GateState.IDLE
+
+    def test_refused_files_are_told_before_the_batch_ends(self, root: Path) -> None:
+        """Who dies in between tells them again; a batch that has ended would be asked no more."""
+        drop(root, "orders/bad.csv", b"id\n1\n")
+        batch_id = begin(root)
+        for step in STEPS[:2]:
+            do(step, root, batch_id)
+        told: list[tuple[str, str | None, GateState]] = []
+        do(
+            stepwise.file_away,
+            root,
+            batch_id,
+            on_failed=lambda failed: told.extend((file.key, file.reason, gate_of(root).state) for file in failed),
+        )
+        assert told == [("raw-data/orders/bad.csv", verdict_reason(root, "raw-data/orders/bad.csv"), GateState.RUNNING)]
 
     def test_a_file_that_kills_its_reader_is_set_aside(self, root: Path) -> None:
         """The same step again finds what the dead process was reading, and the batch without it comes next."""

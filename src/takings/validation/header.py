@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from takings.contracts.model import Contract
-from takings.validation.structure import FileFault
+from takings.validation.structure_values import FileFault
 
 
 def check_header(contract: Contract, header: Collection[str]) -> FileFault | None:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 THREADS: Final = 16
 #: with standard retries: exponential back-off with jitter, about a minute in all
 _ATTEMPTS: Final = 8
+#: how every service is called
+CONFIG: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    max_pool_connections=2 * THREADS,
+    connect_timeout=10,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +65,8 @@ def connected() -> Iterator[Clients]:
     session = boto3.Session()
     if session.region_name is None:
         raise SettingsError("no AWS region is set. Set AWS_DEFAULT_REGION, or run `aws configure`.")
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        max_pool_connections=2 * THREADS,
-        connect_timeout=10,
-    )
     with (
-        closing(session.client("s3", config=config)) as s3,
-        closing(session.client("dynamodb", config=config)) as dynamodb,
+        closing(session.client("s3", config=CONFIG)) as s3,
+        closing(session.client("dynamodb", config=CONFIG)) as dynamodb,
     ):
         yield Clients(s3=s3, dynamodb=dynamodb, region=session.region_name, session=session)

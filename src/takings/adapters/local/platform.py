@@ -16,8 +16,9 @@ from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
-from takings.adapters.platform import SETTINGS_FILE, PlatformPorts
-from takings.errors import SettingsError, StoreError, UnknownThing, UsageError
+from takings.adapters.platform import PlatformPorts
+from takings.adapters.settings_sources import read_settings_file
+from takings.errors import StoreError, UnknownThing, UsageError
 from takings.kpis import KpiTable
 from takings.ports import Changes, Tell
 from takings.settings import Settings
@@ -103,14 +104,3 @@ class LocalPlatform:
     def faults(self) -> AbstractContextManager[None]:
         """Begin a block without faults of its own: SQLite's are told wherever DuckDB's are."""
         return nullcontext()
-
-
-def read_settings_file(folder: Path) -> tuple[str, str] | None:
-    """Return name and text of a folder's settings; None where it has none."""
-    file = folder / SETTINGS_FILE
-    if not file.is_file():
-        return None
-    try:
-        return str(file), file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as broken:
-        raise SettingsError(f"{file} is no TOML file: {broken}.") from broken

@@ -1,0 +1,37 @@
+"""Say what is worth watching: the metrics, their units, and which facts they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+#: of CloudWatch, where all of them stand
+NAMESPACE: Final = "Takings"
+#: every metric and its unit in CloudWatch's words
+UNITS: Final[Mapping[str, str]] = {
+    #: of a batch that has ended
+    "FilesAccepted": "Count",
+    "FilesRejected": "Count",
+    "RowsRejected": "Count",
+    #: from the moment the oldest accepted file of a batch was written until its KPIs are published and it is filed away
+    "ArrivalToPublishSeconds": "Seconds",
+    #: items that wait for their order or product, as of a batch's commit
+    "OrphansWaiting": "Count",
+    #: how long the oldest file lies under raw-data/, at each look
+    "OldestPendingSeconds": "Seconds",
+}
+_OF_A_BATCH: Final[Mapping[str, str]] = {
+    "FilesAccepted": "files_accepted",
+    "FilesRejected": "files_rejected",
+    "RowsRejected": "rows_rejected",
+    "ArrivalToPublishSeconds": "arrival_to_publish_seconds",
+    "OrphansWaiting": "orphans_waiting",
+}
+
+
+def measured(fact: str, known: Mapping[str, object]) -> dict[str, float]:
+    """Return the metrics that a fact tells; none for most. A batch without a commit knows nothing of orphans."""
+    if fact != "batch.done":
+        return {}
+    values = {name: known.get(field) for name, field in _OF_A_BATCH.items()}
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}

@@ -1,0 +1,76 @@
+"""Decide what comes after a failed task: the same step again, after a pause or with more memory, or the end of the batch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+#: exit codes of `entrypoints/tasks.py` …
+_BAD_DATA: Final = 1
+_USAGE: Final = 2
+_OUT_OF_MEMORY: Final = 4
+#: … of a process that got SIGTERM (a spot instance is wanted back), or SIGKILL (most often its memory ran out)
+_TERMINATED: Final = 143
+_KILLED: Final = 137
+#: a step is tried so often in all
+MOST_TRIES: Final = 4
+#: before the second try; each next one waits twice as long
+_FIRST_PAUSE_SECONDS: Final = 10
+
+
+class TaskFailure(StrEnum):
+    """Why a task failed."""
+
+    #: no file of the batch was accepted
+    BAD_DATA = "bad data"
+    #: wrong settings or contracts
+    USAGE = "usage"
+    OUT_OF_MEMORY = "out of memory"
+    #: the platform asked the task to end
+    TERMINATED = "terminated"
+    #: anything else, from a full disk to a task that never started
+    INFRASTRUCTURE = "infrastructure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """The step is to be tried again."""
+
+    failure: TaskFailure
+    pause_seconds: int
+    needs_more_memory: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveUp:
+    """No further try would help."""
+
+    failure: TaskFailure
+
+
+def decide_after(cause: str, tries: int, jitter: float) -> Again | GiveUp:
+    """Decide after a step's failure number `tries`; `jitter`, between 0 and 1, keeps batches from meeting again."""
+    failure = read_failure(cause)
+    if failure in {TaskFailure.BAD_DATA, TaskFailure.USAGE} or tries >= MOST_TRIES:
+        return GiveUp(failure=failure)
+    if failure is TaskFailure.INFRASTRUCTURE:
+        longest = _FIRST_PAUSE_SECONDS << (tries - 1)
+        return Again(failure=failure, pause_seconds=round(longest * (1 + jitter) / 2), needs_more_memory=False)
+    return Again(failure=failure, pause_seconds=0, needs_more_memory=failure is TaskFailure.OUT_OF_MEMORY)
+
+
+def read_failure(cause: str) -> TaskFailure:
+    """Read why a task failed from the cause that Step Functions gives, which is the task's description as JSON."""
+    try:
+        document: Any = json.loads(cause)
+        containers = [each for each in document["Containers"] if each.get("ExitCode") != 0]
+        code: int | None = containers[0].get("ExitCode") if containers else None
+        why = f"{document.get('StoppedReason', '')} {containers[0].get('Reason', '') if containers else ''}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return TaskFailure.INFRASTRUCTURE
+    if code in {_OUT_OF_MEMORY, _KILLED} or "OutOfMemory" in why:
+        return TaskFailure.OUT_OF_MEMORY
+    by_code = {_BAD_DATA: TaskFailure.BAD_DATA, _USAGE: TaskFailure.USAGE, _TERMINATED: TaskFailure.TERMINATED}
+    return by_code.get(int(code or 0), TaskFailure.INFRASTRUCTURE)

@@ -1,0 +1,96 @@
+"""How large a container task is for a batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from takings.arrivals import Arrival
+from takings.contracts.model import Dataset
+from takings.settings import Settings
+from takings.task_size import TaskSize, csv_bytes, task_size
+from tests.shop import NOON
+
+GB = 10**9
+#: memory in MiB by CPU units, as Amazon's documentation lists it
+LEGAL = {
+    256: [512, 1024, 2048],
+    512: range(1024, 4096 + 1, 1024),
+    1024: range(2048, 8192 + 1, 1024),
+    2048: range(4096, 16384 + 1, 1024),
+    4096: range(8192, 30720 + 1, 1024),
+    8192: range(16384, 61440 + 1, 4096),
+    16384: range(32768, 122880 + 1, 8192),
+}
+
+
+@pytest.mark.parametrize(
+    ("csv", "size"),
+    [
+        (0, TaskSize(cpu=1024, memory_mib=4096, disk_gib=21)),
+        (GB, TaskSize(cpu=1024, memory_mib=4096, disk_gib=25)),
+        (5 * GB, TaskSize(cpu=2048, memory_mib=8192, disk_gib=40)),
+        (6 * GB, TaskSize(cpu=4096, memory_mib=16384, disk_gib=44)),
+        (20 * GB, TaskSize(cpu=8192, memory_mib=32768, disk_gib=96)),
+        (500 * GB, TaskSize(cpu=16384, memory_mib=65536, disk_gib=200)),
+    ],
+)
+def test_a_larger_batch_gets_a_larger_task(csv: int, size: TaskSize) -> None:
+    """Processors for speed, disk for everything, up to the largest task there is."""
+    assert task_size(csv) == size
+
+
+def test_a_task_that_ran_out_of_memory_gets_twice_as_much() -> None:
+    """With more processors where so much memory is not offered with less, and never more than there is."""
+    assert [task_size(6 * GB, out_of_memory=times) for times in (1, 2, 3, 4)] == [
+        TaskSize(cpu=8192, memory_mib=32768, disk_gib=44),
+        TaskSize(cpu=16384, memory_mib=65536, disk_gib=44),
+        TaskSize(cpu=16384, memory_mib=122880, disk_gib=44),
+        TaskSize(cpu=16384, memory_mib=122880, disk_gib=44),
+    ]
+
+
+@given(st.integers(0, 10**15), st.integers(0, 70))
+def test_every_size_is_one_that_is_offered(csv: int, out_of_memory: int) -> None:
+    """Fargate refuses to start anything else."""
+    size = task_size(csv, out_of_memory)
+    assert size.memory_mib in LEGAL[size.cpu]
+    assert 21 <= size.disk_gib <= 200
+    assert Settings(memory=size.environment["TAKINGS_MEMORY"]).memory == size.environment["TAKINGS_MEMORY"]
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12), st.integers(0, 5))
+def test_more_is_never_answered_by_less(less: int, more: int, out_of_memory: int) -> None:
+    """Neither more bytes nor another failure for want of memory."""
+    less, more = sorted((less, more))
+    small, large, again = (
+        task_size(*of) for of in ((less, out_of_memory), (more, out_of_memory), (less, out_of_memory + 1))
+    )
+    for other in (large, again):
+        assert (small.cpu <= other.cpu, small.memory_mib <= other.memory_mib, small.disk_gib <= other.disk_gib) == (
+            True,
+        ) * 3
+
+
+def test_duckdb_and_spark_share_the_memory() -> None:
+    """A third for each, so that what they need beside it is there as well."""
+    assert task_size(0).environment == {
+        "TAKINGS_MEMORY": "1365MiB",
+        "PYSPARK_SUBMIT_ARGS": "--driver-memory 1365m pyspark-shell",
+    }
+
+
+def arrival(key: str, size: int, archived_at: str | None = None, version: datetime = NOON) -> Arrival:
+    """Return a file of a manifest."""
+    return Arrival(
+        key=key, dataset=Dataset.ORDERS, file="f", size=size, etag="e", version=version, archived_at=archived_at
+    )
+
+
+def test_compressed_files_count_tenfold() -> None:
+    """What they become on the task's disk, also when an archived one comes again."""
+    assert csv_bytes([arrival("raw-data/orders/a.csv", 5), arrival("raw-data/orders/b.CSV.gz", 7)]) == 75
+    assert csv_bytes([arrival("raw-data/orders/a.csv.gz", 3, "processed/2025/03/30/b/orders/a.csv.gz")]) == 30
