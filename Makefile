@@ -23,7 +23,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock oracle simulate kill crowd keys cluster clean
+.PHONY: help demo page test check format lock oracle simulate kill crowd keys cluster clean
 .PHONY: screenshots bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -31,6 +31,9 @@ help: ## list the targets
 
 demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=folder)
 	$(BIN)/takings demo $(DIR)
+
+page: $(VENV)/.web ## open a store's page, the demo's unless named (DIR=folder)
+	$(BIN)/takings serve $(or $(DIR),demo-shop)
 
 test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
 	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
@@ -95,6 +98,7 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) pyproject.toml -o requirements/core.txt
 	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --extra web --group dev --constraint requirements/core.txt \
 	  -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra web --constraint requirements/dev.txt -o requirements/web.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt
@@ -116,6 +120,11 @@ $(VENV)/.core: $(VENV)/.made requirements/build.txt requirements/core.txt pyproj
 	@echo "Installing Takings"
 	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/core.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.web: $(VENV)/.core requirements/web.txt
+	@echo "Installing what the page needs"
+	@$(PIP) install --require-hashes -r requirements/web.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt

@@ -82,8 +82,8 @@ def test_requirements_name_versions_and_hashes_only(requirements: Path) -> None:
 
 def test_requirements_agree() -> None:
     """A package has one version, whichever of the files pins it, and the workshop has all that the core has."""
-    core, dev, build = (pins(ROOT / "requirements" / name) for name in ("core.txt", "dev.txt", "build.txt"))
-    assert core.items() <= dev.items()
+    core, web, dev, build = (pins(ROOT / "requirements" / f"{name}.txt") for name in ("core", "web", "dev", "build"))
+    assert core.items() <= web.items() <= dev.items()
     assert {name: version for name, version in build.items() if dev.get(name, version) != version} == {}
 
 

@@ -18,7 +18,7 @@ from tests.web.site import served
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no setting of this machine in."""
-    for name in [name for name in os.environ if name.startswith("TAKINGS_") and name != "TAKINGS_REQUIRE"]:
+    for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
         monkeypatch.delenv(name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,17 +17,15 @@ import pytest
 from takings import gate
 from takings.bootstrap import open_store_to_read
 from takings.entrypoints.batch_documents import batch_ids
+from takings.entrypoints.metrics import UNITS
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.settled import HalfPublishedError
 from takings.kpis.publication import visible
 from takings.layout import BatchId
-from tests.cli.terminal import Takings
 from tests.shop import csv_of, drop, drop_all, item, new_store, opened, order, published, run, silent
 from tests.web.looking import Asker, asking
 from tests.web.site import served
-
-pytest_plugins = ["tests.cli.conftest"]
 
 TOKEN = "0123456789abcdef"
 
@@ -150,6 +149,8 @@ class TestOthers:
 
     def test_metrics_are_those_of_aws(self, ask: Asker) -> None:
         """In the style of Prometheus."""
+        kinds = re.findall(r"^# TYPE takings_(\w+?)(?:_total)? ", ask("/metrics").text, re.MULTILINE)
+        assert sorted(kinds) == sorted(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in UNITS)
         lines = dict(line.rsplit(" ", 1) for line in ask("/metrics").text.splitlines() if not line.startswith("#"))
         seconds = lines.pop("takings_arrival_to_publish_seconds")
         assert float(seconds) > 0
@@ -330,26 +331,6 @@ class TestWhileBatchesRun:
             rows = list(visible(shop.ports.kpis.rows(shop.ports.kpi_tables[0])))
             with pytest.raises(Exception, match="readonly"):
                 shop.ports.kpis.publish(shop.ports.kpi_tables[0], rows)
-
-
-class TestCommand:
-    def test_another_address_needs_a_token(self, takings: Takings, done: Path) -> None:
-        """It refuses to start, and says which setting to set."""
-        ended = takings("serve", done, "--host", "0.0.0.0")
-        assert (ended.code, ended.out) == (2, "")
-        assert "TAKINGS_SERVE_TOKEN" in ended.err
-
-    def test_a_short_token_is_refused(self, takings: Takings, done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And not printed."""
-        monkeypatch.setenv("TAKINGS_SERVE_TOKEN", "guessable")
-        ended = takings("serve", done, "--host", "0.0.0.0")
-        assert ended.code == 2
-        assert "16 characters" in ended.err
-        assert "guessable" not in ended.err
-
-    def test_no_store_no_page(self, takings: Takings, tmp_path: Path) -> None:
-        """As for every command."""
-        assert takings("serve", tmp_path / "nowhere").code == 2
 
 
 def test_the_description_is_public(ask: Asker) -> None:

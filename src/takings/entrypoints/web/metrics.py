@@ -36,7 +36,7 @@ def exposition(house: House, shop: Shop) -> str:
     ]
     seconds = _arrival_to_publish(house, shop)
     if seconds is not None:
-        meaning = "From the oldest arrival of the newest batch to the end of its publication."
+        meaning = "From when the newest batch's oldest accepted file was written to when it is published and filed."
         lines += _metric("arrival_to_publish_seconds", "gauge", meaning, seconds)
     return "\n".join(lines) + "\n"
 
@@ -61,7 +61,12 @@ def _arrival_to_publish(house: House, shop: Shop) -> float | None:
         if found["commit"] is None or found["finished_at"] is None:
             continue
         files = json.loads(shop.ports.store.read(layout.manifest(batch_id)) or b'{"files": []}')["files"]
-        arrived: list[datetime] = [parse_instant(file["version"]) for file in files if "archived_at" not in file]
+        replayed = {file["key"] for file in files if "archived_at" in file}
+        arrived: list[datetime] = [
+            parse_instant(report["version"])
+            for report in house.records.reports(shop, batch_id)
+            if report["verdict"] == Verdict.ACCEPTED and report["key"] not in replayed
+        ]
         if arrived:
             return (parse_instant(found["finished_at"]) - min(arrived)).total_seconds()
     return None
