@@ -24,7 +24,7 @@ def is_required() -> bool:
 def started() -> Iterator[Browser]:
     """Start the browser without a window; it may run as root, in a container."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--lang=en-GB"])
         try:
             yield browser
         finally:
