@@ -1,6 +1,6 @@
 """Measure how soon the KPI API answers, idle and while a batch runs.
 
-python benchmarks/api.py [--orders 300000] [--rate 50] [--idle 10]
+python benchmarks/api.py [--orders 1000000] [--rate 50] [--idle 10]
 
 A store with 90 days of a smaller history is served by `takings serve` in a process of its own. One client asks for the last 30
 days and for the days by category in turn, at a fixed rate, so that a slow answer is not followed by fewer questions: the time
@@ -59,7 +59,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--orders", type=int, default=300_000)
+    parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--rate", type=int, default=50)
     parser.add_argument("--idle", type=float, default=10)
     return parser.parse_args()

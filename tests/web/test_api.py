@@ -162,6 +162,16 @@ class TestOthers:
             "takings_orphans_waiting": "1",
         }
 
+    def test_orphans_say_what_they_wait_for(self, tmp_path: Path) -> None:
+        """The order, the product, or both."""
+        root = drop_all(new_store(tmp_path / "shop"))
+        drop(root, "order-items/orphans.csv", csv_of(item(90, 77), item(91, 1, 66), item(92, 78, 67)))
+        run(root)
+        with served(root) as site, asking(site) as ask:
+            page = ask("/quality", accept="text/html").text
+        found = re.findall(r"<tr><th scope=\"row\">(\d+)</th><td>(.*?)</td>", page)
+        assert found == [("90", "order 77"), ("91", "product 66"), ("92", "order 78 and product 67")]
+
     def test_health_says_ok(self, ask: Asker) -> None:
         """To whoever watches over the process."""
         assert (ask("/health").status_code, ask("/health").text) == (200, "ok\n")
