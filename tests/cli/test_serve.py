@@ -13,6 +13,8 @@ import pytest
 from httpx import Client
 
 from tests.cli.terminal import Takings
+from tests.web.looking import asking
+from tests.web.site import served
 
 
 def test_another_address_needs_a_token(takings: Takings, done: Path) -> None:
@@ -34,6 +36,17 @@ def test_a_short_token_is_refused(takings: Takings, done: Path, monkeypatch: pyt
 def test_no_store_no_page(takings: Takings, tmp_path: Path) -> None:
     """As for every command."""
     assert takings("serve", tmp_path / "nowhere").code == 2
+
+
+def test_explain_as_csv_is_what_the_command_prints(takings: Takings, done: Path) -> None:
+    """And for a spreadsheet, the same without formulas."""
+    with served(done) as site, asking(site) as ask:
+        answer = ask("/api/v1/explain?day=2025-03-30&format=csv")
+        assert answer.text == takings("explain", done, "2025-03-30", "--format", "csv").out
+        sheet = ask("/api/v1/explain?day=2025-03-30&format=csv&for_spreadsheet=true")
+        assert sheet.text == answer.text.replace("\n", "\r\n")
+        chosen = ask("/explain?day=2025-03-30&category=Toys")
+        assert (chosen.status_code, chosen.headers["location"]) == (303, "/explain/2025-03-30?category=Toys")
 
 
 def test_only_serve_loads_what_a_page_needs() -> None:

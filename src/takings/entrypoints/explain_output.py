@@ -26,8 +26,13 @@ def as_csv(rows: Iterable[RowBehind]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(["" if cell is None else exact(cell) for cell in _cells(row)] for row in rows)
+    writer.writerows(map(texts, rows))
     return text.getvalue()
+
+
+def texts(row: RowBehind) -> list[str]:
+    """Return a row's cells as CSV holds them."""
+    return ["" if cell is None else exact(cell) for cell in _cells(row)]
 
 
 def exact(cell: object) -> str:

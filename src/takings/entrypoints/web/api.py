@@ -21,7 +21,7 @@ from takings.entrypoints.web.house import House, Made
 from takings.entrypoints.web.problems import PROBLEM
 from takings.entrypoints.web.records import file_document, files
 from takings.entrypoints.web.settled import Settled
-from takings.entrypoints.web.spreadsheets import neutralised
+from takings.entrypoints.web.spreadsheets import neutralised, neutralised_csv
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import BatchId
@@ -51,6 +51,7 @@ Limit = Annotated[int, Query(ge=1, le=_MOST, description="Rows of a page of JSON
 Cursor = Annotated[str | None, Query(description="Where the page before ended: its `next`.")]
 First = Annotated[date | None, Query(alias="from", description="First day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last day, inclusive.")]
+ForSpreadsheet = Annotated[bool, Query(description="CSV without formulas: a category such as =1+1 is quoted.")]
 BatchName = Annotated[str, PathParameter(description="As /api/v1/batches lists it.")]
 Dataset = Annotated[str | None, Query(description="products, orders or order_items.")]
 
@@ -80,9 +81,7 @@ def api(house: House) -> APIRouter:
         last: Last = None,
         category: Annotated[str | None, Query(description="Only this category; goes with by=category.")] = None,
         format_: Annotated[KpiFormat, Query(alias="format", description="json, csv or parquet.")] = KpiFormat.JSON,
-        for_spreadsheet: Annotated[
-            bool, Query(description="CSV without formulas: a category such as =1+1 is quoted.")
-        ] = False,
+        for_spreadsheet: ForSpreadsheet = False,
         limit: Limit = _USUAL,
         cursor: Cursor = None,
     ) -> Response:
@@ -177,6 +176,7 @@ def api(house: House) -> APIRouter:
         day: Annotated[date, Query(description="The business day.")],
         category: Annotated[str | None, Query(description="Only the rows behind this category's numbers.")] = None,
         format_: Annotated[RowFormat, Query(alias="format", description="json or csv.")] = RowFormat.JSON,
+        for_spreadsheet: ForSpreadsheet = False,
         limit: Limit = _USUAL,
         cursor: Cursor = None,
     ) -> Response:
@@ -185,7 +185,8 @@ def api(house: House) -> APIRouter:
             _, explanation = house.explain(shop, day, category)
         told = {"Takings-Commit": str(explanation.commit)}
         if format_ is RowFormat.CSV:
-            text = explain_output.as_csv(explanation.rows)
+            cells = [explain_output.COLUMNS, *map(explain_output.texts, explanation.rows)] if for_spreadsheet else []
+            text = "".join(neutralised_csv(cells)) or explain_output.as_csv(explanation.rows)
             return answer(request, text.encode("utf-8", "backslashreplace"), CSV, told | _file(f"rows-{day}.csv"))
         numbered = list(enumerate(explanation.rows))
         found, following = page_of(
