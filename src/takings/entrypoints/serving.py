@@ -32,7 +32,7 @@ def serve(
         int | None, typer.Option(min=0, max=65535, help="Another port than 8321; 0 takes a free one.")
     ] = None,
 ) -> None:
-    """Open the page and the read API of a store, until Ctrl-C or SIGTERM; nothing is written."""
+    """Open the page and the read API of a store, until Ctrl-C or SIGTERM; only reads."""
     settings = read_settings_of(store, {"serve_host": host, "serve_port": port})
     check_exposure(settings)
     try:
