@@ -14,6 +14,11 @@ TIMES   ?= 20
 RANDOM  ?= 500
 PROCESSES ?= 50
 FILES   ?= 1000
+# How many times as much as `make test` the tests of many examples try in `make deep`.
+DEPTH   ?= 10
+# Tests make thousands of small stores. In memory, where the system has room for them, they need not wait for a disk.
+MEMORY  := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
+IN_MEMORY := made=$$(TMPDIR="$${TMPDIR:-$(MEMORY)}" mktemp -d -t takings-tests.XXXXXX) && export TMPDIR=$$made &&
 # What users judge first: these parts are covered by 95 % and more, branches included; the rest by 90 %.
 PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/*_validation.py
 
@@ -23,8 +28,8 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo page test check format lock oracle simulate kill crowd keys cluster clean
-.PHONY: screenshots bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
+.PHONY: help demo page test deep check format lock oracle simulate kill crowd keys cluster services screenshots clean
+.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -36,15 +41,21 @@ page: $(VENV)/.web ## open a store's page, the demo's unless named (DIR=folder)
 	$(BIN)/takings serve $(or $(DIR),demo-shop)
 
 test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
-	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest \
+	  -n $(WORKERS) --dist loadgroup --cov --cov-report=term && rm -rf "$$made"
 	@$(BIN)/coverage report --format=total --include='$(PROVEN)' --fail-under=95 >/dev/null || \
 	  { echo "make test: rules, scan and KPIs ($(PROVEN)) are covered by less than 95 %" >&2; exit 2; }
+
+deep: $(VENV)/.dev ## try DEPTH=10 times as many histories, damaged files and other examples as `make test` does
+	$(IN_MEMORY) DEPTH=$(DEPTH) $(BIN)/python -m pytest -n $(WORKERS) tests/histories tests/mutation tests/validation \
+	  tests/validation_engine tests/stages/test_time_zones.py && rm -rf "$$made"
 
 check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
@@ -68,6 +79,9 @@ keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes wi
 
 cluster: $(VENV)/.dev ## restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
 	$(BIN)/python -m tests.cluster --items $(or $(N),1000000)
+
+services: $(VENV)/.dev ## install each container service as its Dockerfile does, and run its ENTRYPOINT and tests there
+	$(BIN)/python -m tests.services
 
 screenshots: $(VENV)/.dev ## take pictures of every page in build/screenshots, at three widths in both themes; needs chromium
 	$(BIN)/python -m tests.web.screenshots build/screenshots
@@ -99,6 +113,9 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --extra web --group dev --constraint requirements/core.txt \
 	  -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra web --constraint requirements/dev.txt -o requirements/web.txt
+	$(COMPILE) --group test --constraint requirements/dev.txt -o requirements/test.txt
+	$(COMPILE) pyproject.toml --extra aws --extra pandas --constraint requirements/dev.txt -o validation-service/image.txt
+	$(COMPILE) pyproject.toml --extra aws --extra spark --constraint requirements/dev.txt -o transformation-service/image.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt

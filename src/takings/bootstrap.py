@@ -40,8 +40,6 @@ from takings.validation.verdicts import Tolerance
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from takings.adapters.aws.resources import Step
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
@@ -96,17 +94,6 @@ def find_store(store: str | Path, *, only_reads: bool = False) -> Iterator[Platf
         from takings.adapters.aws.platform import AwsPlatform
 
         yield AwsPlatform(clients, bucket, Path(work))
-
-
-@contextmanager
-def missing_on_aws(store: str) -> Iterator[Iterator[Step]]:
-    """Look for what a store in a bucket lacks: one step after the other, each of which can be made."""
-    with on_aws(store) as (clients, bucket):
-        from takings.adapters.aws.platform import AwsPlatform
-        from takings.adapters.aws.resources import exists, steps
-
-        platform = AwsPlatform(clients, bucket, Path.cwd()) if exists(clients.s3, bucket) else None
-        yield steps(clients, bucket, merged_settings(platform, {}).table_prefix)
 
 
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
@@ -248,7 +235,6 @@ __all__ = [
     "ShopPlan",
     "find_store",
     "generate_shop",
-    "missing_on_aws",
     "notice_changes",
     "open_dry_run",
     "open_empty_store",

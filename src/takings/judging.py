@@ -187,18 +187,27 @@ class Judging:
             dataset=arrival.dataset, key=arrival.key, version=arrival.version, path=folder / f"{place:05d}.parquet"
         )
 
+    def share_staged(self, judged: Judged) -> None:
+        """Let the batch's next step find the staged rows, on whatever machine it runs; the verdicts are written."""
+        self.claim.check()
+        paths = (self._staged(place, arrival).path for place, arrival in self._accepted(judged.reports))
+        self._ports.store.put_staged(self._id, [path for path in paths if path.exists()])
+
     def staged_batch(self, reports: tuple[FileReport, ...]) -> StagedBatch:
         """Return the staged rows of the accepted files."""
-        accepted = {report.key for report in reports if report.verdict is Verdict.ACCEPTED}
-        files = (
-            self._staged_again(place, arrival)
-            for place, arrival in enumerate(self.claim.arrivals)
-            if arrival.key in accepted
-        )
+        accepted = self._accepted(reports)
+        paths = (self._staged(place, arrival).path for place, arrival in accepted)
+        self._ports.store.fetch_staged(self._id, [path for path in paths if not path.exists()])
+        files = (self._staged_again(place, arrival) for place, arrival in accepted)
         return StagedBatch(batch_id=self._id, files=tuple(files))
 
+    def _accepted(self, reports: tuple[FileReport, ...]) -> list[tuple[int, Arrival]]:
+        """Return the accepted files with their places in the batch."""
+        accepted = {report.key for report in reports if report.verdict is Verdict.ACCEPTED}
+        return [(place, arrival) for place, arrival in enumerate(self.claim.arrivals) if arrival.key in accepted]
+
     def _staged_again(self, place: int, arrival: Arrival) -> StagedFile:
-        """Return the file's staged rows; another attempt on this store may find them gone, and makes them again."""
+        """Return the file's staged rows; where they are gone, or nobody has shared them, they are made again."""
         staged = self._staged(place, arrival)
         if not staged.path.exists() and self._validate_file(place, arrival, []) is None:
             raise MachineryError(

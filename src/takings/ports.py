@@ -77,6 +77,15 @@ class ObjectStore(Protocol):
     def staging(self, batch_id: BatchId) -> Path:
         """Return a local folder for the batch's staged rows; it exists."""
 
+    def put_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
+        """Let other machines find files of the staging folder until `forget`. May be repeated.
+
+        A file that was put before stays as it is: every attempt stages the same rows.
+        """
+
+    def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
+        """Bring files that another machine has put into the staging folder; others stay absent. May be repeated."""
+
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended. May be repeated."""
 

@@ -90,7 +90,9 @@ def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
     with _adopted(ports, batch_id, attempt) as step:
         if not step.begin(ports.clock.now()):
             return Validated.GIVEN_UP
-        judged = Judging(step.claim).judge()
+        judging = Judging(step.claim)
+        judged = judging.judge()
+        judging.share_staged(judged)
         return Validated.ACCEPTED if judged.has_accepted else Validated.NOTHING_ACCEPTED
 
 

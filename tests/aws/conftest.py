@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
-from takings.adapters.aws.clients import Clients
-from tests.aws.shop import S3Shop
+if TYPE_CHECKING:
+    from takings.adapters.aws.clients import Clients
+    from tests.aws.pipeline import Aws
+    from tests.aws.shop import S3Shop
+    from tests.emulators import Emulator
 
 
 @pytest.fixture
 def shop(aws: Clients) -> S3Shop:
     """Return a new store in a bucket."""
+    from tests.aws.shop import S3Shop
+
     return S3Shop(clients=aws)
+
+
+@pytest.fixture
+def pipe(ministack: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """Return an empty AWS that runs functions, tasks and state machines."""
+    from tests.aws.pipeline import pipeline
+
+    with pipeline(ministack, monkeypatch) as aws:
+        yield aws
+        print(aws.printed())  # a failed test shows it
+
+
+@pytest.fixture(scope="session")
+def aws_command_line() -> Path:
+    """Return AWS's own command line, which has the environment of MiniStack."""
+    from tests.emulators import MINISTACK
+
+    command = MINISTACK.with_name("aws")
+    if not command.exists():
+        pytest.skip(f"the command line of AWS is not installed ({command}); `make test` installs it")
+    return command

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,27 @@ def test_a_large_file_is_uploaded_in_parts(shop: S3Shop, tmp_path: Path, bytes_o
     assert bucket.upload(path, "lake/large") is False
     assert bucket.read("lake/large") == bytes_of_three_parts
     assert shop.clients.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_a_large_file_is_downloaded_in_ranges(shop: S3Shop, tmp_path: Path) -> None:
+    """Byte for byte; MiniStack answers with all of a version where a range of it is asked for."""
+    content = random.Random(7).randbytes(33 * MIB)
+    shop.drop("orders/a.csv", content)
+    version = shop.bucket.newest(KEY)
+    assert version is not None
+    shop.bucket.download(version, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == content
+
+
+def test_a_download_that_is_cut_short_is_an_error(shop: S3Shop, tmp_path: Path) -> None:
+    """Whatever came of it is not taken for the file."""
+    shop.drop("orders/a.csv", b"rows")
+    version = shop.bucket.newest(KEY)
+    assert version is not None
+    with pytest.raises(StoreError) as cut:
+        shop.bucket.download(replace(version, size=5), tmp_path / "a.csv")
+    assert str(cut.value) == f"s3://{BUCKET}/{KEY}: 4 of 5 bytes came. Run again; nothing is lost."
 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)

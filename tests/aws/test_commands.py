@@ -82,21 +82,21 @@ def test_what_is_missing_is_made_once(aws: Clients, takings: Takings, monkeypatc
     """Bucket, versioning, life cycle and tables; other rules of the bucket stay, and a dry run changes nothing."""
     monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "new.")
     for _ in range(2):
-        assert takings("aws", "bootstrap", "s3://new-shop", "--dry-run").out.splitlines() == [
+        assert takings("aws", "bootstrap", "s3://new-shop", "--only-store", "--dry-run").out.splitlines() == [
             "missing: bucket new-shop in eu-west-1",
             "missing: versioning, so that no overwritten file is lost",
             "missing: a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
             "missing: tables new.PendingBatches, new.ProcessedFiles, new.OrderKPIs, new.CategoryKPIs",
         ]
-    made = takings("aws", "bootstrap", "s3://new-shop")
+    made = takings("aws", "bootstrap", "s3://new-shop", "--only-store")
     assert (made.code, len(made.out.splitlines())) == (0, 4), made.err
-    assert takings("aws", "bootstrap", "s3://new-shop").out == "s3://new-shop: nothing is missing\n"
+    assert takings("aws", "bootstrap", "s3://new-shop", "--only-store").out == "s3://new-shop: nothing is missing\n"
     assert takings("status", "s3://new-shop").code == 0
     rules = aws.s3.get_bucket_lifecycle_configuration(Bucket="new-shop")["Rules"]
     assert [rule["ID"] for rule in rules] == ["takings-uploads", "takings-versions"]
     own = {"ID": "own", "Status": "Enabled", "Filter": {"Prefix": "raw-data/"}, "Expiration": {"Days": 9}}
     aws.s3.put_bucket_lifecycle_configuration(Bucket="new-shop", LifecycleConfiguration={"Rules": [own]})  # type: ignore[list-item]
-    assert len(takings("aws", "bootstrap", "s3://new-shop").out.splitlines()) == 1
+    assert len(takings("aws", "bootstrap", "s3://new-shop", "--only-store").out.splitlines()) == 1
     rules = aws.s3.get_bucket_lifecycle_configuration(Bucket="new-shop")["Rules"]
     assert [rule["ID"] for rule in rules] == ["own", "takings-uploads", "takings-versions"]
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,66 @@ def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.
     assert task.run("validate") == tasks.DONE
 
 
+#: what takes for ever, and says when it begins: a query of DuckDB, the start of a JVM, a job of Spark
+ENDLESS = {
+    "duckdb": """
+from takings.adapters.duckdb_validation import DuckDbValidation
+def check(self, *_, **__):
+    begin()
+    self._connection.cursor().execute("select sum(sin(a.range * b.range)) from range(10000000) a, range(10000000) b").fetchall()
+DuckDbValidation.check = check
+""",
+    "jvm": """
+from takings.adapters.spark_engine import SparkEngine
+measures = SparkEngine.measures
+SparkEngine.measures = lambda *arguments: begin() or measures(*arguments)
+""",
+    "spark": """
+from takings.adapters.spark_engine import SparkEngine
+def rows(_, session, *__):
+    begin()
+    session.range(10**15).selectExpr("sum(sin(id))").collect()
+SparkEngine._rows = rows
+""",
+}
+
+
+@pytest.mark.xdist_group("spark")
+@pytest.mark.parametrize(("work", "seconds"), [("duckdb", 1), ("jvm", 0.5), ("spark", 3)])
+def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work: str, seconds: float) -> None:
+    """Fargate kills after 120 s at most. Whatever the task began ends with it: nobody keeps its output open."""
+    if work != "duckdb":
+        pytest.importorskip("pyspark")
+        assert task.run("validate") == tasks.DONE
+    program = f"begin = lambda: print('begun', flush=True)\n{ENDLESS[work]}\nfrom takings.entrypoints.tasks import main\nmain()"
+    environment = {
+        "TAKINGS_STORE": str(task.root),
+        "TAKINGS_BATCH_ID": task.batch_id,
+        "TAKINGS_ATTEMPT": "1",
+        "TAKINGS_ENGINE": "duckdb" if work == "duckdb" else "spark",
+    }
+    with (tmp_path / "told").open("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", program, "validate" if work == "duckdb" else "transform"],
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+        assert process.stdout is not None
+        while "begun" not in process.stdout.readline():
+            assert process.poll() is None
+        time.sleep(seconds)
+        process.terminate()
+        rest, _ = process.communicate(timeout=60)
+        said.seek(0)
+        assert (process.returncode, said.read()) == (tasks.TERMINATED, "")
+    assert [json.loads(line)["fact"] for line in rest.splitlines()] == ["task.terminated"]
+    with opened(task.root) as shop:
+        left = shop.ports.ledger.gate()
+    assert (left.state, left.owner, left.attempt) == (GateState.RUNNING, None, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
@@ -157,18 +218,28 @@ def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.
         ),
     ],
 )
-def test_wrong_usage(arguments: list[str], environment: dict[str, str], told: str) -> None:
-    """As a process of its own: exit code 2, and one line that says what is wrong."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "takings.entrypoints.tasks", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_wrong_usage(
+    arguments: list[str],
+    environment: dict[str, str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, and one line that says what is wrong."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert tasks.run(arguments) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert told in json.loads(line)["cause"]
+
+
+def test_a_step_is_a_process_of_its_own() -> None:
+    """Its exit code says how it went, and what it prints are facts."""
+    command = [sys.executable, "-m", "takings.entrypoints.tasks", "archive"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     (line,) = ended.stdout.splitlines()
-    assert told in json.loads(line)["cause"]
+    assert json.loads(line)["cause"] == "say which step to run, one of validate, transform; got archive."
 
 
 def test_the_last_step_finds_what_tasks_did(task: Task) -> None:

@@ -103,10 +103,10 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def stored_in(staged: Path, columns: list[str]) -> list[list[str]]:
+def stored_in(staged: Path, columns: list[str], duck: duckdb.DuckDBPyConnection) -> list[list[str]]:
     """Return the staged rows of these columns, in the file's order; without `_line`, record i stands on line i + 2."""
-    with closing(duckdb.connect()) as connection:
-        result = connection.execute(f"select * from read_parquet('{staged}', file_row_number = true)")
+    with duck.cursor() as cursor:
+        result = cursor.execute(f"select * from read_parquet('{staged}', file_row_number = true)")
         names = [column[0] for column in result.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     for row in rows:
@@ -114,7 +114,9 @@ def stored_in(staged: Path, columns: list[str]) -> list[list[str]]:
     return [[shown(row[column]) for column in columns] for row in sorted(rows, key=lambda row: row["file_row_number"])]
 
 
-def outcome(examination: Examination, staged: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
+def outcome(
+    examination: Examination, staged: Path, expected: Mapping[str, Any], duck: duckdb.DuckDBPyConnection
+) -> dict[str, Any]:
     """Return what was found, in the words of a case and as far as the case speaks of it."""
     report = examination.report
     counts = report.records
@@ -132,7 +134,7 @@ def outcome(examination: Examination, staged: Path, expected: Mapping[str, Any])
     if "reason" in expected:
         found["reason"] = report.reason
     if "stored" in expected:
-        found["stored"] = stored_in(staged, next(csv.reader(io.StringIO(expected["stored"]))))
+        found["stored"] = stored_in(staged, next(csv.reader(io.StringIO(expected["stored"]))), duck)
     return found
 
 
@@ -179,7 +181,7 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     expected = {"errors": {}, "warnings": {}, "violations": [], **case["expected"]}
     if "stored" in expected:
         expected["stored"] = list(csv.reader(io.StringIO(repeated(expected["stored"]))))[1:]
-    assert outcome(examination, staged, case["expected"]) == expected
+    assert outcome(examination, staged, case["expected"], duck) == expected
     assert "stored" in expected or examination.report.verdict is Verdict.REJECTED
     check_counts(examination)
 

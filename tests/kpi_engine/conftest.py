@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from pyspark.sql import SparkSession
 
-from takings.adapters.spark_session import open_spark
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 #: what these tests compute is small: compiling it thoroughly takes longer than running it
 QUICK: Final = {
@@ -19,6 +19,8 @@ QUICK: Final = {
 @pytest.fixture(scope="package")
 def spark() -> Iterator[SparkSession]:
     """Return the session of a local application, which every engine that is opened meanwhile uses."""
+    from takings.adapters.spark_session import open_spark
+
     with pytest.MonkeyPatch.context() as environment:
         for name, value in QUICK.items():
             environment.setenv(name, value)

@@ -109,6 +109,28 @@ with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spar
     assert (ended.stdout, ended.stderr) == ("5\nSpark could not compute the KPIs\n5\n", "")
 
 
+@pytest.mark.parametrize("size", ["1000000000", "1000000000 + cast(id as int)"])
+def test_want_of_memory_is_told_apart(done: Path, size: str) -> None:
+    """More memory mends it, another try does not: while a query is planned, and in a task, which ends the JVM."""
+    program = f"""
+from dataclasses import replace
+from pathlib import Path
+from takings.bootstrap import open_store
+from takings.errors import OutOfMemory
+with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spark_master": "local[1]"}}) as shop:
+    ports = shop.ports
+    huge = replace(ports.kpi_tables[0], sql="select concat(repeat('x', {size}), id) as order_date from range(1)")
+    try:
+        ports.kpi_engine.measures([huge], ports.tables.snapshot(), None)
+    except OutOfMemory as failed:
+        print("Its JVM ran out of memory: give it more by `spark.driver.memory`" in str(failed))
+"""
+    small = {"PYSPARK_SUBMIT_ARGS": "--driver-memory 512m pyspark-shell"}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    ended = subprocess.run(command, env=os.environ | small, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+
+
 def takings(*arguments: object, folder: Path) -> subprocess.Popen[str]:
     """Start a command in a process of its own, with a session of its own."""
     return subprocess.Popen(

@@ -1,12 +1,11 @@
 """Damaged files: nothing crashes, shifts or vanishes, and each damaged record is named with its physical line.
 
-The suite tries the same few files every time. `MUTATION_FACTOR=20 pytest tests/mutation` tries 20 times as many, new ones
-each time; a file that fails is printed by Hypothesis, small, as the test's argument.
+The suite tries the same few files every time. `DEPTH=20 pytest tests/mutation` tries 20 times as many, new ones each time;
+a file that fails is printed by Hypothesis, small, as the test's argument.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -31,18 +30,18 @@ from takings.ports import ValidationEngine
 from takings.time_zones import business_time
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, RecordCounts
 from takings.validation.verdicts import RejectionPolicy, Tolerance
+from tests.depth import DEPTH
 from tests.mutation.damage import KEYS, VALID, Damaged, damaged_files, written
 from tests.shop import NOON
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
 pytestmark = pytest.mark.no_cover
 
-FACTOR: Final = int(os.environ.get("MUTATION_FACTOR", "1"))
 CONTRACTS: Final = load_contracts(None)
 #: a file on two engines is tried in 0.05 to 0.1 s
 TRIED: Final = settings(
-    max_examples=110 * FACTOR,
-    derandomize=FACTOR == 1,
+    max_examples=110 * DEPTH,
+    derandomize=DEPTH == 1,
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -37,6 +37,8 @@ class Bucket:
     store: ObjectStore
     #: put whole bytes under a key, as a shop's export does; whatever was there is replaced
     put: Callable[[str, bytes], object]
+    #: the same store as another machine opens it
+    elsewhere: ObjectStore
     #: overwritten bytes can still be had
     keeps_versions: bool = False
 
@@ -65,12 +67,15 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         root = tmp_path / "shop"
         root.mkdir()
         return Bucket(
-            store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
+            store=FolderStore(root),
+            put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content),
+            elsewhere=FolderStore(root),
         )
     clients = request.getfixturevalue(request.param).emptied(monkeypatch)
     return Bucket(
-        store=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path),
+        store=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path / "here"),
         put=lambda key, content: clients.s3.put_object(Bucket=BUCKET, Key=key, Body=content),
+        elsewhere=BucketStore(S3Bucket(clients.s3, BUCKET), tmp_path / "there"),
         keeps_versions=True,
     )
 
@@ -259,6 +264,46 @@ class TestStaging:
         assert (path.exists(), staged.exists(), kept.exists()) == (False, False, True)
         assert bucket.store.read(KEY) == b"rows"
 
+    def test_staged_rows_are_found_on_another_machine(self, bucket: Bucket) -> None:
+        """Those that were put, whole, under the names they have here; it may be repeated."""
+        here = self.staged(bucket.store, orders=b"rows", products=b"\0" * 70_000)
+        for _ in range(2):
+            bucket.store.put_staged(BATCH, here)
+        there = [bucket.elsewhere.staging(BATCH) / file.relative_to(bucket.store.staging(BATCH)) for file in here]
+        for _ in range(2):
+            bucket.elsewhere.fetch_staged(BATCH, there)
+        assert [file.read_bytes() == other.read_bytes() for file, other in zip(here, there, strict=True)] == [True] * 2
+
+    def test_staged_rows_that_nobody_has_put_stay_absent(self, bucket: Bucket) -> None:
+        """Whoever needs them makes them again; what is here already stays as it is."""
+        (here,) = self.staged(bucket.elsewhere, orders=b"rows")
+        absent = here.with_name("00001.parquet")
+        bucket.elsewhere.fetch_staged(BATCH, [here, absent])
+        assert (here.read_bytes(), absent.exists()) == (b"rows", False)
+
+    def test_staged_rows_that_another_attempt_has_put_stay(self, bucket: Bucket) -> None:
+        """They are the same rows, and somebody may be reading them."""
+        bucket.store.put_staged(BATCH, self.staged(bucket.store, orders=b"rows"))
+        (late,) = self.staged(bucket.elsewhere, orders=b"rows")
+        bucket.elsewhere.put_staged(BATCH, [late])
+        assert late.read_bytes() == b"rows"
+
+    def test_shared_rows_are_forgotten_with_the_batch(self, bucket: Bucket) -> None:
+        """Of this batch only, wherever its last step runs."""
+        (kept,) = self.staged(bucket.store, NEXT_BATCH, orders=b"next")
+        bucket.store.put_staged(NEXT_BATCH, [kept])
+        bucket.store.put_staged(BATCH, self.staged(bucket.store, orders=b"rows"))
+        bucket.elsewhere.forget(BATCH)
+        assert [info.key for info in bucket.store.list("staging/")] == [f"staging/{NEXT_BATCH}/orders/00000.parquet"]
+
+    def staged(self, store: ObjectStore, batch: BatchId = BATCH, **rows: bytes) -> list[Path]:
+        """Write files of staged rows."""
+        files = [store.staging(batch) / dataset / "00000.parquet" for dataset in rows]
+        for file, content in zip(files, rows.values(), strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return files
+
 
 class TestFolder:
     """What only a folder can suffer."""
@@ -273,7 +318,9 @@ class TestFolder:
     def folder(self, root: Path) -> Bucket:
         """Return the store of the folder."""
         return Bucket(
-            store=FolderStore(root), put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content)
+            store=FolderStore(root),
+            put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content),
+            elsewhere=FolderStore(root),
         )
 
     def test_an_append_to_a_fetched_file_is_a_new_arrival(self, folder: Bucket, root: Path) -> None:

@@ -6,14 +6,13 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.test_simulation import SEEDS
 from tests.simulation.variants import VARIANTS, without
 from tests.simulation.world import simulate
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
 pytestmark = pytest.mark.no_cover
 
-#: seeds that are tried, all of which come right with every guard in its place; a quarter of them has been enough
+#: seeds that are tried; a quarter of them has been enough
 TRIES: Final = 200
 #: where to begin with guards that few seeds miss; once the core takes other steps, the seeds behind these find it as well
 FIRST: Final = {
@@ -34,13 +33,13 @@ FIRST: Final = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_missing_guard_is_noticed(variant: str) -> None:
-    """Within the first seeds, which are known to come right otherwise."""
+    """Within the first seeds; the one that finds it comes right with every guard in its place."""
     first = FIRST.get(variant, 1)
-    assert first + TRIES <= SEEDS
     for seed in range(first, first + TRIES):
         try:
             with without(variant):
                 simulate(seed)
         except AssertionError:
+            simulate(seed)
             return
     pytest.fail(f"{variant}: {TRIES} seeds came right all the same")

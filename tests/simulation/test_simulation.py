@@ -13,8 +13,8 @@ from tests.simulation.world import simulate
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
 pytestmark = pytest.mark.no_cover
 
-#: runs of `make test` …
-SEEDS = 300
+#: runs of `make test`; `make simulate` tries more …
+SEEDS = 150
 #: … so many in one test
 TOGETHER = 10
 

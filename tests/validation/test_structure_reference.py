@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from takings.validation.structure import BrokenRecord, Limits, Structure, scan
+from tests.depth import DEPTH
 from tests.validation.reference_structure import reference_scan
 
 _NASTY = st.sampled_from(
@@ -29,7 +30,7 @@ _LIMITS = st.builds(
     chunk_records=st.sampled_from([1, 2, 7]),
     piece_bytes=st.sampled_from([1, 5, 30, 1000, 1000]),
 )
-_QUICKLY = settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_QUICKLY = settings(max_examples=400 * DEPTH, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _run(blocks: list[bytes], limits: Limits) -> tuple[Structure, list[BrokenRecord], bytes]:

@@ -19,6 +19,7 @@ from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.shop_generator import ShopFormat, ShopPlan, generate_shop
 from takings.contracts.model import Dataset, Unique
 from takings.contracts.rules import make_rule
+from tests.depth import DEPTH
 from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, item, order, product
 from tests.validation_engine.both_engines import Workbench
 from tests.validation_engine.naughty_files import CONTRACTS, NaughtyFile, naughty_files
@@ -172,7 +173,9 @@ def test_on_a_compressed_file(connection: duckdb.DuckDBPyConnection) -> None:
     check_agreement(workbench, gzip.compress(ORDERS), file="a.csv.gz")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=60 * DEPTH, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(
     naughty=naughty_files(),
     time_zone=st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo"]),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from tests.shop import ITEMS, csv_of, drop, drop_all, item, new_store, product, run
-from tests.web import browser
-from tests.web.looking import Asker, Watched, asking
-from tests.web.site import served
+
+# `pytest` also runs without what tries the page.
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.web.looking import Asker
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(shown: Path) -> Iterator[str]:
     """Return the address at which the store is shown."""
+    from tests.web.site import served
+
     with served(shown) as address:
         yield address
 
@@ -49,6 +54,8 @@ def site(shown: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ask(site: str) -> Iterator[Asker]:
     """Return what asks for the store that is shown."""
+    from tests.web.looking import asking
+
     with asking(site) as ask:
         yield ask
 
@@ -56,6 +63,8 @@ def ask(site: str) -> Iterator[Asker]:
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Browser]:
     """Return a real browser; without one, the test is skipped, or fails where TAKINGS_REQUIRE=browser."""
+    from tests.web import browser
+
     if browser.chromium() is None:
         if browser.is_required():
             pytest.fail("TAKINGS_REQUIRE=browser, and there is no chromium")
@@ -67,6 +76,8 @@ def chrome() -> Iterator[Browser]:
 @pytest.fixture
 def page(chrome: Browser) -> Iterator[Page]:
     """Return a page whose console, failures and requests to elsewhere are held against the test."""
+    from tests.web.looking import Watched
+
     context = chrome.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     page = context.new_page()
     watched = Watched.of(page)

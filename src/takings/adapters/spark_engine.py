@@ -8,27 +8,35 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 from pyspark.sql.types import StructType
 
 from takings.adapters.delta_lake import column_types
+from takings.adapters.spark_session import end_of_jvm
 from takings.contracts.model import Contracts, Dataset
-from takings.errors import MachineryError
+from takings.errors import MachineryError, OutOfMemory
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import LakeSnapshot, TableSnapshot
 from takings.ports import LakeTables
 
 #: what Hadoop would take for a pattern in the name of a file
 _PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
+_OUT_OF_MEMORY: Final = "java.lang.OutOfMemoryError"
+#: what is told of a job whose JVM is ending, which it does within seconds
+_SHUT_DOWN: Final = "SparkContext was shut down"
+_END_SECONDS: Final = 10
+#: how a JVM ends for want of memory: by itself (Spark's SparkExitCode.OOM), or by the kernel
+_MEMORY_ENDS: Final = {52, -signal.SIGKILL}
 #: from how many files on Spark makes tasks of looking at them
 _LOOKS: Final = "spark.sql.sources.parallelPartitionDiscovery.threshold"
 
@@ -62,6 +70,12 @@ class SparkEngine:
             # An application that has lost its master or its JVM does not come back; the next attempt begins another.
             with suppress(MachineryError):
                 self.close()
+            raise
+        except Exception:
+            raise
+        except BaseException as interrupted:
+            self._session = None
+            self._open.__exit__(type(interrupted), interrupted, interrupted.__traceback__)
             raise
 
     def close(self) -> None:
@@ -104,12 +118,25 @@ def _translated_faults() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as failed:
+        if _lacked_memory(failed):
+            raise OutOfMemory(
+                f"Spark could not compute the KPIs: {_cause(failed)}. Its JVM ran out of memory: give it more by"
+                " `spark.driver.memory`, on a cluster `spark.executor.memory`, and run again; nothing is lost."
+            ) from failed
         raise MachineryError(
             f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"
             " memory and disk left, and run again; nothing is lost."
         ) from failed
     finally:
         logging.getLogger().removeFilter(_is_not_py4js)
+
+
+def _lacked_memory(failed: Exception) -> bool:
+    """Tell whether an error is about memory, or the JVM ended for want of it: then the error only says that it has ended."""
+    if _OUT_OF_MEMORY in str(failed):
+        return True
+    has_ended = isinstance(failed, Py4JNetworkError | ConnectionError) or _SHUT_DOWN in str(failed)
+    return end_of_jvm(_END_SECONDS if has_ended else 0) in _MEMORY_ENDS
 
 
 def _is_not_py4js(record: logging.LogRecord) -> bool:

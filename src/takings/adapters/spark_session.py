@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any, Final
 
 from pyspark import SparkConf, SparkContext
@@ -45,6 +46,8 @@ _PINNED: Final = {
 }
 #: tasks of a shuffle for each processor of a local master; a cluster has its own idea
 _LOCAL_SHUFFLE: Final = 2
+#: how long a JVM may clean up; whoever asked this process to end waits for it
+_CLEANING_SECONDS: Final = 10
 
 
 @contextmanager
@@ -61,8 +64,14 @@ def open_spark(master: str) -> Iterator[SparkSession]:
     application = _start(master)
     try:
         yield pinned(application)
-    finally:
+    except Exception:
         application.stop()
+        raise
+    except BaseException:
+        # A call to the JVM was broken off, and the next one, even `stop`, would be given its answer.
+        _end_jvm()
+        raise
+    application.stop()
 
 
 def pinned(session: SparkSession) -> SparkSession:
@@ -80,9 +89,9 @@ def _start(master: str) -> SparkSession:
     # Beside what an administrator gives as spark.driver.extraJavaOptions, which wins.
     options["spark.driver.defaultJavaOptions"] = f'"-Dlog4j2.configurationFile={_log_settings().as_uri()}"'
     settings = SparkConf().setAll(list(options.items()))
-    with _java_home(), _sigint_held_back():
+    with _java_home(), _signals_held_back():
         SparkContext._ensure_initialized(conf=settings)
-    with _handler_of_sigint():
+    with _handler_of(signal.SIGINT):
         return SparkSession.builder.config(conf=settings).getOrCreate()
 
 
@@ -93,6 +102,29 @@ def _forget_a_dead_jvm() -> None:
         return
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     SparkSession._instantiatedSession = SparkSession._activeSession = None
+
+
+def _end_jvm() -> None:
+    """End this process's JVM without asking it, as a platform would: first so that it cleans up, then at once."""
+    gateway: Any = SparkContext._gateway
+    if gateway is None or gateway.proc is None:
+        return
+    gateway.proc.terminate()
+    if end_of_jvm(_CLEANING_SECONDS) is None:
+        gateway.proc.kill()
+        gateway.proc.wait()
+    _forget_a_dead_jvm()
+
+
+def end_of_jvm(seconds: float) -> int | None:
+    """Return how this process's JVM has ended, or ends within so many seconds: exit code, or a signal's number below zero."""
+    gateway: Any = SparkContext._gateway
+    if gateway is None or gateway.proc is None:
+        return None
+    with suppress(TimeoutExpired):
+        gateway.proc.wait(seconds)
+    code: int | None = gateway.proc.poll()
+    return code
 
 
 def _is_local(master: str) -> bool:
@@ -127,25 +159,30 @@ def _java_home() -> Iterator[None]:
 
 
 @contextmanager
-def _handler_of_sigint() -> Iterator[None]:
-    """Keep the handler of SIGINT, which PySpark replaces by its own: whoever runs Takings has decided what Ctrl-C does."""
+def _handler_of(number: signal.Signals) -> Iterator[None]:
+    """Keep a signal's handler, such as SIGINT's, which PySpark replaces: whoever runs Takings has decided what it does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handler = signal.getsignal(signal.SIGINT)
+    handler = signal.getsignal(number)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        signal.signal(number, handler)
 
 
 @contextmanager
-def _sigint_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait until the block has ended: a JVM whose start is broken off finds nobody to report to, and never ends."""
+def _signals_held_back() -> Iterator[None]:
+    """Let what ends a process wait until the block has ended.
+
+    A JVM whose start is broken off finds nobody to report to, and never ends.
+    """
     came: list[int] = []
-    with _handler_of_sigint():
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    with ExitStack() as kept:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            kept.enter_context(_handler_of(number))
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(number, lambda number, _: came.append(number))
         yield
-    if came:
-        signal.raise_signal(signal.SIGINT)
+    for held in came:
+        signal.raise_signal(held)

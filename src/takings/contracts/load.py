@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -91,6 +92,8 @@ def _texts(folder: Path) -> Iterator[tuple[str, str]]:
             ) from error
 
 
+# A process that opens stores again and again reads the same texts, and PyYAML takes 10 ms for each.
+@lru_cache(maxsize=16)
 def _read(text: str, source: str) -> _Read:
     document = read_document(text, source)
     fields = document.fields(UNDERSTOOD, DESCRIPTIVE)

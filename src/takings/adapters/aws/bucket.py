@@ -134,7 +134,7 @@ class Bucket:
         )
 
     def download(self, version: ObjectVersion, target: Path) -> None:
-        """Write the bytes of a version to a local file."""
+        """Write the bytes of a version to a local file; StoreError where some are missing."""
         self._s3.download_file(
             self.name,
             version.key,
@@ -142,6 +142,8 @@ class Bucket:
             ExtraArgs={"VersionId": version.version_id},
             Config=TransferConfig(multipart_threshold=_RANGE_BYTES, multipart_chunksize=_RANGE_BYTES),
         )
+        if (got := target.stat().st_size) != version.size:
+            raise StoreError(f"{self}/{version.key}: {got} of {version.size} bytes came. Run again; nothing is lost.")
 
     def download_newest(self, key: str, target: Path) -> bool:
         """Write the bytes that a key holds now to a local file, with one request; tell whether the key exists."""

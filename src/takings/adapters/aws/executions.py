@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from takings.adapters.aws.names import DEADLINE
 from takings.layout import BatchId
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class StateMachine:
 
     def wake_at(self, deadline: datetime | None) -> None:
         """Keep one schedule for the store, which invokes the detector once and goes then; none without a deadline."""
-        place = {"Name": self._bucket, "GroupName": self._handover.schedule_group}
+        place = {"Name": DEADLINE, "GroupName": self._handover.schedule_group}
         if deadline is None:
             with suppress(self._scheduler.exceptions.ResourceNotFoundException):
                 self._scheduler.delete_schedule(**place)

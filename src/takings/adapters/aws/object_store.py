@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
@@ -19,6 +20,7 @@ from uuid import uuid4
 
 from takings import layout
 from takings.adapters.aws.bucket import Bucket, ObjectVersion
+from takings.adapters.aws.clients import THREADS
 from takings.adapters.text_files import open_text
 from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError
@@ -138,6 +140,28 @@ class BucketStore:
         folder = self._work / layout.staging(batch_id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def put_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
+        """Upload files of the staging folder, side by side, each unless another attempt has."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda file: self._bucket.upload(file, self._staged_key(file)), files))
+
+    def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
+        """Download files into the staging folder, side by side; what the bucket does not have stays absent."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(self._fetch_staged, files))
+
+    def _fetch_staged(self, file: Path) -> None:
+        version = None if file.exists() else self._bucket.newest(self._staged_key(file))
+        if version is None:
+            return
+        with self._draft() as draft:
+            # Of a version, so that nobody who removes or writes it meanwhile can cut it short.
+            self._bucket.download(version, draft)
+            _place(draft, file)
+
+    def _staged_key(self, file: Path) -> str:
+        return self._checked(file.relative_to(self._work).as_posix())
 
     def forget(self, batch_id: BatchId) -> None:
         """Remove what is staged of a batch that has ended, here and in the bucket, and its fetched bytes."""

@@ -228,6 +228,12 @@ class FolderStore:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def put_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
+        """Do nothing: the staging folder is the store's own."""
+
+    def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
+        """Do nothing: the staging folder is the store's own."""
+
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended; a drop that was set aside goes back first."""
         fetched = self._private / "fetched" / batch_id

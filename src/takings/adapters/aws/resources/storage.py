@@ -1,15 +1,15 @@
-"""Make what a store in a bucket needs on AWS, and mend what differs; what is right already is left alone."""
+"""Make the bucket and the tables of a store, and mend what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.faults import code_of
+from takings.adapters.aws.resources.step import Step
 from takings.adapters.aws.tables import create_tables, missing_tables
 
 if TYPE_CHECKING:
@@ -36,15 +36,7 @@ _RULES: Final[list[LifecycleRuleTypeDef]] = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Something that is missing, and how it is made."""
-
-    what: str
-    make: Callable[[], object]
-
-
-def steps(clients: Clients, bucket: str, prefix: str) -> Iterator[Step]:
+def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[Step]:
     """Yield what is missing, each when the one before is made or passed over; nothing is changed by looking."""
     s3 = clients.s3
     is_there = exists(s3, bucket)

@@ -1,0 +1,94 @@
+"""Name everything that a pipeline on AWS is made of, the brief's way, and derive the ARNs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+DETECTOR: Final = "file-detector"
+ARCHIVER: Final = "file-archiver"
+VALIDATION: Final = "validation-service"
+TRANSFORMATION: Final = "transformation-service"
+STATE_MACHINE: Final = "ecommerce-pipeline"
+DEAD_LETTERS: Final = "takings-dead-letters"
+CLUSTER: Final = "takings"
+SCHEDULES: Final = "takings"
+SECURITY_GROUP: Final = "takings-tasks"
+#: in the schedule group
+DEADLINE: Final = "deadline"
+SWEEP: Final = "sweep"
+
+#: roles, by who takes them
+DETECTOR_ROLE: Final = "takings-file-detector"
+ARCHIVER_ROLE: Final = "takings-file-archiver"
+TASK_ROLE: Final = "takings-task"
+EXECUTION_ROLE: Final = "takings-task-execution"
+STATE_MACHINE_ROLE: Final = "takings-state-machine"
+SCHEDULER_ROLE: Final = "takings-scheduler"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Where one store's pipeline stands; a prefix of its own lets several shops share an account."""
+
+    bucket: str
+    #: before the names of tables, as `table_prefix` says
+    table_prefix: str
+    account: str
+    region: str
+    #: aws, aws-cn or aws-us-gov
+    partition: str = "aws"
+
+    def name(self, of: str) -> str:
+        """Return the name of a resource in this pipeline; most services allow fewer letters than tables do."""
+        return re.sub(r"[^A-Za-z0-9-]", "-", self.table_prefix) + of
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return an ARN in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def function(self, of: str) -> str:
+        """Return the ARN of a function."""
+        return self.arn("lambda", f"function:{self.name(of)}")
+
+    def role(self, of: str) -> str:
+        """Return the ARN of a role, which stands in no region."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{self.name(of)}"
+
+    @property
+    def state_machine(self) -> str:
+        """Return the ARN of the state machine."""
+        return self.arn("states", f"stateMachine:{self.name(STATE_MACHINE)}")
+
+    @property
+    def dead_letters(self) -> str:
+        """Return the ARN of the dead-letter queue."""
+        return self.arn("sqs", self.name(DEAD_LETTERS))
+
+    @property
+    def cluster(self) -> str:
+        """Return the ARN of the cluster."""
+        return self.arn("ecs", f"cluster/{self.name(CLUSTER)}")
+
+    def schedule(self, of: str) -> str:
+        """Return the ARN of a schedule."""
+        return self.arn("scheduler", f"schedule/{self.name(SCHEDULES)}/{of}")
+
+    def log_group(self, of: str) -> str:
+        """Return the name of the log group of a function, or of a service's tasks."""
+        return f"/aws/lambda/{self.name(of)}" if of in {DETECTOR, ARCHIVER} else f"/ecs/{self.name(of)}"
+
+    def image(self, service: str, tag: str) -> str:
+        """Return where a service's image is pulled from."""
+        domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{self.account}.dkr.ecr.{self.region}.{domain}/{self.name(service)}:{tag}"
+
+    def objects(self, *prefixes: str) -> list[str]:
+        """Return the ARNs of the bucket's objects under these prefixes."""
+        return [f"arn:{self.partition}:s3:::{self.bucket}/{prefix}*" for prefix in prefixes]
+
+    def tables(self, *names: str) -> list[str]:
+        """Return the ARNs of tables and their indexes."""
+        tables = [self.arn("dynamodb", f"table/{self.table_prefix}{name}") for name in names]
+        return [arn for table in tables for arn in (table, f"{table}/index/*")]

@@ -1,0 +1,74 @@
+"""Make what a store in a bucket needs on AWS, and mend what differs; what is right already is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.access import role_steps
+from takings.adapters.aws.resources.functions import function_steps, notification_steps, read_archives
+from takings.adapters.aws.resources.network import find_network, group_steps
+from takings.adapters.aws.resources.queue import queue_steps, queue_url
+from takings.adapters.aws.resources.services import Services, account_of, services
+from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.storage import exists, storage_steps
+from takings.adapters.aws.resources.tasks import task_steps
+from takings.adapters.aws.resources.workflow import schedule_steps, state_machine_steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What somebody may decide about a pipeline when it is set up."""
+
+    #: with `<function>.zip` and lambdas.json, as `make lambdas` writes them
+    lambdas: Path
+    #: of the images in their repositories
+    image_tag: str
+    #: none: those of the default VPC
+    subnets: tuple[str, ...]
+    #: none: one of its own
+    security_group: str | None
+    #: how often the store is looked at without an event
+    sweep: timedelta
+
+
+def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
+    """Return the names of a store's pipeline in the account whose credentials these are."""
+    account, partition = account_of(clients)
+    return Pipeline(
+        bucket=bucket, table_prefix=table_prefix, account=account, region=clients.region, partition=partition
+    )
+
+
+def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[Step]:
+    """Yield what the pipeline around a store lacks, in the order in which it can be made."""
+    archives = read_archives(wishes.lambdas)
+    yield from queue_steps(services, pipeline)
+    yield from role_steps(services, pipeline)
+    url = queue_url(services, pipeline) or "not made yet"
+    yield from function_steps(services, pipeline, archives, url)
+    yield from task_steps(services, pipeline, wishes.image_tag)
+    yield from group_steps(services, pipeline, find_network(services, pipeline, wishes.subnets, wishes.security_group))
+    network = find_network(services, pipeline, wishes.subnets, wishes.security_group)
+    yield from state_machine_steps(services, pipeline, network)
+    yield from schedule_steps(services, pipeline, wishes.sweep)
+    if exists(services.s3, pipeline.bucket):
+        yield from notification_steps(services, pipeline)
+    else:
+        yield Step(what=f"notification of new files under s3://{pipeline.bucket}/raw-data/", make=lambda: None)
+
+
+__all__ = [
+    "Pipeline",
+    "Step",
+    "Wishes",
+    "exists",
+    "pipeline_of",
+    "pipeline_steps",
+    "services",
+    "storage_steps",
+]

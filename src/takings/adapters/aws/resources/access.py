@@ -1,0 +1,72 @@
+"""Make the roles, as `policies.py` says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.policies import Role, roles
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step
+
+#: the one policy of each role
+POLICY: Final = "takings"
+
+
+def role_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+    """Yield each role that is missing, or allows or trusts anything else."""
+    for role in roles(pipeline):
+        state = _difference(services, pipeline, role)
+        if state is not None:
+            yield Step(what=f"role {role.name} ({state})", make=partial(_make, services, pipeline, role))
+
+
+def _difference(services: Services, pipeline: Pipeline, role: Role) -> str | None:
+    try:
+        found = services.iam.get_role(RoleName=role.name)["Role"]
+    except services.iam.exceptions.NoSuchEntityException:
+        return "is missing"
+    if _document(found["AssumeRolePolicyDocument"]) != role.trust(pipeline.account):
+        return "trusts somebody else"
+    try:
+        allowed = services.iam.get_role_policy(RoleName=role.name, PolicyName=POLICY)["PolicyDocument"]
+    except services.iam.exceptions.NoSuchEntityException:
+        return "allows nothing"
+    return None if _document(allowed) == role.policy() else "allows something else"
+
+
+def _make(services: Services, pipeline: Pipeline, role: Role) -> None:
+    trust = json.dumps(role.trust(pipeline.account))
+    try:
+        services.iam.create_role(
+            RoleName=role.name,
+            AssumeRolePolicyDocument=trust,
+            Description=f"Takings: the store s3://{pipeline.bucket}",
+        )
+    except services.iam.exceptions.EntityAlreadyExistsException:
+        services.iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=trust)
+    services.iam.put_role_policy(RoleName=role.name, PolicyName=POLICY, PolicyDocument=json.dumps(role.policy()))
+
+
+def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+    """Yield each role that exists, to be removed."""
+    for role in roles(pipeline):
+        try:
+            services.iam.get_role(RoleName=role.name)
+        except services.iam.exceptions.NoSuchEntityException:
+            continue
+        yield Step(what=f"role {role.name}", make=partial(_remove, services, role.name))
+
+
+def _remove(services: Services, name: str) -> None:
+    for policy in services.iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        services.iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    services.iam.delete_role(RoleName=name)
+
+
+def _document(found: object) -> object:
+    """Return a policy that the service answers, as it was written or parsed."""
+    return json.loads(found) if isinstance(found, str) else found

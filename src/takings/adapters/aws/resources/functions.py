@@ -1,0 +1,210 @@
+"""Make the functions from the archives that `make lambdas` builds, and let the bucket and the schedules call them."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step, patiently
+from takings.errors import CorruptState, UnknownThing
+
+#: how long a function may take: a look is a matter of seconds, filing away may need all that there is
+_TIMEOUTS: Final = {names.DETECTOR: 120, names.ARCHIVER: 900}
+#: a processor comes with the memory: half of one is enough to load Python quickly
+_MEMORY: Final = 1024
+_KEEP_LOGS_DAYS: Final = 90
+#: of the notification through which the bucket calls the detector
+NOTIFICATION: Final = "takings-raw-data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A function's code, as `make lambdas` has built it."""
+
+    content: bytes
+    runtime: str
+    architecture: str
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the code as Lambda tells it."""
+        return b64encode(sha256(self.content).digest()).decode()
+
+
+def read_archives(folder: Path) -> dict[str, Archive]:
+    """Read the archives; UnknownThing where they are not built."""
+    described = folder / "lambdas.json"
+    if not described.is_file():
+        raise UnknownThing(
+            f"{described} is missing: the functions are not built. Run `make lambdas`, or name their folder."
+        )
+    try:
+        built = json.loads(described.read_bytes())
+        return {
+            name: Archive(
+                content=(folder / f"{name}.zip").read_bytes(),
+                runtime=built["runtime"],
+                architecture=built["architecture"],
+            )
+            for name in (names.DETECTOR, names.ARCHIVER)
+        }
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{described} cannot be read ({broken!r}). Build the functions again: `make lambdas`."
+        ) from broken
+
+
+def function_steps(
+    services: Services, pipeline: Pipeline, archives: dict[str, Archive], dead_letters_url: str
+) -> Iterator[Step]:
+    """Yield what is missing or differs: log groups, functions, and the permission to call the detector."""
+    for name in (names.DETECTOR, names.ARCHIVER):
+        yield from log_group_steps(services, pipeline, name)
+        archive = archives[name]
+        wanted = _configuration(pipeline, name, archive, dead_letters_url)
+        found = _found(services, wanted["FunctionName"])
+        if found is None:
+            yield Step(
+                what=f"function {wanted['FunctionName']}",
+                make=partial(_create, services, wanted, archive),
+            )
+            continue
+        if found["CodeSha256"] != archive.digest:
+            yield Step(
+                what=f"function {wanted['FunctionName']} (its code is another one)",
+                make=partial(update_code, services, wanted["FunctionName"], archive),
+            )
+        if _differs(found, wanted):
+            yield Step(
+                what=f"function {wanted['FunctionName']} (is configured otherwise)",
+                make=partial(_configure, services, wanted),
+            )
+    if not _may_be_called(services, pipeline):
+        yield Step(
+            what=f"permission for the bucket to call {pipeline.name(names.DETECTOR)}",
+            make=lambda: services.lambdas.add_permission(
+                FunctionName=pipeline.name(names.DETECTOR),
+                StatementId=NOTIFICATION,
+                Action="lambda:InvokeFunction",
+                Principal="s3.amazonaws.com",
+                SourceArn=f"arn:{pipeline.partition}:s3:::{pipeline.bucket}",
+                SourceAccount=pipeline.account,
+            ),
+        )
+
+
+def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+    """Yield the bucket's notification of new drops if it is missing; others of the bucket stay."""
+    found: dict[str, Any] = dict(services.s3.get_bucket_notification_configuration(Bucket=pipeline.bucket))
+    found.pop("ResponseMetadata", None)
+    others = [each for each in found.get("LambdaFunctionConfigurations", ()) if each.get("Id") != NOTIFICATION]
+    own = [each for each in found.get("LambdaFunctionConfigurations", ()) if each.get("Id") == NOTIFICATION]
+    wanted = {
+        "Id": NOTIFICATION,
+        "LambdaFunctionArn": pipeline.function(names.DETECTOR),
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw-data/"}]}},
+    }
+    if own and own[0]["LambdaFunctionArn"] == wanted["LambdaFunctionArn"]:
+        return
+    configuration: Any = found | {"LambdaFunctionConfigurations": [*others, wanted]}
+    yield Step(
+        what=f"notification of new files under s3://{pipeline.bucket}/raw-data/",
+        make=lambda: patiently(
+            lambda: services.s3.put_bucket_notification_configuration(
+                Bucket=pipeline.bucket, NotificationConfiguration=configuration
+            )
+        ),
+    )
+
+
+def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterator[Step]:
+    """Yield a part's log group if it is missing, or keeps its lines for ever."""
+    group = pipeline.log_group(part)
+    found = {
+        each["logGroupName"]: each.get("retentionInDays")
+        for each in services.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    }
+    if group not in found:
+        yield Step(what=f"log group {group}", make=lambda: services.logs.create_log_group(logGroupName=group))
+    if found.get(group) != _KEEP_LOGS_DAYS:
+        yield Step(
+            what=f"log group {group} keeps its lines for {_KEEP_LOGS_DAYS} days",
+            make=lambda: services.logs.put_retention_policy(logGroupName=group, retentionInDays=_KEEP_LOGS_DAYS),
+        )
+
+
+def update_code(services: Services, name: str, archive: Archive) -> None:
+    """Replace a function's code and wait until it answers with it."""
+    services.lambdas.update_function_code(FunctionName=name, ZipFile=archive.content)
+    services.lambdas.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+
+def _configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters_url: str) -> dict[str, Any]:
+    role = names.DETECTOR_ROLE if name == names.DETECTOR else names.ARCHIVER_ROLE
+    variables = {
+        "TAKINGS_STORE": f"s3://{pipeline.bucket}",
+        "TAKINGS_TABLE_PREFIX": pipeline.table_prefix,
+        "PIPELINE_STATE_MACHINE_ARN": pipeline.state_machine,
+        "PIPELINE_SCHEDULE_GROUP": pipeline.name(names.SCHEDULES),
+        "PIPELINE_SCHEDULE_ROLE_ARN": pipeline.role(names.SCHEDULER_ROLE),
+        "PIPELINE_DETECTOR_ARN": pipeline.function(names.DETECTOR),
+        "PIPELINE_DEAD_LETTERS_URL": dead_letters_url,
+        "POWERTOOLS_SERVICE_NAME": name,
+    }
+    return {
+        "FunctionName": pipeline.name(name),
+        "Role": pipeline.role(role),
+        "Runtime": archive.runtime,
+        "Handler": "handler.handle",
+        "Timeout": _TIMEOUTS[name],
+        "MemorySize": _MEMORY,
+        # An empty variable cannot be set.
+        "Environment": {"Variables": {key: value for key, value in variables.items() if value}},
+        # An event that fails three times is kept there.
+        "DeadLetterConfig": {"TargetArn": pipeline.dead_letters},
+    }
+
+
+def _found(services: Services, name: str) -> dict[str, Any] | None:
+    try:
+        return dict(services.lambdas.get_function_configuration(FunctionName=name))
+    except services.lambdas.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return any(found.get(key) != value for key, value in wanted.items())
+
+
+def _create(services: Services, wanted: dict[str, Any], archive: Archive) -> None:
+    patiently(
+        lambda: services.lambdas.create_function(
+            **wanted,
+            Code={"ZipFile": archive.content},
+            Architectures=[archive.architecture],  # type: ignore[list-item] # read from a file
+        )
+    )
+    services.lambdas.get_waiter("function_active_v2").wait(FunctionName=wanted["FunctionName"])
+
+
+def _configure(services: Services, wanted: dict[str, Any]) -> None:
+    patiently(lambda: services.lambdas.update_function_configuration(**wanted))
+    services.lambdas.get_waiter("function_updated_v2").wait(FunctionName=wanted["FunctionName"])
+
+
+def _may_be_called(services: Services, pipeline: Pipeline) -> bool:
+    try:
+        policy = json.loads(services.lambdas.get_policy(FunctionName=pipeline.name(names.DETECTOR))["Policy"])
+    except services.lambdas.exceptions.ResourceNotFoundException:
+        return False
+    return any(statement.get("Sid") == NOTIFICATION for statement in policy["Statement"])

@@ -1,0 +1,99 @@
+"""Say what keeps a pipeline from working although everything is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from takings.adapters.aws import names
+from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.database import Database
+from takings.adapters.aws.ledger import DynamoLedger
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.queue import queue_url
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.tasks import SERVICES
+from takings.gate import GateState
+
+#: what a task calls; the gateway endpoints of S3 and DynamoDB and interfaces for the others spare a way out
+_CALLED = ("ecr.api", "ecr.dkr", "logs", "s3", "dynamodb")
+
+
+def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_tag: str) -> Iterator[str]:
+    """Yield one sentence for each thing that is wrong, with what to do; nothing is changed."""
+    for service in SERVICES:
+        yield from _image(services, pipeline, service, image_tag)
+    yield from _network(services, pipeline)
+    yield from _gate(clients, pipeline)
+    yield from _dead_letters(services, pipeline)
+    yield from _executions(services, pipeline)
+
+
+def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str) -> Iterator[str]:
+    name = pipeline.name(service)
+    try:
+        services.ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": image_tag}])
+    except (services.ecr.exceptions.ImageNotFoundException, services.ecr.exceptions.RepositoryNotFoundException):
+        yield f"the image {pipeline.image(service, image_tag)} is missing: build {service}/ and push it there."
+
+
+def _network(services: Services, pipeline: Pipeline) -> Iterator[str]:
+    """Tell of subnets from which a task reaches neither the internet nor every service that it calls."""
+    try:
+        machine = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)["definition"]
+    except services.stepfunctions.exceptions.StateMachineDoesNotExist:
+        return
+    found = services.ec2.describe_subnets()["Subnets"]
+    for subnet in (each for each in found if f'"{each["SubnetId"]}"' in machine):
+        tables = services.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])[
+            "RouteTables"
+        ]
+        own = [
+            table
+            for table in tables
+            if any(each.get("SubnetId") == subnet["SubnetId"] for each in table.get("Associations", ()))
+        ]
+        routes = [route for table in own or tables for route in table.get("Routes", ())]
+        if any(route.get("DestinationCidrBlock") == "0.0.0.0/0" for route in routes):
+            continue
+        missing = _without_endpoint(services, pipeline, subnet["VpcId"])
+        if missing:
+            yield (
+                f"{subnet['SubnetId']} has no way out, and its VPC no endpoint for {', '.join(missing)}: tasks cannot start."
+                " Add a NAT gateway, or these endpoints."
+            )
+
+
+def _without_endpoint(services: Services, pipeline: Pipeline, vpc: str) -> Sequence[str]:
+    endpoints = services.ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["VpcEndpoints"]
+    present = {endpoint["ServiceName"] for endpoint in endpoints}
+    return [name for name in _CALLED if f"com.amazonaws.{pipeline.region}.{name}" not in present]
+
+
+def _gate(clients: Clients, pipeline: Pipeline) -> Iterator[str]:
+    gate = DynamoLedger(Database(clients.dynamodb, pipeline.table_prefix), pipeline.bucket).gate()
+    if gate.state is GateState.BLOCKED:
+        yield f"batch {gate.batch_id} is blocked: {gate.reason} Then run `takings unblock s3://{pipeline.bucket}`."
+
+
+def _dead_letters(services: Services, pipeline: Pipeline) -> Iterator[str]:
+    url = queue_url(services, pipeline)
+    if url is None:
+        return
+    waiting = services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    count = int(waiting["Attributes"]["ApproximateNumberOfMessages"])
+    if count:
+        yield (
+            f"{count} dead letters wait in {pipeline.name(names.DEAD_LETTERS)}: see `takings batches`, mend the cause, then"
+            f" `takings aws redrive s3://{pipeline.bucket}`."
+        )
+
+
+def _executions(services: Services, pipeline: Pipeline) -> Iterator[str]:
+    try:
+        last = services.stepfunctions.list_executions(stateMachineArn=pipeline.state_machine, maxResults=1)[
+            "executions"
+        ]
+    except services.stepfunctions.exceptions.StateMachineDoesNotExist:
+        return
+    if last and last[0]["status"] in {"FAILED", "TIMED_OUT", "ABORTED"}:
+        yield f"the last execution, {last[0]['name']}, is {last[0]['status']}: `aws stepfunctions describe-execution` says why."

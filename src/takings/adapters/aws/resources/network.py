@@ -1,0 +1,66 @@
+"""Find the network in which tasks run: the subnets and the security group that are named, or those of the default VPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step
+from takings.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Where tasks run."""
+
+    subnets: tuple[str, ...]
+    security_group: str | None
+    #: tasks in a public subnet reach AWS only with an address of their own
+    has_public_ip: bool
+
+
+def find_network(
+    services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
+) -> Network:
+    """Find the network; UsageError where subnets are not to be found or no default VPC exists."""
+    found = services.ec2.describe_subnets(
+        **({"SubnetIds": list(subnets)} if subnets else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]})
+    )["Subnets"]
+    if not found:
+        raise UsageError(
+            "this region has no default VPC. Name the subnets of yours: --subnet subnet-… (twice), or SUBNET_1 and SUBNET_2."
+        )
+    if security_group is None:
+        security_group = _own_group(services, pipeline, found[0]["VpcId"])
+    return Network(
+        subnets=tuple(sorted(each["SubnetId"] for each in found)),
+        security_group=security_group,
+        has_public_ip=all(each["MapPublicIpOnLaunch"] for each in found),
+    )
+
+
+def group_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[Step]:
+    """Yield the security group if it is missing: nobody reaches a task, and it reaches everything."""
+    if network.security_group is None:
+        vpc = services.ec2.describe_subnets(SubnetIds=[network.subnets[0]])["Subnets"][0]["VpcId"]
+        yield Step(
+            what=f"security group {pipeline.name(names.SECURITY_GROUP)} in {vpc}",
+            make=lambda: services.ec2.create_security_group(
+                GroupName=pipeline.name(names.SECURITY_GROUP),
+                Description="Takings: tasks, which nobody calls",
+                VpcId=vpc,
+            ),
+        )
+
+
+def _own_group(services: Services, pipeline: Pipeline, vpc: str) -> str | None:
+    groups = services.ec2.describe_security_groups(
+        Filters=[
+            {"Name": "group-name", "Values": [pipeline.name(names.SECURITY_GROUP)]},
+            {"Name": "vpc-id", "Values": [vpc]},
+        ]
+    )["SecurityGroups"]
+    return groups[0]["GroupId"] if groups else None

@@ -1,0 +1,43 @@
+"""Make the dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+_ATTRIBUTES: Final[dict[QueueAttributeNameType, str]] = {
+    # as long as SQS keeps anything: somebody may be on holiday
+    "MessageRetentionPeriod": str(14 * 24 * 3600),
+    "SqsManagedSseEnabled": "true",
+}
+
+
+def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+    """Yield the queue if it is missing, or keeps its messages otherwise."""
+    name = pipeline.name(names.DEAD_LETTERS)
+    url = queue_url(services, pipeline)
+    if url is None:
+        yield Step(what=f"queue {name}", make=lambda: services.sqs.create_queue(QueueName=name, Attributes=_ATTRIBUTES))
+        return
+    found = services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])["Attributes"]
+    if found.get("MessageRetentionPeriod") != _ATTRIBUTES["MessageRetentionPeriod"]:
+        yield Step(
+            what=f"queue {name} (keeps messages for 14 days)",
+            make=lambda: services.sqs.set_queue_attributes(QueueUrl=url, Attributes=_ATTRIBUTES),
+        )
+
+
+def queue_url(services: Services, pipeline: Pipeline) -> str | None:
+    """Return where the queue is; None where there is none."""
+    try:
+        return services.sqs.get_queue_url(QueueName=pipeline.name(names.DEAD_LETTERS))["QueueUrl"]
+    except services.sqs.exceptions.QueueDoesNotExist:
+        return None

@@ -1,0 +1,103 @@
+"""Make what tasks run in: repositories for the images, a cluster, and the task definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.functions import log_group_steps
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step
+
+SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+#: the largest: a task that gets SIGTERM hands its batch back within 100 s
+_STOP_SECONDS: Final = 120
+
+
+def task_steps(services: Services, pipeline: Pipeline, image_tag: str) -> Iterator[Step]:
+    """Yield what is missing or differs."""
+    cluster = pipeline.name(names.CLUSTER)
+    clusters = services.ecs.describe_clusters(clusters=[cluster])["clusters"]
+    if not any(each["status"] == "ACTIVE" for each in clusters):
+        yield Step(what=f"cluster {cluster}", make=lambda: services.ecs.create_cluster(clusterName=cluster))
+    for service in SERVICES:
+        name = pipeline.name(service)
+        yield from _repository_steps(services, name)
+        yield from log_group_steps(services, pipeline, service)
+        wanted = task_definition(pipeline, service, image_tag)
+        if not _is_registered(services, wanted):
+            yield Step(
+                what=f"task definition {name} with the image {image_tag}",
+                make=partial(services.ecs.register_task_definition, **wanted),
+            )
+
+
+def task_definition(pipeline: Pipeline, service: str, image_tag: str) -> dict[str, Any]:
+    """Return a service's task definition; the state machine says how large each task is."""
+    return {
+        "family": pipeline.name(service),
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "1024",
+        "memory": "4096",
+        "executionRoleArn": pipeline.role(names.EXECUTION_ROLE),
+        "taskRoleArn": pipeline.role(names.TASK_ROLE),
+        "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
+        # Only /tmp is written to: on the task's own disk, which the root file system is not.
+        "volumes": [{"name": "tmp"}],
+        "containerDefinitions": [
+            {
+                "name": service,
+                "image": pipeline.image(service, image_tag),
+                "essential": True,
+                "readonlyRootFilesystem": True,
+                "stopTimeout": _STOP_SECONDS,
+                "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": False}],  # noqa: S108 - in a container
+                "environment": [
+                    {"name": "TAKINGS_STORE", "value": f"s3://{pipeline.bucket}"},
+                    {"name": "TAKINGS_TABLE_PREFIX", "value": pipeline.table_prefix},
+                    {"name": "AWS_DEFAULT_REGION", "value": pipeline.region},
+                ],
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {
+                        "awslogs-group": pipeline.log_group(service),
+                        "awslogs-region": pipeline.region,
+                        "awslogs-stream-prefix": "task",
+                    },
+                },
+            }
+        ],
+    }
+
+
+def _repository_steps(services: Services, name: str) -> Iterator[Step]:
+    try:
+        services.ecr.describe_repositories(repositoryNames=[name])
+    except services.ecr.exceptions.RepositoryNotFoundException:
+        yield Step(
+            what=f"repository {name} for its image",
+            make=lambda: services.ecr.create_repository(
+                repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
+            ),
+        )
+
+
+def _is_registered(services: Services, wanted: dict[str, Any]) -> bool:
+    """Tell whether the newest definition of the family says all that is wanted; what AWS adds is left out."""
+    try:
+        found: Any = services.ecs.describe_task_definition(taskDefinition=wanted["family"])["taskDefinition"]
+    except services.ecs.exceptions.ClientException:
+        return False
+    return _covers(found, wanted)
+
+
+def _covers(found: object, wanted: object) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(_covers(found.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(_covers, found, wanted))
+    return bool(found == wanted)

@@ -1,0 +1,85 @@
+"""Make the state machine and the schedules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.network import Network
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step, patiently
+from takings.adapters.aws.state_machine import definition
+
+
+def state_machine_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[Step]:
+    """Yield the state machine if it is missing, or does something else."""
+    name = pipeline.name(names.STATE_MACHINE)
+    wanted = definition(
+        pipeline,
+        subnets=list(network.subnets),
+        security_groups=[network.security_group] if network.security_group else [],
+        has_public_ip=network.has_public_ip,
+    )
+    role = pipeline.role(names.STATE_MACHINE_ROLE)
+    try:
+        found = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
+    except services.stepfunctions.exceptions.StateMachineDoesNotExist:
+        yield Step(
+            what=f"state machine {name}",
+            make=lambda: patiently(
+                lambda: services.stepfunctions.create_state_machine(
+                    name=name, definition=json.dumps(wanted), roleArn=role, type="STANDARD"
+                )
+            ),
+        )
+        return
+    if json.loads(found["definition"]) != wanted or found["roleArn"] != role:
+        yield Step(
+            what=f"state machine {name} (does something else)",
+            make=lambda: services.stepfunctions.update_state_machine(
+                stateMachineArn=pipeline.state_machine, definition=json.dumps(wanted), roleArn=role
+            ),
+        )
+
+
+def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> Iterator[Step]:
+    """Yield the group of schedules, and the sweep, if they are missing or differ."""
+    group = pipeline.name(names.SCHEDULES)
+    try:
+        services.scheduler.get_schedule_group(Name=group)
+    except services.scheduler.exceptions.ResourceNotFoundException:
+        yield Step(what=f"schedule group {group}", make=lambda: services.scheduler.create_schedule_group(Name=group))
+    wanted: dict[str, Any] = {
+        "Name": names.SWEEP,
+        "GroupName": group,
+        "ScheduleExpression": _rate(sweep),
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": pipeline.function(names.DETECTOR),
+            "RoleArn": pipeline.role(names.SCHEDULER_ROLE),
+            "Input": json.dumps({"source": "takings.sweep"}),
+        },
+    }
+    try:
+        found = services.scheduler.get_schedule(Name=names.SWEEP, GroupName=group)
+    except services.scheduler.exceptions.ResourceNotFoundException:
+        yield Step(
+            what=f"schedule {names.SWEEP}, {wanted['ScheduleExpression']}",
+            make=lambda: patiently(lambda: services.scheduler.create_schedule(**wanted)),
+        )
+        return
+    if (found["ScheduleExpression"], found["Target"]["Arn"]) != (wanted["ScheduleExpression"], wanted["Target"]["Arn"]):
+        yield Step(
+            what=f"schedule {names.SWEEP} (is {wanted['ScheduleExpression']})",
+            make=lambda: services.scheduler.update_schedule(**wanted),
+        )
+
+
+def _rate(sweep: timedelta) -> str:
+    """Return a sweep's rate; a schedule knows whole minutes."""
+    minutes = max(1, round(sweep.total_seconds() / 60))
+    return f"rate({minutes} minute{'' if minutes == 1 else 's'})"

@@ -1,0 +1,37 @@
+"""Hold the state machine's definition, in the Amazon States Language, with what it names filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import reduce
+from importlib.resources import files
+from typing import Any, Final
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+
+_FILE: Final = "ecommerce-pipeline.asl.json"
+
+
+def definition(
+    pipeline: Pipeline, *, subnets: list[str], security_groups: list[str], has_public_ip: bool
+) -> dict[str, Any]:
+    """Return the definition for a pipeline whose tasks run in these subnets."""
+    filled: Mapping[str, str | list[str]] = {
+        "${detector}": pipeline.function(names.DETECTOR),
+        "${archiver}": pipeline.function(names.ARCHIVER),
+        "${cluster}": pipeline.cluster,
+        "${validation_service}": pipeline.name(names.VALIDATION),
+        "${transformation_service}": pipeline.name(names.TRANSFORMATION),
+        "${subnets}": subnets,
+        "${security_groups}": security_groups,
+        "${public_ip}": "ENABLED" if has_public_ip else "DISABLED",
+    }
+    text = files(__package__).joinpath(_FILE).read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(
+        reduce(
+            lambda filled_in, each: filled_in.replace(json.dumps(each[0]), json.dumps(each[1])), filled.items(), text
+        )
+    )
+    return document

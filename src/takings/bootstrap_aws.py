@@ -1,0 +1,118 @@
+"""Set a pipeline on AWS up, look after it, put its dead letters back, and take it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from takings.adapters.settings_sources import merged_settings
+from takings.bootstrap_functions import on_aws
+from takings.errors import UnknownThing
+
+if TYPE_CHECKING:
+    from takings.adapters.aws.clients import Clients
+    from takings.adapters.aws.dead_letters import Letter, PutBack
+    from takings.adapters.aws.resources import Step
+    from takings.settings import Settings
+
+
+@contextmanager
+def missing_on_aws(
+    store: str,
+    *,
+    is_only_store: bool,
+    lambdas: Path,
+    image_tag: str,
+    subnets: tuple[str, ...] = (),
+    security_group: str | None = None,
+) -> Iterator[Iterator[Step]]:
+    """Look for what a store in a bucket lacks, or its pipeline: one step after the other, each of which can be made."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import Wishes, pipeline_of, pipeline_steps, services, storage_steps
+
+        settings = _settings(clients, bucket)
+
+        def steps() -> Iterator[Step]:
+            yield from storage_steps(clients, bucket, settings.table_prefix)
+            if is_only_store:
+                return
+            wishes = Wishes(
+                lambdas=lambdas,
+                image_tag=image_tag,
+                subnets=subnets,
+                security_group=security_group,
+                sweep=settings.sweep,
+            )
+            with services(clients) as connected:
+                yield from pipeline_steps(connected, pipeline_of(clients, bucket, settings.table_prefix), wishes)
+
+        yield steps()
+
+
+@contextmanager
+def complaints_on_aws(store: str, *, image_tag: str) -> Iterator[Iterator[str]]:
+    """Look for what keeps a pipeline from working that is no missing resource: images, network, gate, dead letters."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import pipeline_of, services
+        from takings.adapters.aws.resources.health import complaints
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected:
+            yield complaints(connected, clients, pipeline_of(clients, bucket, settings.table_prefix), image_tag)
+
+
+@contextmanager
+def pipeline_on_aws(store: str, *, with_data: bool) -> Iterator[Iterator[Step]]:
+    """Look for what there is of a pipeline, and of the store's data if asked for: one step each, which removes it."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import pipeline_of, services
+        from takings.adapters.aws.resources.removal import removal_steps
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected:
+            pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+            yield removal_steps(connected, clients, pipeline, with_data=with_data)
+
+
+@contextmanager
+def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
+    """Put every dead letter back; the store is looked at once more where an event was among them."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.bucket import Bucket
+        from takings.adapters.aws.clients import CONFIG
+        from takings.adapters.aws.dead_letters import DeadLetters, PutBack, redrive
+        from takings.adapters.aws.names import DETECTOR
+        from takings.adapters.aws.resources import pipeline_of, services
+        from takings.adapters.aws.resources.queue import queue_url
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected, closing(clients.session.client("sqs", config=CONFIG)) as sqs:
+            pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+            url = queue_url(connected, pipeline)
+            if url is None:
+                raise UnknownThing(
+                    f"{store} has no dead-letter queue. Set its pipeline up: `takings aws bootstrap {store}`."
+                )
+
+            def put_back() -> Iterator[tuple[Letter, PutBack]]:
+                has_event = False
+                for letter, done in redrive(DeadLetters(sqs, url), Bucket(clients.s3, bucket)):
+                    has_event = has_event or done is PutBack.EVENT
+                    yield letter, done
+                if has_event:
+                    connected.lambdas.invoke(
+                        FunctionName=pipeline.name(DETECTOR),
+                        InvocationType="Event",
+                        Payload=b'{"source": "takings.redrive"}',
+                    )
+
+            yield put_back()
+
+
+def _settings(clients: Clients, bucket: str) -> Settings:
+    from takings.adapters.aws.platform import AwsPlatform
+    from takings.adapters.aws.resources import exists
+
+    return merged_settings(AwsPlatform(clients, bucket, Path.cwd()) if exists(clients.s3, bucket) else None, {})

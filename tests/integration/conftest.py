@@ -1,0 +1,91 @@
+"""An AWS for the tests in this folder: the one that AWS_ENDPOINT_URL names, else an emulator that is started for them."""
+
+from __future__ import annotations
+
+import os
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+import pytest
+
+from tests.cli.conftest import takings as takings_fixture
+from tests.cli.terminal import Takings
+from tests.emulators import Emulator, environment
+
+takings = takings_fixture
+#: read before any fixture points this process to an emulator; credentials are never taken from it, emulators accept any
+_GIVEN: Final = os.environ.get("AWS_ENDPOINT_URL")
+_START_SECONDS: Final = 60
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the AWS_* variables of what the tests run against."""
+    if _GIVEN:
+        _wait_until_it_answers(_GIVEN)
+        return environment(_GIVEN)
+    emulator: Emulator = request.getfixturevalue("ministack")
+    return environment(emulator.url)
+
+
+def _wait_until_it_answers(url: str) -> None:
+    """Wait for a container that has just been started."""
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return  # a refusal is an answer
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """A bucket and tables whose names nobody else has, as there may be other things at the endpoint."""
+
+    name: str
+    settings: dict[str, str]
+
+    @property
+    def store(self) -> str:
+        """Return the store as the command line names it."""
+        return f"s3://{self.name}"
+
+    def resource(self, service: str) -> Any:
+        """Return a service of the endpoint."""
+        return boto3.resource(service, endpoint_url=self.settings["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return what a table holds."""
+        rows: list[dict[str, Any]] = self.resource("dynamodb").Table(f"{self.name}.{table}").scan()["Items"]
+        return rows
+
+
+@pytest.fixture
+def shop(settings: dict[str, str], takings: Takings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """Return a bucket and tables, and remove them afterwards."""
+    shop = Shop(name=f"takings-{uuid.uuid4().hex[:12]}", settings=settings)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TAKINGS_TABLE_PREFIX", f"{shop.name}.")
+    made = takings("aws", "bootstrap", shop.store)
+    assert made.code == 0, made.err
+    yield shop
+    bucket = shop.resource("s3").Bucket(shop.name)
+    bucket.object_versions.delete()
+    bucket.delete()
+    for table in shop.resource("dynamodb").tables.all():
+        if table.name.startswith(shop.name):
+            table.delete()
