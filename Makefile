@@ -28,7 +28,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo page test deep check format lock oracle simulate kill crowd keys cluster services screenshots clean
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -55,11 +55,15 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+lambdas: $(VENV)/.dev ## build the functions for AWS into build/lambdas, the same bytes each time
+	$(BIN)/python -m tools.build_lambdas build/lambdas
 
 oracle: $(VENV)/.dev ## compute a store's KPIs a second, slow and simple way (STORE=folder)
 	@test -n "$(STORE)" || { echo "make oracle: which store? Say make oracle STORE=folder" >&2; exit 2; }
@@ -116,6 +120,7 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) --group test --constraint requirements/dev.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra aws --extra pandas --constraint requirements/dev.txt -o validation-service/image.txt
 	$(COMPILE) pyproject.toml --extra aws --extra spark --constraint requirements/dev.txt -o transformation-service/image.txt
+	$(COMPILE) --group functions --constraint requirements/dev.txt -o requirements/functions.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt
