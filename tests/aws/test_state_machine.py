@@ -35,9 +35,13 @@ def test_every_task_ends_and_is_tried_again() -> None:
 
 def test_whatever_fails_is_marked_as_failed() -> None:
     """But marking itself, and the looks behind the end: the next sweep does for them."""
-    caught = {name for name, task in TASKS.items() if any(c["Next"] == "MarkFilesAsFailed" for c in task.get("Catch", ()))}
+    caught = {
+        name for name, task in TASKS.items() if any(c["Next"] == "MarkFilesAsFailed" for c in task.get("Catch", ()))
+    }
     assert set(TASKS) - caught == {"MarkFilesAsFailed", "LookAgain", "LookAgainAfterFailure"}
-    assert {catch["ErrorEquals"][-1] for task in TASKS.values() for catch in task.get("Catch", ())[-1:]} == {"States.ALL"}
+    assert {catch["ErrorEquals"][-1] for task in TASKS.values() for catch in task.get("Catch", ())[-1:]} == {
+        "States.ALL"
+    }
 
 
 def test_names_this_pipeline_s_parts() -> None:
