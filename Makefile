@@ -9,6 +9,8 @@ WORKERS ?= 2
 # How much is tried: runs of `make simulate`, keys of `make keys`, items of `make cluster` (each has its own default), and the first one's number.
 N       ?=
 SEED    ?= 1
+# Rounds of `make aws-torture`.
+ROUNDS  ?= 20
 # Rounds of `make kill` for each named step and at random moments; processes and files of `make crowd`.
 TIMES   ?= 20
 RANDOM  ?= 500
@@ -28,7 +30,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas page screenshots clean
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas aws-torture page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -77,6 +79,10 @@ kill: $(VENV)/.dev ## kill real processes TIMES=20 times at every step and at RA
 
 crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are dropped
 	$(BIN)/python -m tests.reliability.crowd --processes $(PROCESSES) --files $(FILES) --seed $(SEED)
+
+aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events on an emulated AWS in ROUNDS=20 rounds of FILES files
+	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.torture \
+	  --rounds $(ROUNDS) --files $(FILES) --seed $(SEED) && rm -rf "$$made"
 
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)

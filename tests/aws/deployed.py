@@ -27,22 +27,21 @@ SERVICES: Final = {
 }
 
 
-#: stops its own process when a fact is told for the first time, until a test lets it go on
-_STOPS: Final = """
+#: does something when a fact is told: stops its own process the first time, until a test lets it go on, or fails each time
+_DISTURBED: Final = """
 import os, signal
 from takings.entrypoints import tasks
-told = tasks.tell
-stops = [{fact!r}]
+told, met = tasks.tell, []
 def tell(fact, known):
     told(fact, known)
-    if fact in stops:
-        stops.remove(fact)
-        os.kill(os.getpid(), signal.SIGSTOP)
+    if fact == {fact!r}:
+        met.append(fact)
+        {act}
 tasks.tell = tell
 tasks.main()
 """
-#: instead of a service: a task that never succeeds
-BROKEN: Final = [sys.executable, "-c", "import sys; sys.exit(3)"]
+_STOPS: Final = "len(met) > 1 or os.kill(os.getpid(), signal.SIGSTOP)"
+_FAILS: Final = "raise OSError(28, 'No space left on device')"
 
 
 @dataclass(kw_only=True)
@@ -110,9 +109,11 @@ class Deployed:
 
     def executions(self) -> list[dict[str, Any]]:
         """Return the executions so far, the newest last."""
-        machines = self.aws.client("stepfunctions").list_state_machines()["stateMachines"]
-        found = self.aws.client("stepfunctions").list_executions(stateMachineArn=machines[0]["stateMachineArn"])
-        mine = [each for each in found["executions"] if each["executionArn"] not in self._earlier]
+        client = self.aws.client("stepfunctions")
+        (machine,) = client.list_state_machines()["stateMachines"]
+        pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine["stateMachineArn"])
+        found = [each for page in pages for each in page["executions"]]
+        mine = [each for each in found if each["executionArn"] not in self._earlier]
         return sorted(mine, key=lambda each: each["startDate"])
 
     def tasks(self, step: str = "") -> list[dict[str, Any]]:
@@ -177,8 +178,17 @@ class Deployed:
 
 
 def stopping_at(fact: str, service: str) -> dict[str, list[str]]:
-    """Return a service whose task stops when it tells a fact."""
-    return {service: [sys.executable, "-c", _STOPS.format(fact=fact), SERVICES[service][-1]]}
+    """Return a service whose task stops when it tells a fact for the first time."""
+    return _disturbed(fact, service, _STOPS)
+
+
+def failing_at(fact: str, service: str) -> dict[str, list[str]]:
+    """Return a service whose every task finds the disk full when it tells a fact."""
+    return _disturbed(fact, service, _FAILS)
+
+
+def _disturbed(fact: str, service: str, act: str) -> dict[str, list[str]]:
+    return {service: [sys.executable, "-c", _DISTURBED.format(fact=fact, act=act), SERVICES[service][-1]]}
 
 
 def story(store: Path | str) -> list[tuple[object, ...]]:

@@ -13,7 +13,7 @@ import pytest
 from takings import gate
 from takings.adapters.aws import names
 from takings.lineage import LineageStatus
-from tests.aws.deployed import BROKEN, STORE, Deployed, stopping_at, story
+from tests.aws.deployed import STORE, Deployed, failing_at, stopping_at, story
 from tests.aws.pipeline import until
 from tests.shop import drop_all, lineage, new_store, opened, published, run
 
@@ -76,7 +76,7 @@ def test_a_task_that_is_asked_to_end_hands_its_batch_back(deployed: Deployed, lo
 
 def test_what_fails_before_its_verdicts_is_given_back(deployed: Deployed, local: Path) -> None:
     """After four tries the files are pending again, and the next sweep takes them as another batch."""
-    deployed.run_services({names.VALIDATION: BROKEN})
+    deployed.run_services(failing_at("file.validating", names.VALIDATION))
     first = started(deployed)
     assert deployed.settled() == ["FAILED"]
     assert [task["exit_code"] for task in deployed.tasks()] == [3, 3, 3, 3]
@@ -91,7 +91,7 @@ def test_what_fails_before_its_verdicts_is_given_back(deployed: Deployed, local:
 
 def test_what_fails_after_its_verdicts_is_completed(deployed: Deployed, local: Path) -> None:
     """Its verdicts count, so the next sweep makes another attempt at the same batch."""
-    deployed.run_services({names.TRANSFORMATION: BROKEN})
+    deployed.run_services(failing_at("lake.merging", names.TRANSFORMATION))
     batch_id = started(deployed)
     assert deployed.settled() == ["FAILED"]
     assert [task["exit_code"] for task in deployed.tasks()] == [0, 3, 3, 3, 3]
