@@ -128,7 +128,7 @@ class Deployed:
         def stopped() -> dict[str, Any] | None:
             return next((task for task in self.tasks(step) if f'"{fact}"' in Path(task["log"]).read_text()), None)
 
-        task = until(stopped)
+        task = until(stopped, seconds=120)
         self.run_services()
         assert task is not None
         until(lambda: Path(f"/proc/{task['pid']}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
@@ -157,7 +157,7 @@ class Deployed:
         url: str = self.aws.client("sqs").get_queue_url(QueueName=names.DEAD_LETTERS)["QueueUrl"]
         return url
 
-    def settled(self, *, executions: int = 1, seconds: float = 60) -> list[str]:
+    def settled(self, *, executions: int = 1, seconds: float = 180) -> list[str]:
         """Wait until so many executions have ended and none is running; return how they ended."""
 
         def ended() -> list[str]:

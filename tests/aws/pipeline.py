@@ -142,7 +142,7 @@ def _client(service: str, url: str) -> Any:
     """Make a client once for each emulator: that takes longer than most tests."""
     found = environment(url)
     session = boto3.Session(found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], region_name=found["AWS_REGION"])
-    quick = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+    quick = Config(retries={"total_max_attempts": 1}, read_timeout=150)
     return session.client(service, endpoint_url=url, config=quick)  # type: ignore[call-overload]
 
 
