@@ -10,7 +10,7 @@ WORKERS ?= 2
 N       ?=
 SEED    ?= 1
 # Rounds of `make aws-torture`.
-ROUNDS  ?= 20
+ROUNDS  ?= 200
 # Rounds of `make kill` for each named step and at random moments; processes and files of `make crowd`.
 TIMES   ?= 20
 RANDOM  ?= 500
@@ -80,7 +80,7 @@ kill: $(VENV)/.dev ## kill real processes TIMES=20 times at every step and at RA
 crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are dropped
 	$(BIN)/python -m tests.reliability.crowd --processes $(PROCESSES) --files $(FILES) --seed $(SEED)
 
-aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events on an emulated AWS in ROUNDS=20 rounds of FILES files
+aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events on an emulated AWS in ROUNDS=200 rounds with FILES=1000 files in all
 	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.torture \
 	  --rounds $(ROUNDS) --files $(FILES) --seed $(SEED) && rm -rf "$$made"
 

@@ -1,11 +1,11 @@
 """Let many small files through the whole pipeline on an emulated AWS while tasks are killed and events go wrong.
 
-`python -m tests.aws.torture --rounds 20 --files 50 --seed 1`
+`python -m tests.aws.torture --rounds 200 --files 1000 --seed 1`
 
-A round drops its files with S3's events held back, gives some of these out late and in another order, some twice, the others
-never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. What is left over is found by a look, as a sweep
-would. At the end of each round every file must have ended once and lie in one place, and the KPIs must be those that the oracle
-makes of the bucket's originals.
+A round drops its part of the files with S3's events held back, gives some of these out late and in another order, some twice,
+the others never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. What is left over is found by a look,
+as a sweep would. At the end of each round every file must have ended once and lie in one place, and the KPIs must be those that
+the oracle makes of the bucket's originals.
 Exit codes: 0 all went well, 1 it did not.
 """
 
@@ -21,8 +21,10 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from random import Random
+from typing import Final
 
 import pytest
 
@@ -33,8 +35,9 @@ from tests.emulators import started
 from tests.shop import csv_of, expected, item, lineage, opened, order, product, published
 
 #: a round that is not done by then hangs
-_PATIENCE_SECONDS = 900.0
-_SETTINGS = {"batch_files": "10", "batch_max_files": "40"}
+_PATIENCE_SECONDS: Final = 900.0
+#: so that events start most batches
+_SETTINGS: Final = {"batch_files": "3"}
 
 
 @dataclass(kw_only=True)
@@ -140,8 +143,8 @@ class Torture:
 def main() -> int:
     """Run the rounds, and say what was done."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    arguments.add_argument("--rounds", type=int, default=20)
-    arguments.add_argument("--files", type=int, default=50)
+    arguments.add_argument("--rounds", type=int, default=200)
+    arguments.add_argument("--files", type=int, default=1000)
     arguments.add_argument("--seed", type=int, default=1)
     asked = arguments.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="takings-torture."))
@@ -155,7 +158,7 @@ def main() -> int:
         deployed = deploy(aws, built_functions(folder / "functions"), **_SETTINGS)
         torture = Torture(deployed=deployed, random=Random(asked.seed))
         for number in range(asked.rounds):
-            wrong = torture.round(number, asked.files)
+            wrong = torture.round(number, ceil(asked.files / asked.rounds))
             print(f"round {number}: {'; '.join(wrong) or 'all is well'}", flush=True)
             if wrong:
                 break
