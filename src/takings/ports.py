@@ -237,6 +237,9 @@ class LakeEngine(Protocol):
     def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
         """Return the version of the item that has waited longest for its order or product; None where none waits."""
 
+    def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
+        """Return the items that have waited longest: item_id, order_id, product_id, what each lacks, since, key, line."""
+
 
 class Clock(Protocol):
     """The time."""

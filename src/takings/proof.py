@@ -111,9 +111,12 @@ class Explanation:
             return sum((row.sale_price for row in self.rows if row.sale_price is not None), Decimal(0))
 
 
-def explain(ports: Ports, day: date, category: str | None = None) -> Explanation:
-    """Show the rows behind a day's numbers, or a category's on that day; UnknownThing where there are none."""
-    commit = _commit_of(ports)
+def explain(ports: Ports, day: date, category: str | None = None, *, as_of: Commit | None = None) -> Explanation:
+    """Show the rows behind a day's numbers, or a category's on that day, as of a commit (None: the newest).
+
+    UnknownThing where there are none.
+    """
+    commit = as_of or _commit_of(ports)
     found = ports.engine.rows_behind(ports.tables.snapshot(commit.versions), day, category)
     if not found:
         of = "" if category is None else f" of category {category!r}"

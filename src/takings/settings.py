@@ -47,9 +47,18 @@ def read_percent(text: object) -> object:
     raise ValueError("write a share between '0%' and '100%'")
 
 
+def read_names(text: object) -> object:
+    """Read names that commas part, or a list of them."""
+    names = text.split(",") if isinstance(text, str) else text
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        return tuple(name.strip() for name in names if name.strip())
+    raise ValueError("write names such as 'shop.example.org, shop'")
+
+
 Percent = Annotated[Decimal, BeforeValidator(read_percent)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Size = Annotated[int, BeforeValidator(read_size)]
+Names = Annotated[tuple[str, ...], BeforeValidator(read_names)]
 
 
 class ValidationChoice(StrEnum):
@@ -105,6 +114,14 @@ class Settings(BaseModel):
     contracts: str | None = None
     #: before the names of the tables of a store in a bucket: none, so that the first shop of an account has those of the docs
     table_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,200}$")
+    #: nobody but this machine, unless somebody decides otherwise and sets a token
+    serve_host: str = Field(default="127.0.0.1", min_length=1)
+    #: as free as any, and easy to remember
+    serve_port: int = Field(default=8321, ge=0, le=65535)
+    #: none, because nobody else can reach the page; a secret, so it never comes from the command line
+    serve_token: str | None = Field(default=None, repr=False)
+    #: a name that is not known may be another site's, which makes a browser ask (DNS rebinding)
+    serve_names: Names = ()
 
     @property
     def batch_policy(self) -> BatchPolicy:

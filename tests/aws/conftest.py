@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,3 +43,13 @@ def aws_command_line() -> Path:
     if not command.exists():
         pytest.skip(f"the command line of AWS is not installed ({command}); `make test` installs it")
     return command
+
+
+@pytest.fixture(scope="session")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the functions, built once for all workers."""
+    from tests.aws.deployed import built_functions
+
+    base = tmp_path_factory.getbasetemp()
+    # The folder of a worker lies in that of the run.
+    return built_functions((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "functions")

@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.deployed import STORE, Deployed, built_functions, deploy
+from tests.aws.deployed import STORE, Deployed, deploy
 from tests.aws.pipeline import Aws
 from tests.shop import drop_all, new_store, published, run
 
 pytestmark = pytest.mark.xdist_group("end_to_end")
-
-
-@pytest.fixture(scope="session")
-def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the functions, built once for all workers."""
-    return built_functions(tmp_path_factory.getbasetemp().parent / "functions")
 
 
 @pytest.fixture

@@ -63,6 +63,10 @@ def test_defaults_need_no_file() -> None:
         "threads": None,
         "contracts": None,
         "table_prefix": "",
+        "serve_host": "127.0.0.1",
+        "serve_port": 8321,
+        "serve_token": None,
+        "serve_names": (),
     }
 
 
@@ -111,6 +115,12 @@ def test_sizes_may_have_a_unit(text: str | int, size: int) -> None:
     assert merge_settings([("options", {"batch_max_bytes": text})]).batch_max_bytes == size
 
 
+@pytest.mark.parametrize("names", ["a.example, b", ["a.example", "b"]])
+def test_names_are_parted_by_commas_or_a_list(names: object) -> None:
+    """From a variable, or a file."""
+    assert merge_settings([("options", {"serve_names": names})]).serve_names == ("a.example", "b")
+
+
 def test_the_batch_policy_is_a_part_of_the_settings() -> None:
     """What decides when a batch goes."""
     assert merge_settings([("options", {"batch_files": 2, "batch_max_bytes": 5})]).batch_policy == BatchPolicy(
@@ -128,7 +138,8 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     assert refusal({"colour": "red"}) == (
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, require_every_dataset,"
         " batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine, engine, spark_master,"
-        " time_zone, keep_reports, memory, threads, contracts, table_prefix."
+        " time_zone, keep_reports, memory, threads, contracts, table_prefix, serve_host,"
+        " serve_port, serve_token, serve_names."
     )
 
 

@@ -90,6 +90,24 @@ class DuckDbEngine:
             (micros,) = cursor.execute(f"select epoch_us(min(_version)) from ({source})").fetchone() or (None,)
         return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
+    def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
+        """Return the items that have waited longest, and whether each lacks its order or its product."""
+        table = snapshot[Dataset.ORDER_ITEMS]
+        waiting = replace(table, files=tuple(file for file in table.files if file.order_date is None))
+        sql = (resources.files("takings.lake") / "waiting_items.sql").read_text()
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            source = rows.of_lake(Dataset.ORDER_ITEMS, waiting)
+            cursor.execute(f"create temp table waiting as select * from ({source}) order by _version, id limit {most}")
+            for dataset, key in ((Dataset.ORDERS, "order_id"), (Dataset.PRODUCTS, "product_id")):
+                wanted = [
+                    (value, value) for (value,) in cursor.execute(f"select distinct {key} from waiting").fetchall()
+                ]
+                near = snapshot[dataset].near({self._contracts[dataset].primary_key: wanted})
+                cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, near)}")
+            found = _dictionaries(cursor.execute(sql))
+        return [{**row, "since": _EPOCH + timedelta(microseconds=row["since"])} for row in found]
+
     def _lay_views(
         self, cursor: duckdb.DuckDBPyConnection, snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> None:

@@ -9,14 +9,25 @@ from typing import Final
 
 from rich.markup import escape
 
-from takings.entrypoints import aws, history, looking, proving, repeating, running, sampling, validating, watching
+from takings.entrypoints import (
+    aws,
+    history,
+    looking,
+    proving,
+    repeating,
+    running,
+    sampling,
+    serving,
+    validating,
+    watching,
+)
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, app
 from takings.entrypoints.console import err
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import TakingsError
 
 #: the modules whose import registers the commands, in the order in which help shows them
-COMMANDS: Final = (sampling, running, watching, looking, history, proving, repeating, validating, aws)
+COMMANDS: Final = (sampling, running, watching, looking, serving, history, proving, repeating, validating, aws)
 
 
 def main(work: Callable[[], object] = app) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -11,9 +9,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from takings import layout
 from takings.bootstrap import Shop, open_store
-from takings.entrypoints import console
+from takings.entrypoints import batch_documents, console
 from takings.entrypoints.app import Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
 from takings.errors import UnknownThing
@@ -32,104 +29,19 @@ def batches(
     """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and days restated."""
     with open_store(store, Teller()) as shop:
         if batch_id is None:
-            documents = [_summary(shop, BatchId(found)) for found in _batch_ids(shop)]
+            documents = [batch_documents.summary(shop, found) for found in batch_documents.batch_ids(shop)]
             if as_json:
                 print_json({"schema_version": 1, "batches": documents})
             else:
                 _show_list(documents)
             return
-        if batch_id not in _batch_ids(shop):
+        if batch_id not in batch_documents.batch_ids(shop):
             raise UnknownThing(f"{store}: there is no batch {batch_id!r}. `takings batches {store}` lists them.")
-        document = _details(shop, BatchId(batch_id))
+        document = batch_documents.details(shop, BatchId(batch_id))
         if as_json:
             print_json(document)
         else:
             _show_one(shop, document)
-
-
-def _batch_ids(shop: Shop) -> list[str]:
-    return sorted({info.key.split("/")[1] for info in shop.ports.store.list("batches/")})
-
-
-def _summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
-    store = shop.ports.store
-    manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
-    outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
-    state = "DONE" if outcome else _state(shop, batch_id)
-    return {
-        "batch_id": batch_id,
-        "state": state,
-        "now": manifest.get("now"),
-        "files": len(manifest.get("files", ())),
-        "verdicts": dict(sorted(Counter(file["verdict"] for file in outcome.get("files", ())).items())),
-        "records_read": sum(file["records"]["read"] for file in outcome.get("files", ())),
-        "records_rejected": sum(file["records"]["rejected"] for file in outcome.get("files", ())),
-        "commit": outcome.get("commit"),
-        "attempt": outcome.get("attempt"),
-        "started_at": outcome.get("started_at"),
-        "finished_at": outcome.get("finished_at"),
-    }
-
-
-def _state(shop: Shop, batch_id: BatchId) -> str:
-    """Return where a batch without an outcome stands: in flight, given up, or never begun because another was first."""
-    gate = shop.ports.ledger.gate()
-    if gate.batch_id == batch_id:
-        return gate.state.value
-    return "GIVEN_UP" if shop.ports.ledger.lineage(batch_id=batch_id) else "NOT_STARTED"
-
-
-def _details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
-    store = shop.ports.store
-    manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
-    verdicts = json.loads(store.read(layout.verdicts(batch_id)) or b"{}")
-    affected = json.loads(store.read(layout.affected(batch_id)) or b"{}")
-    outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
-    lineage = {record.file_key: record for record in shop.ports.ledger.lineage(batch_id=batch_id)}
-    files = [
-        {**file, "status": lineage[file["key"]].status.value, "archived_at": lineage[file["key"]].archived_at}
-        for file in verdicts.get("files", ())
-    ]
-    return {
-        "schema_version": 1,
-        **_summary(shop, batch_id),
-        "settings": manifest.get("settings"),
-        "time_zone": manifest.get("time_zone"),
-        "returned": verdicts.get("returned", []),
-        "attempts": _attempts(shop, batch_id),
-        "lineage": [
-            {
-                "key": record.file_key,
-                "status": record.status.value,
-                "reason": record.reason,
-                "archived_at": record.archived_at,
-            }
-            for record in lineage.values()
-        ],
-        "file_reports": files,
-        "restated": {"everything": affected.get("everything", False), "days": affected.get("days", [])},
-        "published": outcome.get("published", {}),
-        "violations": _samples(shop, batch_id),
-    }
-
-
-def _attempts(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
-    """Return who tried the batch, when, and how the attempt before ended; oldest first."""
-    keys = [info.key for info in shop.ports.store.list(f"batches/{batch_id}/") if "/attempt-" in info.key]
-    found = [json.loads(shop.ports.store.read(key) or b"{}") for key in keys]
-    told = ("attempt", "owner", "began_at", "after")
-    return sorted(({name: each[name] for name in told} for each in found), key=lambda each: int(each["attempt"]))
-
-
-def _samples(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
-    """Return the violations that the chunk reports show, with the file they are in."""
-    samples = []
-    for info in sorted(shop.ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
-        if "/chunk-" in info.key:
-            dataset, _, file = info.key.split("/", 2)[2].rpartition("/")[0].partition("/")
-            report = json.loads(shop.ports.store.read(info.key) or b"{}")
-            samples += [{"dataset": dataset, "file": file, **sample} for sample in report.get("samples", ())]
-    return samples
 
 
 def _show_list(documents: list[dict[str, Any]]) -> None:

@@ -26,10 +26,11 @@ def as_csv(table: KpiTable, rows: Iterable[KpiRow]) -> str:
 
 def as_json(table: KpiTable, rows: Iterable[KpiRow]) -> str:
     """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition."""
-    return json.dumps([_document(table, row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+    return json.dumps([document(table, row) for row in rows], indent=1, ensure_ascii=False) + "\n"
 
 
-def _document(table: KpiTable, row: KpiRow) -> dict[str, Any]:
+def document(table: KpiTable, row: KpiRow) -> dict[str, Any]:
+    """Return one row as JSON shows it."""
     values = {
         column: _json_value(value) for column, value in zip(table.header, (*row.key, *row.values.values()), strict=True)
     }

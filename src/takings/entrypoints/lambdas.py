@@ -82,24 +82,29 @@ def _opened(
     context: LambdaContext, known: Mapping[str, object]
 ) -> Iterator[tuple[FunctionStore, Callable[[Mapping[str, float]], None]]]:
     """Open the store for one invocation; what is measured in it is logged when it ends."""
-    metrics = Metrics(namespace=NAMESPACE)
-
-    def add(values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            metrics.add_metric(name=name, unit=UNITS[name], value=value)
+    found: dict[str, float] = {}
 
     def tell(fact: str, about: Mapping[str, object]) -> None:
         _logger.info(fact, extra=dict(about))
-        add(measured(fact, about))
+        found.update(measured(fact, about))
 
     _logger.append_keys(request_id=context.aws_request_id, **known)
     try:
         with open_function_store(tell) as store, store.ports.faults():
-            metrics.set_default_dimensions(store=store.name)
-            yield store, add
+            yield store, found.update
+            _measure(store.name, found)
     finally:
-        metrics.flush_metrics()
         _logger.remove_keys(["request_id", *known])
+
+
+def _measure(store: str, found: Mapping[str, float]) -> None:
+    """Log what was measured in the embedded metric format, as metrics of the store."""
+    if found:
+        metrics = Metrics(namespace=NAMESPACE)
+        metrics.add_dimension(name="store", value=store)
+        for name, value in found.items():
+            metrics.add_metric(name=name, unit=UNITS[name], value=value)
+        metrics.flush_metrics()
 
 
 def _plan(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool]) -> dict[str, object]:

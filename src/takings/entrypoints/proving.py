@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from dataclasses import fields
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -16,19 +14,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from takings.bootstrap import open_store
+from takings.entrypoints import explain_output
 from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, count, out
+from takings.entrypoints.explain_output import exact
 from takings.errors import UsageError
-from takings.proof import Difference, Explanation, RowBehind, Verification
+from takings.proof import Difference, Explanation, Verification
 from takings.proof import explain as find_rows
 from takings.proof import verify as compare
 from takings.restatement import restate as publish_again
 from takings.store_format import check_lake
 
-_COLUMNS: Final = (
-    *("order_date", "category", "order_id", "item_id", "product_id", "status", "sale_price", "counted_as"),
-    *("key", "archived_at", "line"),
-)
 _SHOWN: Final = 50
 
 Day = Annotated[datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The business day.")]
@@ -57,44 +53,11 @@ def explain(
         explanation = find_rows(shop.ports, day.date(), category)
     match format_:
         case RowFormat.CSV:
-            _print_csv(explanation.rows[:limit])
+            sys.stdout.write(explain_output.as_csv(explanation.rows[:limit]))
         case RowFormat.JSON:
-            print_json(_document(explanation, limit))
+            print_json(explain_output.as_document(explanation, explanation.rows[:limit]))
         case RowFormat.TABLE:
             _show_rows(explanation, limit or _SHOWN)
-
-
-def _cells(row: RowBehind) -> list[Any]:
-    return [getattr(row, column) for column in _COLUMNS]
-
-
-def _print_csv(rows: tuple[RowBehind, ...]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(["" if cell is None else _text(cell) for cell in _cells(row)] for row in rows)
-
-
-def _text(cell: object) -> str:
-    """Write a value exactly: a price with all its digits, without trailing zeros behind the cents."""
-    if isinstance(cell, Decimal):
-        whole, _, fraction = f"{cell:f}".partition(".")
-        return f"{whole}.{fraction.rstrip('0'):0<2}"
-    return str(cell)
-
-
-def _document(explanation: Explanation, limit: int | None) -> dict[str, Any]:
-    rows = explanation.rows[:limit]
-    return {
-        "schema_version": 1,
-        "commit": explanation.commit,
-        "rows_in_all": len(explanation.rows),
-        "revenue": _text(explanation.revenue),
-        "rows": [dict(zip(_COLUMNS, map(_json_value, _cells(row)), strict=True)) for row in rows],
-    }
-
-
-def _json_value(cell: object) -> object:
-    return _text(cell) if isinstance(cell, date | Decimal) else cell
 
 
 def _show_rows(explanation: Explanation, limit: int) -> None:
@@ -102,13 +65,13 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
     for column in ("category", "order", "item", "status", "sale_price", "counted as", "file", "line"):
         table.add_column(column, justify="right" if column in {"sale_price", "line"} else "left")
     for row in explanation.rows[:limit]:
-        price = "" if row.sale_price is None else _text(row.sale_price)
+        price = "" if row.sale_price is None else exact(row.sale_price)
         cells = (row.category, row.order_id, row.item_id, row.status, price, row.counted_as, row.key, row.line)
         table.add_row(*("–" if cell is None else escape(str(cell)) for cell in cells))
     out.print(table)
     items = sum(row.item_id is not None for row in explanation.rows)
     out.print(
-        f"{items:,} items, {_text(explanation.revenue)} in all, as of commit {explanation.commit}", highlight=False
+        f"{items:,} items, {exact(explanation.revenue)} in all, as of commit {explanation.commit}", highlight=False
     )
     if len(explanation.rows) > limit:
         out.print(f"… the table shows {limit} of {len(explanation.rows):,} rows; --format csv has all", highlight=False)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from takings import gate, layout, maintenance, pipeline
-from takings.arrivals import sight
-from takings.bootstrap import Shop, open_store
-from takings.commits import newest_commit
-from takings.contracts.model import Dataset
+from takings.bootstrap import open_store
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.status_document import status_document
 from takings.errors import UnknownThing
-from takings.lineage import LineageRecord
-from takings.replaying import dead_letters
 from takings.store_format import check_lake
 
 _SHOWN_FAILURES = 10
@@ -69,7 +64,7 @@ def _run_document(outcome: pipeline.RunOutcome) -> dict[str, Any]:
 def status(store: Store, as_json: Json = False) -> None:
     """Show what is pending, what is missing or until when it waits, the batch in flight and waiting orphans."""
     with open_store(store, Teller()) as shop:
-        document = _status_document(shop)
+        document = status_document(shop)
         if as_json:
             print_json(document)
             return
@@ -104,44 +99,6 @@ def _show_status(document: dict[str, Any]) -> None:
             " `takings replay STORE --failed`",
             soft_wrap=True,
         )
-
-
-def _status_document(shop: Shop) -> dict[str, Any]:
-    ports = shop.ports
-    state = ports.ledger.gate()
-    sighting = sight(ports.store.list(layout.RAW))
-    now = ports.clock.now()
-    decision = pipeline.decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
-    commit = newest_commit(ports.store, state.last_commit)
-    lake = ports.tables.snapshot(commit.versions) if commit else None
-    since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
-    expires = state.lease_expires_at
-    lineage = ports.ledger.lineage()
-    return {
-        "schema_version": 1,
-        "state": state.state.value,
-        "pending": {dataset.value: sum(drop.dataset is dataset for _, drop in sighting.drops) for dataset in Dataset},
-        "decision": type(decision).__name__,
-        "deadline": layout.format_instant(decision.deadline) if isinstance(decision, pipeline.WaitUntil) else None,
-        "missing": list(decision.missing) if isinstance(decision, pipeline.Hold) else [],
-        "batch_id": state.batch_id,
-        "attempt": state.attempt,
-        "owner": state.owner,
-        "lease_expires_at": None if expires is None else layout.format_instant(expires),
-        "reading": state.reading,
-        "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in state.suspects],
-        "is_abandoned": gate.is_abandoned(state, now),
-        "reason": state.reason,
-        "commit": commit.number if commit else None,
-        "orphans": lake.orphans if lake else 0,
-        "oldest_orphan_at": None if since is None else layout.format_instant(since),
-        "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
-        "dead_letters": _files(dead_letters(lineage)),
-    }
-
-
-def _files(records: Iterable[LineageRecord]) -> list[dict[str, str | None]]:
-    return [{"key": record.file_key, "reason": record.reason, "archived_at": record.archived_at} for record in records]
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -87,6 +88,7 @@ def demo(
         table = kpi_table(shop.ports.kpi_tables, By.CATEGORY)
         console.show_kpis(table, list(visible(shop.ports.kpis.rows(table, first=last))), most=_DEMO_CATEGORIES)
     _show_places(directory)
+    _show_page(directory)
 
 
 def _show_places(directory: Path) -> None:
@@ -100,3 +102,15 @@ def _show_places(directory: Path) -> None:
         (".takings/takings.db", "ledger and KPIs, as SQLite"),
     ):
         out.print(f"  {directory / place!s:<36} {what}", highlight=False, soft_wrap=True)
+
+
+def _show_page(directory: Path) -> None:
+    """Say how to look at it; the page's packages are an extra."""
+    out.print("\nLook at it in a browser:", highlight=False)
+    out.print(f"  takings serve {directory}", highlight=False, soft_wrap=True)
+    if any(find_spec(package) is None for package in ("fastapi", "jinja2", "uvicorn")):
+        out.print(
+            "  It needs the extra: pip install 'takings\\[web]', or `make page` where this came from `make demo`.",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -102,3 +102,12 @@ def reason_lines(report: FileReport, faulty: Iterable[FaultyRecord]) -> Iterator
         yield separator + json.dumps(violation_document(violation), ensure_ascii=False)
         separator = ",\n  "
     yield "\n ]\n}\n"
+
+
+def violations_in(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the violations of a <file>.reason.json from its lines, without the whole of it in memory."""
+    is_among_them = False
+    for line in lines:
+        if is_among_them and line.startswith("  {"):
+            yield json.loads(line.strip().removesuffix(","))
+        is_among_them = is_among_them or line.startswith(' "violations": [')

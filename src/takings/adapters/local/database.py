@@ -54,6 +54,21 @@ class Database(sqlite3.Connection):
     lock: AbstractContextManager[object]
 
 
+def open_database_to_read(path: Path) -> Database:
+    """Open the database file so that nothing can be written to it."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Database,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.lock = threading.RLock()
+    return connection
+
+
 @contextmanager
 def transaction(connection: Database) -> Iterator[sqlite3.Connection]:
     """Run statements as one immediate transaction."""

@@ -19,8 +19,10 @@ _GUARD = ("commit", "batch_id", "computed_at", "definition")
 class SqliteKpiStore:
     """The KPIs of a local store; a table is made when it is first used."""
 
-    def __init__(self, connection: Database, tables: Sequence[KpiTable]) -> None:
+    def __init__(self, connection: Database, tables: Sequence[KpiTable], *, only_reads: bool = False) -> None:
         self._connection = connection
+        if only_reads:
+            return
         for table in tables:
             key = ", ".join(f"{column} text not null" for column in table.key)
             values = ", ".join(

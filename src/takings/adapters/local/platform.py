@@ -10,7 +10,7 @@ from typing import Final
 
 from takings import layout
 from takings.adapters.dry_run import accepted_files
-from takings.adapters.local.database import open_database
+from takings.adapters.local.database import Database, open_database, open_database_to_read
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.ledger import SqliteLedger
@@ -30,9 +30,10 @@ _CODE: Final = re.compile("%[0-9A-Fa-f]{2}")
 class LocalPlatform:
     """A store in a folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, only_reads: bool = False) -> None:
         self.root = root
         self._private = root / ".takings"
+        self._only_reads = only_reads
 
     def check(self) -> None:
         """Raise UnknownThing unless the folder is a store: it has raw-data/, or a lake from earlier.
@@ -66,6 +67,12 @@ class LocalPlatform:
     @contextmanager
     def open(self, _: Settings, kpi_tables: Sequence[KpiTable]) -> Iterator[PlatformPorts]:
         """Open the store's database; StoreError where the folder cannot be written to."""
+        if self._only_reads:
+            path = self._private / "takings.db"
+            has_ledger = path.exists()
+            with closing(open_database_to_read(path) if has_ledger else open_database(None)) as database:
+                yield self._ports(database, SqliteKpiStore(database, kpi_tables, only_reads=has_ledger))
+            return
         try:
             self._private.mkdir(exist_ok=True)
         except OSError as refused:
@@ -73,13 +80,16 @@ class LocalPlatform:
                 f"{self.root}: {refused.strerror}. Takings needs to write into the store's folder."
             ) from refused
         with closing(open_database(self._private / "takings.db")) as database:
-            yield PlatformPorts(
-                ledger=SqliteLedger(database),
-                kpis=SqliteKpiStore(database, kpi_tables),
-                lake=FolderLakeFiles(self.root),
-                owners=ProcessOwners(),
-                notice=self._notice,
-            )
+            yield self._ports(database, SqliteKpiStore(database, kpi_tables))
+
+    def _ports(self, database: Database, kpis: SqliteKpiStore) -> PlatformPorts:
+        return PlatformPorts(
+            ledger=SqliteLedger(database),
+            kpis=kpis,
+            lake=FolderLakeFiles(self.root),
+            owners=ProcessOwners(),
+            notice=self._notice,
+        )
 
     def _notice(self, tell: Tell) -> AbstractContextManager[Changes]:
         # Threads and file descriptors that only a watch needs.

@@ -43,24 +43,23 @@ class Archive:
 def read_archives(folder: Path) -> dict[str, Archive]:
     """Read the archives; UnknownThing where they are not built."""
     described = folder / "lambdas.json"
-    if not described.is_file():
-        raise UnknownThing(
-            f"{described} is missing: the functions are not built. Run `make lambdas`, or name their folder."
-        )
+    files = {name: folder / f"{name}.zip" for name in (names.DETECTOR, names.ARCHIVER)}
+    for file in (described, *files.values()):
+        if not file.is_file():
+            raise UnknownThing(
+                f"{file} is missing: the functions are not built. Run `make lambdas`, or name their folder."
+            )
     try:
         built = json.loads(described.read_bytes())
-        return {
-            name: Archive(
-                content=(folder / f"{name}.zip").read_bytes(),
-                runtime=built["runtime"],
-                architecture=built["architecture"],
-            )
-            for name in (names.DETECTOR, names.ARCHIVER)
-        }
+        runtime, architecture = built["runtime"], built["architecture"]
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
             f"{described} cannot be read ({broken!r}). Build the functions again: `make lambdas`."
         ) from broken
+    return {
+        name: Archive(content=file.read_bytes(), runtime=runtime, architecture=architecture)
+        for name, file in files.items()
+    }
 
 
 def function_steps(

@@ -30,9 +30,12 @@ def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_t
 
 def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str) -> Iterator[str]:
     name = pipeline.name(service)
+    gone = (services.ecr.exceptions.ImageNotFoundException, services.ecr.exceptions.RepositoryNotFoundException)
     try:
-        services.ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": image_tag}])
-    except (services.ecr.exceptions.ImageNotFoundException, services.ecr.exceptions.RepositoryNotFoundException):
+        found = services.ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": image_tag}])["imageDetails"]
+    except gone:
+        found = []
+    if not found:
         yield f"the image {pipeline.image(service, image_tag)} is missing: build {service}/ and push it there."
 
 

@@ -1,0 +1,55 @@
+"""Tell where a store stands, as `takings status --json` and the pages show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from takings import gate, layout, pipeline
+from takings.arrivals import sight
+from takings.bootstrap import Shop
+from takings.commits import newest_commit
+from takings.contracts.model import Dataset
+from takings.lineage import LineageRecord
+from takings.replaying import dead_letters
+
+_SHOWN_FAILURES: Final = 10
+
+
+def status_document(shop: Shop) -> dict[str, Any]:
+    """Return where a store stands."""
+    ports = shop.ports
+    state = ports.ledger.gate()
+    sighting = sight(ports.store.list(layout.RAW))
+    now = ports.clock.now()
+    decision = pipeline.decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
+    commit = newest_commit(ports.store, state.last_commit)
+    lake = ports.tables.snapshot(commit.versions) if commit else None
+    since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
+    expires = state.lease_expires_at
+    lineage = ports.ledger.lineage()
+    return {
+        "schema_version": 1,
+        "state": state.state.value,
+        "pending": {dataset.value: sum(drop.dataset is dataset for _, drop in sighting.drops) for dataset in Dataset},
+        "decision": type(decision).__name__,
+        "deadline": layout.format_instant(decision.deadline) if isinstance(decision, pipeline.WaitUntil) else None,
+        "missing": list(decision.missing) if isinstance(decision, pipeline.Hold) else [],
+        "batch_id": state.batch_id,
+        "attempt": state.attempt,
+        "owner": state.owner,
+        "lease_expires_at": None if expires is None else layout.format_instant(expires),
+        "reading": state.reading,
+        "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in state.suspects],
+        "is_abandoned": gate.is_abandoned(state, now),
+        "reason": state.reason,
+        "commit": commit.number if commit else None,
+        "orphans": lake.orphans if lake else 0,
+        "oldest_orphan_at": None if since is None else layout.format_instant(since),
+        "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
+        "dead_letters": _files(dead_letters(lineage)),
+    }
+
+
+def _files(records: Iterable[LineageRecord]) -> list[dict[str, str | None]]:
+    return [{"key": record.file_key, "reason": record.reason, "archived_at": record.archived_at} for record in records]

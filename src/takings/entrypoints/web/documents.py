@@ -1,0 +1,180 @@
+"""Describe the API's answers, for OpenAPI; what they hold is made by the same code as the command line's output."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2,}$", description="An exact decimal.", examples=["34911.35"])]
+Instant = Annotated[str, Field(pattern=r"^[0-9-]{10}T[0-9:.]+Z$", examples=["2026-11-23T12:16:00.123456Z"])]
+Next = Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
+
+
+class Document(BaseModel):
+    """What every answer is: an object with exactly these members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class OrderKpi(Document):
+    """One day."""
+
+    order_date: date
+    total_orders: int
+    total_revenue: Money
+    total_items_sold: int
+    return_rate: Money | None
+    unique_customers: int
+    avg_order_value: Money | None
+    returned_value: Money
+    cancelled_value: Money
+    net_revenue: Money
+    commit: int
+    batch_id: str
+    computed_at: Instant
+    definition: str
+    unfinished: bool = Field(description="The day was not over when the newest number was computed.")
+
+
+class CategoryKpi(Document):
+    """One category on one day."""
+
+    category: str
+    order_date: date
+    daily_revenue: Money
+    avg_order_value: Money | None
+    avg_return_rate: Money | None
+    total_orders: int
+    items_sold: int
+    returned_value: Money
+    cancelled_value: Money
+    net_revenue: Money
+    commit: int
+    batch_id: str
+    computed_at: Instant
+    definition: str
+    unfinished: bool
+
+
+class Kpis(Document):
+    """Published KPIs, all as of one commit."""
+
+    commit: int | None
+    by: str
+    rows_in_all: int
+    rows: list[OrderKpi] | list[CategoryKpi]
+    next: Next
+
+
+class Batch(Document):
+    """One batch, as a list shows it."""
+
+    batch_id: str
+    state: str
+    now: Instant | None
+    files: int
+    verdicts: dict[str, int]
+    records_read: int
+    records_rejected: int
+    commit: int | None
+    attempt: int | None
+    started_at: Instant | None
+    finished_at: Instant | None
+
+
+class Batches(Document):
+    """Batches, newest first."""
+
+    rows: list[Batch]
+    next: Next
+
+
+class Records(Document):
+    """A file's row accounting: read = accepted + rejected + identical_duplicates."""
+
+    read: int
+    accepted: int
+    rejected: int
+    identical_duplicates: int
+
+
+class File(Document):
+    """One file in one batch."""
+
+    key: str
+    dataset: str
+    batch_id: str
+    processing_date: Instant
+    status: str
+    verdict: str | None
+    size: int
+    version: Instant
+    fingerprint: str | None
+    records: Records | None
+    reason: str | None
+    archived_at: str | None
+
+
+class Files(Document):
+    """Files, newest first."""
+
+    rows: list[File]
+    next: Next
+
+
+class RuleViolations(Document):
+    """How many records of a file break a rule."""
+
+    batch_id: str
+    now: Instant | None
+    dataset: str
+    key: str
+    verdict: str
+    rule: str
+    severity: str
+    records: int
+
+
+class Violations(Document):
+    """Violations, newest batch first."""
+
+    rows: list[RuleViolations]
+    next: Next
+
+
+class Row(Document):
+    """One row behind a number."""
+
+    order_date: date
+    category: str | None
+    order_id: int | str
+    item_id: int | str | None
+    product_id: int | str | None
+    status: str
+    sale_price: Money | None
+    counted_as: str
+    key: str
+    archived_at: str | None
+    line: int
+
+
+class Rows(Document):
+    """The rows behind a day's numbers, or a category's, and what all of them add up to."""
+
+    schema_version: int
+    commit: int
+    rows_in_all: int
+    revenue: Money
+    rows: list[Row]
+    next: Next

@@ -1,0 +1,88 @@
+"""Hold what all requests share: the opened store and what was read of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Final, TypeVar
+
+from takings.bootstrap import Shop
+from takings.commits import read_commit
+from takings.entrypoints.web.opening import OpenedStore
+from takings.entrypoints.web.records import Records
+from takings.entrypoints.web.settled import Settled, SettledKpis
+from takings.kpis import derive
+from takings.kpis.definitions import KpiValue
+from takings.proof import Explanation, explain
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+#: explanations kept, for the pages of a long one
+_MOST_EXPLANATIONS: Final = 8
+#: one day's numbers, by name; none where there was no order
+Kpis = Mapping[str, KpiValue]
+#: an answer: its body, its media type and the cursor of the next page
+Made = tuple[bytes, str, str | None]
+#: answers kept, each of at most so many bytes
+_MOST_ANSWERS, _LARGEST_ANSWER = 256, 1 << 20
+
+
+class House:
+    """The store, as the page and the API read it."""
+
+    def __init__(self, opened: OpenedStore) -> None:
+        self.opened = opened
+        self.records = Records()
+        self._kpis = SettledKpis()
+        self._explanations: dict[tuple[object, ...], Explanation] = {}
+        self._answers: dict[tuple[object, ...], Made] = {}
+        self._keeping = threading.Lock()
+
+    def settled(self, shop: Shop) -> Settled:
+        """Return the published KPIs as of one commit."""
+        return self._kpis.current(shop)
+
+    def remembered(self, settled: Settled, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """Return the answer to a question about the settled KPIs; it is made once for as long as these stand."""
+        key = (settled.version, *what)
+        found = self._answers.get(key)
+        if found is None:
+            found = make()
+            if len(found[0]) <= _LARGEST_ANSWER:
+                _keep(self._keeping, self._answers, key, found, _MOST_ANSWERS)
+        return found
+
+    def explain(self, shop: Shop, day: date, category: str | None) -> tuple[Settled, Explanation]:
+        """Return the rows behind a day's numbers as of the very commit that the numbers are of."""
+        settled = self.settled(shop)
+        which = (settled.commit and settled.commit.number, day, category)
+        known = self._explanations.get(which)
+        if known is None:
+            with self.opened.engine:
+                known = explain(shop.ports, day, category, as_of=settled.commit)
+            _keep(self._keeping, self._explanations, which, known, _MOST_EXPLANATIONS)
+        return settled, known
+
+    def restated(self, shop: Shop, days: frozenset[date], commit: int) -> Mapping[date, tuple[Kpis, Kpis]]:
+        """Compute the days' numbers before and after a commit; StoreError once the lake has let go of the one before."""
+        before, after = (self._as_of(shop, number, days) for number in (commit - 1, commit))
+        return {day: (before.get(day, {}), after.get(day, {})) for day in sorted(days)}
+
+    def _as_of(self, shop: Shop, number: int, days: frozenset[date]) -> Mapping[date, Kpis]:
+        ports = shop.ports
+        commit = read_commit(ports.store, number) if number else None
+        if commit is None:
+            return {}
+        table = ports.kpi_tables[0]
+        with self.opened.engine:
+            measures = ports.kpi_engine.measures([table], ports.tables.snapshot(commit.versions), days)
+        return {key[0]: values for key, values in (derive(table, row) for row in measures[table.name])}
+
+
+def _keep(lock: threading.Lock, kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Keep a value, and forget the oldest when there are too many."""
+    with lock:
+        kept[key] = value
+        while len(kept) > most:
+            kept.pop(next(iter(kept)))

@@ -1,0 +1,89 @@
+"""Tell open pages what happens, as server-sent events: one look at the store serves them all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from takings.entrypoints.web.guard import HEAD
+from takings.entrypoints.web.house import House
+from takings.entrypoints.web.progress import look
+from takings.errors import TakingsError
+
+#: looks at a folder cost a read or two; at a bucket, requests
+_LOOK_SECONDS, _LOOK_SECONDS_IN_A_BUCKET = 0.4, 2.0
+#: proxies end a connection on which nothing comes
+_SIGN_OF_LIFE_SECONDS: Final = 15.0
+
+
+class Live:
+    """What happens on the store, for whoever listens."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._seconds = _LOOK_SECONDS_IN_A_BUCKET if house.opened.store.startswith("s3://") else _LOOK_SECONDS
+        self._news = asyncio.Condition()
+        self._state: dict[str, Any] | None = None
+        self._listeners = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    async def stream(self, request: Request) -> Response:
+        """Answer with events until the listener goes, or the server ends."""
+        events = _nothing() if request.scope.get(HEAD) else self._events()
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def close(self) -> None:
+        """Let every listener go."""
+        self._is_closed = True
+        async with self._news:
+            self._news.notify_all()
+
+    async def _events(self) -> AsyncIterator[str]:
+        self._listeners += 1
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        told: dict[str, Any] | None = None
+        try:
+            yield "retry: 2000\n\n"
+            while not self._is_closed:
+                if self._state is not None and self._state != told:
+                    told = self._state
+                    yield f"event: state\ndata: {json.dumps(told)}\n\n"
+                    continue
+                async with self._news:
+                    try:
+                        await asyncio.wait_for(self._news.wait(), _SIGN_OF_LIFE_SECONDS)
+                    except TimeoutError:
+                        yield ": still here\n\n"
+        finally:
+            self._listeners -= 1
+
+    async def _look(self) -> None:
+        while self._listeners and not self._is_closed:
+            state = await run_in_threadpool(self._see)
+            if state != self._state:
+                self._state = state
+                async with self._news:
+                    self._news.notify_all()
+            await asyncio.sleep(self._seconds)
+        self._state = None
+
+    def _see(self) -> dict[str, Any]:
+        try:
+            with self._house.opened.reading() as shop:
+                return look(shop) | {"version": self._house.settled(shop).version}
+        except (TakingsError, OSError) as failed:
+            return {"state": "UNREADABLE", "reason": str(failed), "step": None, "version": None}
+
+
+async def _nothing() -> AsyncIterator[str]:
+    return
+    yield

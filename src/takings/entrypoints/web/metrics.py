@@ -1,0 +1,72 @@
+"""Count for Prometheus what the store's own records say; the same metrics as on AWS, named in its style."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from takings import layout
+from takings.arrivals import sight
+from takings.bootstrap import Shop
+from takings.entrypoints.web.house import House
+from takings.layout import parse_instant
+from takings.lineage import LineageRecord
+from takings.validation.findings import Verdict
+
+#: how many batches back one is looked for whose files came from raw-data/
+_LOOK_BACK = 20
+
+
+def exposition(house: House, shop: Shop) -> str:
+    """Return the metrics in Prometheus' text format."""
+    ports = shop.ports
+    now = ports.clock.now()
+    lineage = ports.ledger.lineage()
+    settled = house.settled(shop)
+    orphans = ports.tables.snapshot(settled.commit.versions).orphans if settled.commit else 0
+    drops = sight(ports.store.list(layout.RAW)).drops
+    pending = max(((now - info.written_at).total_seconds() for info, _ in drops), default=0.0)
+    lines = [
+        *_metric("files_accepted_total", "counter", "Files that were taken.", _verdicts(lineage, Verdict.ACCEPTED)),
+        *_metric("files_rejected_total", "counter", "Files that were refused.", _verdicts(lineage, Verdict.REJECTED)),
+        *_metric("rows_rejected_total", "counter", "Records that were refused.", _rejected(lineage)),
+        *_metric("oldest_pending_seconds", "gauge", "How long the oldest pending file has waited.", max(pending, 0.0)),
+        *_metric("orphans_waiting", "gauge", "Items that wait for their order or product.", orphans),
+    ]
+    seconds = _arrival_to_publish(house, shop)
+    if seconds is not None:
+        meaning = "From when the newest batch's oldest accepted file was written to when it is published and filed."
+        lines += _metric("arrival_to_publish_seconds", "gauge", meaning, seconds)
+    return "\n".join(lines) + "\n"
+
+
+def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:
+    name = f"takings_{name}"
+    return [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}", f"{name} {value:.10g}"]
+
+
+def _verdicts(lineage: Sequence[LineageRecord], verdict: Verdict) -> int:
+    return sum(record.verdict is verdict for record in lineage)
+
+
+def _rejected(lineage: Sequence[LineageRecord]) -> int:
+    return sum(record.records.rejected for record in lineage if record.records is not None)
+
+
+def _arrival_to_publish(house: House, shop: Shop) -> float | None:
+    """Return the newest batch's seconds; a replay's files arrived long before."""
+    for batch_id in house.records.batches(shop)[:_LOOK_BACK]:
+        found = house.records.summary(shop, batch_id)
+        if found["commit"] is None or found["finished_at"] is None:
+            continue
+        files = json.loads(shop.ports.store.read(layout.manifest(batch_id)) or b'{"files": []}')["files"]
+        replayed = {file["key"] for file in files if "archived_at" in file}
+        arrived: list[datetime] = [
+            parse_instant(report["version"])
+            for report in house.records.reports(shop, batch_id)
+            if report["verdict"] == Verdict.ACCEPTED and report["key"] not in replayed
+        ]
+        if arrived:
+            return (parse_instant(found["finished_at"]) - min(arrived)).total_seconds()
+    return None

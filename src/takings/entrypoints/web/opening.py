@@ -1,0 +1,57 @@
+"""Keep a store open for readers, and open it anew where its database was made or replaced meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from takings.bootstrap import Shop, open_store_to_read
+from takings.ports import Tell
+
+_Identity = tuple[int, int] | None
+
+
+class OpenedStore:
+    """A store that requests read, several at a time."""
+
+    def __init__(self, store: str, tell: Tell) -> None:
+        self.store = store
+        self._tell = tell
+        self._stack = ExitStack()
+        self._opening = threading.Lock()
+        self._shop: Shop | None = None
+        self._identity: _Identity = None
+        #: DuckDB works for one request at a time: its memory is bounded, and small answers do not wait for it
+        self.engine = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Shop]:
+        """Hand out the store; what its libraries raise within the block is raised as errors of Takings."""
+        shop = self._current()
+        with shop.ports.faults():
+            yield shop
+
+    def close(self) -> None:
+        """Close the store, however often it was opened."""
+        with self._opening:
+            self._shop = None
+            self._stack.close()
+
+    def _current(self) -> Shop:
+        with self._opening:
+            identity = self._look()
+            if self._shop is None or identity != self._identity:
+                # Other requests may still be reading the one before, which stays open as well.
+                self._shop = self._stack.enter_context(open_store_to_read(self.store, self._tell))
+                self._identity = identity
+            return self._shop
+
+    def _look(self) -> _Identity:
+        """Tell a store's database from another that takes its place; a bucket's tables are always the ones there are."""
+        try:
+            status = (Path(self.store) / ".takings" / "takings.db").stat()
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino)

@@ -1,0 +1,43 @@
+"""Say what went wrong: as problem+json (RFC 9457) to programs, as a page that says what to do next to people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response
+
+from takings.entrypoints.web.settled import HalfPublishedError
+from takings.errors import ConflictError, CorruptState, TakingsError, UnknownThing, UsageError
+
+PROBLEM: Final = "application/problem+json"
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
+    """Return an answer that tells a program what went wrong."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, PROBLEM)
+
+
+def status_of(error: TakingsError) -> int:
+    """Return the HTTP status of an error: whose fault it is, and whether to try again."""
+    match error:
+        case UnknownThing():
+            return HTTPStatus.NOT_FOUND
+        case UsageError():
+            return HTTPStatus.BAD_REQUEST
+        case ConflictError():
+            return HTTPStatus.CONFLICT
+        case HalfPublishedError():
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        case CorruptState():
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+    return HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def retry_headers(status: int) -> dict[str, str]:
+    """Tell when to come back after a failure that passes."""
+    return {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

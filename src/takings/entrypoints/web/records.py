@@ -1,0 +1,107 @@
+"""List batches, files and violations for the API and the pages; what has ended is read once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from takings import layout
+from takings.bootstrap import Shop
+from takings.entrypoints import batch_documents
+from takings.layout import BatchId, format_instant
+from takings.lineage import LineageRecord
+from takings.validation.findings import Verdict
+
+#: ended batches whose documents are kept; they never change
+_MOST_KEPT: Final = 2000
+#: how far back violations are looked for
+MOST_BATCHES: Final = 500
+
+
+class Records:
+    """What became of batches and files."""
+
+    def __init__(self) -> None:
+        self._summaries: dict[BatchId, dict[str, Any]] = {}
+        self._reports: dict[BatchId, tuple[Mapping[str, Any], ...]] = {}
+        self._lock = threading.Lock()
+
+    def batches(self, shop: Shop) -> list[BatchId]:
+        """Return every batch, newest first."""
+        return batch_documents.batch_ids(shop)[::-1]
+
+    def summary(self, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+        """Return a batch as a list shows it."""
+        if (known := self._summaries.get(batch_id)) is not None:
+            return known
+        found = batch_documents.summary(shop, batch_id)
+        if found["state"] == "DONE":
+            self._keep(self._summaries, batch_id, found)
+        return found
+
+    def reports(self, shop: Shop, batch_id: BatchId) -> tuple[Mapping[str, Any], ...]:
+        """Return what was decided about each file of a batch; nothing before its verdicts."""
+        if (known := self._reports.get(batch_id)) is not None:
+            return known
+        content = shop.ports.store.read(layout.verdicts(batch_id))
+        if content is None:
+            return ()
+        found = tuple(json.loads(content)["files"])
+        self._keep(self._reports, batch_id, found)
+        return found
+
+    def violations(self, shop: Shop, wanted: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield how many records of each file break which rule, newest batch first."""
+        for batch_id in self.batches(shop)[:MOST_BATCHES] if wanted is None else [BatchId(wanted)]:
+            reports = [report for report in self.reports(shop, batch_id) if report["errors"] or report["warnings"]]
+            now = self.summary(shop, batch_id)["now"] if reports else None
+            for report in reports:
+                for severity, counts in (("error", report["errors"]), ("warning", report["warnings"])):
+                    for rule, records in counts.items():
+                        yield {
+                            "batch_id": batch_id,
+                            "now": now,
+                            **{name: report[name] for name in ("dataset", "key", "verdict")},
+                            "rule": rule,
+                            "severity": severity,
+                            "records": records,
+                        }
+
+    def _keep(self, kept: dict[BatchId, Any], batch_id: BatchId, found: object) -> None:
+        with self._lock:
+            kept[batch_id] = found
+            while len(kept) > _MOST_KEPT:
+                kept.pop(next(iter(kept)))
+
+
+def files(shop: Shop, *, key: str | None = None, search: str | None = None) -> list[LineageRecord]:
+    """Return every file in every batch, newest first: of one key, or of the keys with a text in them."""
+    found = shop.ports.ledger.lineage(file_key=key)[::-1]
+    wanted = (search or "").casefold()
+    return [record for record in found if wanted in record.file_key.casefold()]
+
+
+def has_set_aside(record: LineageRecord) -> bool:
+    """Tell whether a file was taken without some of its rows."""
+    return record.verdict is Verdict.ACCEPTED and record.records is not None and record.records.rejected > 0
+
+
+def file_document(record: LineageRecord) -> dict[str, Any]:
+    """Return a lineage record as JSON shows it."""
+    return {
+        "key": record.file_key,
+        "dataset": record.dataset.value,
+        "batch_id": record.batch_id,
+        "processing_date": format_instant(record.processing_date),
+        "status": record.status.value,
+        "verdict": None if record.verdict is None else record.verdict.value,
+        "size": record.size,
+        "version": format_instant(record.version),
+        "fingerprint": record.fingerprint,
+        "records": None if record.records is None else asdict(record.records),
+        "reason": record.reason,
+        "archived_at": record.archived_at,
+    }

@@ -1,0 +1,171 @@
+"""Read published KPIs so that they are of one commit: no day is seen half published, whoever publishes meanwhile.
+
+A batch publishes one table after the other and then frees the gate. So rows of the batch in flight are not read: what was
+published before is answered, until the batch has ended.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Final
+
+from takings.bootstrap import Shop
+from takings.commits import read_commit
+from takings.entrypoints.looking import By, kpi_table
+from takings.errors import MachineryError
+from takings.gate import Gate
+from takings.kpis import KpiRow, KpiTable
+from takings.kpis.publication import visible
+from takings.lake import Commit
+from takings.ports import Ports
+from takings.time_zones import business_time
+
+#: a restatement changes no gate, so what is kept is read again after a while
+_KEEP_SECONDS: Final = 60
+#: a publication takes milliseconds; one that nobody ends is told
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+class HalfPublishedError(MachineryError):
+    """Tell that only a part of a batch is published, and that nobody remembers what was there before."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The published KPIs as of one commit."""
+
+    tables: tuple[KpiTable, ...]
+    #: the rows that readers see, per table
+    rows_of: Mapping[str, tuple[KpiRow, ...]]
+    #: the lake from which they were made; None for a new store
+    commit: Commit | None
+    time_zone: str
+    #: what the ledger knew of when they were read
+    last_commit: int
+    read_at: float = field(default_factory=time.monotonic, compare=False)
+
+    def table(self, by: By) -> KpiTable:
+        """Return the table of day or category KPIs."""
+        return kpi_table(self.tables, by)
+
+    def rows(
+        self, by: By, *, first: date | None = None, last: date | None = None, category: str | None = None
+    ) -> list[KpiRow]:
+        """Return published rows as `KpiStore.rows` would, hidden ones left out."""
+        return [
+            row
+            for row in self.rows_of[self.table(by).name]
+            if (first is None or row.key[-1] >= first)
+            and (last is None or row.key[-1] <= last)
+            and (category is None or row.key[0] == category)
+        ]
+
+    @cached_property
+    def as_of(self) -> datetime | None:
+        """When the newest number was computed; None where there is none."""
+        return max((row.computed_at for rows in self.rows_of.values() for row in rows), default=None)
+
+    @cached_property
+    def first_unfinished(self) -> date | None:
+        """The business day in which the newest number was computed: from it on, days are not over."""
+        return None if self.as_of is None else business_time(self.time_zone).day_of(self.as_of)
+
+    def is_unfinished(self, day: date) -> bool:
+        """Tell whether a day was not over when the newest number was computed."""
+        return self.first_unfinished is not None and day >= self.first_unfinished
+
+    @cached_property
+    def days(self) -> tuple[date, ...]:
+        """Every day with a number."""
+        return tuple(row.key[0] for row in self.rows(By.DAY))
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """Every category with a number."""
+        return tuple(sorted({row.key[0] for row in self.rows(By.CATEGORY)}))
+
+    @property
+    def version(self) -> str:
+        """Name this state of the numbers; another state has another name."""
+        return f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
+
+
+class SettledKpis:
+    """What was read last, for as long as nothing newer has settled."""
+
+    def __init__(self) -> None:
+        self._kept: Settled | None = None
+        self._reading = threading.Lock()
+
+    def current(self, shop: Shop) -> Settled:
+        """Return the settled KPIs; HalfPublishedError where a batch is half published and nothing older is known."""
+        kept = self._kept
+        if kept is not None and _is_fresh(kept, shop.ports.ledger.gate()):
+            return kept
+        # One request reads; others are answered with what was there before.
+        if not self._reading.acquire(blocking=kept is None):
+            assert kept is not None
+            return kept
+        try:
+            if self._kept is not None and self._kept is not kept:
+                return self._kept
+            self._kept = _read(shop.ports, kept)
+            return self._kept
+        finally:
+            self._reading.release()
+
+
+def _is_fresh(kept: Settled, gate: Gate) -> bool:
+    return kept.last_commit == gate.last_commit and time.monotonic() - kept.read_at < _KEEP_SECONDS
+
+
+def _read(ports: Ports, kept: Settled | None) -> Settled:
+    for pause in (*_PAUSES, None):
+        before = ports.ledger.gate()
+        rows = {table.name: tuple(ports.kpis.rows(table)) for table in ports.kpi_tables}
+        after = ports.ledger.gate()
+        is_whole = not _is_half_published(before, after, rows)
+        if is_whole and (pause is None or _has_one_definition(rows)):
+            return Settled(
+                tables=ports.kpi_tables,
+                rows_of={name: tuple(visible(found)) for name, found in rows.items()},
+                commit=_settled_commit(ports, after),
+                time_zone=ports.time_zone,
+                last_commit=after.last_commit,
+            )
+        if kept is not None and not is_whole:
+            return kept
+        if pause is not None:
+            time.sleep(pause)
+    raise HalfPublishedError(
+        "a batch is being published, and what was there before is not known any more. Try again in a moment; if this"
+        " stays, `takings run STORE` completes the batch."
+    )
+
+
+def _is_half_published(before: Gate, after: Gate, rows: Mapping[str, tuple[KpiRow, ...]]) -> bool:
+    """Tell whether a batch was publishing while rows were read."""
+    if (before.batch_id, before.last_commit) != (after.batch_id, after.last_commit):
+        return True
+    return after.has_batch and any(row.batch_id == after.batch_id for found in rows.values() for row in found)
+
+
+def _has_one_definition(rows: Mapping[str, tuple[KpiRow, ...]]) -> bool:
+    """Tell whether all tables are of the same definitions; a restatement replaces one table after the other."""
+    return len({frozenset(row.definition for row in found) for found in rows.values()}) <= 1
+
+
+def _settled_commit(ports: Ports, gate: Gate) -> Commit | None:
+    """Return the newest commit whose batch has ended; a compaction commits the same rows again."""
+    found = None
+    number = max(gate.last_commit, 1)
+    while (commit := read_commit(ports.store, number)) is not None:
+        if gate.has_batch and commit.batch_id == gate.batch_id:
+            break
+        found, number = commit, number + 1
+    return found

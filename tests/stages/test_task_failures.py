@@ -1,0 +1,60 @@
+"""A failed task is tried again where that can help, and only there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from takings.task_failures import MOST_TRIES, Again, GiveUp, TaskFailure, decide_after, read_failure
+
+
+def cause(code: int | None, stopped: str = "Essential container in task exited", reason: str = "") -> str:
+    """Return what Step Functions tells of a failed task."""
+    container = {"Name": "validation-service", "Reason": reason} | ({} if code is None else {"ExitCode": code})
+    return json.dumps({"Containers": [container], "StoppedReason": stopped})
+
+
+@pytest.mark.parametrize(
+    ("told", "failure"),
+    [
+        (cause(1), TaskFailure.BAD_DATA),
+        (cause(2), TaskFailure.USAGE),
+        (cause(3), TaskFailure.INFRASTRUCTURE),
+        (cause(4), TaskFailure.OUT_OF_MEMORY),
+        (cause(137), TaskFailure.OUT_OF_MEMORY),
+        (cause(None, reason="OutOfMemoryError: Container killed due to memory usage"), TaskFailure.OUT_OF_MEMORY),
+        (cause(143), TaskFailure.TERMINATED),
+        (cause(None, stopped="CannotPullContainerError"), TaskFailure.INFRASTRUCTURE),
+        ("", TaskFailure.INFRASTRUCTURE),
+        ("Rate exceeded (Service: AmazonECS)", TaskFailure.INFRASTRUCTURE),
+        ("[]", TaskFailure.INFRASTRUCTURE),
+        ('{"Containers": null}', TaskFailure.INFRASTRUCTURE),
+    ],
+)
+def test_tells_why_a_task_failed(told: str, failure: TaskFailure) -> None:
+    """By the exit code if there is one, else by what ECS says; a task that never started has neither."""
+    assert read_failure(told) is failure
+
+
+def test_does_not_try_again_what_no_try_would_mend() -> None:
+    """Bad data stays bad, and settings are changed by people."""
+    assert decide_after(cause(1), 1, 0.5) == GiveUp(failure=TaskFailure.BAD_DATA)
+    assert decide_after(cause(2), 1, 0.5) == GiveUp(failure=TaskFailure.USAGE)
+
+
+def test_waits_longer_each_time() -> None:
+    """Between half of a doubling pause and all of it, so that two batches do not meet again."""
+    tried = [decide_after(cause(3), tries, jitter) for tries, jitter in ((1, 0.0), (1, 1.0), (2, 1.0), (3, 1.0))]
+    assert [each.pause_seconds for each in tried if isinstance(each, Again)] == [5, 10, 20, 40]
+    assert decide_after(cause(3), MOST_TRIES, 1.0) == GiveUp(failure=TaskFailure.INFRASTRUCTURE)
+
+
+def test_goes_on_at_once_where_waiting_would_not_help() -> None:
+    """A spot instance that was wanted back, and a task that needs more memory."""
+    assert decide_after(cause(143), 1, 1.0) == Again(
+        failure=TaskFailure.TERMINATED, pause_seconds=0, needs_more_memory=False
+    )
+    assert decide_after(cause(4), 1, 1.0) == Again(
+        failure=TaskFailure.OUT_OF_MEMORY, pause_seconds=0, needs_more_memory=True
+    )

@@ -1,0 +1,78 @@
+"""Take a picture of every page at three widths in both themes, to be looked at: `make screenshots`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, Literal
+
+from playwright.sync_api import Browser, Page
+
+from takings.entrypoints.batch_documents import batch_ids
+from tests.shop import new_store, opened
+from tests.web import browser, showcase
+from tests.web.site import served
+
+WIDTHS: Final = (390, 820, 1440)
+THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+
+
+def addresses(root: Path) -> dict[str, str]:
+    """Return the pages worth looking at, by the names of their pictures."""
+    with opened(root) as shop:
+        batches = batch_ids(shop)
+        day = max(file.processing_date for file in shop.ports.ledger.lineage()).date()
+    return {
+        "overview": "/",
+        "overview-category": "/?category=Jeans",
+        "overview-categories": "/?category=Jeans&category=Dresses",
+        "batches": "/batches",
+        "batch": f"/batches/{batches[4]}",
+        "files": "/files",
+        "file": "/file?key=raw-data/products/spring-catalogue.csv",
+        "quality": "/quality",
+        "explain": f"/explain/{day}",
+        "explain-category": f"/explain/{day}?category=Jeans",
+        "api": "/api",
+        "no-such-day": "/explain/1999-01-01",
+    }
+
+
+def picture(page: Page, address: str, output: Path) -> None:
+    """Open a page, wait until everything is there, and keep all of it as a picture."""
+    page.goto(address)
+    page.wait_for_selector("html[data-live=true]")
+    page.wait_for_selector("html[data-filled=true]")
+    page.wait_for_timeout(450)
+    page.screenshot(path=output, full_page=True)
+
+
+def take(chrome: Browser, pages: dict[str, str], output: Path) -> None:
+    """Take every page at every width in every theme."""
+    for theme in THEMES:
+        for width in WIDTHS:
+            context = chrome.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=theme, device_scale_factor=1, locale="en-GB"
+            )
+            page = context.new_page()
+            for name, address in pages.items():
+                picture(page, address, output / f"{name}-{width}-{theme}.png")
+            context.close()
+
+
+def main(output: Path) -> None:
+    """Make the shop and take its pictures."""
+    if browser.chromium() is None:
+        sys.exit("make screenshots: there is no chromium. Install it, or name one in CHROMIUM.")
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="takings-") as folder, browser.started() as chrome:
+        root = showcase.build(Path(folder) / "shop")
+        with served(root) as address:
+            take(chrome, {name: address + path for name, path in addresses(root).items()}, output)
+        with served(new_store(Path(folder) / "new-shop")) as address:
+            take(chrome, {"nothing-yet": address, "no-batch-yet": f"{address}/batches"}, output)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

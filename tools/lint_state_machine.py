@@ -1,0 +1,52 @@
+"""Check the state machine's definition with cfn-lint, which knows the states language as a part of CloudFormation.
+
+`python -m tools.lint_state_machine` ends with 1 where something is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from cfnlint.api import lint
+
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.state_machine import definition
+
+#: what an account may look like
+PIPELINE = Pipeline(bucket="shop", table_prefix="", account="123456789012", region="eu-west-1")
+
+
+def main() -> None:
+    """Print what is wrong."""
+    document = definition(PIPELINE, subnets=["subnet-1"], security_groups=["sg-1"], has_public_ip=True)
+    wrong = [*_linted(document), *dangling(document)]
+    sys.stdout.writelines(f"ecommerce-pipeline.asl.json: {sentence}\n" for sentence in wrong)
+    sys.exit(bool(wrong))
+
+
+def _linted(document: dict[str, Any]) -> Iterator[str]:
+    machine = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {"RoleArn": PIPELINE.role("takings-state-machine"), "Definition": document},
+    }
+    for match in lint(json.dumps({"Resources": {"StateMachine": machine}})):
+        yield f"{match.rule.id} {match.message}"
+
+
+def dangling(document: dict[str, Any]) -> Iterator[str]:
+    """Yield what cfn-lint does not look for: states that nothing leads to, and ways that lead to no state."""
+    states = document["States"]
+    reached = {document["StartAt"]}
+    for name, state in states.items():
+        branches = [*state.get("Choices", ()), *state.get("Catch", ()), state]
+        ways = {way for branch in branches for way in (branch.get("Next"), branch.get("Default")) if way}
+        reached |= ways
+        yield from (f"{name} leads to {way}, which is no state" for way in sorted(ways - set(states)))
+    yield from (f"nothing leads to {name}" for name in sorted(set(states) - reached))
+
+
+if __name__ == "__main__":
+    main()
