@@ -15,8 +15,10 @@ from takings.contracts import load_contracts
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "brief.md").read_text()
-SECRETS = """AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_ACCOUNT_ID STEP_FUNCTIONS_ARN S3_BUCKET_NAME SUBNET_1
-    SUBNET_2 SECURITY_GROUP""".split()
+SECRETS = [
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ACCOUNT_ID", "STEP_FUNCTIONS_ARN"),
+    *("S3_BUCKET_NAME", "SUBNET_1", "SUBNET_2", "SECURITY_GROUP"),
+]
 STATES = ["ValidateData", "TransformData", "ArchiveProcessedFiles", "MarkFilesAsFailed"]
 
 
