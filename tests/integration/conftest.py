@@ -80,7 +80,7 @@ def shop(settings: dict[str, str], takings: Takings, monkeypatch: pytest.MonkeyP
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TAKINGS_TABLE_PREFIX", f"{shop.name}.")
-    made = takings("aws", "bootstrap", shop.store)
+    made = takings("aws", "bootstrap", shop.store, "--only-store")
     assert made.code == 0, made.err
     yield shop
     bucket = shop.resource("s3").Bucket(shop.name)
