@@ -57,6 +57,8 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
