@@ -30,7 +30,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas aws-torture page screenshots clean
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas aws-torture costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -59,6 +59,8 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
@@ -66,6 +68,9 @@ format: $(VENV)/.dev ## bring the code into form
 
 lambdas: $(VENV)/.dev ## build the functions for AWS into build/lambdas, the same bytes each time
 	$(BIN)/python -m tools.build_lambdas build/lambdas
+
+costs: $(VENV)/.dev ## estimate what a pipeline costs on AWS a month (docs/costs.md)
+	$(BIN)/python -m tools.costs
 
 oracle: $(VENV)/.dev ## compute a store's KPIs a second, slow and simple way (STORE=folder)
 	@test -n "$(STORE)" || { echo "make oracle: which store? Say make oracle STORE=folder" >&2; exit 2; }

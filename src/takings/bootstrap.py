@@ -130,7 +130,7 @@ def open_store_to_read(store: str | Path, tell: Tell) -> Iterator[Shop]:
 @contextmanager
 def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None) -> Iterator[Shop]:
     settings = merged_settings(platform, options)
-    contracts = load_contracts(Path(settings.contracts) if settings.contracts else None)
+    contracts = load_contracts(platform.contracts(settings))
     zone = business_time(settings.time_zone)
     store = platform.files()
     check_format(store, settings.time_zone)
@@ -209,15 +209,16 @@ def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
 def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun:
     """Prepare to examine files without a store, or as a store would; nothing is written to it."""
     if store is None:
-        return _dry_run(merged_settings(None, options), {})
+        settings = merged_settings(None, options)
+        return _dry_run(settings, Path(settings.contracts) if settings.contracts else None, {})
     with find_store(store) as platform:
         settings = merged_settings(platform, options)
-        return _dry_run(settings, platform.accepted(settings))
+        return _dry_run(settings, platform.contracts(settings), platform.accepted(settings))
 
 
-def _dry_run(settings: Settings, accepted: Mapping[str, str]) -> DryRun:
+def _dry_run(settings: Settings, contracts: Path | None, accepted: Mapping[str, str]) -> DryRun:
     return DryRun(
-        contracts=load_contracts(Path(settings.contracts) if settings.contracts else None),
+        contracts=load_contracts(contracts),
         business_time=business_time(settings.time_zone),
         tolerance=Tolerance(policy=settings.policy, max_rejected=settings.max_rejected),
         engine=pick_validation(settings.validation_engine),

@@ -91,7 +91,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
 
     platform = AwsPlatform(clients, bucket, work)
     settings = merged_settings(platform, {}, environment)
-    contracts = load_contracts(Path(settings.contracts) if settings.contracts else None)
+    contracts = load_contracts(platform.contracts(settings))
     # An unknown time zone is refused here, before a batch names it.
     business_time(settings.time_zone)
     files = platform.files()

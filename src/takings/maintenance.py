@@ -136,9 +136,11 @@ def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[s
 
 def _left_by_losers(ports: Ports, now: datetime) -> Iterable[str]:
     """Yield the private copies that an attempt made after it had lost a batch that has ended since."""
-    in_flight = ports.ledger.gate().batch_id
+    # Listed before anything else is looked at: a batch that begins meanwhile has no copy here, or shows itself below.
+    copies = list(ports.store.list(layout.FETCHED))
     recent = {_batch_of(info) for info in ports.store.list(layout.BATCHES) if info.written_at >= now - KEEP}
-    for info in ports.store.list(layout.FETCHED):
+    in_flight = ports.ledger.gate().batch_id
+    for info in copies:
         batch_id = BatchId(info.key.split("/")[2])
         if batch_id not in recent and batch_id != in_flight:
             yield info.key

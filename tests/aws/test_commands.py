@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from takings.adapters.aws.changes import NoChanges
 from takings.adapters.aws.clients import Clients, connected
 from takings.adapters.aws.faults import aws_faults
 from takings.bootstrap import notice_changes
+from takings.contracts import load_contracts
 from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing
 from takings.ports import Wake
 from takings.watching import watch
@@ -195,3 +197,19 @@ def test_faults_of_aws_name_the_next_step(raised: Exception, told: type[TakingsE
         raise raised
     assert text in str(found.value)
     assert found.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_a_bucket_has_contracts_of_its_own(shop: S3Shop, takings: Takings, tmp_path: Path) -> None:
+    """Functions and tasks find them there; another place is refused, and an empty one is no contract."""
+    shop.bucket.create("takings.toml", b'contracts = "s3://shop/contracts"')
+    assert "no contract of 'products'" in unwrapped(takings("status", STORE).err)
+    for file in (each for each in files("takings.contracts").iterdir() if each.name.endswith(".odcs.yaml")):
+        text = file.read_text(encoding="utf-8").replace("exclusiveMinimum: 0", "exclusiveMinimum: 1")
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+        shop.bucket.create(f"contracts/{file.name}", text.encode())
+    with opened(STORE) as here:
+        assert here.ports.contracts.hash == load_contracts(tmp_path).hash != load_contracts().hash
+    shop.clients.s3.put_object(Bucket="shop", Key="takings.toml", Body=b'contracts = "s3://other/contracts"')
+    refused = takings("run", STORE)
+    assert (refused.code, "contracts of s3://shop lie in s3://shop/contracts" in unwrapped(refused.err)) == (2, True)

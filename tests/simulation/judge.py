@@ -81,6 +81,8 @@ class Judge:
             case "ledger.give_back":
                 self._note_given_back(life, values[0])
             case "store.forget":
+                if life.is_maintenance and values[0] == self.gate.batch_id:
+                    raise Violated(f"{life.name} forgets what a batch in flight holds: {values[0]}")
                 self.forgotten.add(str(values[0]))
                 self.not_forgotten.pop(str(values[0]), None)
             case "store.create" if result is True and str(values[0]).startswith(layout.COMMITS):

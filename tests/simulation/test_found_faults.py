@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import pytest
 
-from takings import gate, layout, pipeline
+from takings import gate, layout, maintenance, pipeline
+from takings.arrivals import ObjectInfo
 from takings.attempt import Attempt
 from takings.bootstrap import Shop
 from takings.claim import Claim
 from takings.errors import Superseded
-from takings.gate import GateState
+from takings.gate import Gate, GateState
 from takings.layout import BatchId
 from takings.lineage import LineageStatus
 from takings.pipeline import Ports
@@ -57,6 +58,15 @@ def two_instances(root: Path) -> Iterator[tuple[Shop, Shop]]:
     drop(root, "products/a.csv", PRODUCTS)
     with opened(root) as one, opened(root, later=LATER) as other:
         yield one, other
+
+
+def claimed_drop(ports: Ports) -> tuple[Gate, ObjectInfo]:
+    """Claim a batch of the pending file."""
+    state = ports.ledger.gate()
+    sighting, _ = pipeline.look(ports, state, at_once=True)
+    claimed = pipeline.claim_batch(ports, state, sighting.drops)
+    assert claimed is not None
+    return claimed, sighting.drops[0][0]
 
 
 def a_look_meets_a_batch(root: Path) -> None:
@@ -131,11 +141,7 @@ def a_lost_attempt_begins_after_all(root: Path) -> None:
 def a_lost_attempt_gives_up_after_all(root: Path) -> None:
     """It forgets nothing: the newer attempt holds the only copy of bytes that were overwritten since."""
     with two_instances(root) as (one, other):
-        state = one.ports.ledger.gate()
-        sighting, _ = pipeline.look(one.ports, state, at_once=True)
-        claimed = pipeline.claim_batch(one.ports, state, sighting.drops)
-        assert claimed is not None
-        (info, _) = sighting.drops[0]
+        claimed, info = claimed_drop(one.ports)
         batch_id = BatchId(str(claimed.batch_id))
 
         def take_over() -> None:
@@ -149,12 +155,30 @@ def a_lost_attempt_gives_up_after_all(root: Path) -> None:
         assert other.ports.store.fetch(info.key, info.etag, batch_id) is not None
 
 
+def a_batch_begins_beside_a_maintenance(root: Path) -> None:
+    """It begins after the gate was read, before private copies are listed: its own stay until it has ended."""
+    with two_instances(root) as (one, other):
+        copies: list[Path | None] = []
+
+        def begin() -> None:
+            claimed, info = claimed_drop(other.ports)
+            copies.append(other.ports.store.fetch(info.key, info.etag, BatchId(str(claimed.batch_id))))
+
+        def lists_copies(method: str, key: object = None, *_: object) -> bool:
+            return (method, key) == ("list", layout.FETCHED)
+
+        tending = interrupted(one.ports, "store", lists_copies, begin)
+        maintenance.maintain(tending, keep_reports=timedelta(days=90), is_dry_run=False)
+        assert [copy is not None and copy.exists() for copy in copies] == [True]
+
+
 FOUND: Final = {
     "a look that lost the gate to a batch notes its deadline over that batch": a_look_meets_a_batch,
     "an attempt changes a gate that it has not checked": a_gate_changes_hands_behind_the_check,
     "a batch commits beside the commit that its lost attempt still wrote": a_lost_attempt_commits_after_all,
     "a lost attempt records the begin of a file that has ended": a_lost_attempt_begins_after_all,
     "a lost attempt gives up and forgets what the newer one holds": a_lost_attempt_gives_up_after_all,
+    "a maintenance forgets what a batch holds that began while it looked": a_batch_begins_beside_a_maintenance,
 }
 
 

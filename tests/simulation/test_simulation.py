@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.world import simulate
+from takings.contracts.model import Dataset
+from tests.shop import PRODUCTS
+from tests.simulation.workshop import opened_shop
+from tests.simulation.world import BEGIN, simulate
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
 pytestmark = pytest.mark.no_cover
@@ -30,3 +33,19 @@ def test_a_seed_replays() -> None:
     """The same number makes the same story, step by step, but for what the operating system numbers."""
     first, second = (simulate(17) for _ in range(2))
     assert [line[:55] for line in first.story] == [line[:55] for line in second.story]
+
+
+def test_what_is_remembered_of_bytes_is_not_found_without_them() -> None:
+    """A seed takes the same way whatever was simulated before it, also where a file vanishes while it is validated."""
+    with opened_shop({}) as shop:
+        path, workspace, staged = (shop.root / name for name in ("a.csv", "work", "staged.parquet"))
+        path.write_bytes(PRODUCTS)
+        validation, contract = shop.ports.validation, shop.ports.contracts[Dataset.PRODUCTS]
+        structure = validation.inspect(path, workspace)
+        validation.check(path, structure, contract, now=BEGIN, workspace=workspace, staged=staged)
+        path.unlink()
+        with pytest.raises(FileNotFoundError):
+            validation.check(path, structure, contract, now=BEGIN, workspace=workspace, staged=staged)
+        workspace.rmdir()
+        with pytest.raises(FileNotFoundError):
+            validation.broken_records(workspace)

@@ -39,9 +39,8 @@ _load_kpi_tables: Final = cache(load_kpi_tables)
 @contextmanager
 def opened_shop(options: dict[str, Any]) -> Iterator[Shop]:
     """Open a new store whose database is in memory, and its folder too where the system has such a place."""
-    where = _MEMORY_FOLDER if _MEMORY_FOLDER.is_dir() else None
     with (
-        tempfile.TemporaryDirectory(prefix="takings simulation ", dir=where) as folder,
+        tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder,
         patch.object(bootstrap, "open_duckdb", lambda *_: _duckdb().cursor()),
         patch.object(platform, "open_database", lambda _: open_database(None)),
         patch.object(bootstrap, "load_contracts", _load_contracts),
@@ -52,6 +51,10 @@ def opened_shop(options: dict[str, Any]) -> Iterator[Shop]:
         yield replace(shop, ports=replace(shop.ports, validation=RememberedValidation(shop.ports.validation)))
 
 
+def _memory_folder() -> Path | None:
+    return _MEMORY_FOLDER if _MEMORY_FOLDER.is_dir() else None
+
+
 @cache
 def _duckdb() -> duckdb.DuckDBPyConnection:
     return open_duckdb("400MB", 1, Path(tempfile.gettempdir()) / "takings simulation")
@@ -59,11 +62,14 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
 
 #: by fingerprint: what is found does not depend on who looks, nor on when, for nothing in the shops lies in the future
 _STRUCTURES: Final[dict[str, tuple[Structure, list[FaultyRecord]]]] = {}
-_FINDINGS: Final[dict[str, tuple[Findings, list[FaultyRecord], bytes | None]]] = {}
+_FINDINGS: Final[dict[str, tuple[Findings, bytes | None]]] = {}
 
 
 class RememberedValidation:
-    """The real validation, asked once about the same bytes."""
+    """The real validation, asked once about the same bytes, and away from the store.
+
+    What is remembered from other runs must not show: the same bytes and folders are needed each time, and as many steps taken.
+    """
 
     def __init__(self, validation: Any) -> None:
         self._validation = validation
@@ -71,33 +77,51 @@ class RememberedValidation:
 
     def inspect(self, path: Path, workspace: Path) -> Structure:
         """Read the structure of a file."""
-        fingerprint = sha256(path.read_bytes()).hexdigest()
+        data = path.read_bytes()
+        workspace.mkdir(parents=True, exist_ok=True)
+        fingerprint = sha256(data).hexdigest()
         if fingerprint not in _STRUCTURES:
-            structure = self._validation.inspect(path, workspace)
-            _STRUCTURES[fingerprint] = structure, list(self._validation.broken_records(workspace))
+            with _aside(path.name, data) as aside:
+                structure = self._validation.inspect(aside, aside.parent / "work")
+                _STRUCTURES[fingerprint] = structure, list(self._validation.broken_records(aside.parent / "work"))
         self._inspected[workspace] = fingerprint
         return _STRUCTURES[fingerprint][0]
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `inspect` found."""
+        workspace.stat()
         return iter(_STRUCTURES[self._inspected[workspace]][1])
 
     def check(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Check every sound record of a file and write those without an error."""
-        known = _FINDINGS.get(structure.fingerprint)
-        if known is None:
-            self._validation.inspect(path, workspace)
-            findings: Findings = self._validation.check(
-                path, structure, contract, now=now, workspace=workspace, staged=staged
-            )
-            faulty = list(findings.faulty_records())
-            content = staged.read_bytes() if staged.exists() else None
-            findings = replace(findings, faulty_records=lambda: iter(faulty))
-            _FINDINGS[structure.fingerprint] = findings, faulty, content
-            return findings
-        if known[2] is not None:
+        workspace.stat()
+        data = path.read_bytes()
+        if structure.fingerprint not in _FINDINGS:
+            with _aside(path.name, data) as aside:
+                _FINDINGS[structure.fingerprint] = self._findings(aside, contract, now)
+        findings, content = _FINDINGS[structure.fingerprint]
+        if content is not None:
             staged.parent.mkdir(parents=True, exist_ok=True)
-            staged.write_bytes(known[2])
-        return known[0]
+            staged.write_bytes(content)
+        return findings
+
+    def _findings(self, path: Path, contract: Contract, now: datetime) -> tuple[Findings, bytes | None]:
+        workspace, staged = path.parent / "work", path.parent / "staged.parquet"
+        structure = self._validation.inspect(path, workspace)
+        findings: Findings = self._validation.check(
+            path, structure, contract, now=now, workspace=workspace, staged=staged
+        )
+        faulty = list(findings.faulty_records())
+        content = staged.read_bytes() if staged.exists() else None
+        return replace(findings, faulty_records=lambda: iter(faulty)), content
+
+
+@contextmanager
+def _aside(name: str, data: bytes) -> Iterator[Path]:
+    """Write bytes where no process of the simulation looks."""
+    with tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        yield path

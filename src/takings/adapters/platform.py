@@ -40,6 +40,9 @@ class Platform(Protocol):
     def files(self) -> ObjectStore:
         """Return the store's files; nothing is written yet."""
 
+    def contracts(self, settings: Settings) -> Path | None:
+        """Return a local folder with the contracts that the settings name; None: the shipped ones."""
+
     def open(self, settings: Settings, kpi_tables: Sequence[KpiTable]) -> AbstractContextManager[PlatformPorts]:
         """Open the store for work."""
 

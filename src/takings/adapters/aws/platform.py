@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Final
 
 from takings.adapters.aws.bucket import Bucket
 from takings.adapters.aws.changes import NoChanges
@@ -22,6 +23,9 @@ from takings.kpis import KpiTable
 from takings.ports import Changes, Tell
 from takings.settings import Settings
 from takings.validation.findings import Verdict
+
+#: where a bucket's own contracts lie
+CONTRACTS: Final = "contracts"
 
 
 class AwsPlatform:
@@ -44,6 +48,27 @@ class AwsPlatform:
     def files(self) -> BucketStore:
         """Return the store's files."""
         return BucketStore(self._bucket, self.root)
+
+    def contracts(self, settings: Settings) -> Path | None:
+        """Return the folder that the settings name, or a copy of the bucket's own: functions and tasks have no other.
+
+        SettingsError where another bucket or place in it is named: only this one may be read.
+        """
+        named = settings.contracts
+        if named is None or not named.startswith("s3://"):
+            return Path(named) if named else None
+        if named.removesuffix("/") != f"{self._bucket}/{CONTRACTS}":
+            raise SettingsError(
+                f"contracts = {named!r}: contracts of {self._bucket} lie in {self._bucket}/{CONTRACTS}."
+            )
+        folder = self.root / CONTRACTS
+        folder.mkdir(exist_ok=True)
+        for info in self._bucket.list(f"{CONTRACTS}/"):
+            name = info.key.removeprefix(f"{CONTRACTS}/")
+            content = self._bucket.read(info.key)
+            if name and "/" not in name and content is not None:
+                (folder / name).write_bytes(content)
+        return folder
 
     @contextmanager
     def open(self, settings: Settings, _: Sequence[KpiTable]) -> Iterator[PlatformPorts]:

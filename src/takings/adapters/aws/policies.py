@@ -10,7 +10,7 @@ from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 
 #: small documents that every part reads
-_DOCUMENTS: Final = ("takings.toml", "lake/format.json", "lake/commits/", "batches/")
+_DOCUMENTS: Final = ("takings.toml", "contracts/", "lake/format.json", "lake/commits/", "batches/")
 
 
 @dataclass(frozen=True, kw_only=True)

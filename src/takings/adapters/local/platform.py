@@ -64,6 +64,10 @@ class LocalPlatform:
         """Return the store's files."""
         return FolderStore(self.root)
 
+    def contracts(self, settings: Settings) -> Path | None:
+        """Return the folder that the settings name."""
+        return Path(settings.contracts) if settings.contracts else None
+
     @contextmanager
     def open(self, _: Settings, kpi_tables: Sequence[KpiTable]) -> Iterator[PlatformPorts]:
         """Open the store's database; StoreError where the folder cannot be written to."""

@@ -1,0 +1,91 @@
+"""What the pages tell somebody to type exists: commands with their options, targets of make, pages, headings."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from takings.entrypoints.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = typer.main.get_command(app)
+
+
+def code(page: str) -> Iterator[str]:
+    """Yield every line of the blocks of shell, and every span of code."""
+    for block in re.findall(r"^```(?:sh)?\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        yield from block.replace("\\\n", " ").splitlines()
+    without_blocks = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", without_blocks))
+
+
+def typed(line: str, program: str) -> Iterator[list[str]]:
+    """Yield the words behind a program's name, as far as they belong to it."""
+    for part in re.split(r"\s#\s|\||&&|;", line):
+        found = re.match(rf"\s*(?:\$ )?(?:\.venv/bin/)?{program} (\S.*)", part)
+        if found:
+            yield shlex.split(found[1])
+
+
+def wrong_words(words: list[str]) -> list[str]:
+    """Return what of a call of takings does not exist: its command, or options of it."""
+    command: Any = COMMANDS
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        name, *words = words
+        if name not in command.commands:
+            return [name]
+        command = command.commands[name]
+    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
+    options = [part for word in words if word.startswith("-") for part in word.split("/") if part.startswith("-")]
+    return [option for option in options if option.split("=")[0] not in known]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_and_targets_exist(page: Path) -> None:
+    """Whoever copies a line gets what it promises."""
+    lines = list(code(page.read_text()))
+    assert [line for line in lines for words in typed(line, "takings") if wrong_words(words)] == []
+
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = [word for line in lines for words in typed(line, "make") for word in words if re.fullmatch("[a-z-]+", word)]
+    assert [target for target in asked if target not in targets] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("takings kpis shop --by category --from 2025-01-14", []),
+        ("takings kpis shop --per category", ["--per"]),
+        ("takings aws bootstrap s3://my-shop --image-tag TAG", []),
+        ("takings aws polish s3://my-shop", ["polish"]),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(line: str, wrong: list[str]) -> None:
+    """The search knows commands of commands, and each one's own options."""
+    assert [word for words in typed(line, "takings") for word in wrong_words(words)] == wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_and_headings_exist(page: Path) -> None:
+    """A link leads to a heading that is there, a page that is named is there."""
+    text = page.read_text()
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    assert [anchor for anchor in re.findall(r"\]\(#([^)]*)\)", text) if anchor not in headings] == []
+    assert [name for name in re.findall(r"\bdocs/[a-z/-]+\.md\b", text) if not (ROOT / name).is_file()] == []
+
+
+def test_every_page_is_named_in_the_readme() -> None:
+    """A page that nothing leads to is read by nobody."""
+    readme = (ROOT / "README.md").read_text()
+    pages = [page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").glob("*.md"))]
+    assert [page for page in pages if page not in readme] == []

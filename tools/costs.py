@@ -1,0 +1,215 @@
+"""Estimate what a pipeline costs on AWS a month: `python -m tools.costs` prints the tables of docs/costs.md.
+
+A model, not a bill: files of one size come evenly over the day, and nothing here has been measured on AWS. Change a
+constant and run it again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from takings.batching import BatchPolicy
+from takings.settings import Settings
+from takings.task_size import TaskSize, task_size
+
+#: US dollars, written down without the price list at hand: compare them with it before you rely on them
+REGION: Final = "us-east-1"
+AS_OF: Final = "November 2026"
+PRICES: Final[Mapping[str, float]] = {
+    "Fargate, a processor for an hour (Linux, x86)": 0.04048,
+    "Fargate, a GB of memory for an hour": 0.004445,
+    "Fargate, a GB of storage beyond 20 for an hour": 0.000111,
+    "public IPv4 address for an hour": 0.005,
+    "Lambda, a GB for a second": 0.0000166667,
+    "Lambda, 1,000,000 calls": 0.20,
+    "S3 Standard, a GB for a month": 0.023,
+    "S3, 1,000 writes, copies or lists": 0.005,
+    "S3, 1,000 reads": 0.0004,
+    "DynamoDB on demand, 1,000,000 write units": 0.625,
+    "DynamoDB on demand, 1,000,000 read units": 0.125,
+    "Step Functions Standard, 1,000 transitions": 0.025,
+    "CloudWatch Logs, a GB": 0.50,
+    "CloudWatch, a metric for a month": 0.30,
+}
+#: what the model assumes, with the reason
+ASSUMED: Final[Mapping[str, tuple[float, str]]] = {
+    "MB of CSV in a file": (1.0, "some 8,000 items; docs/performance.md has 125 MB for a million"),
+    "MB a processor works through in a second": (12.8, "1.2 GB on two processors in 47 s, on another machine"),
+    "seconds until a task works": (60.0, "the image is pulled, Python or a JVM starts; not measured"),
+    "seconds to file an original away": (
+        0.10,
+        "a copy, a removal and a record, one file after the other; not measured",
+    ),
+    "seconds of a look": (1.0, "the detector, once a file; not measured"),
+    "writes to S3 per file": (5.0, "the drop, its staged rows, two reports, the copy"),
+    "reads from S3 per file": (4.0, "asked for by validation, transformation and archive"),
+    "write units per file": (6.0, "two records of lineage, each in two indexes"),
+    "days that a batch touches": (30.0, "corrections and late files"),
+    "categories": (30.0, ""),
+    "KB of log per file": (2.0, "one line per fact"),
+    "share of the CSV that the lake takes": (0.3, "Parquet with zstd"),
+}
+FILES_A_DAY: Final = (100, 10_000, 1_000_000)
+#: states that a batch enters when nothing fails, and its start
+TRANSITIONS: Final = 9
+#: names of `entrypoints/metrics.py`, for one store
+METRICS: Final = 6
+#: GB of a function's memory, and how long the archiver works before it is called again
+_FUNCTION_GB: Final = 1.0
+_ARCHIVER_SECONDS: Final = 780
+_DAYS: Final = 30
+_DAY_SECONDS: Final = 86_400
+#: the gate's lease is renewed every 15 s; beside that some ten writes a batch
+_HEARTBEAT_SECONDS: Final = 15
+_GATE_WRITES: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """How batches come out of so many files a day."""
+
+    files_a_day: int
+    files_a_batch: float
+    batch_seconds: float
+    size: TaskSize
+    #: False where a batch takes longer than the files of the next one need to come
+    keeps_up: bool
+
+    @property
+    def batches_a_day(self) -> float:
+        """Return how many batches there are."""
+        return self.files_a_day / self.files_a_batch
+
+
+def main() -> None:
+    """Print the tables."""
+    sys.stdout.write("\n".join(page()) + "\n")
+
+
+def page(policy: BatchPolicy | None = None) -> Iterator[str]:
+    """Yield the lines of the tables of docs/costs.md."""
+    policy = policy or Settings().batch_policy
+    yield from _table(("assumed", "", "because"), ((name, f"{value:g}", why) for name, (value, why) in ASSUMED.items()))
+    yield ""
+    yield from _table(
+        (f"price ({REGION}, as of {AS_OF})", "US$"),
+        ((name, f"{price:.10f}".rstrip("0")) for name, price in PRICES.items()),
+    )
+    yield ""
+    loads = [load(files, policy) for files in FILES_A_DAY]
+    costs = [monthly(each) for each in loads]
+    yield from _table(("", *(f"{each.files_a_day:,} files a day" for each in loads)), _rows(loads, costs))
+
+
+def load(files_a_day: int, policy: BatchPolicy) -> Load:
+    """Find how large batches get: those that come within the wait, or while the batch before is under way."""
+    rate = files_a_day / _DAY_SECONDS
+    waiting = min(policy.batch_files, 1 + rate * policy.batch_wait.total_seconds())
+    count = waiting
+    # A batch takes what came during the one before, until both are of a size, or the policy allows no more.
+    for _ in range(1000):
+        count = min(max(waiting, rate * _seconds(count)), policy.batch_max_files)
+    return Load(
+        files_a_day=files_a_day,
+        files_a_batch=count,
+        batch_seconds=_seconds(count),
+        size=_size(count),
+        keeps_up=count >= rate * _seconds(count) * 0.999,
+    )
+
+
+def monthly(load: Load) -> dict[str, float]:
+    """Return what each service costs in a month of 30 days, once a month has gone by."""
+    files, batches = load.files_a_day * _DAYS, load.batches_a_day * _DAYS
+    task_hours = batches * _task_seconds(load.files_a_batch) / 3600
+    size = load.size
+    fargate = task_hours * (
+        size.cpu / 1024 * PRICES["Fargate, a processor for an hour (Linux, x86)"]
+        + size.memory_mib / 1024 * PRICES["Fargate, a GB of memory for an hour"]
+        + (size.disk_gib - 20) * PRICES["Fargate, a GB of storage beyond 20 for an hour"]
+        + PRICES["public IPv4 address for an hour"]
+    )
+    calls = files + batches * (
+        3 + ceil(load.files_a_batch * _assumed("seconds to file an original away") / _ARCHIVER_SECONDS)
+    )
+    seconds = files * (_assumed("seconds of a look") + _assumed("seconds to file an original away")) + batches * 3
+    functions = (
+        seconds * _FUNCTION_GB * PRICES["Lambda, a GB for a second"] + calls / 1e6 * PRICES["Lambda, 1,000,000 calls"]
+    )
+    partitions = _assumed("days that a batch touches")
+    # Each look lists what is pending, 1,000 keys a page; each table of the lake has a file a day.
+    lists = files * ceil(load.files_a_batch / 1000)
+    writes = files * _assumed("writes to S3 per file") + batches * (2 * partitions + 20) + lists
+    reads = files * _assumed("reads from S3 per file") + batches * (2 * partitions + 50)
+    requests = writes / 1000 * PRICES["S3, 1,000 writes, copies or lists"] + reads / 1000 * PRICES["S3, 1,000 reads"]
+    published = partitions * (1 + _assumed("categories"))
+    put = files * _assumed("write units per file") + batches * (
+        2 * published + _GATE_WRITES + load.batch_seconds / _HEARTBEAT_SECONDS
+    )
+    got = files * 2 + batches * (published + 50)
+    tables = (
+        put / 1e6 * PRICES["DynamoDB on demand, 1,000,000 write units"]
+        + got / 1e6 * PRICES["DynamoDB on demand, 1,000,000 read units"]
+    )
+    return {
+        "Fargate": fargate,
+        "Lambda": functions,
+        "S3, requests": requests,
+        "S3, storage": _stored_gb(files) * PRICES["S3 Standard, a GB for a month"],
+        "DynamoDB": tables,
+        "Step Functions": batches * TRANSITIONS / 1000 * PRICES["Step Functions Standard, 1,000 transitions"],
+        "CloudWatch": files * _assumed("KB of log per file") / 1e6 * PRICES["CloudWatch Logs, a GB"]
+        + METRICS * PRICES["CloudWatch, a metric for a month"],
+    }
+
+
+def _stored_gb(files: float) -> float:
+    """Return what a month's files leave: the originals, the lake, and what was removed from raw-data/ for 30 days."""
+    return files * _assumed("MB of CSV in a file") / 1000 * (2 + _assumed("share of the CSV that the lake takes"))
+
+
+def _size(files: float) -> TaskSize:
+    return task_size(round(files * _assumed("MB of CSV in a file") * 1e6))
+
+
+def _task_seconds(files: float) -> float:
+    """Return how long both tasks run: until they work, and at work."""
+    speed = _assumed("MB a processor works through in a second") * _size(files).cpu / 1024
+    return 2 * _assumed("seconds until a task works") + files * _assumed("MB of CSV in a file") / speed
+
+
+def _seconds(files: float) -> float:
+    return _task_seconds(files) + files * _assumed("seconds to file an original away")
+
+
+def _assumed(name: str) -> float:
+    return ASSUMED[name][0]
+
+
+def _rows(loads: list[Load], costs: list[dict[str, float]]) -> Iterator[tuple[str, ...]]:
+    yield "files a batch", *(f"{each.files_a_batch:,.0f}" for each in loads)
+    yield "batches a day", *(f"{each.batches_a_day:,.0f}" for each in loads)
+    yield "minutes a batch", *(f"{each.batch_seconds / 60:.1f}" for each in loads)
+    yield "processors, GB of a task", *(f"{each.size.cpu // 1024}, {each.size.memory_mib // 1024}" for each in loads)
+    yield "keeps up", *("yes" if each.keeps_up else "**no**" for each in loads)
+    for name in costs[0]:
+        yield name, *(f"{cost[name]:,.2f}" for cost in costs)
+    yield "**US$ a month**", *(f"**{sum(cost.values()):,.2f}**" for cost in costs)
+    grown = [_stored_gb(each.files_a_day * _DAYS) * PRICES["S3 Standard, a GB for a month"] for each in loads]
+    share = 1 / (2 + _assumed("share of the CSV that the lake takes"))
+    yield "more with each further month", *(f"{cost * (1 - share):,.2f}" for cost in grown)
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+if __name__ == "__main__":
+    main()
