@@ -103,7 +103,7 @@ class Torture:
             self.deployed.aws.release_events(*[chosen] * times)
 
     def _held(self) -> list[int]:
-        """Return the numbers of the held events that the bucket would send on; others are those of the pipeline's own writes."""
+        """Return the numbers of the held events that the bucket would send on; the others are the pipeline's own."""
         held = self.deployed.aws.held_events()
         return [number for number, event in enumerate(held) if event["key"].startswith("raw-data/")]
 
