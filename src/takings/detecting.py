@@ -17,6 +17,7 @@ from takings.gate import Gate, GateState
 from takings.layout import BatchId
 from takings.pipeline import claim_batch, look
 from takings.ports import Executions, Ports
+from takings.stepwise import MOST_ATTEMPTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,8 @@ def _see_to(ports: Ports, executions: Executions, state: Gate) -> Detected:
     batch_id = BatchId(str(state.batch_id))
     if not gate.is_abandoned(state, ports.clock.now()) or executions.is_running(batch_id, state.attempt):
         return InProgress(batch_id=batch_id)
+    if state.attempt >= MOST_ATTEMPTS and state.owner is not None:
+        return _stop(ports, state)
     resumed = gate.resumed(state, ports.owners.me(), ports.clock.now())
     try:
         # What the dead process was reading is told to the one that adopts the attempt.
@@ -90,6 +93,17 @@ def _see_to(ports: Ports, executions: Executions, state: Gate) -> Detected:
         return InProgress(batch_id=batch_id)
     ports.tell("batch.resumed", {"batch_id": batch_id, "attempt": claimed.attempt})
     return _start(ports, executions, claimed)
+
+
+def _stop(ports: Ports, state: Gate) -> Detected:
+    """Block a batch whose attempts die one after the other, the last one without letting go: not even marking it worked."""
+    reason = f"{state.attempt} attempts have ended without a word; the last execution says why."
+    try:
+        ports.ledger.change_gate(gate.blocked(state, reason))
+    except ConflictError:
+        return InProgress(batch_id=state.batch_id)
+    ports.tell("batch.blocked", {"batch_id": state.batch_id, "reason": reason})
+    return Stopped(batch_id=state.batch_id, reason=reason)
 
 
 def _start(ports: Ports, executions: Executions, claimed: Gate) -> Started:

@@ -291,6 +291,20 @@ class TestMarkFailed:
 class TestDetect:
     """Every event, deadline and sweep."""
 
+    def test_a_batch_whose_attempts_all_die_is_blocked(self, root: Path) -> None:
+        """A lost manifest lets not even the marking succeed; once unblocked, it is tried again."""
+        batch_id = begin(root)
+        for attempt in range(1, stepwise.MOST_ATTEMPTS):
+            with opened(root, later=AFTER_THE_LEASE * attempt) as shop:
+                assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=attempt + 1)
+        late = AFTER_THE_LEASE * stepwise.MOST_ATTEMPTS
+        with opened(root, later=late) as shop:
+            stopped = detect(shop.ports, Noted())
+            assert isinstance(stopped, Stopped)
+            assert detect(shop.ports, Noted()) == stopped
+            shop.ports.ledger.change_gate(gate.unblocked(shop.ports.ledger.gate(), shop.ports.clock.now()))
+            assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=stepwise.MOST_ATTEMPTS + 1)
+
     def test_waits_for_a_missing_dataset(self, tmp_path: Path) -> None:
         """Nothing is started, and nothing wakes it but an event."""
         root = drop(new_store(tmp_path / "shop"), "orders/a.csv", b"id\n").parents[2]
