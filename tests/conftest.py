@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,11 @@ except importlib.metadata.PackageNotFoundError:
     # Only its requirements are installed; pytest has found it, and so do the processes that tests start.
     source = str(Path(__file__).resolve().parent.parent / "src")
     os.environ["PYTHONPATH"] = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+# A shell without job control starts what runs in the background with Ctrl-C ignored, and that is inherited.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ModuleOfTests(pytest.Module):
