@@ -108,12 +108,14 @@ def test_files_without_events_are_found_by_the_sweep(deployed: Deployed, local: 
 
 
 def test_of_two_detectors_one_starts_the_batch(deployed: Deployed, local: Path) -> None:
-    """The gate lets one through."""
+    """The gate lets one through, also where the other comes late: the batch is still under way."""
+    deployed.run_services(stopping_at("file.validating", names.VALIDATION))
     deployed.aws.hold_events()
     deployed.drop_all()
     with ThreadPoolExecutor(2) as both:
         answers = [each.result() for each in [both.submit(deployed.look, at_once=True) for _ in range(2)]]
     assert sorted(answer["detected"] for answer in answers) == ["in progress", "started"]
+    os.kill(deployed.stopped_at("file.validating", names.VALIDATION)["pid"], signal.SIGCONT)
     assert deployed.settled() == ["SUCCEEDED"]
     assert (published(STORE), story(STORE)) == (published(local), story(local))
 

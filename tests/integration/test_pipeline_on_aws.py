@@ -57,7 +57,7 @@ def test_the_sample_files_become_numbers_by_themselves(
         found = stepfunctions.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
         return [each["status"] for each in found if each["status"] != "RUNNING"]
 
-    assert until(ended) == ["SUCCEEDED"]
+    assert until(ended, seconds=180) == ["SUCCEEDED"]
     for by, wanted in zip(("day", "category"), published(root), strict=True):
         assert takings("kpis", shop.store, "--by", by, "--format", "csv").out == wanted
     assert [file["status"] for file in shop.rows("ProcessedFiles")] == ["SUCCESS"] * 3
