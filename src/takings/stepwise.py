@@ -171,6 +171,14 @@ def _file_and_finish(
     return step.finish(judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step))
 
 
+def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
+    """End this process's lease of the attempt, if it still has it, so that another can adopt it at once."""
+    state = ports.ledger.gate()
+    if (state.batch_id, state.attempt, state.owner) == (batch_id, attempt, ports.owners.me()):
+        with suppress(ConflictError):
+            ports.ledger.change_gate(gate.let_go(state, ports.clock.now()))
+
+
 @contextmanager
 def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]:
     """Hold the batch through the gate while a step runs; Superseded where the gate holds another batch or attempt.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from takings.entrypoints.lambdas import archiver, detector
 from takings.layout import BatchId
 from tests.aws.deployed import STORE, Deployed, deploy
 from tests.aws.pipeline import Aws
-from tests.shop import NOON, opened
+from tests.shop import opened
 
 BATCH = BatchId("20260101T000000000000Z-aaaa")
 MINUTES = 60_000
@@ -138,10 +138,11 @@ def test_a_deadline_is_kept_moved_and_cleared(pipe: Aws, functions: Path) -> Non
     deploy(pipe, functions)
     executions = machine(pipe)
     executions.wake_at(None)
-    executions.wake_at(NOON)
-    executions.wake_at(NOON)
-    assert schedule(pipe) == f"at({NOON:%Y-%m-%dT%H:%M:%S})"
-    later = NOON.astimezone(UTC) + timedelta(minutes=5, microseconds=1)
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    executions.wake_at(tomorrow)
+    executions.wake_at(tomorrow)
+    assert schedule(pipe) == f"at({tomorrow:%Y-%m-%dT%H:%M:%S})"
+    later = tomorrow + timedelta(minutes=5, microseconds=1)
     executions.wake_at(later)
     assert schedule(pipe) == f"at({later + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S})"
     executions.wake_at(None)

@@ -39,7 +39,7 @@ class Task:
         with pytest.MonkeyPatch.context() as patched:
             for name, value in (work | environment).items():
                 patched.setenv(name, value)
-            return tasks.run([step])
+            return tasks.run([step], [])
 
     def facts(self) -> list[dict[str, Any]]:
         """Return what was printed since the last look."""
@@ -154,6 +154,17 @@ def check(self, *_, **__):
     self._connection.cursor().execute("select sum(sin(a.range * b.range)) from range(10000000) a, range(10000000) b").fetchall()
 DuckDbValidation.check = check
 """,
+    "a deaf library": """
+import ctypes, signal
+from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.entrypoints import tasks
+tasks._GRACE_SECONDS = 1
+def check(self, *_, **__):
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    begin()
+    ctypes.CDLL(None).sleep(600)
+DuckDbValidation.check = check
+""",
     "jvm": """
 from takings.adapters.spark_engine import SparkEngine
 measures = SparkEngine.measures
@@ -170,10 +181,11 @@ SparkEngine._rows = rows
 
 
 @pytest.mark.xdist_group("spark")
-@pytest.mark.parametrize(("work", "seconds"), [("duckdb", 1), ("jvm", 0.5), ("spark", 3)])
+@pytest.mark.parametrize(("work", "seconds"), [("duckdb", 1), ("a deaf library", 0.5), ("jvm", 0.5), ("spark", 3)])
 def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work: str, seconds: float) -> None:
     """Fargate kills after 120 s at most. Whatever the task began ends with it: nobody keeps its output open."""
-    if work != "duckdb":
+    is_spark = work in {"jvm", "spark"}
+    if is_spark:
         pytest.importorskip("pyspark")
         assert task.run("validate") == tasks.DONE
     program = f"begin = lambda: print('begun', flush=True)\n{ENDLESS[work]}\nfrom takings.entrypoints.tasks import main\nmain()"
@@ -181,11 +193,11 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
         "TAKINGS_STORE": str(task.root),
         "TAKINGS_BATCH_ID": task.batch_id,
         "TAKINGS_ATTEMPT": "1",
-        "TAKINGS_ENGINE": "duckdb" if work == "duckdb" else "spark",
+        "TAKINGS_ENGINE": "spark" if is_spark else "duckdb",
     }
     with (tmp_path / "told").open("w+") as said:
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", program, "validate" if work == "duckdb" else "transform"],
+            [sys.executable, "-W", "ignore", "-c", program, "transform" if is_spark else "validate"],
             env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -196,7 +208,10 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
             assert process.poll() is None
         time.sleep(seconds)
         process.terminate()
-        rest, _ = process.communicate(timeout=60)
+        try:
+            rest, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
         said.seek(0)
         assert (process.returncode, said.read()) == (tasks.TERMINATED, "")
     assert [json.loads(line)["fact"] for line in rest.splitlines()] == ["task.terminated"]
@@ -228,7 +243,7 @@ def test_wrong_usage(
     """Exit code 2, and one line that says what is wrong."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert tasks.run(arguments) == 2
+    assert tasks.run(arguments, []) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert told in json.loads(line)["cause"]
 

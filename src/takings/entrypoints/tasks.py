@@ -17,8 +17,12 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -36,6 +40,10 @@ UNFINISHED: Final = 3
 OUT_OF_MEMORY: Final = 4
 TERMINATED: Final = 128 + signal.SIGTERM
 
+#: what is broken off has so long to end in order; a spot instance goes after 120 s
+_GRACE_SECONDS: Final = 20
+#: what wakes a thread from a call of the system, and has no other meaning here
+_WAKING: Final = signal.SIGUSR1
 #: settings of the command line's environment that name the work instead
 _WORK: Final = ("TAKINGS_STORE", "TAKINGS_BATCH_ID", "TAKINGS_ATTEMPT")
 
@@ -46,16 +54,27 @@ class Terminated(BaseException):
 
 def main() -> None:
     """Run the step that the command line names, and end the process."""
-    sys.exit(run(sys.argv[1:]))
+    hand_back: list[Callable[[], None]] = []
+    _insist(hand_back)
+    try:
+        code = run(sys.argv[1:], hand_back)
+    except Exception:  # noqa: BLE001 - told in full; it is neither bad data nor wrong usage, whatever Python's own code says
+        traceback.print_exc()
+        code = UNFINISHED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Nothing is left to be cleaned up; broken off libraries would only complain of what they were doing.
+    os._exit(code)
 
 
-def run(arguments: list[str]) -> int:
-    """Run a step and return the exit code."""
+def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
+    """Run a step and return the exit code; once the batch is known, `hand_back` says how it is handed back."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         step = _step(arguments)
         store, batch_id, attempt = _work()
         with open_store(store, tell) as shop:
+            hand_back.append(partial(stepwise.hand_back, shop.ports, batch_id, attempt))
             return step(shop.ports, batch_id, attempt)
     except Superseded as newer:
         tell("task.superseded", {"cause": str(newer)})
@@ -83,6 +102,33 @@ def tell(fact: str, known: Mapping[str, object]) -> None:
 
 def _terminate(_: int, __: FrameType | None) -> None:
     raise Terminated
+
+
+def _insist(hand_back: list[Callable[[], None]]) -> None:
+    """See to it that SIGTERM is heard, whichever thread the system gave it to and whatever the main thread waits for.
+
+    A call into a library may not return for it: it is woken up for some seconds, then the batch is handed back without it.
+    """
+    hearing, telling = os.pipe()
+    os.set_blocking(telling, False)
+    signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
+    signal.signal(_WAKING, lambda *_: None)
+    main_thread = threading.main_thread()
+
+    def listen() -> None:
+        while signal.SIGTERM not in os.read(hearing, 64):
+            pass
+        for _ in range(_GRACE_SECONDS):
+            time.sleep(1)
+            signal.pthread_kill(main_thread.ident or 0, _WAKING)
+        try:
+            for each in hand_back:
+                each()
+            tell("task.terminated", {"after_seconds": _GRACE_SECONDS})
+        finally:
+            os._exit(TERMINATED)
+
+    threading.Thread(target=listen, name="takings-sigterm", daemon=True).start()
 
 
 def _step(arguments: list[str]) -> Callable[[Ports, BatchId, int], int]:

@@ -10,12 +10,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from takings.adapters.aws.names import DEADLINE
+from takings.errors import MachineryError
 from takings.layout import BatchId
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions import SFNClient
 
+#: a schedule that fires while it is changed is made anew
+_TRIES: Final = 5
 #: how a schedule writes an instant, in the time zone that it names
 _AT: Final = "at(%Y-%m-%dT%H:%M:%S)"
 
@@ -83,11 +86,17 @@ class StateMachine:
         }
         # Whatever asks twice for the same deadline makes one schedule.
         token = sha256(f"{self._bucket} {whole.isoformat()}".encode()).hexdigest()[:64]
-        try:
-            self._scheduler.create_schedule(**schedule, ClientToken=token)
-        except self._scheduler.exceptions.ConflictException:
-            if self._scheduler.get_schedule(**place)["ScheduleExpression"] != schedule["ScheduleExpression"]:
-                self._scheduler.update_schedule(**schedule, ClientToken=token)
+        gone = self._scheduler.exceptions.ResourceNotFoundException
+        for _ in range(_TRIES):
+            with suppress(self._scheduler.exceptions.ConflictException):
+                self._scheduler.create_schedule(**schedule, ClientToken=token)
+                return
+            # The one that is there may fire, and go, at any moment.
+            with suppress(gone):
+                if self._scheduler.get_schedule(**place)["ScheduleExpression"] != schedule["ScheduleExpression"]:
+                    self._scheduler.update_schedule(**schedule, ClientToken=token)
+                return
+        raise MachineryError(f"the schedule {DEADLINE} comes and goes: {_TRIES} tries to set it failed. Look again.")
 
 
 def _name(batch_id: BatchId, attempt: int) -> str:
