@@ -196,22 +196,22 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
         "TAKINGS_ENGINE": "spark" if is_spark else "duckdb",
     }
     with (tmp_path / "told").open("w+") as said:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", program, "transform" if is_spark else "validate"],
             env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-        )
-        assert process.stdout is not None
-        while "begun" not in process.stdout.readline():
-            assert process.poll() is None
-        time.sleep(seconds)
-        process.terminate()
-        try:
-            rest, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        ) as process:
+            try:
+                assert process.stdout is not None
+                while "begun" not in process.stdout.readline():
+                    assert process.poll() is None
+                time.sleep(seconds)
+                process.terminate()
+                rest, _ = process.communicate(timeout=60)
+            finally:
+                process.kill()
         said.seek(0)
         assert (process.returncode, said.read()) == (tasks.TERMINATED, "")
     assert [json.loads(line)["fact"] for line in rest.splitlines()] == ["task.terminated"]
