@@ -213,7 +213,9 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
             finally:
                 process.kill()
         said.seek(0)
-        assert (process.returncode, said.read()) == (tasks.TERMINATED, "")
+        # A deaf library's batch is handed back beside it, which the heartbeat may notice before the process ends.
+        complaints = [line for line in said if not line.startswith("lease.lost ")]
+        assert (process.returncode, complaints) == (tasks.TERMINATED, [])
     assert [json.loads(line)["fact"] for line in rest.splitlines()] == ["task.terminated"]
     with opened(task.root) as shop:
         left = shop.ports.ledger.gate()
