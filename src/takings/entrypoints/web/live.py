@@ -28,9 +28,9 @@ class Live:
     def __init__(self, house: House) -> None:
         self._house = house
         self._seconds = _LOOK_SECONDS_IN_A_BUCKET if house.opened.store.startswith("s3://") else _LOOK_SECONDS
-        self._news = asyncio.Condition()
+        # one event a listener: a condition's lock is lost where a server cancels its wait more than once
+        self._listeners: set[asyncio.Event] = set()
         self._state: dict[str, Any] | None = None
-        self._listeners = 0
         self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -43,11 +43,11 @@ class Live:
     async def close(self) -> None:
         """Let every listener go."""
         self._is_closed = True
-        async with self._news:
-            self._news.notify_all()
+        self._wake()
 
     async def _events(self) -> AsyncIterator[str]:
-        self._listeners += 1
+        news = asyncio.Event()
+        self._listeners.add(news)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         told: dict[str, Any] | None = None
@@ -58,21 +58,24 @@ class Live:
                     told = self._state
                     yield f"event: state\ndata: {json.dumps(told)}\n\n"
                     continue
-                async with self._news:
-                    try:
-                        await asyncio.wait_for(self._news.wait(), _SIGN_OF_LIFE_SECONDS)
-                    except TimeoutError:
-                        yield ": still here\n\n"
+                try:
+                    await asyncio.wait_for(news.wait(), _SIGN_OF_LIFE_SECONDS)
+                except TimeoutError:
+                    yield ": still here\n\n"
+                news.clear()
         finally:
-            self._listeners -= 1
+            self._listeners.discard(news)
+
+    def _wake(self) -> None:
+        for news in self._listeners:
+            news.set()
 
     async def _look(self) -> None:
         while self._listeners and not self._is_closed:
             state = await run_in_threadpool(self._see)
             if state != self._state:
                 self._state = state
-                async with self._news:
-                    self._news.notify_all()
+                self._wake()
             await asyncio.sleep(self._seconds)
         self._state = None
 
