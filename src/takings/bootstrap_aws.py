@@ -27,10 +27,11 @@ def missing_on_aws(
     image_tag: str,
     subnets: tuple[str, ...] = (),
     security_group: str | None = None,
+    notify: str | None = None,
 ) -> Iterator[Iterator[Step]]:
     """Look for what a store in a bucket lacks, or its pipeline: one step after the other, each of which can be made."""
     with on_aws(store) as (clients, bucket):
-        from takings.adapters.aws.resources import Wishes, pipeline_of, pipeline_steps, services, storage_steps
+        from takings.adapters.aws.resources import Wishes, limits, pipeline_of, pipeline_steps, services, storage_steps
 
         settings = _settings(clients, bucket)
 
@@ -44,6 +45,8 @@ def missing_on_aws(
                 subnets=subnets,
                 security_group=security_group,
                 sweep=settings.sweep,
+                limits=limits(batch_wait=settings.batch_policy.batch_wait, sweep=settings.sweep),
+                notify=notify,
             )
             with services(clients) as connected:
                 yield from pipeline_steps(connected, pipeline_of(clients, bucket, settings.table_prefix), wishes)

@@ -35,6 +35,12 @@ SecurityGroup = Annotated[
 OnlyStore = Annotated[
     bool, typer.Option("--only-store", help="Only bucket and tables: batches begin when somebody runs `takings run`.")
 ]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify", help="An e-mail address that hears of alarms; AWS asks it to confirm.", show_default=False
+    ),
+]
 WithData = Annotated[bool, typer.Option("--with-data", help="Also the tables and the bucket, with every file.")]
 Yes = Annotated[
     str | None, typer.Option("--yes", help="The bucket's name, instead of being asked for it.", show_default=False)
@@ -51,6 +57,7 @@ def bootstrap(
     image_tag: ImageTag = "latest",
     subnets: Subnets = None,
     security_group: SecurityGroup = None,
+    notify: Notify = None,
 ) -> None:
     """Make what is missing of a store on AWS and mend what differs; may be repeated."""
     count = 0
@@ -61,6 +68,7 @@ def bootstrap(
         image_tag=image_tag,
         subnets=_subnets(subnets),
         security_group=security_group,
+        notify=notify,
     ) as missing:
         for step in missing:
             count += 1

@@ -41,7 +41,7 @@ def detector(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
         detected = detect(store.ports, store.executions, at_once=event.get("at_once") is True)
         oldest = oldest_waiting(store.ports)
         age = (store.ports.clock.now() - oldest).total_seconds() if oldest else 0.0
-        metrics({"OldestPendingSeconds": max(age, 0.0)})
+        metrics({"OldestPendingSeconds": max(age, 0.0), "BatchesBlocked": float(isinstance(detected, Stopped))})
         match detected:
             case Started(batch_id=batch_id, attempt=attempt):
                 answer: dict[str, object] = {"detected": "started", "batch_id": batch_id, "attempt": attempt}

@@ -19,6 +19,8 @@ UNITS: Final[Mapping[str, str]] = {
     "OrphansWaiting": "Count",
     #: how long the oldest file lies under raw-data/, at each look
     "OldestPendingSeconds": "Seconds",
+    #: 1 while the store's batch waits for a person, at each look
+    "BatchesBlocked": "Count",
 }
 _OF_A_BATCH: Final[Mapping[str, str]] = {
     "FilesAccepted": "files_accepted",

@@ -15,6 +15,9 @@ DEAD_LETTERS: Final = "takings-dead-letters"
 CLUSTER: Final = "takings"
 SCHEDULES: Final = "takings"
 SECURITY_GROUP: Final = "takings-tasks"
+#: the topic to which alarms are sent, and the alias of the key that encrypts it
+ALARMS: Final = "takings-alarms"
+DASHBOARD: Final = "takings"
 #: in the schedule group
 DEADLINE: Final = "deadline"
 SWEEP: Final = "sweep"
@@ -65,6 +68,16 @@ class Pipeline:
     def dead_letters(self) -> str:
         """Return the ARN of the dead-letter queue."""
         return self.arn("sqs", self.name(DEAD_LETTERS))
+
+    @property
+    def alarms(self) -> str:
+        """Return the ARN of the topic to which alarms are sent."""
+        return self.arn("sns", self.name(ALARMS))
+
+    @property
+    def alarms_key(self) -> str:
+        """Return the alias of the key that encrypts what is sent to the topic."""
+        return f"alias/{self.name(ALARMS)}"
 
     @property
     def cluster(self) -> str:

@@ -10,6 +10,7 @@ from takings import layout
 from takings.arrivals import sight
 from takings.bootstrap import Shop
 from takings.entrypoints.web.house import House
+from takings.gate import GateState
 from takings.layout import parse_instant
 from takings.lineage import LineageRecord
 from takings.validation.findings import Verdict
@@ -27,11 +28,13 @@ def exposition(house: House, shop: Shop) -> str:
     orphans = ports.tables.snapshot(settled.commit.versions).orphans if settled.commit else 0
     drops = sight(ports.store.list(layout.RAW)).drops
     pending = max(((now - info.written_at).total_seconds() for info, _ in drops), default=0.0)
+    blocked = ports.ledger.gate().state is GateState.BLOCKED
     lines = [
         *_metric("files_accepted_total", "counter", "Files that were taken.", _verdicts(lineage, Verdict.ACCEPTED)),
         *_metric("files_rejected_total", "counter", "Files that were refused.", _verdicts(lineage, Verdict.REJECTED)),
         *_metric("rows_rejected_total", "counter", "Records that were refused.", _rejected(lineage)),
         *_metric("oldest_pending_seconds", "gauge", "How long the oldest pending file has waited.", max(pending, 0.0)),
+        *_metric("batches_blocked", "gauge", "1 while the batch waits for a person.", blocked),
         *_metric("orphans_waiting", "gauge", "Items that wait for their order or product.", orphans),
     ]
     seconds = _arrival_to_publish(house, shop)

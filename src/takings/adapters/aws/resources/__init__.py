@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from takings.adapters.aws.alarms import Limits, limits
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import role_steps
+from takings.adapters.aws.resources.alarms import alarm_steps
 from takings.adapters.aws.resources.functions import function_steps, notification_steps, read_archives
 from takings.adapters.aws.resources.network import find_network, group_steps
 from takings.adapters.aws.resources.queue import queue_steps, queue_url
@@ -17,6 +19,7 @@ from takings.adapters.aws.resources.services import Services, account_of, servic
 from takings.adapters.aws.resources.step import Step
 from takings.adapters.aws.resources.storage import exists, storage_steps
 from takings.adapters.aws.resources.tasks import task_steps
+from takings.adapters.aws.resources.topic import topic_steps
 from takings.adapters.aws.resources.workflow import schedule_steps, state_machine_steps
 
 
@@ -34,6 +37,10 @@ class Wishes:
     security_group: str | None
     #: how often the store is looked at without an event
     sweep: timedelta
+    #: above which alarms ring
+    limits: Limits
+    #: an e-mail address that hears of alarms; none: as it is
+    notify: str | None
 
 
 def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
@@ -56,6 +63,8 @@ def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> It
     network = find_network(services, pipeline, wishes.subnets, wishes.security_group)
     yield from state_machine_steps(services, pipeline, network)
     yield from schedule_steps(services, pipeline, wishes.sweep)
+    yield from topic_steps(services, pipeline, wishes.notify)
+    yield from alarm_steps(services, pipeline, wishes.limits)
     if exists(services.s3, pipeline.bucket):
         yield from notification_steps(services, pipeline)
     else:
@@ -67,6 +76,7 @@ __all__ = [
     "Step",
     "Wishes",
     "exists",
+    "limits",
     "pipeline_of",
     "pipeline_steps",
     "services",

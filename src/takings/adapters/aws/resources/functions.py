@@ -113,7 +113,7 @@ def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]
         "Events": ["s3:ObjectCreated:*"],
         "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw-data/"}]}},
     }
-    if own and own[0]["LambdaFunctionArn"] == wanted["LambdaFunctionArn"]:
+    if [_plain(each) for each in own] == [_plain(wanted)]:
         return
     configuration: Any = found | {"LambdaFunctionConfigurations": [*others, wanted]}
     yield Step(
@@ -124,6 +124,12 @@ def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]
             )
         ),
     )
+
+
+def _plain(notification: dict[str, Any]) -> dict[str, Any]:
+    """Return a notification with the names of its filters as they were given: S3 answers them as `Prefix`."""
+    rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", ())
+    return notification | {"Filter": sorted((each["Name"].lower(), each["Value"]) for each in rules)}
 
 
 def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterator[Step]:

@@ -21,16 +21,18 @@ _ATTRIBUTES: Final[dict[QueueAttributeNameType, str]] = {
 
 
 def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
-    """Yield the queue if it is missing, or keeps its messages otherwise."""
+    """Yield the queue if it is missing, or keeps its messages otherwise or unencrypted."""
     name = pipeline.name(names.DEAD_LETTERS)
     url = queue_url(services, pipeline)
     if url is None:
         yield Step(what=f"queue {name}", make=lambda: services.sqs.create_queue(QueueName=name, Attributes=_ATTRIBUTES))
         return
-    found = services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])["Attributes"]
-    if found.get("MessageRetentionPeriod") != _ATTRIBUTES["MessageRetentionPeriod"]:
+    found = services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    # With a key of the user's own SQS does not use its own.
+    is_encrypted = found.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in found
+    if found.get("MessageRetentionPeriod") != _ATTRIBUTES["MessageRetentionPeriod"] or not is_encrypted:
         yield Step(
-            what=f"queue {name} (keeps messages for 14 days)",
+            what=f"queue {name} (keeps messages for 14 days, encrypted)",
             make=lambda: services.sqs.set_queue_attributes(QueueUrl=url, Attributes=_ATTRIBUTES),
         )
 

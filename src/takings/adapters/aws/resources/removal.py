@@ -14,12 +14,14 @@ from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import remove_roles
+from takings.adapters.aws.resources.alarms import remove_alarms
 from takings.adapters.aws.resources.functions import NOTIFICATION
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step
 from takings.adapters.aws.resources.storage import exists
 from takings.adapters.aws.resources.tasks import SERVICES
+from takings.adapters.aws.resources.topic import remove_topic
 from takings.adapters.aws.tables import TABLES, missing_tables
 
 
@@ -35,6 +37,8 @@ def removal_steps(services: Services, clients: Clients, pipeline: Pipeline, *, w
         yield Step(
             what=f"queue {pipeline.name(names.DEAD_LETTERS)}", make=lambda: services.sqs.delete_queue(QueueUrl=url)
         )
+    yield from remove_alarms(services, pipeline)
+    yield from remove_topic(services, pipeline)
     yield from remove_roles(services, pipeline)
     if with_data:
         yield from _data(services, clients, pipeline)

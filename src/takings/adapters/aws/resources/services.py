@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from takings.adapters.aws.clients import CONFIG, Clients
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -36,6 +39,9 @@ class Services:
     sqs: SQSClient
     stepfunctions: SFNClient
     scheduler: EventBridgeSchedulerClient
+    cloudwatch: CloudWatchClient
+    sns: SNSClient
+    kms: KMSClient
 
 
 @contextmanager
@@ -54,6 +60,9 @@ def services(clients: Clients) -> Iterator[Services]:
             sqs=stack.enter_context(closing(session.client("sqs", config=CONFIG))),
             stepfunctions=stack.enter_context(closing(session.client("stepfunctions", config=CONFIG))),
             scheduler=stack.enter_context(closing(session.client("scheduler", config=CONFIG))),
+            cloudwatch=stack.enter_context(closing(session.client("cloudwatch", config=CONFIG))),
+            sns=stack.enter_context(closing(session.client("sns", config=CONFIG))),
+            kms=stack.enter_context(closing(session.client("kms", config=CONFIG))),
         )
 
 

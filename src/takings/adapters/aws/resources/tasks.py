@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
@@ -15,6 +16,31 @@ from takings.adapters.aws.resources.step import Step
 SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
 #: the largest: a task that gets SIGTERM hands its batch back within 100 s
 _STOP_SECONDS: Final = 120
+#: how many images a repository keeps: the way back is as many pushes long
+_IMAGES: Final = 50
+_UNTAGGED_DAYS: Final = 14
+#: which images of a repository go
+LIFE_CYCLE: Final = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "images whose tag another one has taken",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": _UNTAGGED_DAYS,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 2,
+            "description": "all but the newest",
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": _IMAGES},
+            "action": {"type": "expire"},
+        },
+    ]
+}
 
 
 def task_steps(services: Services, pipeline: Pipeline, image_tag: str) -> Iterator[Step]:
@@ -75,15 +101,37 @@ def task_definition(pipeline: Pipeline, service: str, image_tag: str) -> dict[st
 
 
 def _repository_steps(services: Services, name: str) -> Iterator[Step]:
+    """Tags may be pushed again, as the walk-through does with `latest`."""
     try:
-        services.ecr.describe_repositories(repositoryNames=[name])
+        (found,) = services.ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except services.ecr.exceptions.RepositoryNotFoundException:
+        yield Step(what=f"repository {name} for its image", make=lambda: _make_repository(services, name))
+        return
+    if not found.get("imageScanningConfiguration", {}).get("scanOnPush"):
         yield Step(
-            what=f"repository {name} for its image",
-            make=lambda: services.ecr.create_repository(
+            what=f"repository {name} (does not scan its images)",
+            make=lambda: services.ecr.put_image_scanning_configuration(
                 repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
             ),
         )
+    if _life_cycle(services, name) != LIFE_CYCLE:
+        yield Step(what=f"repository {name} (keeps other images)", make=lambda: _keep_newest(services, name))
+
+
+def _make_repository(services: Services, name: str) -> None:
+    services.ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})
+    _keep_newest(services, name)
+
+
+def _keep_newest(services: Services, name: str) -> None:
+    services.ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=json.dumps(LIFE_CYCLE))
+
+
+def _life_cycle(services: Services, name: str) -> object:
+    try:
+        return json.loads(services.ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"])
+    except services.ecr.exceptions.LifecyclePolicyNotFoundException:
+        return None
 
 
 def _is_registered(services: Services, wanted: dict[str, Any]) -> bool:

@@ -72,7 +72,9 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> 
             make=lambda: patiently(lambda: services.scheduler.create_schedule(**wanted)),
         )
         return
-    if (found["ScheduleExpression"], found["Target"]["Arn"]) != (wanted["ScheduleExpression"], wanted["Target"]["Arn"]):
+    target = {key: found["Target"].get(key) for key in wanted["Target"]}
+    is_the_same = (found["ScheduleExpression"], target) == (wanted["ScheduleExpression"], wanted["Target"])
+    if not is_the_same or found.get("State") == "DISABLED":
         yield Step(
             what=f"schedule {names.SWEEP} (is {wanted['ScheduleExpression']})",
             make=lambda: services.scheduler.update_schedule(**wanted),

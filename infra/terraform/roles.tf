@@ -1,0 +1,23 @@
+locals {
+  # One file for each role: who takes it, and what it allows.
+  roles = {
+    for file in fileset("${path.module}/documents/roles", "*.json") :
+    trimsuffix(file, ".json") => jsondecode(templatefile("${path.module}/documents/roles/${file}", local.values))
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = local.roles
+
+  name               = "${local.prefix}${each.key}"
+  description        = "Takings: the store s3://${var.bucket}"
+  assume_role_policy = jsonencode(each.value.trust)
+}
+
+resource "aws_iam_role_policy" "this" {
+  for_each = local.roles
+
+  name   = "takings"
+  role   = aws_iam_role.this[each.key].name
+  policy = jsonencode(each.value.policy)
+}

@@ -1,0 +1,92 @@
+resource "aws_s3_bucket" "store" {
+  bucket = var.bucket
+}
+
+# So that no overwritten file is lost: a batch names the bytes it was formed of.
+resource "aws_s3_bucket_versioning" "store" {
+  bucket = aws_s3_bucket.store.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
+  bucket = aws_s3_bucket.store.id
+
+  rule {
+    bucket_key_enabled = false
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "store" {
+  bucket = aws_s3_bucket.store.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+# TLS only.
+resource "aws_s3_bucket_policy" "store" {
+  bucket = aws_s3_bucket.store.id
+  policy = templatefile("${path.module}/documents/bucket-policy.json", local.values)
+
+  depends_on = [aws_s3_bucket_public_access_block.store]
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "store" {
+  bucket = aws_s3_bucket.store.id
+
+  rule {
+    id     = "takings-uploads"
+    status = "Enabled"
+
+    filter {
+      prefix = ""
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  # A batch may need a replaced version for as long as it is blocked: longer than anybody leaves it so.
+  rule {
+    id     = "takings-versions"
+    status = "Enabled"
+
+    filter {
+      prefix = ""
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+
+    expiration {
+      expired_object_delete_marker = true
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.store]
+}
+
+# This is all of the bucket's notifications: add your own here.
+resource "aws_s3_bucket_notification" "store" {
+  bucket = aws_s3_bucket.store.id
+
+  lambda_function {
+    id                  = "takings-raw-data"
+    lambda_function_arn = aws_lambda_function.detector.arn
+    events              = ["s3:ObjectCreated:*"]
+    filter_prefix       = "raw-data/"
+  }
+
+  depends_on = [aws_lambda_permission.bucket]
+}

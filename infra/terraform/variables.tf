@@ -1,0 +1,68 @@
+variable "region" {
+  description = "AWS_REGION: where everything is made."
+  type        = string
+}
+
+variable "bucket" {
+  description = "S3_BUCKET_NAME: the store, s3://bucket. It is made."
+  type        = string
+}
+
+variable "table_prefix" {
+  description = "As in takings.toml, where several shops share an account: before the tables' names, and the other names."
+  type        = string
+  default     = ""
+}
+
+variable "subnets" {
+  description = "SUBNET_1 and SUBNET_2: where tasks run. None: those of the default VPC."
+  type        = list(string)
+  default     = []
+}
+
+variable "security_group" {
+  description = "SECURITY_GROUP: of tasks. None: one is made, which nobody reaches."
+  type        = string
+  default     = null
+}
+
+variable "image_tag" {
+  description = "The tag of both images in their repositories."
+  type        = string
+  default     = "latest"
+}
+
+variable "lambdas" {
+  description = "The folder into which `make lambdas` has built the functions."
+  type        = string
+  default     = "../../build/lambdas"
+}
+
+variable "sweep_minutes" {
+  description = "As `sweep` in takings.toml: how often the store is looked at without an event."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.sweep_minutes >= 1 && floor(var.sweep_minutes) == var.sweep_minutes
+    error_message = "A schedule knows whole minutes."
+  }
+}
+
+variable "batch_wait_minutes" {
+  description = "As `batch_wait` in takings.toml: files that wait an hour longer are an alarm."
+  type        = number
+  default     = 20
+}
+
+variable "notify" {
+  description = "An e-mail address that hears of alarms; AWS asks it to confirm."
+  type        = string
+  default     = null
+}
+
+variable "endpoint" {
+  description = "The URL of an emulator of AWS, in place of AWS."
+  type        = string
+  default     = null
+}

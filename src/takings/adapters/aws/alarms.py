@@ -1,0 +1,182 @@
+"""Say which alarms call a person, when, and where that person reads on; and who may use the key of their topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Any, Final
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+
+#: where the functions' own metrics stand, by store and service; `entrypoints/metrics.py` says what they are
+NAMESPACE: Final = "Takings"
+#: a batch that takes this much longer than files may wait for it asks for a person
+_LATE: Final = timedelta(hours=1)
+#: how long CloudWatch collects before it compares
+_PERIOD_SECONDS: Final = 300
+#: so many looks may be missed before anybody is called
+_LOOKS_MISSED: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What depends on a store's settings."""
+
+    #: how long a file may lie under raw-data/
+    oldest_pending_seconds: int
+    #: within which the store is looked at at least once; whole minutes
+    look_seconds: int
+
+
+def limits(*, batch_wait: timedelta, sweep: timedelta) -> Limits:
+    """Return what a store's settings let one expect."""
+    return Limits(
+        oldest_pending_seconds=ceil((batch_wait + _LATE).total_seconds()),
+        look_seconds=max(_PERIOD_SECONDS, 60 * ceil(sweep.total_seconds() / 60)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """Something that calls a person."""
+
+    #: without the pipeline's prefix
+    name: str
+    what: str
+    #: of docs/operations.md, where it says what to do
+    heading: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    statistic: str
+    #: seconds
+    period: int = _PERIOD_SECONDS
+    periods: int = 1
+    threshold: int = 0
+    comparison: str = "GreaterThanThreshold"
+    #: what no measurement means: `notBreaching` all is well, `ignore` as before, `breaching` an alarm
+    missing: str = "notBreaching"
+
+    def definition(self, pipeline: Pipeline) -> dict[str, Any]:
+        """Return the alarm as `put-metric-alarm` takes it."""
+        return {
+            "AlarmName": pipeline.name(self.name),
+            "AlarmDescription": f"{self.what} What to do: docs/operations.md, '{self.heading}'.",
+            "ActionsEnabled": True,
+            "AlarmActions": [pipeline.alarms],
+            "Namespace": self.namespace,
+            "MetricName": self.metric,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in self.dimensions.items()],
+            "Statistic": self.statistic,
+            "Period": self.period,
+            "EvaluationPeriods": self.periods,
+            "Threshold": self.threshold,
+            "ComparisonOperator": self.comparison,
+            "TreatMissingData": self.missing,
+        }
+
+
+def alarms(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
+    """Return every alarm of a pipeline."""
+    return (*_of_executions(pipeline), _of_dead_letters(pipeline), *_of_looks(pipeline, limits))
+
+
+def alarm_names(pipeline: Pipeline) -> list[str]:
+    """Return what the alarms are called, whatever the settings are."""
+    return [pipeline.name(alarm.name) for alarm in alarms(pipeline, Limits(oldest_pending_seconds=1, look_seconds=60))]
+
+
+def _of_executions(pipeline: Pipeline) -> tuple[Alarm, ...]:
+    """Three alarms, for CloudWatch counts the three ends of an execution that is no success apart."""
+    return tuple(
+        Alarm(
+            name=f"takings-executions-{end}",
+            what=f"An execution of {pipeline.name(names.STATE_MACHINE)} {was}.",
+            heading="A batch failed",
+            namespace="AWS/States",
+            metric=metric,
+            dimensions={"StateMachineArn": pipeline.state_machine},
+            statistic="Sum",
+        )
+        for end, metric, was in (
+            ("failed", "ExecutionsFailed", "failed"),
+            ("timed-out", "ExecutionsTimedOut", "took more than a day"),
+            ("aborted", "ExecutionsAborted", "was aborted"),
+        )
+    )
+
+
+def _of_dead_letters(pipeline: Pipeline) -> Alarm:
+    return Alarm(
+        name="takings-dead-letters",
+        what=f"Refused files, or events that nobody could handle, wait in {pipeline.name(names.DEAD_LETTERS)}.",
+        heading="Refused files",
+        namespace="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        dimensions={"QueueName": pipeline.name(names.DEAD_LETTERS)},
+        statistic="Maximum",
+    )
+
+
+def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
+    own = {"store": pipeline.bucket, "service": names.DETECTOR}
+    return (
+        Alarm(
+            name="takings-oldest-pending",
+            what=f"A file has waited under s3://{pipeline.bucket}/raw-data/ longer than its batch should take.",
+            heading="Nothing starts",
+            namespace=NAMESPACE,
+            metric="OldestPendingSeconds",
+            dimensions=own,
+            statistic="Maximum",
+            threshold=limits.oldest_pending_seconds,
+            # Between two looks nothing is known, and so nothing has changed.
+            missing="ignore",
+        ),
+        Alarm(
+            name="takings-batch-blocked",
+            what=f"The batch of s3://{pipeline.bucket} is blocked, and nothing goes before somebody decides.",
+            heading="A batch is blocked",
+            namespace=NAMESPACE,
+            metric="BatchesBlocked",
+            dimensions=own,
+            statistic="Maximum",
+            missing="ignore",
+        ),
+        Alarm(
+            name="takings-nobody-looks",
+            what=f"s3://{pipeline.bucket} has not been looked at for {_LOOKS_MISSED} sweeps: function or schedule fail.",
+            heading="Nobody looks",
+            namespace=NAMESPACE,
+            metric="OldestPendingSeconds",
+            dimensions=own,
+            statistic="SampleCount",
+            period=limits.look_seconds,
+            periods=_LOOKS_MISSED,
+            threshold=1,
+            comparison="LessThanThreshold",
+            missing="breaching",
+        ),
+    )
+
+
+def key_policy(pipeline: Pipeline) -> dict[str, Any]:
+    """Return who may use the topic's key: the account, and CloudWatch for its alarms, which may not use SNS's own key."""
+    owner = {"AWS": f"arn:{pipeline.partition}:iam::{pipeline.account}:root"}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "Owner", "Effect": "Allow", "Principal": owner, "Action": "kms:*", "Resource": "*"},
+            {
+                "Sid": "Alarms",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": pipeline.account}},
+            },
+        ],
+    }

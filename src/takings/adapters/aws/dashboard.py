@@ -1,0 +1,100 @@
+"""Lay the pipeline's metrics out on one page of CloudWatch."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from takings.adapters.aws import names
+from takings.adapters.aws.alarms import NAMESPACE, alarm_names
+from takings.adapters.aws.names import Pipeline
+
+#: CloudWatch's grid has 24 columns
+_WIDTH: Final = 12
+_HEIGHT: Final = 6
+_ALARMS_HEIGHT: Final = 3
+_PERIOD_SECONDS: Final = 300
+
+
+def dashboard(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the page: alarms on top, then what becomes of files, then what does the work."""
+    alarms = {
+        "type": "alarm",
+        "x": 0,
+        "y": 0,
+        "width": 2 * _WIDTH,
+        "height": _ALARMS_HEIGHT,
+        "properties": {
+            "title": f"s3://{pipeline.bucket}: alarms (what to do: docs/operations.md)",
+            "alarms": [pipeline.arn("cloudwatch", f"alarm:{name}") for name in alarm_names(pipeline)],
+        },
+    }
+    graphs = [
+        {
+            "type": "metric",
+            "x": number % 2 * _WIDTH,
+            "y": _ALARMS_HEIGHT + number // 2 * _HEIGHT,
+            "width": _WIDTH,
+            "height": _HEIGHT,
+            "properties": {
+                "title": title,
+                "region": pipeline.region,
+                "view": "timeSeries",
+                "stat": statistic,
+                "period": _PERIOD_SECONDS,
+                "metrics": metrics,
+            },
+        }
+        for number, (title, statistic, metrics) in enumerate(_graphs(pipeline))
+    ]
+    return {"widgets": [alarms, *graphs]}
+
+
+def _graphs(pipeline: Pipeline) -> list[tuple[str, str, list[list[str]]]]:
+    """Return titles, how measurements of one period are put together, and the metrics."""
+    functions = [pipeline.name(name) for name in (names.DETECTOR, names.ARCHIVER)]
+    machine = pipeline.state_machine
+    return [
+        (
+            "Files and rows of batches",
+            "Sum",
+            _own(pipeline, names.ARCHIVER, "FilesAccepted", "FilesRejected", "RowsRejected"),
+        ),
+        ("From arrival to publication, seconds", "Maximum", _own(pipeline, names.ARCHIVER, "ArrivalToPublishSeconds")),
+        ("The oldest pending file, seconds", "Maximum", _own(pipeline, names.DETECTOR, "OldestPendingSeconds")),
+        (
+            "Orphans that wait, and a blocked batch",
+            "Maximum",
+            [*_own(pipeline, names.ARCHIVER, "OrphansWaiting"), *_own(pipeline, names.DETECTOR, "BatchesBlocked")],
+        ),
+        (
+            "Executions",
+            "Sum",
+            [
+                ["AWS/States", f"Executions{end}", "StateMachineArn", machine]
+                for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
+            ],
+        ),
+        (
+            "Dead letters",
+            "Maximum",
+            [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", pipeline.name(names.DEAD_LETTERS)]],
+        ),
+        (
+            "Functions: calls, errors, throttles",
+            "Sum",
+            [
+                ["AWS/Lambda", metric, "FunctionName", function]
+                for function in functions
+                for metric in ("Invocations", "Errors", "Throttles")
+            ],
+        ),
+        (
+            "Functions: the longest call, milliseconds",
+            "Maximum",
+            [["AWS/Lambda", "Duration", "FunctionName", function] for function in functions],
+        ),
+    ]
+
+
+def _own(pipeline: Pipeline, service: str, *metrics: str) -> list[list[str]]:
+    return [[NAMESPACE, metric, "store", pipeline.bucket, "service", service] for metric in metrics]

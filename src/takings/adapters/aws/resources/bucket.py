@@ -1,0 +1,183 @@
+"""Make a store's bucket and mend what differs: versions, a life cycle, no public access, encryption, TLS only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.faults import code_of
+from takings.adapters.aws.resources.step import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import LifecycleRuleTypeDef, PublicAccessBlockConfigurationTypeDef
+
+#: the one region that must not be named when a bucket is made
+_UNNAMED_REGION: Final = "us-east-1"
+#: what this module's life cycle rules are called; others of the bucket stay
+_RULES: Final[list[LifecycleRuleTypeDef]] = [
+    {
+        "ID": "takings-uploads",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    },
+    {
+        "ID": "takings-versions",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        # A batch may need a replaced version for as long as it is blocked: longer than anybody leaves it so.
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+    },
+]
+_NOBODY: Final[PublicAccessBlockConfigurationTypeDef] = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+#: of the bucket policy's one statement that is this module's; others of the bucket stay
+_TLS_ONLY: Final = "TakingsTlsOnly"
+
+
+def bucket_steps(clients: Clients, bucket: str) -> Iterator[Step]:
+    """Yield what is missing or differs; a bucket that is yet to be made lacks everything."""
+    s3 = clients.s3
+    is_there = exists(s3, bucket)
+    if not is_there:
+        yield Step(what=f"bucket {bucket} in {clients.region}", make=lambda: _create_bucket(clients, bucket))
+    if not is_there or s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        yield Step(
+            what="versioning, so that no overwritten file is lost",
+            make=lambda: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
+        )
+    yield from _life_cycle_steps(s3, bucket, is_there=is_there)
+    if not is_there or _public_access(s3, bucket) != _NOBODY:
+        yield Step(
+            what="no public access",
+            make=lambda: s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=_NOBODY),
+        )
+    if not is_there or not _is_encrypted(s3, bucket):
+        yield Step(what="encryption of every object", make=lambda: _encrypt(s3, bucket))
+    yield from _policy_steps(clients, bucket, is_there=is_there)
+
+
+def exists(s3: S3Client, bucket: str) -> bool:
+    """Tell whether there is a bucket of the name that these credentials may look at."""
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as refused:
+        if code_of(refused) in {"404", "NoSuchBucket"}:
+            return False
+        raise
+    return True
+
+
+def bucket_policy(partition: str, bucket: str) -> dict[str, Any]:
+    """Return the policy of a bucket that has none: it refuses whoever comes without TLS."""
+    statement = {
+        "Sid": _TLS_ONLY,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:{partition}:s3:::{bucket}", f"arn:{partition}:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[Step]:
+    found = _rules(s3, bucket) if is_there else []
+    names = {rule.get("ID") for rule in _RULES}
+    others = [rule for rule in found if rule.get("ID") not in names]
+    own = [_plain(rule) for rule in found if rule.get("ID") in names]
+    if sorted(own, key=str) != sorted(map(_plain, _RULES), key=str):
+        yield Step(
+            what="a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+            make=lambda: s3.put_bucket_lifecycle_configuration(
+                Bucket=bucket, LifecycleConfiguration={"Rules": [*others, *_RULES]}
+            ),
+        )
+
+
+def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule without the filter that lets every object through, which can be written in several ways."""
+    return {key: rule[key] for key in sorted(rule) if (key, rule[key]) not in _EVERY_OBJECT}
+
+
+_EVERY_OBJECT: Final[tuple[tuple[str, object], ...]] = (("Filter", {}), ("Filter", {"Prefix": ""}), ("Prefix", ""))
+
+
+def _policy_steps(clients: Clients, bucket: str, *, is_there: bool) -> Iterator[Step]:
+    s3 = clients.s3
+    policy = _policy(s3, bucket) if is_there else None
+    wanted = bucket_policy(clients.session.get_partition_for_region(clients.region), bucket)
+    found = policy or wanted | {"Statement": []}
+    # A single statement may stand there without a list.
+    statements = found["Statement"] if isinstance(found["Statement"], list) else [found["Statement"]]
+    others = [statement for statement in statements if statement.get("Sid") != _TLS_ONLY]
+    if [statement for statement in statements if statement.get("Sid") == _TLS_ONLY] != wanted["Statement"]:
+        changed = json.dumps(found | {"Statement": [*others, *wanted["Statement"]]})
+        yield Step(
+            what="a policy: TLS only",
+            make=lambda: s3.put_bucket_policy(Bucket=bucket, Policy=changed),
+        )
+
+
+def _create_bucket(clients: Clients, bucket: str) -> None:
+    where: Any = {"LocationConstraint": clients.region}
+    named = {} if clients.region == _UNNAMED_REGION else {"CreateBucketConfiguration": where}
+    clients.s3.create_bucket(Bucket=bucket, **named)
+
+
+def _encrypt(s3: S3Client, bucket: str) -> None:
+    s3.put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+        },
+    )
+
+
+def _rules(s3: S3Client, bucket: str) -> list[Any]:
+    try:
+        return list(s3.get_bucket_lifecycle_configuration(Bucket=bucket).get("Rules", ()))
+    except ClientError as refused:
+        if code_of(refused) == "NoSuchLifecycleConfiguration":
+            return []
+        raise
+
+
+def _public_access(s3: S3Client, bucket: str) -> object:
+    try:
+        return s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    except ClientError as refused:
+        if code_of(refused) == "NoSuchPublicAccessBlockConfiguration":
+            return None
+        raise
+
+
+def _is_encrypted(s3: S3Client, bucket: str) -> bool:
+    """Tell whether objects are encrypted by default; a key of the user's own is as good as S3's."""
+    try:
+        found = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    except ClientError as refused:
+        if code_of(refused) == "ServerSideEncryptionConfigurationNotFoundError":
+            return False
+        raise
+    return any("ApplyServerSideEncryptionByDefault" in rule for rule in found)
+
+
+def _policy(s3: S3Client, bucket: str) -> dict[str, Any] | None:
+    try:
+        policy: dict[str, Any] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    except ClientError as refused:
+        if code_of(refused) == "NoSuchBucketPolicy":
+            return None
+        raise
+    return policy

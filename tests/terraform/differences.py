@@ -1,0 +1,57 @@
+"""Compare two descriptions, and know which differences are no concern, each with its reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.terraform.description import Description
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One place at which two descriptions differ."""
+
+    #: resource, and the keys that lead to the place
+    place: str
+    terraform: object
+    bootstrap: object
+
+    @property
+    def reason(self) -> str | None:
+        """Return why it is no concern; None where it is one."""
+        return next((why for pattern, why in EXPECTED.items() if re.fullmatch(pattern, self.place)), None)
+
+    def __str__(self) -> str:
+        """Return it in a line."""
+        return f"{self.place}: terraform {self.terraform!r}, bootstrap {self.bootstrap!r}"
+
+
+#: places that may differ, as regular expressions, and why
+EXPECTED: Final[dict[str, str]] = {}
+#: what a plan may want to change right after it was applied, as `address name`, and why
+PLANNED_AGAIN: Final[dict[str, str]] = {}
+#: nothing stands there
+_NOTHING: Final = "nothing"
+
+
+def differences(terraform: Description, bootstrap: Description) -> list[Difference]:
+    """Return every difference."""
+    return [
+        each
+        for name in sorted({*terraform, *bootstrap})
+        for each in _compared(name, terraform.get(name, _NOTHING), bootstrap.get(name, _NOTHING))
+    ]
+
+
+def _compared(place: str, one: object, other: object) -> Iterator[Difference]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            yield from _compared(f"{place} / {key}", one.get(key, _NOTHING), other.get(key, _NOTHING))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from _compared(f"{place} / {number}", left, right)
+    elif one != other:
+        yield Difference(place=place, terraform=one, bootstrap=other)

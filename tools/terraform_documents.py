@@ -1,0 +1,105 @@
+"""Write the documents that infra/terraform shares with `takings aws bootstrap`: `python -m tools.terraform_documents`.
+
+Roles, state machine, alarms and the like have one source, the package. Here they are rendered for a pipeline whose names are
+left open, as `${…}` of Terraform's templatefile(). A test compares the files with what this renders.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final, cast
+
+from takings.adapters.aws.alarms import Limits, alarms, key_policy
+from takings.adapters.aws.dashboard import dashboard
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.policies import roles
+from takings.adapters.aws.resources.bucket import bucket_policy
+from takings.adapters.aws.resources.tasks import LIFE_CYCLE, SERVICES, task_definition
+from takings.adapters.aws.state_machine import definition
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "infra" / "terraform" / "documents"
+#: what Terraform fills in; `values` in names.tf has them all
+OPEN: Final = (
+    *("account", "bucket", "dns_suffix", "image_tag", "look_seconds", "oldest_pending_seconds", "partition", "prefix"),
+    *("public_ip", "region", "security_groups", "subnets", "table_prefix"),
+)
+#: what is filled in by a list
+_LISTS: Final = ("subnets", "security_groups")
+
+
+class OpenPipeline(Pipeline):
+    """A pipeline whose names Terraform fills in."""
+
+    def name(self, of: str) -> str:
+        """Return a name behind the prefix, which Terraform makes of the tables'."""
+        return f"${{prefix}}{of}"
+
+    def image(self, service: str, tag: str) -> str:
+        """Return where an image is pulled from; Terraform knows the domain of each partition."""
+        return f"${{account}}.dkr.ecr.${{region}}.${{dns_suffix}}/{self.name(service)}:{tag}"
+
+
+PIPELINE: Final = OpenPipeline(
+    bucket="${bucket}",
+    table_prefix="${table_prefix}",
+    account="${account}",
+    region="${region}",
+    partition="${partition}",
+)
+#: Terraform makes numbers of them
+_LIMITS: Final = Limits(
+    oldest_pending_seconds=cast(int, "${oldest_pending_seconds}"), look_seconds=cast(int, "${look_seconds}")
+)
+
+
+def main() -> None:
+    """Write every document, and remove those that there are no longer."""
+    wanted = documents()
+    for file in [file for file in FOLDER.rglob("*.json") if file.relative_to(FOLDER).as_posix() not in wanted]:
+        file.unlink()
+    for name, text in wanted.items():
+        file = FOLDER / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    sys.stdout.write(f"{FOLDER}: {len(wanted)} documents\n")
+
+
+def documents() -> dict[str, str]:
+    """Return every document by its path."""
+    found: dict[str, Any] = {
+        "alarms.json": [alarm.definition(PIPELINE) for alarm in alarms(PIPELINE, _LIMITS)],
+        "alarms-key.json": key_policy(PIPELINE),
+        "bucket-policy.json": bucket_policy(PIPELINE.partition, PIPELINE.bucket),
+        "dashboard.json": dashboard(PIPELINE),
+        "ecommerce-pipeline.asl.json": _state_machine(),
+        "images.json": LIFE_CYCLE,
+    }
+    for role in roles(PIPELINE):
+        name = role.name.removeprefix(PIPELINE.name(""))
+        found[f"roles/{name}.json"] = {"trust": role.trust(PIPELINE.account), "policy": role.policy()}
+    for service in SERVICES:
+        wanted = task_definition(PIPELINE, service, "${image_tag}")
+        found[f"tasks/{service}.json"] = wanted["containerDefinitions"]
+    return {name: template(document) for name, document in sorted(found.items())}
+
+
+def template(document: object) -> str:
+    """Return a document as Terraform's templatefile() reads it; what only looks like a template is kept from it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    text = re.sub(rf'\[\s*"(\$\{{(?:{"|".join(_LISTS)})\}})"\s*\]', r"\1", text)
+    return re.sub(rf"([$%])(?=\{{(?!(?:{'|'.join(OPEN)})\}}))", r"\1\1", text) + "\n"
+
+
+def _state_machine() -> dict[str, Any]:
+    found = definition(PIPELINE, subnets=["${subnets}"], security_groups=["${security_groups}"], has_public_ip=True)
+    document: dict[str, Any] = json.loads(
+        json.dumps(found).replace('"AssignPublicIp": "ENABLED"', '"AssignPublicIp": "${public_ip}"')
+    )
+    return document
+
+
+if __name__ == "__main__":
+    main()
