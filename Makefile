@@ -16,6 +16,8 @@ TIMES   ?= 20
 RANDOM  ?= 500
 PROCESSES ?= 50
 FILES   ?= 1000
+# A folder of terraform's providers for `make terraform`, where its registry cannot be reached.
+PLUGINS ?=
 # How many times as much as `make test` the tests of many examples try in `make deep`.
 DEPTH   ?= 10
 # Tests make thousands of small stores. In memory, where the system has room for them, they need not wait for a disk.
@@ -30,7 +32,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas aws-torture costs page screenshots clean
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas terraform aws-torture costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -68,6 +70,9 @@ format: $(VENV)/.dev ## bring the code into form
 
 lambdas: $(VENV)/.dev ## build the functions for AWS into build/lambdas, the same bytes each time
 	$(BIN)/python -m tools.build_lambdas build/lambdas
+
+terraform: $(VENV)/.dev $(VENV)-ministack/.done ## apply infra/terraform to an emulated AWS, compare it with `takings aws bootstrap`; needs terraform
+	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.terraform $(if $(PLUGINS),--plugins $(abspath $(PLUGINS)))
 
 costs: $(VENV)/.dev ## estimate what a pipeline costs on AWS a month (docs/costs.md)
 	$(BIN)/python -m tools.costs

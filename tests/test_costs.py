@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from takings.adapters.aws.alarms import alarm_names
+from takings.adapters.aws.names import Pipeline
 from takings.entrypoints.metrics import UNITS
 from takings.settings import Settings
-from tools.costs import FILES_A_DAY, METRICS, TRANSITIONS, load, monthly, page
+from tools.costs import ALARMS, FILES_A_DAY, METRICS, TRANSITIONS, load, monthly, page
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICY = Settings().batch_policy
@@ -29,6 +31,12 @@ def test_a_batch_enters_as_many_states_as_the_model_says() -> None:
         entered += 1
         state = machine["States"][state].get("Next") or machine["States"][state]["Default"]
     assert (entered + 1, len(UNITS)) == (TRANSITIONS, METRICS)
+
+
+def test_every_alarm_is_paid_for() -> None:
+    """As many as a pipeline has."""
+    pipeline = Pipeline(bucket="shop", table_prefix="", account="123456789012", region="eu-west-1")
+    assert len(alarm_names(pipeline)) == ALARMS
 
 
 @pytest.mark.parametrize("files", FILES_A_DAY)

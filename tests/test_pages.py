@@ -14,7 +14,10 @@ import typer
 from takings.entrypoints.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "infra/terraform/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 COMMANDS = typer.main.get_command(app)
 
 

@@ -34,6 +34,8 @@ PRICES: Final[Mapping[str, float]] = {
     "Step Functions Standard, 1,000 transitions": 0.025,
     "CloudWatch Logs, a GB": 0.50,
     "CloudWatch, a metric for a month": 0.30,
+    "CloudWatch, an alarm for a month": 0.10,
+    "KMS, a key for a month": 1.00,
 }
 #: what the model assumes, with the reason
 ASSUMED: Final[Mapping[str, tuple[float, str]]] = {
@@ -57,7 +59,9 @@ FILES_A_DAY: Final = (100, 10_000, 1_000_000)
 #: states that a batch enters when nothing fails, and its start
 TRANSITIONS: Final = 9
 #: names of `entrypoints/metrics.py`, for one store
-METRICS: Final = 6
+METRICS: Final = 7
+#: of `adapters/aws/alarms.py`; their topic has a key
+ALARMS: Final = 7
 #: GB of a function's memory, and how long the archiver works before it is called again
 _FUNCTION_GB: Final = 1.0
 _ARCHIVER_SECONDS: Final = 780
@@ -97,7 +101,7 @@ def page(policy: BatchPolicy | None = None) -> Iterator[str]:
     yield ""
     yield from _table(
         (f"price ({REGION}, as of {AS_OF})", "US$"),
-        ((name, f"{price:.10f}".rstrip("0")) for name, price in PRICES.items()),
+        ((name, f"{price:.10f}".rstrip("0").rstrip(".")) for name, price in PRICES.items()),
     )
     yield ""
     loads = [load(files, policy) for files in FILES_A_DAY]
@@ -164,6 +168,7 @@ def monthly(load: Load) -> dict[str, float]:
         "Step Functions": batches * TRANSITIONS / 1000 * PRICES["Step Functions Standard, 1,000 transitions"],
         "CloudWatch": files * _assumed("KB of log per file") / 1e6 * PRICES["CloudWatch Logs, a GB"]
         + METRICS * PRICES["CloudWatch, a metric for a month"],
+        "Alarms": ALARMS * PRICES["CloudWatch, an alarm for a month"] + PRICES["KMS, a key for a month"],
     }
 
 

@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from takings.adapters.aws.resources.step import patiently
+from takings.adapters.aws.resources.storage import keep_every_second
+from takings.adapters.aws.tables import TABLES
 from tests.aws.deployed import SERVICES, STORE
 from tests.aws.pipeline import Aws
 from tests.cli.conftest import takings as takings_fixture
@@ -18,6 +20,20 @@ from tests.cli.terminal import Takings, unwrapped
 takings = takings_fixture
 Bootstrap = Callable[..., list[str]]
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+#: what somebody else has put on the bucket
+OWN = {
+    "Sid": "Own",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:DeleteObjectVersion",
+    "Resource": "arn:aws:s3:::shop/processed/*",
+}
+COLDER = {
+    "ID": "colder",
+    "Status": "Enabled",
+    "Filter": {"Prefix": "processed/"},
+    "Transitions": [{"Days": 90, "StorageClass": "STANDARD_IA"}],
+}
 
 
 @pytest.fixture
@@ -68,6 +84,48 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
         "making: task definition validation-service with the image v2",
         "making: task definition transformation-service with the image v2",
     ]
+
+
+def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """Of bucket, tables, queue, repositories and alarms; what somebody else put beside it stays."""
+    bootstrap()
+    s3, ecr, cloudwatch = (pipe.client(name) for name in ("s3", "ecr", "cloudwatch"))
+    s3.put_public_access_block(Bucket="shop", PublicAccessBlockConfiguration={"BlockPublicAcls": True})
+    s3.put_bucket_policy(Bucket="shop", Policy=json.dumps({"Version": "2012-10-17", "Statement": [OWN]}))
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="shop")["Rules"]
+    rules[1]["NoncurrentVersionExpiration"] = {"NoncurrentDays": 1}
+    s3.put_bucket_lifecycle_configuration(Bucket="shop", LifecycleConfiguration={"Rules": [COLDER, *rules]})
+    pipe.client("dynamodb").update_continuous_backups(
+        TableName="OrderKPIs", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+    queue = pipe.client("sqs").get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
+    pipe.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"SqsManagedSseEnabled": "false"})
+    ecr.delete_lifecycle_policy(repositoryName="validation-service")
+    unscanned = {"scanOnPush": False}
+    ecr.put_image_scanning_configuration(repositoryName="transformation-service", imageScanningConfiguration=unscanned)
+    pipe.client("sns").set_topic_attributes(
+        TopicArn="arn:aws:sns:eu-west-1:000000000000:takings-alarms", AttributeName="KmsMasterKeyId", AttributeValue=""
+    )
+    cloudwatch.delete_alarms(AlarmNames=["takings-batch-blocked"])
+    cloudwatch.delete_dashboards(DashboardNames=["takings"])
+    assert bootstrap("--notify", "night@example.com") == [
+        "making: a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+        "making: no public access",
+        "making: a policy: TLS only",
+        "making: point-in-time recovery of OrderKPIs",
+        "making: queue takings-dead-letters (keeps messages for 14 days, encrypted)",
+        "making: repository validation-service (keeps other images)",
+        "making: repository transformation-service (does not scan its images)",
+        "making: topic takings-alarms (is not encrypted with its key)",
+        "making: subscription of night@example.com: AWS sends a message there, and nothing else before it is confirmed",
+        "making: alarm takings-batch-blocked",
+        "making: dashboard takings",
+    ]
+    assert bootstrap("--notify", "night@example.com") == ["s3://shop: nothing is missing"]
+    policy = json.loads(s3.get_bucket_policy(Bucket="shop")["Policy"])
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["Own", "TakingsTlsOnly"]
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="shop")["Rules"]
+    assert [rule["ID"] for rule in rules] == ["colder", "takings-uploads", "takings-versions"]
 
 
 def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
@@ -123,6 +181,21 @@ def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: T
     assert takings("aws", "redrive", STORE).out == "s3://shop: no dead letter waits\n"
 
 
+def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """Only tasks with public addresses, which they have if every subnet gives them."""
+    open_the_network(pipe)
+    ec2 = pipe.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
+    bootstrap()
+    found = [line for line in bootstrap(command="doctor", code=1) if line.startswith("subnet-")]
+    assert found[0] == (
+        f"{subnet} leads to an internet gateway, but not every subnet gives public addresses, and its VPC no endpoint for"
+        " ecr.api, ecr.dkr, logs, s3, dynamodb: tasks cannot start. Add a NAT gateway, or these endpoints."
+    )
+    assert len(found) == len(ec2.describe_subnets()["Subnets"])
+
+
 def open_the_network(pipe: Aws) -> None:
     """Give the default VPC the way out that AWS gives it."""
     ec2 = pipe.client("ec2")
@@ -159,6 +232,30 @@ def test_waits_for_a_new_role() -> None:
     with pytest.raises(ClientError, match="the role is nobody's"):
         patiently(lambda: raised(refusal("ValidationException", "the role is nobody's")), waited.append)
     assert len(waited) == 20
+
+
+def test_waits_until_a_table_can_be_kept(monkeypatch: pytest.MonkeyPatch, pipe: Aws) -> None:
+    """DynamoDB needs a while for a new one; any other refusal is told at once."""
+    waited: list[float] = []
+    dynamodb = pipe.client("dynamodb")
+    dynamodb.create_table(**TABLES[0].definition(""))
+    answers = iter([refusal("ContinuousBackupsUnavailableException", "are being enabled"), None])
+    real = dynamodb.update_continuous_backups
+
+    def later(**wanted: object) -> object:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+        return real(**wanted)
+
+    monkeypatch.setattr(dynamodb, "update_continuous_backups", later)
+    keep_every_second(dynamodb, "PendingBatches", waited.append)
+    kept = dynamodb.describe_continuous_backups(TableName="PendingBatches")["ContinuousBackupsDescription"]
+    assert (kept["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"], waited) == ("ENABLED", [5])
+    monkeypatch.setattr(dynamodb, "update_continuous_backups", lambda **_: raised(refusal("X", "no such table")))
+    with pytest.raises(ClientError, match="no such table"):
+        keep_every_second(dynamodb, "PendingBatches", waited.append)
+    assert waited == [5]
 
 
 def refusal(code: str, message: str) -> ClientError:

@@ -25,7 +25,7 @@ def main(port: str, folder: str, python: str) -> None:
     # MiniStack reads its settings when it is imported.
     from ministack import app
 
-    from tests.aws_emulator import events, executions, functions, tasks
+    from tests.aws_emulator import alarms, events, executions, functions, tasks
     from tests.aws_emulator.control import controlled
     from tests.aws_emulator.patching import PatchPointGone, put
 
@@ -33,6 +33,7 @@ def main(port: str, folder: str, python: str) -> None:
     try:
         docker = tasks.run_as_children(Path(folder))
         executions.behave()
+        alarms.behave()
         functions.behave(python, _TICK_SECONDS)
         events.hold_in(held)
         put(app, "app", controlled(app.app, docker, held))

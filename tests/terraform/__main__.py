@@ -2,8 +2,8 @@
 
 `python -m tests.terraform [--plugins FOLDER]`
 
-Checks form and meaning; applies; plans again, which must find nothing to change; asks `takings aws bootstrap`, which must find
-nothing missing; takes everything down, which must leave nothing; then lets the bootstrap make its own and compares each resource.
+Checks form and meaning; applies; plans again, which must find nothing to change; asks the bootstrap, which must find nothing
+missing; takes everything down, which must leave nothing; then lets the bootstrap make its own and compares each resource.
 Exit codes: 0 all is the same, 1 something differs, 2 terraform is missing.
 """
 

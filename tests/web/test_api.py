@@ -155,6 +155,7 @@ class TestOthers:
         seconds = lines.pop("takings_arrival_to_publish_seconds")
         assert float(seconds) > 0
         assert lines == {
+            "takings_batches_blocked": "0",
             "takings_files_accepted_total": "7",
             "takings_files_rejected_total": "1",
             "takings_rows_rejected_total": "3",

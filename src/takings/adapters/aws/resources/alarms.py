@@ -24,7 +24,7 @@ def alarm_steps(services: Services, pipeline: Pipeline, limits: Limits) -> Itera
     found = _found(services, [each["AlarmName"] for each in wanted])
     for each in wanted:
         present = found.get(each["AlarmName"])
-        if present is None or any(present.get(key) != value for key, value in each.items()):
+        if present is None or any(_plain(present.get(key)) != _plain(value) for key, value in each.items()):
             yield Step(
                 what=f"alarm {each['AlarmName']}{'' if present is None else ' (rings at something else)'}",
                 make=partial(services.cloudwatch.put_metric_alarm, **each),
@@ -39,6 +39,11 @@ def remove_alarms(services: Services, pipeline: Pipeline) -> Iterator[Step]:
     name = pipeline.name(names.DASHBOARD)
     if _body(services, name) is not None:
         yield Step(what=f"dashboard {name}", make=lambda: services.cloudwatch.delete_dashboards(DashboardNames=[name]))
+
+
+def _plain(value: object) -> object:
+    """Return a value without the order of its parts: dimensions come in any."""
+    return sorted(value, key=str) if isinstance(value, list) else value
 
 
 def _found(services: Services, wanted: list[str]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from takings.adapters.aws import names
 from takings.adapters.aws.clients import Clients
@@ -13,6 +15,9 @@ from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
 from takings.gate import GateState
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import RouteTypeDef
 
 #: what a task calls; the gateway endpoints of S3 and DynamoDB and interfaces for the others spare a way out
 _CALLED = ("ecr.api", "ecr.dkr", "logs", "s3", "dynamodb")
@@ -40,30 +45,43 @@ def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str)
 
 
 def _network(services: Services, pipeline: Pipeline) -> Iterator[str]:
-    """Tell of subnets from which a task reaches neither the internet nor every service that it calls."""
+    """Tell of subnets from which a task does not reach every service that it calls, by a way out or by endpoints."""
     try:
         machine = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)["definition"]
     except services.stepfunctions.exceptions.StateMachineDoesNotExist:
         return
+    has_address = re.search(r'"AssignPublicIp":\s*"ENABLED"', machine) is not None
     found = services.ec2.describe_subnets()["Subnets"]
     for subnet in (each for each in found if f'"{each["SubnetId"]}"' in machine):
-        tables = services.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])[
-            "RouteTables"
-        ]
-        own = [
-            table
-            for table in tables
-            if any(each.get("SubnetId") == subnet["SubnetId"] for each in table.get("Associations", ()))
-        ]
-        routes = [route for table in own or tables for route in table.get("Routes", ())]
-        if any(route.get("DestinationCidrBlock") == "0.0.0.0/0" for route in routes):
-            continue
-        missing = _without_endpoint(services, pipeline, subnet["VpcId"])
+        why = _no_way_out(services, subnet["VpcId"], subnet["SubnetId"], has_address=has_address)
+        missing = _without_endpoint(services, pipeline, subnet["VpcId"]) if why else ()
         if missing:
             yield (
-                f"{subnet['SubnetId']} has no way out, and its VPC no endpoint for {', '.join(missing)}: tasks cannot start."
+                f"{subnet['SubnetId']} {why}, and its VPC no endpoint for {', '.join(missing)}: tasks cannot start."
                 " Add a NAT gateway, or these endpoints."
             )
+
+
+def _no_way_out(services: Services, vpc: str, subnet: str, *, has_address: bool) -> str | None:
+    """Return why tasks do not get out of a subnet; None if they do."""
+    tables = services.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+
+    def routed(what: str, value: object) -> list[RouteTypeDef]:
+        of = [table for table in tables if any(each.get(what) == value for each in table.get("Associations", ()))]
+        return [route for table in of for route in table.get("Routes", ())]
+
+    # A subnet without a table of its own has the main one.
+    ways = [
+        route
+        for route in routed("SubnetId", subnet) or routed("Main", True)
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route.get("State") != "blackhole"
+    ]
+    if not ways:
+        return "has no way out"
+    # An internet gateway lets out only who has a public address.
+    if has_address or any(not route.get("GatewayId", "").startswith("igw-") for route in ways):
+        return None
+    return "leads to an internet gateway, but not every subnet gives public addresses"
 
 
 def _without_endpoint(services: Services, pipeline: Pipeline, vpc: str) -> Sequence[str]:

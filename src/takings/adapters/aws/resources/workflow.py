@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
@@ -13,6 +13,9 @@ from takings.adapters.aws.resources.network import Network
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step, patiently
 from takings.adapters.aws.state_machine import definition
+
+#: what the detector is called with
+_SWEEP_EVENT: Final = json.dumps({"source": "takings.sweep"}, separators=(",", ":"))
 
 
 def state_machine_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[Step]:
@@ -61,7 +64,7 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> 
         "Target": {
             "Arn": pipeline.function(names.DETECTOR),
             "RoleArn": pipeline.role(names.SCHEDULER_ROLE),
-            "Input": json.dumps({"source": "takings.sweep"}),
+            "Input": _SWEEP_EVENT,
         },
     }
     try:

@@ -1,0 +1,48 @@
+"""Alarms as CloudWatch tells them: in XML, which terraform's provider asks for, MiniStack leaves most of an alarm out."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from ministack.services import cloudwatch
+
+from tests.aws_emulator.patching import Function, needed, patch
+
+_SPACE: Final = "http://monitoring.amazonaws.com/doc/2010-08-01/"
+_MEMBERS: Final = f".//{{{_SPACE}}}MetricAlarms/{{{_SPACE}}}member"
+
+
+def behave() -> None:
+    """Mend what differs from AWS."""
+    needed(cloudwatch, "_alarms")
+    patch(cloudwatch, "_describe_alarms", "params, cbor_data, is_cbor, is_json", _whole)
+
+
+def _whole(original: Function) -> Function:
+    def described(params: Any, cbor_data: Any, is_cbor: bool, is_json: bool = False) -> Any:
+        status, headers, body = original(params, cbor_data, is_cbor, is_json)
+        if is_cbor or is_json or status != 200:
+            return status, headers, body
+        answer = ElementTree.fromstring(body)
+        for member in answer.findall(_MEMBERS):
+            alarm = cloudwatch._alarms[member.findtext(f"{{{_SPACE}}}AlarmName")]
+            for name, value in alarm.items():
+                # Instants are numbers there, which XML writes otherwise; nobody asks for them.
+                is_told = member.find(f"{{{_SPACE}}}{name}") is not None
+                if value is not None and not is_told and not name.endswith("Timestamp"):
+                    member.append(_element(name, value))
+        return status, headers, ElementTree.tostring(answer, default_namespace=_SPACE)
+
+    return described
+
+
+def _element(name: str, value: object) -> ElementTree.Element:
+    made = ElementTree.Element(f"{{{_SPACE}}}{name}")
+    if isinstance(value, list):
+        made.extend([_element("member", each) for each in value])
+    elif isinstance(value, dict):
+        made.extend([_element(key, each) for key, each in value.items()])
+    else:
+        made.text = str(value).lower() if isinstance(value, bool) else str(value)
+    return made

@@ -1,0 +1,82 @@
+"""infra/terraform holds what the package says: documents that are rendered, and tables, settings and names written by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from takings.adapters.aws.tables import TABLES
+from takings.settings import Settings
+from tools.terraform_documents import FOLDER, OPEN, documents, template
+
+SAMPLE = FOLDER.parent
+TEXTS = {file.name: file.read_text() for file in sorted(SAMPLE.glob("*.tf"))}
+ALL = "\n".join(TEXTS.values())
+
+
+def test_documents_are_what_the_package_says() -> None:
+    """Whoever changes a role, the state machine or an alarm renders them again: python -m tools.terraform_documents."""
+    committed = {file.relative_to(FOLDER).as_posix(): file.read_text() for file in FOLDER.rglob("*.*")}
+    assert committed == documents()
+
+
+def test_terraform_fills_in_what_they_leave_open() -> None:
+    """`values` in names.tf names each, and no more."""
+    (values,) = re.findall(r"^  values = \{\n(.*?)^  \}", TEXTS["names.tf"], re.DOTALL | re.MULTILINE)
+    assert sorted(re.findall(r"^    (\w+) +=", values, re.MULTILINE)) == sorted(OPEN)
+    left_open = {name for text in documents().values() for name in re.findall(r"(?<!\$)\$\{(\w+)\}", text)}
+    assert left_open == set(OPEN)
+
+
+@pytest.mark.parametrize(
+    ("document", "written"),
+    [
+        ({"Subnets": ["${subnets}"]}, '{\n  "Subnets": ${subnets}\n}\n'),
+        ({"Bucket": "${bucket}"}, '{\n  "Bucket": "${bucket}"\n}\n'),
+        ("${aws:PrincipalTag/shop}", '"$${aws:PrincipalTag/shop}"\n'),
+        ("%{if}", '"%%{if}"\n'),
+        ("$.plan 100%", '"$.plan 100%"\n'),
+    ],
+)
+def test_only_what_is_left_open_is_a_template(document: object, written: str) -> None:
+    """A policy's own variables are for AWS to fill in."""
+    assert template(document) == written
+
+
+def test_every_document_is_used() -> None:
+    """By the file that makes what it is about."""
+    named = set(re.findall(r'\$\{path\.module\}/documents/([^"]+)"', ALL))
+    used = {name for name in documents() if any(re.fullmatch(re.sub(r"\$\{.*?\}", ".*", each), name) for each in named)}
+    assert used == set(documents())
+
+
+def test_tables_are_those_of_the_package() -> None:
+    """Names, keys and indexes, as tables.tf writes them."""
+    written = TEXTS["tables.tf"]
+    for table in TABLES:
+        (body,) = re.findall(rf"^    {table.name} = \{{\n(.*?)^    \}}", written, re.DOTALL | re.MULTILINE)
+        (key,) = re.findall(r"key += (\[.*\])", body)
+        assert tuple(json.loads(key)) == table.key
+        indexes = {
+            name: tuple(json.loads(keys)) for name, keys in re.findall(r"^ {8}(\w+) += (\[.*\])", body, re.MULTILINE)
+        }
+        assert indexes == {index.name: index.key for index in table.indexes}
+    assert len(re.findall(r"^    \w+ = \{$", written, re.MULTILINE)) == len(TABLES)
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    """A store without a takings.toml is treated alike."""
+    usual = Settings()
+    for name, setting in (("sweep_minutes", usual.sweep), ("batch_wait_minutes", usual.batch_policy.batch_wait)):
+        (block,) = re.findall(rf'^variable "{name}" \{{\n(.*?)^\}}', TEXTS["variables.tf"], re.DOTALL | re.MULTILINE)
+        assert f"= {setting.total_seconds() / 60:g}\n" in block
+
+
+def test_the_page_names_every_variable_and_file() -> None:
+    """And none that there is not."""
+    page = (SAMPLE / "README.md").read_text()
+    variables = set(re.findall(r'^variable "(\w+)"', ALL, re.MULTILINE))
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == variables
+    assert set(re.findall(r"`(\w+\.tf)`", page)) == set(TEXTS)
