@@ -2,8 +2,9 @@
 
 `python -m tests.terraform [--plugins FOLDER]`
 
-Checks form and meaning; applies; plans again, which must find nothing to change; asks the bootstrap, which must find nothing
-missing; takes everything down, which must leave nothing; then lets the bootstrap make its own and compares each resource.
+Checks form and meaning; then twice, as it comes and with everything named that can be: applies; plans again, which must
+find nothing to change; asks the bootstrap, which must find nothing missing; takes everything down, which must leave
+nothing; lets the bootstrap make its own, compares each resource, and takes that down as well.
 Exit codes: 0 all is the same, 1 something differs, 2 terraform is missing.
 """
 
@@ -21,13 +22,14 @@ from typing import Final
 
 import pytest
 
-from takings.bootstrap_aws import missing_on_aws, pipeline_on_aws
+from takings.bootstrap_aws import pipeline_on_aws
 from tests.aws.deployed import BUCKET, STORE, built_functions
 from tests.aws.pipeline import Aws, pipeline
 from tests.emulators import REGION, Emulator, environment, started
 from tests.terraform.command import Terraform, TerraformFailed
-from tests.terraform.description import described
+from tests.terraform.description import Description, described
 from tests.terraform.differences import PLANNED_AGAIN, differences
+from tests.terraform.wishes import EVERYTHING_NAMED, USUAL, Wishes
 
 HOW_TO_GET_IT: Final = (
     "make terraform: there is no terraform on the PATH. It is one file, from https://developer.hashicorp.com/terraform/install"
@@ -46,41 +48,50 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="takings-terraform-") as made:
         folder = Path(made)
         (folder / "emulator").mkdir()
-        with started("ministack", folder / "emulator") as emulator, pytest.MonkeyPatch.context() as monkeypatch:
-            wrong = list(_tried(emulator, monkeypatch, folder, options.plugins))
+        with started("ministack", folder / "emulator") as emulator:
+            wrong = list(_tried(emulator, folder, options.plugins))
     for sentence in wrong:
         print(f"WRONG: {sentence}")
     print("infra/terraform and takings aws bootstrap make the same" if not wrong else f"{len(wrong)} things are wrong")
     return 1 if wrong else 0
 
 
-def _tried(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, folder: Path, plugins: str | None) -> Iterator[str]:
+def _tried(emulator: Emulator, folder: Path, plugins: str | None) -> Iterator[str]:
     functions = built_functions(folder / "functions")
+    terraform = Terraform.copy(folder / "terraform", environment(emulator.url), plugins)
     variables = {"region": REGION, "bucket": BUCKET, "lambdas": str(functions), "endpoint": emulator.url}
-    terraform = Terraform.copy(folder / "terraform", variables, environment(emulator.url), plugins)
     try:
-        with pipeline(emulator, monkeypatch) as aws:
-            untouched = described(aws.client)
-            yield from _applied(terraform, aws, functions)
-            by_terraform = described(aws.client)
-            _say("terraform destroy")
-            terraform.destroy()
-            yield from (f"terraform destroy leaves: {each}" for each in differences(described(aws.client), untouched))
+        _say("terraform init, fmt -check, validate")
+        terraform.init()
+        terraform.check()
+        for wishes in (USUAL, EVERYTHING_NAMED):
+            _say(f"--- {wishes.name}")
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                yield from _compared(
+                    emulator, monkeypatch, terraform.given({**variables, **wishes.variables}), wishes, functions
+                )
     except TerraformFailed as failed:
         yield str(failed)
-        return
+
+
+def _compared(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, terraform: Terraform, wishes: Wishes, functions: Path
+) -> Iterator[str]:
     with pipeline(emulator, monkeypatch) as aws:
+        terraform = terraform.given(wishes.made(aws, monkeypatch))
+        untouched = described(aws.client)
+        yield from _applied(terraform, wishes, aws, functions)
+        by_terraform = described(aws.client)
+        _say("terraform destroy")
+        terraform.destroy()
+        yield from (f"terraform destroy leaves: {each}" for each in differences(described(aws.client), untouched))
+    with pipeline(emulator, monkeypatch) as aws:
+        wishes.made(aws, monkeypatch)
         _say("takings aws bootstrap")
-        made = _bootstrapped(functions)
-        by_bootstrap = described(aws.client)
-        _say(f"{len(made)} steps, {len(by_bootstrap)} resources; compared with {len(by_terraform)} of terraform")
-        for difference in differences(by_terraform, by_bootstrap):
-            if difference.reason is None:
-                yield f"differs: {difference}"
-            else:
-                _say(f"differs, as expected: {difference}: {difference.reason}")
-        for name in by_bootstrap:
-            _say(f"  {name}")
+        with wishes.missing(aws, functions) as missing:
+            for step in missing:
+                step.make()
+        yield from _told(by_terraform, described(aws.client))
         _say("takings aws destroy --with-data")
         with pipeline_on_aws(STORE, with_data=True) as parts:
             for step in parts:
@@ -88,12 +99,8 @@ def _tried(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, folder: Path, pl
         yield from (f"takings aws destroy leaves: {each}" for each in differences(untouched, described(aws.client)))
 
 
-def _applied(terraform: Terraform, aws: Aws, functions: Path) -> Iterator[str]:
+def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) -> Iterator[str]:
     """Apply, and ask both whether anything is left to be done."""
-    _say("terraform init")
-    terraform.init()
-    _say("terraform fmt -check, validate")
-    terraform.check()
     _say("terraform apply")
     terraform.apply()
     _say("terraform plan, once more")
@@ -107,18 +114,21 @@ def _applied(terraform: Terraform, aws: Aws, functions: Path) -> Iterator[str]:
             else:
                 _say(f"would change {address} again, as expected: {name}: {reason}")
     _say("takings aws bootstrap --dry-run, on what terraform made")
-    with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
+    with wishes.missing(aws, functions) as missing:
         yield from [f"takings aws bootstrap would make: {step.what}" for step in missing]
-    del aws
 
 
-def _bootstrapped(functions: Path) -> list[str]:
-    made = []
-    with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
-        for step in missing:
-            step.make()
-            made.append(step.what)
-    return made
+def _told(by_terraform: Description, by_bootstrap: Description) -> Iterator[str]:
+    """Say of each resource whether it is the same on both sides; yield what is no expected difference."""
+    found = differences(by_terraform, by_bootstrap)
+    for name in sorted({*by_terraform, *by_bootstrap}):
+        own = [each for each in found if each.place == name or each.place.startswith(f"{name} / ")]
+        _say(f"{'differs' if own else 'same':8}{name}")
+        for difference in own:
+            if difference.reason is None:
+                yield f"differs: {difference}"
+            else:
+                _say(f"{'':10}as expected, for {difference.reason}: {difference}")
 
 
 def _say(sentence: str) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,15 +43,17 @@ class Terraform:
     plugins: str | None
 
     @classmethod
-    def copy(
-        cls, folder: Path, variables: Mapping[str, str], environment: Mapping[str, str], plugins: str | None
-    ) -> Terraform:
+    def copy(cls, folder: Path, environment: Mapping[str, str], plugins: str | None) -> Terraform:
         """Copy the sample into a new folder."""
         shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns(*_STATE))
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if not Path(kept.get("TF_CLI_CONFIG_FILE", "/")).exists():
             del kept["TF_CLI_CONFIG_FILE"]
-        return cls(folder=folder, variables=variables, environment=kept | dict(environment), plugins=plugins)
+        return cls(folder=folder, variables={}, environment=kept | dict(environment), plugins=plugins)
+
+    def given(self, variables: Mapping[str, str]) -> Terraform:
+        """Return the same with more variables."""
+        return replace(self, variables={**self.variables, **variables})
 
     def init(self) -> None:
         """Fetch the provider."""

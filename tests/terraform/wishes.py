@@ -1,0 +1,85 @@
+"""What somebody wishes of a pipeline, said to terraform and to the bootstrap each in its own way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from takings.bootstrap_aws import missing_on_aws
+from tests.aws.deployed import STORE
+from tests.aws.pipeline import Aws
+
+if TYPE_CHECKING:
+    from takings.adapters.aws.resources import Step
+
+#: of the user's own security group
+_OWN_GROUP: Final = "somebody's"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """Wishes, the same for both."""
+
+    name: str
+    #: terraform's variables
+    variables: Mapping[str, str] = field(default_factory=dict)
+    #: the bootstrap's, as TAKINGS_* variables
+    settings: Mapping[str, str] = field(default_factory=dict)
+    image_tag: str = "latest"
+    notify: str | None = None
+    has_network: bool = False
+
+    def made(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        """Say the settings, make the network that the user has, and return how terraform names it."""
+        for name, value in self.settings.items():
+            monkeypatch.setenv(name, value)
+        if not self.has_network:
+            return {}
+        vpc = aws.client("ec2").describe_subnets(SubnetIds=_subnets(aws))["Subnets"][0]["VpcId"]
+        aws.client("ec2").create_security_group(GroupName=_OWN_GROUP, Description="not Takings'", VpcId=vpc)
+        return {"subnets": json.dumps(_subnets(aws)), "security_group": _group(aws)}
+
+    def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[Step]]:
+        """Look for what the bootstrap would make."""
+        return missing_on_aws(
+            STORE,
+            is_only_store=False,
+            lambdas=functions,
+            image_tag=self.image_tag,
+            notify=self.notify,
+            subnets=tuple(_subnets(aws)) if self.has_network else (),
+            security_group=_group(aws) if self.has_network else None,
+        )
+
+
+def _subnets(aws: Aws) -> list[str]:
+    """Return two of the subnets that there are."""
+    return sorted(each["SubnetId"] for each in aws.client("ec2").describe_subnets()["Subnets"])[:2]
+
+
+def _group(aws: Aws) -> str:
+    (group,) = aws.client("ec2").describe_security_groups(GroupNames=[_OWN_GROUP])["SecurityGroups"]
+    return str(group["GroupId"])
+
+
+USUAL: Final = Wishes(name="as it comes")
+EVERYTHING_NAMED: Final = Wishes(
+    name="everything named",
+    variables={
+        "table_prefix": "north.",
+        "image_tag": "v2",
+        "sweep_minutes": "30",
+        "batch_wait_minutes": "45",
+        "notify": "night@example.com",
+    },
+    settings={"TAKINGS_TABLE_PREFIX": "north.", "TAKINGS_SWEEP": "30m", "TAKINGS_BATCH_WAIT": "45m"},
+    image_tag="v2",
+    notify="night@example.com",
+    has_network=True,
+)
