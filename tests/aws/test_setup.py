@@ -179,6 +179,9 @@ def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: T
     assert bootstrap(command="doctor", code=1)[0].startswith("1 dead letters wait in takings-dead-letters: see")
     assert takings("aws", "redrive", STORE).out == "an event: looked at again\n"
     assert takings("aws", "redrive", STORE).out == "s3://shop: no dead letter waits\n"
+    bootstrap("--notify", "night@example.com")
+    unheard = "night@example.com hears of no alarm: open the link that AWS has sent there."
+    assert bootstrap(command="doctor", code=1) == [unheard]
 
 
 def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstrap: Bootstrap) -> None:

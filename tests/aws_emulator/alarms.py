@@ -1,11 +1,14 @@
-"""Alarms as CloudWatch tells them: in XML, which terraform's provider asks for, MiniStack leaves most of an alarm out."""
+"""Alarms, and who hears of them, as AWS tells them.
+
+In XML, which terraform's provider asks for, MiniStack leaves most of an alarm out; and it takes every address for confirmed.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, sns
 
 from tests.aws_emulator.patching import Function, needed, patch
 
@@ -16,7 +19,10 @@ _MEMBERS: Final = f".//{{{_SPACE}}}MetricAlarms/{{{_SPACE}}}member"
 def behave() -> None:
     """Mend what differs from AWS."""
     needed(cloudwatch, "_alarms")
+    needed(sns, "_get_topic", "_p")
     patch(cloudwatch, "_describe_alarms", "params, cbor_data, is_cbor, is_json", _whole)
+    patch(sns, "_subscribe", "params", _to_be_confirmed)
+    patch(sns, "_list_subscriptions_by_topic", "params", _without_arn)
 
 
 def _whole(original: Function) -> Function:
@@ -46,3 +52,29 @@ def _element(name: str, value: object) -> ElementTree.Element:
     else:
         made.text = str(value).lower() if isinstance(value, bool) else str(value)
     return made
+
+
+def _to_be_confirmed(original: Function) -> Function:
+    def subscribe(params: Any) -> Any:
+        answer = original(params)
+        for subscription in _by_mail(params):
+            subscription["confirmed"] = False
+            subscription["attributes"]["PendingConfirmation"] = "true"
+        return answer
+
+    return subscribe
+
+
+def _without_arn(original: Function) -> Function:
+    def listed(params: Any) -> Any:
+        status, headers, body = original(params)
+        for subscription in _by_mail(params):
+            body = body.replace(subscription["arn"].encode(), b"PendingConfirmation")
+        return status, headers, body
+
+    return listed
+
+
+def _by_mail(params: Any) -> list[Any]:
+    topic, refused = sns._get_topic(sns._p(params, "TopicArn"))
+    return [] if refused is not None else [each for each in topic["subscriptions"] if each["protocol"] == "email"]

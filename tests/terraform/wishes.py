@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from takings.adapters.aws.resources import Step
 
 #: of the user's own security group
-_OWN_GROUP: Final = "somebody's"
+_OWN_GROUP: Final = "somebody"
+_IS_OWN: Final = {"Name": "group-name", "Values": [_OWN_GROUP]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Wishes:
         if not self.has_network:
             return {}
         vpc = aws.client("ec2").describe_subnets(SubnetIds=_subnets(aws))["Subnets"][0]["VpcId"]
-        aws.client("ec2").create_security_group(GroupName=_OWN_GROUP, Description="not Takings'", VpcId=vpc)
+        aws.client("ec2").create_security_group(GroupName=_OWN_GROUP, Description="not of Takings", VpcId=vpc)
         return {"subnets": json.dumps(_subnets(aws)), "security_group": _group(aws)}
 
     def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[Step]]:
@@ -64,7 +65,7 @@ def _subnets(aws: Aws) -> list[str]:
 
 
 def _group(aws: Aws) -> str:
-    (group,) = aws.client("ec2").describe_security_groups(GroupNames=[_OWN_GROUP])["SecurityGroups"]
+    (group,) = aws.client("ec2").describe_security_groups(Filters=[_IS_OWN])["SecurityGroups"]
     return str(group["GroupId"])
 
 

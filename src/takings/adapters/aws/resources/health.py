@@ -14,6 +14,7 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
+from takings.adapters.aws.resources.topic import addresses
 from takings.gate import GateState
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_t
     yield from _gate(clients, pipeline)
     yield from _dead_letters(services, pipeline)
     yield from _executions(services, pipeline)
+    yield from _unconfirmed(services, pipeline)
 
 
 def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str) -> Iterator[str]:
@@ -118,3 +120,9 @@ def _executions(services: Services, pipeline: Pipeline) -> Iterator[str]:
         return
     if last and last[0]["status"] in {"FAILED", "TIMED_OUT", "ABORTED"}:
         yield f"the last execution, {last[0]['name']}, is {last[0]['status']}: `aws stepfunctions describe-execution` says why."
+
+
+def _unconfirmed(services: Services, pipeline: Pipeline) -> Iterator[str]:
+    for address, is_confirmed in addresses(services, pipeline).items():
+        if not is_confirmed:
+            yield f"{address} hears of no alarm: open the link that AWS has sent there."

@@ -39,7 +39,7 @@ def topic_steps(services: Services, pipeline: Pipeline, notify: str | None) -> I
                 TopicArn=pipeline.alarms, AttributeName="KmsMasterKeyId", AttributeValue=pipeline.alarms_key
             ),
         )
-    if notify is not None and notify not in _addresses(services, pipeline):
+    if notify is not None and notify not in addresses(services, pipeline):
         yield Step(
             what=f"subscription of {notify}: AWS sends a message there, and nothing else before it is confirmed",
             make=lambda: services.sns.subscribe(TopicArn=pipeline.alarms, Protocol="email", Endpoint=notify),
@@ -110,9 +110,14 @@ def _attributes(services: Services, pipeline: Pipeline) -> dict[str, str] | None
         raise
 
 
-def _addresses(services: Services, pipeline: Pipeline) -> set[str]:
-    """Return who hears of alarms, or will once the address is confirmed."""
+def addresses(services: Services, pipeline: Pipeline) -> dict[str, bool]:
+    """Return the addresses to which alarms are sent, and whether each is confirmed: before that it hears of none."""
     if _attributes(services, pipeline) is None:
-        return set()
+        return {}
     pages = services.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=pipeline.alarms)
-    return {each["Endpoint"] for page in pages for each in page["Subscriptions"] if each["Protocol"] == "email"}
+    return {
+        each["Endpoint"]: each["SubscriptionArn"] != "PendingConfirmation"
+        for page in pages
+        for each in page["Subscriptions"]
+        if each["Protocol"] == "email"
+    }
