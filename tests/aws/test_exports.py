@@ -141,8 +141,9 @@ def test_point_in_time_recovery_has_to_be_on(shop: S3Shop, takings: Takings) -> 
     refused = takings("aws", "export", STORE)
     assert (refused.code, refused.out) == (2, "")
     assert unwrapped(refused.err) == (
-        "takings: OrderKPIs has no point-in-time recovery, and DynamoDB exports from nothing else. Turn it on: aws dynamodb"
-        " update-continuous-backups --table-name OrderKPIs --point-in-time-recovery-specification"
+        "takings: OrderKPIs has no point-in-time recovery, and DynamoDB exports from nothing else. Turn it on: takings aws"
+        " bootstrap s3://bucket, or aws dynamodb update-continuous-backups --table-name OrderKPIs"
+        " --point-in-time-recovery-specification"
         " PointInTimeRecoveryEnabled=true"
     )
     assert shop.files("exports") == []

@@ -114,8 +114,8 @@ def begin_export(dynamodb: DynamoDBClient, table: str, to: Folder, now: datetime
         )
     except dynamodb.exceptions.PointInTimeRecoveryUnavailableException as off:
         raise UsageError(
-            f"{table} has no point-in-time recovery, and DynamoDB exports from nothing else. Turn it on: aws dynamodb"
-            f" update-continuous-backups --table-name {table}"
+            f"{table} has no point-in-time recovery, and DynamoDB exports from nothing else. Turn it on: takings aws bootstrap"
+            f" s3://bucket, or aws dynamodb update-continuous-backups --table-name {table}"
             " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
         ) from off
     said = begun["ExportDescription"]
