@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -109,8 +110,10 @@ def test_a_failed_task_is_tried_again_with_what_it_lacked(deployed: Deployed, mo
     assert len(deployed.keys("raw-data/")) == 3
 
 
-def test_a_batch_that_keeps_failing_waits_for_a_person(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind the point of no return each sweep tries again, but not for ever."""
+def test_a_batch_that_keeps_failing_waits_for_a_person(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Behind the point of no return each sweep tries again, but not for ever; then a metric says so, which is an alarm."""
     deployed.drop_all()
     batch_id = begin()
     do(stepwise.validate, batch_id, monkeypatch)
@@ -124,6 +127,8 @@ def test_a_batch_that_keeps_failing_waits_for_a_person(deployed: Deployed, monke
         found = detector({"source": "takings.sweep"}, in_time())
     assert ends == ["to be completed"] * 4 + ["blocked"]
     assert (found["detected"], "5 attempts have failed" in str(found["reason"])) == ("blocked", True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "BatchesBlocked" in line]
+    assert [line["BatchesBlocked"] for line in lines] == [[0.0]] * 5 + [[1.0]]
 
 
 def stop(deployed: Deployed) -> None:

@@ -119,5 +119,6 @@ def addresses(services: Services, pipeline: Pipeline) -> dict[str, bool]:
         each["Endpoint"]: each["SubscriptionArn"] != "PendingConfirmation"
         for page in pages
         for each in page["Subscriptions"]
-        if each["Protocol"] == "email"
+        # For a while SNS lists also those that have unsubscribed.
+        if each["Protocol"] == "email" and each["SubscriptionArn"] != "Deleted"
     }
