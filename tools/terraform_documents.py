@@ -81,8 +81,7 @@ def documents() -> dict[str, str]:
         name = role.name.removeprefix(PIPELINE.name(""))
         found[f"roles/{name}.json"] = {"trust": role.trust(PIPELINE.account), "policy": role.policy()}
     for service in SERVICES:
-        wanted = task_definition(PIPELINE, service, "${image_tag}")
-        found[f"tasks/{service}.json"] = wanted["containerDefinitions"]
+        found[f"tasks/{service}.json"] = task_definition(PIPELINE, service, "${image_tag}")
     return {name: template(document) for name, document in sorted(found.items())}
 
 

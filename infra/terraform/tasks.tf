@@ -28,26 +28,37 @@ resource "aws_cloudwatch_log_group" "tasks" {
   retention_in_days = 90
 }
 
-# The state machine says how large each task is.
-resource "aws_ecs_task_definition" "service" {
-  for_each = toset(local.services)
+locals {
+  # What each service's tasks are, but for their size, which the state machine says.
+  tasks = {
+    for service in local.services :
+    service => jsondecode(templatefile("${path.module}/documents/tasks/${service}.json", local.values))
+  }
+}
 
-  family                   = "${local.prefix}${each.key}"
-  network_mode             = "awsvpc"
-  requires_compatibilities = ["FARGATE"]
-  cpu                      = 1024
-  memory                   = 4096
-  execution_role_arn       = aws_iam_role.this["takings-task-execution"].arn
-  task_role_arn            = aws_iam_role.this["takings-task"].arn
-  container_definitions    = templatefile("${path.module}/documents/tasks/${each.key}.json", local.values)
+resource "aws_ecs_task_definition" "service" {
+  for_each = local.tasks
+
+  family                   = each.value.family
+  network_mode             = each.value.networkMode
+  requires_compatibilities = each.value.requiresCompatibilities
+  cpu                      = each.value.cpu
+  memory                   = each.value.memory
+  execution_role_arn       = each.value.executionRoleArn
+  task_role_arn            = each.value.taskRoleArn
+  container_definitions    = jsonencode(each.value.containerDefinitions)
 
   runtime_platform {
-    cpu_architecture        = "X86_64"
-    operating_system_family = "LINUX"
+    cpu_architecture        = each.value.runtimePlatform.cpuArchitecture
+    operating_system_family = each.value.runtimePlatform.operatingSystemFamily
   }
 
-  # Only /tmp is written to: on the task's own disk, which the root file system is not.
-  volume {
-    name = "tmp"
+  dynamic "volume" {
+    for_each = each.value.volumes
+    content {
+      name = volume.value.name
+    }
   }
+
+  depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.tasks]
 }
