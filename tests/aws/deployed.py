@@ -210,6 +210,7 @@ def story(store: Path | str) -> list[tuple[object, ...]]:
 def deploy(aws: Aws, functions: Path, **settings: str) -> Deployed:
     """Set a pipeline up, with these settings in the bucket's takings.toml."""
     deployed = Deployed(aws=aws)
+    aws.hold_to_roles()
     deployed.run_services()
     with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
         for step in missing:
