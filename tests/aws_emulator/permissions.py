@@ -25,7 +25,7 @@ _CONDITIONS: Final = ("s3:prefix", "s3:if-match", "ecs:cluster", "iam:PassedToSe
 _ACTIONS: Final = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 _headers: ContextVar[Mapping[str, str]] = ContextVar("headers")
 _key: ContextVar[str] = ContextVar("key", default="")
-#: role, action, resource, conditions and whether it was allowed, each once
+#: role or user, action, resource, conditions and whether it was allowed, each once
 _calls: set[tuple[str, str, str, tuple[tuple[str, str], ...], bool]] = set()
 
 
@@ -36,8 +36,8 @@ class NotAllowed(Exception):
 def hold_to_roles() -> None:
     """Note and evaluate what is asked for; nobody is held to anything until `enforce` says so."""
     needed(app, "AUTH")
-    needed(iam_evaluator, "EvalContext", "evaluate", "_gather_role_policies")
-    needed(sts, "_sessions", "register_session")
+    needed(iam_evaluator, "EvalContext", "evaluate", "_gather_role_policies", "resolve_caller_identity")
+    needed(sts, "register_session")
     parameters = "access_key_id, iam_action, service, region, resource_arn, service_context"
     patch(iam_evaluator, "enforce", parameters, _noted)
     patch(iam_actions, "s3_additional_checks", "method, path, headers, body, query_params", _reading_what_it_removes)
@@ -122,10 +122,10 @@ def _noted(original: Function) -> Function:
             context["s3:if-match"] = etag
         refused = original(access_key_id, action, service, region, resource_arn, context)
         _key.set(access_key_id)
-        session = sts._sessions.get(access_key_id)
-        if session is not None:
-            role = session["Arn"].split("/")[1]
-            _note(role, action, resource_arn, context, refused is None)
+        arn = (iam_evaluator.resolve_caller_identity(access_key_id) or {}).get("userArn", ":root")
+        if not arn.endswith(":root"):
+            # A session's name stands behind that of its role; users have none.
+            _note(arn.split("/")[1], action, resource_arn, context, refused is None)
         return refused
 
     return checked

@@ -119,14 +119,16 @@ def _archiver(pipeline: Pipeline) -> Role:
 
 def _validation(pipeline: Pipeline) -> Role:
     entries = [f"{table}/_delta_log/*" for table in _LAKE_TABLES]
+    parents = [f"{layout.table(dataset)}/*" for dataset in (Dataset.PRODUCTS, Dataset.ORDERS)]
     return _task(
         pipeline,
         names.VALIDATION_ROLE,
-        allow(["s3:GetObject"], pipeline.objects("batches/*", "staging/*", *(f"{table}/*" for table in _LAKE_TABLES))),
+        allow(["s3:GetObject"], pipeline.objects("batches/*")),
         *finds_originals(pipeline),
         *writes(pipeline, "batches/*/attempt-*.json", "batches/*/verdicts.json", "validation-reports/*"),
         *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
         # Under the policy "strict" the lake is asked for parents, and its tables are made if there are none.
+        allow(["s3:GetObject"], pipeline.objects(*parents, f"{layout.table(Dataset.ORDER_ITEMS)}/_delta_log/*")),
         *writes(pipeline, *entries),
         # A batch that is given up leaves nothing staged.
         allow(["s3:DeleteObject"], pipeline.objects("staging/*")),
