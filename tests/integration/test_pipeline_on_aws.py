@@ -41,6 +41,7 @@ def test_the_sample_files_become_numbers_by_themselves(
     """
     aws = Aws(emulator=ministack)
     aws.run_images({f"{shop.name}-{name}": command for name, command in SERVICES.items()})
+    aws.hold_events(holding=False)
     aws.hold_to_roles()
     made = takings("aws", "bootstrap", shop.store, "--lambdas", functions)
     assert made.code == 0, made.err

@@ -47,7 +47,7 @@ class Role:
     service: str
     statements: tuple[Statement, ...]
     #: ARN on whose behalf the service may take it, * for any part; None where the service does not say
-    source: str | None
+    source: str | None = None
 
     def trust(self, account: str) -> dict[str, Any]:
         """Return who may take the role: the service, on behalf of this account's own thing only."""

@@ -55,8 +55,8 @@ def queries(pipeline: Pipeline, table: Table, index: Index) -> Statement:
 
 def logs(pipeline: Pipeline, *parts: str) -> Statement:
     """Return what AWS needs to log what parts print."""
-    groups = [f"{pipeline.arn('logs', f'log-group:{pipeline.log_group(part)}')}:*" for part in parts]
-    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], groups)
+    streams = [pipeline.arn("logs", f"log-group:{pipeline.log_group(part)}:log-stream:*") for part in parts]
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], streams)
 
 
 def allow(actions: Sequence[str], resources: Sequence[str]) -> dict[str, Any]:
