@@ -8,14 +8,12 @@ from typing import Final
 from tests.aws.policy_evaluator import Call
 
 _ACCOUNT: Final = "eu-west-1:000000000000"
-_LOGGED: Final = (
-    "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html: Lambda logs as the function's role"
-)
-_DEAD: Final = (
-    "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html: so does it send dead letters"
-)
+#: AWS's developer guides, on docs.aws.amazon.com
+_LOGGED: Final = "lambda/latest/dg/lambda-intro-execution-role.html: Lambda logs as the function's role"
+_DEAD: Final = "lambda/latest/dg/invocation-async-retain-records.html: Lambda sends dead letters as the function's role"
 _PULLED: Final = "AmazonECS/latest/developerguide/task_execution_IAM_role.html: ECS pulls images and logs"
 _HEARD: Final = "step-functions/latest/dg/ecs-iam.html: by this rule Step Functions hears that a task ended"
+#: what no test has played on the whole pipeline
 _TAGGED: Final = "tasks get the tags of their task definition, which has some only where somebody has put them there"
 _RACE: Final = "a schedule of another deadline is still there; tests/aws/test_functions.py"
 _REPLAYED: Final = "a replay that was cut short on somebody's machine goes on here, with originals from the archive"
