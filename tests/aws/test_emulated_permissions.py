@@ -53,7 +53,8 @@ def test_a_function_has_only_its_role(pipe: Aws) -> None:
     assert "AccessDenied" in str(invoked(pipe, "asks"))
     listed = ("s3:ListBucket", "arn:aws:s3:::shop", {"s3:prefix": "raw-data/"})
     assert asked(pipe) == [(*listed, False)]
-    allow(pipe, "s3:ListBucket", "arn:aws:s3:::shop", {"StringEquals": {"s3:prefix": "raw-data/"}})
+    tls = {"Bool": {"aws:SecureTransport": "true"}}
+    allow(pipe, "s3:ListBucket", "arn:aws:s3:::shop", {"StringEquals": {"s3:prefix": "raw-data/"}} | tls)
     assert invoked(pipe, "asks") is None
     assert asked(pipe) == [(*listed, False), (*listed, True)]
     pipe.client("s3").list_objects_v2(Bucket="shop")

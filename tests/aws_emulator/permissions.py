@@ -38,6 +38,7 @@ def hold_to_roles() -> None:
     needed(app, "AUTH")
     needed(iam_evaluator, "EvalContext", "evaluate", "_gather_role_policies", "resolve_caller_identity")
     needed(sts, "register_session")
+    patch(app, "pin_request_origin", "source_ip, secure_transport", _over_tls)
     parameters = "access_key_id, iam_action, service, region, resource_arn, service_context"
     patch(iam_evaluator, "enforce", parameters, _noted)
     patch(iam_actions, "s3_additional_checks", "method, path, headers, body, query_params", _reading_what_it_removes)
@@ -106,6 +107,16 @@ def demand(role: str, action: str, resource: str, conditions: Mapping[str, str] 
     _note(name, action, resource, conditions or {}, decision == "Allow")
     if decision != "Allow":
         raise NotAllowed(f"{role} is not authorized to perform: {action} on resource: {resource}")
+
+
+def _over_tls(original: Function) -> Function:
+    """On AWS every request comes so; a policy may ask for it."""
+
+    def pin(source_ip: str, secure_transport: bool) -> None:
+        del secure_transport
+        original(source_ip, True)
+
+    return pin
 
 
 def _noted(original: Function) -> Function:
