@@ -30,7 +30,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas aws-torture costs page screenshots clean
+.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas images aws-torture costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -68,6 +68,9 @@ format: $(VENV)/.dev ## bring the code into form
 
 lambdas: $(VENV)/.dev ## build the functions for AWS into build/lambdas, the same bytes each time
 	$(BIN)/python -m tools.build_lambdas build/lambdas
+
+images: $(VENV)/.core ## build both images as SERVICE:TAG with docker or podman (TAG=latest, ENGINE=command, BASE=image)
+	@$(BIN)/python -m tools.build_images --tag "$(or $(TAG),latest)" $(if $(ENGINE),--engine "$(ENGINE)") $(if $(BASE),--base "$(BASE)")
 
 costs: $(VENV)/.dev ## estimate what a pipeline costs on AWS a month (docs/costs.md)
 	$(BIN)/python -m tools.costs

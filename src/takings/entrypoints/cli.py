@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from takings.entrypoints import (
     aws,
+    deploying,
     history,
     looking,
     proving,
@@ -27,7 +28,19 @@ from takings.entrypoints.faults import explain_os_error
 from takings.errors import TakingsError
 
 #: the modules whose import registers the commands, in the order in which help shows them
-COMMANDS: Final = (sampling, running, watching, looking, serving, history, proving, repeating, validating, aws)
+COMMANDS: Final = (
+    sampling,
+    running,
+    watching,
+    looking,
+    serving,
+    history,
+    proving,
+    repeating,
+    validating,
+    aws,
+    deploying,
+)
 
 
 def main(work: Callable[[], object] = app) -> None:
