@@ -60,6 +60,7 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
 format: $(VENV)/.dev ## bring the code into form

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from takings.adapters.aws.names import TRANSFORMATION, VALIDATION
 from takings.adapters.container_engine import find_engine
-from takings.errors import TakingsError
+from takings.errors import MachineryError, TakingsError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Build both images, or say what is missing and end with 2."""
+    """Build both images, or say what is missing and end with its exit code."""
     parser = argparse.ArgumentParser(description="Build the images of the container services.")
     parser.add_argument("--tag", default="latest", help="of both images (latest)")
     parser.add_argument("--engine", help="what builds: docker, podman, or what takes their arguments")
@@ -28,7 +27,8 @@ def main() -> None:
             engine.build(ROOT, service, f"{service}:{options.tag}", options.base)
             sys.stdout.write(f"{service}:{options.tag}\n")
     except TakingsError as failure:
-        sys.stderr.write(f"{Path(sys.argv[0]).stem}: {failure}{os.linesep}")
+        base = " Where the base image cannot be pulled, BASE=… names another." * isinstance(failure, MachineryError)
+        sys.stderr.write(f"make images: {failure}{base}\n")
         sys.exit(failure.exit_code)
 
 

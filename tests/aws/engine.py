@@ -12,10 +12,10 @@ from typing import Final
 import pytest
 
 _PROGRAM: Final = """#!{python}
-import json, sys
+import json, os, sys
 given = sys.stdin.read() if "--password-stdin" in sys.argv else ""
 with open({asked!r}, "a") as asked:
-    asked.write(json.dumps([sys.argv[1:], given]) + "\\n")
+    asked.write(json.dumps([sys.argv[1:], given, os.getcwd()]) + "\\n")
 if sys.argv[1] in {failing!r}:
     sys.exit("no space left on device")
 if sys.argv[1] == "push":
@@ -33,9 +33,15 @@ class Engine:
 
     def asked(self) -> list[tuple[list[str], str]]:
         """Return arguments and standard input of each call."""
-        written = self.folder / "asked"
-        lines = written.read_text().splitlines() if written.exists() else []
-        return [(arguments, given) for arguments, given in map(json.loads, lines)]
+        return [(arguments, given) for arguments, given, _ in self._written()]
+
+    def folders(self) -> list[str]:
+        """Return where images were built."""
+        return [folder for arguments, _, folder in self._written() if arguments[0] == "build"]
+
+    def _written(self) -> list[tuple[list[str], str, str]]:
+        lines = (self.folder / "asked").read_text().splitlines()
+        return [(arguments, given, folder) for arguments, given, folder in map(json.loads, lines)]
 
 
 def install_engine(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "docker", *failing: str) -> Engine:

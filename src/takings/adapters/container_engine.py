@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from takings.errors import MachineryError, UsageError
 ENGINES: Final = ("docker", "podman")
 #: what the task definitions run on
 _PLATFORM: Final = "linux/amd64"
+#: stdout is the caller's own
+_STDERR: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +50,14 @@ class ContainerEngine:
         self._run("push", target)
 
     def _run(self, *arguments: str, folder: Path | None = None, given: str = "") -> None:
-        """Run the engine; what it prints goes to stderr, for stdout is the caller's own."""
+        """Run the engine; what it prints goes to stderr."""
         ended = subprocess.run(  # noqa: S603 - docker or podman, or whom the user names
-            [self.command, *arguments], cwd=folder, input=given, stdout=sys.stderr.fileno(), text=True, check=False
+            [self.command, *arguments], cwd=folder, input=given, stdout=_STDERR, text=True, check=False
         )
         if ended.returncode:
             raise MachineryError(
-                f"`{self.command} {arguments[0]}` ended with code {ended.returncode}; what it said stands above. Mend that and"
-                " run again."
+                f"`{Path(self.command).name} {arguments[0]}` ended with code {ended.returncode}; what it said stands above."
+                " Mend that and run again."
             )
 
 
