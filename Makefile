@@ -30,7 +30,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format lock oracle simulate kill crowd keys cluster services lambdas images aws-torture costs page screenshots clean
+.PHONY: help demo test deep check format security lock oracle simulate kill crowd keys cluster services lambdas images aws-torture costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -62,6 +62,14 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
+
+# Nothing is fetched while they look: checkov's own rules are enough.
+CHECKOV = $(VENV)-security/bin/checkov --quiet --compact --skip-download
+
+security: $(VENV)-security/.done ## look for weak spots in code, images, workflows and Terraform
+	$(VENV)-security/bin/bandit --quiet --recursive --configfile pyproject.toml src tools
+	$(CHECKOV) --framework dockerfile --file validation-service/Dockerfile transformation-service/Dockerfile
+	$(CHECKOV) --framework github_actions --directory .
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
@@ -139,15 +147,16 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) --group build --constraint requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt
+	$(COMPILE) --group security -o requirements/security.txt
 
 clean: ## remove what was made: environments, caches, builds and the demo's shop
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-ministack build dist htmlcov demo-shop
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-ministack $(VENV)-security build dist htmlcov demo-shop
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 NO_PYTHON := Takings needs Python 3.11 or newer with the venv module. Install one, or name it: make PYTHON=/path/to/python
 
-$(VENV)/.made $(VENV)-lock/.made $(VENV)-ministack/.made:
+$(VENV)/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made:
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	@echo "Making $(@D) with $(PYTHON)"
 	@"$(PYTHON)" -m venv --clear $(@D)
@@ -169,6 +178,6 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
 
-$(VENV)-lock/.done $(VENV)-ministack/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
+$(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
 	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes -r requirements/$*.txt
 	@touch $@

@@ -16,6 +16,8 @@ from takings.adapters.aws.resources.step import Step
 SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
 #: the largest: a task that gets SIGTERM hands its batch back within 100 s
 _STOP_SECONDS: Final = 120
+#: the one folder of a container that is not read-only
+_WRITABLE: Final = "/tmp"  # noqa: S108  # nosec B108
 
 
 def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) -> Iterator[Step]:
@@ -72,7 +74,7 @@ def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str,
                 "essential": True,
                 "readonlyRootFilesystem": True,
                 "stopTimeout": _STOP_SECONDS,
-                "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": False}],  # noqa: S108 - in a container
+                "mountPoints": [{"sourceVolume": "tmp", "containerPath": _WRITABLE, "readOnly": False}],
                 "environment": [
                     {"name": "TAKINGS_STORE", "value": f"s3://{pipeline.bucket}"},
                     {"name": "TAKINGS_TABLE_PREFIX", "value": pipeline.table_prefix},
