@@ -47,15 +47,17 @@ def provider_arn(partition: str, account: str) -> str:
 
 def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
     """Return the role by which a repository's workflow brings a new version into a pipeline."""
+    bucket = f"arn:{pipeline.partition}:s3:::{pipeline.bucket}"
     return DeployRole(
         name=pipeline.name(names.DEPLOY_ROLE),
         service=PROVIDER,
+        source=None,
         repository=repository,
         partition=pipeline.partition,
         statements=(
             # The settings in the bucket name the tables, and with them all other parts.
-            _allow(["s3:ListBucket"], [f"arn:{pipeline.partition}:s3:::{pipeline.bucket}"]),
-            _allow(["s3:GetObject"], pipeline.objects("takings.toml")),
+            _allow(["s3:ListBucket"], [bucket]),
+            _allow(["s3:GetObject"], [f"{bucket}/takings.toml"]),
             # These know no resources: a token for the registry, networks, and task definitions of which there is none yet.
             _allow(
                 [
