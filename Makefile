@@ -32,7 +32,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format security lock oracle simulate kill crowd keys cluster services lambdas terraform aws-torture calls costs page screenshots clean
+.PHONY: help demo test deep check format security lock oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -62,6 +62,7 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
 # Nothing is fetched while they look: checkov's own rules are enough.
@@ -79,6 +80,9 @@ format: $(VENV)/.dev ## bring the code into form
 
 lambdas: $(VENV)/.dev ## build the functions for AWS into build/lambdas, the same bytes each time
 	$(BIN)/python -m tools.build_lambdas build/lambdas
+
+images: $(VENV)/.core ## build both images as SERVICE:TAG with docker or podman (TAG=latest, ENGINE=command, BASE=image)
+	@$(BIN)/python -m tools.build_images --tag "$(or $(TAG),latest)" $(if $(ENGINE),--engine "$(ENGINE)") $(if $(BASE),--base "$(BASE)")
 
 terraform: $(VENV)/.dev $(VENV)-ministack/.done ## apply infra/terraform to an emulated AWS, compare it with `takings aws bootstrap`; needs terraform
 	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.terraform $(if $(PLUGINS),--plugins $(abspath $(PLUGINS)))

@@ -23,9 +23,14 @@ def test_documents_are_what_the_package_says() -> None:
 
 
 def test_terraform_fills_in_what_they_leave_open() -> None:
-    """`values` in names.tf names each, and no more."""
+    """`values` in names.tf, and what is merged into them, name each, and no more."""
     (values,) = re.findall(r"^  values = \{\n(.*?)^  \}", TEXTS["names.tf"], re.DOTALL | re.MULTILINE)
-    assert sorted(re.findall(r"^    (\w+) +=", values, re.MULTILINE)) == sorted(OPEN)
+    merged = [
+        name
+        for more in re.findall(r"merge\(local\.values, \{(.*?)\}\)", ALL, re.DOTALL)
+        for name in re.findall(r"(\w+) +=", more)
+    ]
+    assert sorted([*re.findall(r"^    (\w+) +=", values, re.MULTILINE), *merged]) == sorted(OPEN)
     left_open = {name for text in documents().values() for name in re.findall(r"(?<!\$)\$\{(\w+)\}", text)}
     assert left_open == set(OPEN)
 

@@ -56,8 +56,19 @@ def test_failing_tests_block_the_images() -> None:
     assert document["on"] == {"push": {"branches": ["main"]}}
     assert document["jobs"]["tests"]["uses"] == "./.github/workflows/ci.yml"
     assert document["jobs"]["deploy"]["needs"] == "tests"
-    building = {name for name, job in document["jobs"].items() if "docker build" in str(job)}
+    building = {name for name, job in document["jobs"].items() if "images" in str(job)}
     assert building == {"deploy"}
+
+
+def test_what_is_built_knows_no_credentials() -> None:
+    """Packages and base images bring code of others along: functions and images are built before there are any."""
+    steps = read("deploy.yml")["jobs"]["deploy"]["steps"]
+    building = [place for place, step in enumerate(steps) if step.get("run", "").startswith("make ")]
+    credentials = [place for place, step in enumerate(steps) if "configure-aws" in step.get("uses", "")]
+    assert max(building) < min(credentials)
+    assert "AWS_SECRET_ACCESS_KEY" not in str(steps[: min(credentials)]) + str(
+        read("deploy.yml")["jobs"]["deploy"]["env"]
+    )
 
 
 def test_deploying_uses_the_nine_secrets() -> None:
@@ -65,16 +76,29 @@ def test_deploying_uses_the_nine_secrets() -> None:
     assert set(re.findall(r"secrets\.(\w+)", (FOLDER / "deploy.yml").read_text())) == set(SECRETS)
 
 
+def run_lines() -> list[str]:
+    """Return every line of shell of deploy.yml."""
+    jobs = read("deploy.yml")["jobs"].values()
+    return [line for job in jobs for step in job.get("steps", ()) for line in step.get("run", "").splitlines()]
+
+
+def commands_of_deployment(variables: dict[str, str]) -> list[list[str]]:
+    """Return what deploy.yml calls of takings, with the variables of its environment filled in, as a shell does."""
+    filled = [re.sub(r"\$(\w+)", lambda name: variables[name[1]], line) for line in run_lines()]
+    return [words for line in filled for words in typed(line, "takings")]
+
+
 def test_what_is_run_exists() -> None:
-    """Commands with their options, targets of make, and the services' folders."""
-    steps = [
-        step["run"] for job in read("deploy.yml")["jobs"].values() for step in job.get("steps", ()) if "run" in step
+    """Commands with their options in an order that is safe, and targets of make; tests/aws/test_deploying.py runs them."""
+    secrets = {"S3_BUCKET_NAME": "shop", "GITHUB_SHA": "abc"}
+    called = commands_of_deployment(secrets)
+    assert [words[:4] for words in called] == [
+        ["aws", "deploy", command, "s3://shop"]
+        for command in ("images", "tasks", "functions", "state-machine", "check")
     ]
-    lines = [line for step in steps for line in step.splitlines()]
-    called = [words for line in lines for words in typed(line, "takings")]
-    assert [words[:2] for words in called] == [["aws", "bootstrap"]] * 2
     assert [wrong for words in called for wrong in wrong_words(words)] == []
     makefile = (ROOT / "Makefile").read_text()
-    assert [target for line in lines for target in typed(line, "make") if f"\n{target[0]}:" not in makefile] == []
-    (services,) = re.findall(r"for service in ([a-z -]+);", "\n".join(lines))
-    assert [service for service in services.split() if not (ROOT / service / "Dockerfile").is_file()] == []
+    made = [words for line in run_lines() for words in typed(line, "make")]
+    assert [words[0] for words in made] == ["lambdas", "images"]
+    assert [words for words in made if f"\n{words[0]}:" not in makefile] == []
+    assert len(made) + len(called) == len(run_lines())

@@ -14,17 +14,20 @@ from typing import Any, Final, cast
 
 from takings.adapters.aws.alarms import Limits, alarms, key_policy
 from takings.adapters.aws.dashboard import dashboard
+from takings.adapters.aws.deploy_role import deploy_role
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import roles
 from takings.adapters.aws.resources.bucket import bucket_policy
+from takings.adapters.aws.resources.images import Image
 from takings.adapters.aws.resources.tasks import LIFE_CYCLE, SERVICES, task_definition
 from takings.adapters.aws.state_machine import definition
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "infra" / "terraform" / "documents"
-#: what Terraform fills in; `values` in names.tf has them all
+#: what Terraform fills in; `values` in names.tf has most, what is made of other resources stands where it is used
 OPEN: Final = (
     *("account", "bucket", "dns_suffix", "image_tag", "look_seconds", "oldest_pending_seconds", "partition", "prefix"),
     *("public_ip", "region", "security_groups", "subnets", "table_prefix"),
+    *("github", "transformation_service", "validation_service"),
 )
 #: what is filled in by a list
 _LISTS: Final = ("subnets", "security_groups")
@@ -37,9 +40,10 @@ class OpenPipeline(Pipeline):
         """Return a name behind the prefix, which Terraform makes of the tables'."""
         return f"${{prefix}}{of}"
 
-    def image(self, service: str, tag: str) -> str:
-        """Return where an image is pulled from; Terraform knows the domain of each partition."""
-        return f"${{account}}.dkr.ecr.${{region}}.${{dns_suffix}}/{self.name(service)}:{tag}"
+    @property
+    def registry(self) -> str:
+        """Return the host of the repositories; Terraform knows the domain of each partition."""
+        return "${account}.dkr.ecr.${region}.${dns_suffix}"
 
 
 PIPELINE: Final = OpenPipeline(
@@ -69,9 +73,11 @@ def main() -> None:
 
 def documents() -> dict[str, str]:
     """Return every document by its path."""
+    deploying = deploy_role(PIPELINE, "${github}")
     found: dict[str, Any] = {
         "alarms.json": [alarm.definition(PIPELINE) for alarm in alarms(PIPELINE, _LIMITS)],
         "alarms-key.json": key_policy(PIPELINE),
+        "deploy-role.json": {"trust": deploying.trust(PIPELINE.account), "policy": deploying.policy()},
         "bucket-policy.json": bucket_policy(PIPELINE.partition, PIPELINE.bucket),
         "dashboard.json": dashboard(PIPELINE),
         "ecommerce-pipeline.asl.json": _state_machine(),
@@ -81,7 +87,8 @@ def documents() -> dict[str, str]:
         name = role.name.removeprefix(PIPELINE.name(""))
         found[f"roles/{name}.json"] = {"trust": role.trust(PIPELINE.account), "policy": role.policy()}
     for service in SERVICES:
-        found[f"tasks/{service}.json"] = task_definition(PIPELINE, service, "${image_tag}")
+        image = Image(name=PIPELINE.image(service, "${image_tag}"), tag="${image_tag}")
+        found[f"tasks/{service}.json"] = task_definition(PIPELINE, service, image)
     return {name: template(document) for name, document in sorted(found.items())}
 
 
@@ -93,7 +100,13 @@ def template(document: object) -> str:
 
 
 def _state_machine() -> dict[str, Any]:
-    found = definition(PIPELINE, subnets=["${subnets}"], security_groups=["${security_groups}"], has_public_ip=True)
+    found = definition(
+        PIPELINE,
+        subnets=["${subnets}"],
+        security_groups=["${security_groups}"],
+        has_public_ip=True,
+        task_definitions={service: f"${{{service.replace('-', '_')}}}" for service in SERVICES},
+    )
     document: dict[str, Any] = json.loads(
         json.dumps(found).replace('"AssignPublicIp": "ENABLED"', '"AssignPublicIp": "${public_ip}"')
     )

@@ -61,6 +61,12 @@ variable "notify" {
   default     = null
 }
 
+variable "github" {
+  description = "OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID: whose workflow may deploy, from its environment `production`."
+  type        = string
+  default     = null
+}
+
 variable "endpoint" {
   description = "The URL of an emulator of AWS, in place of AWS."
   type        = string

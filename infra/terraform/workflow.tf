@@ -1,8 +1,16 @@
+locals {
+  revisions = { for name, task in aws_ecs_task_definition.service : name => "${task.family}:${task.revision}" }
+}
+
+# It names the revision of each task definition, so that an execution ends with the images that it began with.
 resource "aws_sfn_state_machine" "pipeline" {
-  name       = "${local.prefix}ecommerce-pipeline"
-  type       = "STANDARD"
-  role_arn   = aws_iam_role.this["takings-state-machine"].arn
-  definition = templatefile("${path.module}/documents/ecommerce-pipeline.asl.json", local.values)
+  name     = "${local.prefix}ecommerce-pipeline"
+  type     = "STANDARD"
+  role_arn = aws_iam_role.this["takings-state-machine"].arn
+  definition = templatefile("${path.module}/documents/ecommerce-pipeline.asl.json", merge(local.values, {
+    validation_service     = local.revisions["validation-service"]
+    transformation_service = local.revisions["transformation-service"]
+  }))
 
   depends_on = [aws_iam_role_policy.this]
 }

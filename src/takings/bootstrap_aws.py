@@ -30,10 +30,11 @@ def missing_on_aws(
     *,
     is_only_store: bool,
     lambdas: Path,
-    image_tag: str,
+    image_tag: str | None,
     subnets: tuple[str, ...] = (),
     security_group: str | None = None,
     notify: str | None = None,
+    github: str | None = None,
 ) -> Iterator[Iterator[Step]]:
     """Look for what a store in a bucket lacks, or its pipeline: one step after the other, each of which can be made."""
     with on_aws(store) as (clients, bucket):
@@ -53,6 +54,7 @@ def missing_on_aws(
                 sweep=settings.sweep,
                 limits=limits(batch_wait=settings.batch_policy.batch_wait, sweep=settings.sweep),
                 notify=notify,
+                github=github,
             )
             with services(clients) as connected:
                 yield from pipeline_steps(connected, pipeline_of(clients, bucket, settings.table_prefix), wishes)
@@ -61,7 +63,7 @@ def missing_on_aws(
 
 
 @contextmanager
-def complaints_on_aws(store: str, *, image_tag: str) -> Iterator[Iterator[str]]:
+def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator[str]]:
     """Look for what keeps a pipeline from working that is no missing resource: images, network, gate, dead letters."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import pipeline_of, services

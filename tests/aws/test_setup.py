@@ -83,7 +83,9 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
     assert bootstrap("--image-tag", "v2") == [
         "making: task definition validation-service with the image v2",
         "making: task definition transformation-service with the image v2",
+        "making: state machine ecommerce-pipeline (does something else)",
     ]
+    assert bootstrap() == ["s3://shop: nothing is missing"], "no tag: what is deployed stays"
 
 
 def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
@@ -130,7 +132,7 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
 
 def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
     """Somebody else may listen to the same bucket, before and after."""
-    bootstrap()
+    bootstrap("--github", "octocat/shop")
     s3 = pipe.client("s3")
     own = s3.get_bucket_notification_configuration(Bucket="shop")["LambdaFunctionConfigurations"][0]
     other = own | {"Id": "other", "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}}}
@@ -146,6 +148,7 @@ def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bo
     assert notified(pipe) == ["other"]
     assert pipe.client("lambda").list_functions()["Functions"] == []
     assert pipe.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert pipe.client("iam").list_roles()["Roles"] == []
     assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: nothing is there to be removed\n"
     assert takings("status", STORE).code == 0
     gone = takings("aws", "destroy", STORE, "--yes", "shop", "--with-data").out.splitlines()
@@ -216,6 +219,31 @@ def test_asks_for_the_functions(pipe: Aws, takings: Takings, tmp_path: Path) -> 
         (tmp_path / name).write_text("[]")
     damaged = takings("aws", "bootstrap", STORE, "--lambdas", tmp_path)
     assert (damaged.code, "Build the functions again" in unwrapped(damaged.err)) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("images --tag v1", "repository validation-service"),
+        ("tasks --tag v1", "repository validation-service"),
+        ("functions", "function file-detector"),
+        ("state-machine", "state machine ecommerce-pipeline"),
+        ("check", "repository validation-service"),
+    ],
+)
+def test_what_is_not_set_up_is_not_deployed(
+    pipe: Aws, functions: Path, takings: Takings, command: str, missing: str
+) -> None:
+    """A deployment makes nothing: whoever has not set the pipeline up is told how, with a bucket and without one."""
+    lambdas = ("--lambdas", functions) if command in {"functions", "check"} else ()
+    for said in ("no bucket shop.", f"no {missing} in eu-west-1."):
+        ended = takings("aws", "deploy", command.split()[0], STORE, *command.split()[1:], *lambdas)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"there is {said} Set the pipeline up first: `takings aws bootstrap s3://shop`." in unwrapped(ended.err)
+        if said.startswith("no bucket"):
+            pipe.client("s3").create_bucket(
+                Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+            )
 
 
 def test_waits_for_a_new_role() -> None:

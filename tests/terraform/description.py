@@ -50,7 +50,7 @@ def described(client: Client) -> Description:
     found: Description = {}
     for describe in (
         *(_buckets, _tables, _queues, _roles, _log_groups, _functions, _repositories, _clusters, _task_definitions),
-        *(_state_machines, _schedules, _topics, _keys, _alarms, _dashboards, _security_groups),
+        *(_state_machines, _schedules, _topics, _keys, _alarms, _dashboards, _security_groups, _identity_providers),
     ):
         for name, resource in describe(client):
             found[name] = resource
@@ -206,6 +206,13 @@ def _security_groups(client: Client) -> Iterator[tuple[str, object]]:
     for group in client("ec2").describe_security_groups()["SecurityGroups"]:
         if group["GroupName"] != "default":
             yield f"security group {group['GroupName']}", group
+
+
+def _identity_providers(client: Client) -> Iterator[tuple[str, object]]:
+    iam = client("iam")
+    for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=each["Arn"])
+        yield f"identity provider {provider['Url'].removeprefix('https://')}", provider
 
 
 def _numbers(client: Client) -> dict[str, str]:

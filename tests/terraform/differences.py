@@ -37,6 +37,8 @@ EXPECTED: Final = {
 }
 #: what a plan may want to change right after it was applied, as `address name`, and why
 PLANNED_AGAIN: Final[dict[str, str]] = {}
+#: what the bootstrap's removal leaves, because somebody else may use it
+LEFT: Final = r"identity provider .*"
 #: nothing stands there
 _NOTHING: Final = "nothing"
 

@@ -34,6 +34,7 @@ class Wishes:
     settings: Mapping[str, str] = field(default_factory=dict)
     image_tag: str = "latest"
     notify: str | None = None
+    github: str | None = None
     has_network: bool = False
 
     def made(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -54,6 +55,7 @@ class Wishes:
             lambdas=functions,
             image_tag=self.image_tag,
             notify=self.notify,
+            github=self.github,
             subnets=tuple(_subnets(aws)) if self.has_network else (),
             security_group=_group(aws) if self.has_network else None,
         )
@@ -78,9 +80,11 @@ EVERYTHING_NAMED: Final = Wishes(
         "sweep_minutes": "30",
         "batch_wait_minutes": "45",
         "notify": "night@example.com",
+        "github": "owner/shop",
     },
     settings={"TAKINGS_TABLE_PREFIX": "north.", "TAKINGS_SWEEP": "30m", "TAKINGS_BATCH_WAIT": "45m"},
     image_tag="v2",
     notify="night@example.com",
+    github="owner/shop",
     has_network=True,
 )

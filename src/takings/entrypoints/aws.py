@@ -22,18 +22,35 @@ aws = typer.Typer(help="Set a store and its pipeline up on AWS, and look after t
 app.add_typer(aws, name="aws")
 
 Lambdas = Annotated[Path, typer.Option("--lambdas", help="Where `make lambdas` has put the functions.")]
-ImageTag = Annotated[str, typer.Option("--image-tag", help="The tag of both images in their repositories.")]
+ImageTag = Annotated[
+    str | None,
+    typer.Option(
+        "--image-tag",
+        help="The tag of both images. Default: what is deployed stays, at first `latest`.",
+        show_default=False,
+    ),
+]
 Subnets = Annotated[
     list[str] | None,
     typer.Option(
         "--subnet",
-        help="A subnet for tasks; may be repeated. Default: SUBNET_1 and SUBNET_2, else those of the default VPC.",
+        help="A subnet for tasks; may be repeated. Default: SUBNET_1 and SUBNET_2, else what is deployed stays, at first those"
+        " of the default VPC.",
         show_default=False,
     ),
 ]
 SecurityGroup = Annotated[
     str | None,
     typer.Option("--security-group", help="For tasks. Default: one that nobody reaches.", envvar="SECURITY_GROUP"),
+]
+GitHub = Annotated[
+    str | None,
+    typer.Option(
+        "--github",
+        help="OWNER/REPOSITORY, whose environment `production` may deploy by the role takings-deploy. Newer repositories are"
+        " OWNER@ID/REPOSITORY@ID in GitHub's tokens.",
+        show_default=False,
+    ),
 ]
 OnlyStore = Annotated[
     bool, typer.Option("--only-store", help="Only bucket and tables: batches begin when somebody runs `takings run`.")
@@ -57,10 +74,11 @@ def bootstrap(
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
     is_only_store: OnlyStore = False,
     lambdas: Lambdas = LAMBDAS,
-    image_tag: ImageTag = "latest",
+    image_tag: ImageTag = None,
     subnets: Subnets = None,
     security_group: SecurityGroup = None,
     notify: Notify = None,
+    github: GitHub = None,
 ) -> None:
     """Make what is missing of a store on AWS and mend what differs; may be repeated."""
     count = 0
@@ -69,17 +87,18 @@ def bootstrap(
         is_only_store=is_only_store,
         lambdas=lambdas,
         image_tag=image_tag,
-        subnets=_subnets(subnets),
+        subnets=named_subnets(subnets),
         security_group=security_group,
         notify=notify,
+        github=github,
     ) as missing:
         for step in missing:
             count += 1
-            _say(f"{'missing' if is_dry_run else 'making'}: {step.what}")
+            say(f"{'missing' if is_dry_run else 'making'}: {step.what}")
             if not is_dry_run:
                 step.make()
     if not count:
-        _say(f"{store}: nothing is missing")
+        say(f"{store}: nothing is missing")
 
 
 @aws.command()
@@ -87,7 +106,7 @@ def doctor(
     store: Store,
     is_only_store: OnlyStore = False,
     lambdas: Lambdas = LAMBDAS,
-    image_tag: ImageTag = "latest",
+    image_tag: ImageTag = None,
     subnets: Subnets = None,
     security_group: SecurityGroup = None,
 ) -> None:
@@ -97,7 +116,7 @@ def doctor(
         is_only_store=is_only_store,
         lambdas=lambdas,
         image_tag=image_tag,
-        subnets=_subnets(subnets),
+        subnets=named_subnets(subnets),
         security_group=security_group,
     ) as missing:
         wrong = [f"missing: {step.what}. `takings aws bootstrap` makes it." for step in missing]
@@ -105,10 +124,10 @@ def doctor(
         with complaints_on_aws(store, image_tag=image_tag) as complaints:
             wrong = list(complaints)
     for sentence in wrong:
-        _say(sentence)
+        say(sentence)
     if wrong:
         raise typer.Exit(EXIT_REJECTED)
-    _say(f"{store}: all is well")
+    say(f"{store}: all is well")
 
 
 @aws.command()
@@ -118,9 +137,9 @@ def redrive(store: Store) -> None:
     with redriven_on_aws(store) as letters:
         for letter, done in letters:
             count += 1
-            _say(f"{letter.key or 'an event'}: {done.value}")
+            say(f"{letter.key or 'an event'}: {done.value}")
     if not count:
-        _say(f"{store}: no dead letter waits")
+        say(f"{store}: no dead letter waits")
 
 
 @aws.command()
@@ -143,15 +162,17 @@ def destroy(
         count = 0
         for step in parts:
             count += 1
-            _say(f"removing: {step.what}")
+            say(f"removing: {step.what}")
             step.make()
     if not count:
-        _say(f"{store}: nothing is there to be removed")
+        say(f"{store}: nothing is there to be removed")
 
 
-def _subnets(named: Sequence[str] | None) -> tuple[str, ...]:
+def named_subnets(named: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the subnets that are named, or those of the environment."""
     return tuple(named or filter(None, (os.environ.get("SUBNET_1"), os.environ.get("SUBNET_2"))))
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print a sentence as it is."""
     out.print(escape(sentence), highlight=False, soft_wrap=True)

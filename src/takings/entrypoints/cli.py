@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from takings.entrypoints import (
     aws,
+    deploying,
     exporting,
     history,
     looking,
@@ -39,6 +40,7 @@ COMMANDS: Final = (
     repeating,
     validating,
     aws,
+    deploying,
     exporting,
 )
 

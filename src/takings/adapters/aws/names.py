@@ -30,6 +30,8 @@ TRANSFORMATION_ROLE: Final = "takings-transformation-service"
 EXECUTION_ROLE: Final = "takings-task-execution"
 STATE_MACHINE_ROLE: Final = "takings-state-machine"
 SCHEDULER_ROLE: Final = "takings-scheduler"
+#: of whoever deploys from GitHub
+DEPLOY_ROLE: Final = "takings-deploy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +100,19 @@ class Pipeline:
         """Return the name of the log group of a function, or of a service's tasks."""
         return f"/aws/lambda/{self.name(of)}" if of in {DETECTOR, ARCHIVER} else f"/ecs/{self.name(of)}"
 
-    def image(self, service: str, tag: str) -> str:
-        """Return where a service's image is pulled from."""
+    @property
+    def registry(self) -> str:
+        """Return the host of the repositories of images."""
         domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{self.account}.dkr.ecr.{self.region}.{domain}/{self.name(service)}:{tag}"
+        return f"{self.account}.dkr.ecr.{self.region}.{domain}"
+
+    def image(self, service: str, tag: str) -> str:
+        """Return where a service's image of this tag is pulled from."""
+        return f"{self.registry}/{self.name(service)}:{tag}"
+
+    def repository(self, service: str) -> str:
+        """Return the ARN of the repository of a service's images."""
+        return self.arn("ecr", f"repository/{self.name(service)}")
 
     @property
     def bucket_arn(self) -> str:

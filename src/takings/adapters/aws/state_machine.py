@@ -15,15 +15,24 @@ _FILE: Final = "ecommerce-pipeline.asl.json"
 
 
 def definition(
-    pipeline: Pipeline, *, subnets: list[str], security_groups: list[str], has_public_ip: bool
+    pipeline: Pipeline,
+    *,
+    subnets: list[str],
+    security_groups: list[str],
+    has_public_ip: bool,
+    task_definitions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the definition for a pipeline whose tasks run in these subnets."""
+    """Return the definition for a pipeline whose tasks run in these subnets.
+
+    `task_definitions` names each service's `family:revision`; without it, the newest of the family runs.
+    """
+    revisions = task_definitions or {}
     filled: Mapping[str, str | list[str]] = {
         "${detector}": pipeline.function(names.DETECTOR),
         "${archiver}": pipeline.function(names.ARCHIVER),
         "${cluster}": pipeline.cluster,
-        "${validation_service}": pipeline.name(names.VALIDATION),
-        "${transformation_service}": pipeline.name(names.TRANSFORMATION),
+        "${validation_service}": revisions.get(names.VALIDATION, pipeline.name(names.VALIDATION)),
+        "${transformation_service}": revisions.get(names.TRANSFORMATION, pipeline.name(names.TRANSFORMATION)),
         "${subnets}": subnets,
         "${security_groups}": security_groups,
         "${public_ip}": "ENABLED" if has_public_ip else "DISABLED",
@@ -35,3 +44,10 @@ def definition(
         )
     )
     return document
+
+
+def named_network(document: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the subnets and the security groups of a definition's tasks; none where it is not ours."""
+    state: dict[str, Any] = document.get("States", {}).get("ValidateData", {})
+    network = state.get("Parameters", {}).get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {})
+    return list(network.get("Subnets", ())), list(network.get("SecurityGroups", ()))

@@ -13,12 +13,13 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import role_steps
 from takings.adapters.aws.resources.alarms import alarm_steps
 from takings.adapters.aws.resources.functions import function_steps, notification_steps, read_archives
+from takings.adapters.aws.resources.github import github_steps
 from takings.adapters.aws.resources.network import find_network, group_steps
 from takings.adapters.aws.resources.queue import queue_steps, queue_url
 from takings.adapters.aws.resources.services import Services, account_of, services
 from takings.adapters.aws.resources.step import Step
 from takings.adapters.aws.resources.storage import exists, storage_steps
-from takings.adapters.aws.resources.tasks import task_steps
+from takings.adapters.aws.resources.tasks import SERVICES, revision, task_steps
 from takings.adapters.aws.resources.topic import topic_steps
 from takings.adapters.aws.resources.workflow import schedule_steps, state_machine_steps
 
@@ -29,9 +30,9 @@ class Wishes:
 
     #: with `<function>.zip` and lambdas.json, as `make lambdas` writes them
     lambdas: Path
-    #: of the images in their repositories
-    image_tag: str
-    #: none: those of the default VPC
+    #: of the images in their repositories; none: those that are deployed, `latest` where there is none yet
+    image_tag: str | None
+    #: none: those in which tasks run already, at first those of the default VPC
     subnets: tuple[str, ...]
     #: none: one of its own
     security_group: str | None
@@ -41,6 +42,8 @@ class Wishes:
     limits: Limits
     #: an e-mail address that hears of alarms; none: as it is
     notify: str | None
+    #: whose workflow may deploy, as `OWNER/REPOSITORY`; none: nobody, or who may already
+    github: str | None = None
 
 
 def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
@@ -61,7 +64,8 @@ def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> It
     yield from task_steps(services, pipeline, wishes.image_tag)
     yield from group_steps(services, pipeline, find_network(services, pipeline, wishes.subnets, wishes.security_group))
     network = find_network(services, pipeline, wishes.subnets, wishes.security_group)
-    yield from state_machine_steps(services, pipeline, network)
+    revisions = {service: revision(services, pipeline, service, wishes.image_tag) for service in SERVICES}
+    yield from state_machine_steps(services, pipeline, network, revisions)
     yield from schedule_steps(services, pipeline, wishes.sweep)
     yield from topic_steps(services, pipeline, wishes.notify)
     yield from alarm_steps(services, pipeline, wishes.limits)
@@ -69,6 +73,7 @@ def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> It
         yield from notification_steps(services, pipeline)
     else:
         yield Step(what=f"notification of new files under s3://{pipeline.bucket}/raw-data/", make=lambda: None)
+    yield from github_steps(services, pipeline, wishes.github)
 
 
 __all__ = [

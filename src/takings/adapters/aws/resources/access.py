@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final, cast
 
+from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import Role, roles
 from takings.adapters.aws.resources.services import Services
@@ -19,17 +20,30 @@ POLICY: Final = "takings"
 def role_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
     """Yield each role that is missing, or allows or trusts anything else."""
     for role in roles(pipeline):
-        state = _difference(services, pipeline, role)
-        if state is not None:
-            yield Step(what=f"role {role.name} ({state})", make=partial(_make, services, pipeline, role))
+        yield from one_role_steps(services, pipeline, role)
+
+
+def one_role_steps(services: Services, pipeline: Pipeline, role: Role) -> Iterator[Step]:
+    """Yield a role, if it is missing, or allows or trusts anything else."""
+    state = _difference(services, pipeline, role)
+    if state is not None:
+        yield Step(what=f"role {role.name} ({state})", make=partial(_make, services, pipeline, role))
+
+
+def trust_of(services: Services, name: str) -> dict[str, Any] | None:
+    """Return whom a role trusts; None where there is no such role."""
+    try:
+        found = services.iam.get_role(RoleName=name)["Role"]
+    except services.iam.exceptions.NoSuchEntityException:
+        return None
+    return cast("dict[str, Any]", _document(found["AssumeRolePolicyDocument"]))
 
 
 def _difference(services: Services, pipeline: Pipeline, role: Role) -> str | None:
-    try:
-        found = services.iam.get_role(RoleName=role.name)["Role"]
-    except services.iam.exceptions.NoSuchEntityException:
+    trust = trust_of(services, role.name)
+    if trust is None:
         return "is missing"
-    if _document(found["AssumeRolePolicyDocument"]) != role.trust(pipeline.account):
+    if trust != role.trust(pipeline.account):
         return "trusts somebody else"
     try:
         allowed = services.iam.get_role_policy(RoleName=role.name, PolicyName=POLICY)["PolicyDocument"]
@@ -52,13 +66,10 @@ def _make(services: Services, pipeline: Pipeline, role: Role) -> None:
 
 
 def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[Step]:
-    """Yield each role that exists, to be removed."""
-    for role in roles(pipeline):
-        try:
-            services.iam.get_role(RoleName=role.name)
-        except services.iam.exceptions.NoSuchEntityException:
-            continue
-        yield Step(what=f"role {role.name}", make=partial(_remove, services, role.name))
+    """Yield each role that exists, to be removed; GitHub's identity provider stays, for others may use it."""
+    for name in (*(role.name for role in roles(pipeline)), pipeline.name(names.DEPLOY_ROLE)):
+        if trust_of(services, name) is not None:
+            yield Step(what=f"role {name}", make=partial(_remove, services, name))
 
 
 def _remove(services: Services, name: str) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from botocore.exceptions import WaiterError
+
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step, patiently
-from takings.errors import CorruptState, UnknownThing
+from takings.errors import CorruptState, StoreError, UnknownThing
 
 #: how long a function may take: a look is a matter of seconds, filing away may need all that there is
 _TIMEOUTS: Final = {names.DETECTOR: 120, names.ARCHIVER: 900}
@@ -70,18 +72,14 @@ def function_steps(
         yield from log_group_steps(services, pipeline, name)
         archive = archives[name]
         wanted = _configuration(pipeline, name, archive, dead_letters_url)
-        found = _found(services, wanted["FunctionName"])
+        found = find_function(services, wanted["FunctionName"])
         if found is None:
             yield Step(
                 what=f"function {wanted['FunctionName']}",
                 make=partial(_create, services, wanted, archive),
             )
             continue
-        if found["CodeSha256"] != archive.digest:
-            yield Step(
-                what=f"function {wanted['FunctionName']} (its code is another one)",
-                make=partial(update_code, services, wanted["FunctionName"], archive),
-            )
+        yield from code_steps(services, found, archive)
         if _differs(found, wanted):
             yield Step(
                 what=f"function {wanted['FunctionName']} (is configured otherwise)",
@@ -98,6 +96,15 @@ def function_steps(
                 SourceArn=f"arn:{pipeline.partition}:s3:::{pipeline.bucket}",
                 SourceAccount=pipeline.account,
             ),
+        )
+
+
+def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -> Iterator[Step]:
+    """Yield the code of a function that exists, if it is another one."""
+    if found["CodeSha256"] != archive.digest:
+        yield Step(
+            what=f"function {found['FunctionName']} (its code is another one)",
+            make=partial(update_code, services, found["FunctionName"], archive),
         )
 
 
@@ -149,9 +156,15 @@ def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterat
 
 
 def update_code(services: Services, name: str, archive: Archive) -> None:
-    """Replace a function's code and wait until it answers with it."""
+    """Replace a function's code and wait until it answers with it; what runs goes on with the code that it began with."""
     services.lambdas.update_function_code(FunctionName=name, ZipFile=archive.content)
-    services.lambdas.get_waiter("function_updated_v2").wait(FunctionName=name)
+    try:
+        services.lambdas.get_waiter("function_updated_v2").wait(FunctionName=name)
+    except WaiterError as failed:
+        raise StoreError(
+            f"function {name} does not answer with its new code: {failed}. Run again; `aws lambda get-function"
+            f" --function-name {name}` says more."
+        ) from failed
 
 
 def _configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters_url: str) -> dict[str, Any]:
@@ -180,7 +193,8 @@ def _configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters
     }
 
 
-def _found(services: Services, name: str) -> dict[str, Any] | None:
+def find_function(services: Services, name: str) -> dict[str, Any] | None:
+    """Return how a function is configured; None where there is none."""
     try:
         return dict(services.lambdas.get_function_configuration(FunctionName=name))
     except services.lambdas.exceptions.ResourceNotFoundException:

@@ -11,6 +11,7 @@ from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.images import find_image, is_there
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _CALLED = ("ecr.api", "ecr.dkr", "logs", "s3", "dynamodb")
 
 
-def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_tag: str) -> Iterator[str]:
+def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_tag: str | None) -> Iterator[str]:
     """Yield one sentence for each thing that is wrong, with what to do; nothing is changed."""
     for service in SERVICES:
         yield from _image(services, pipeline, service, image_tag)
@@ -35,15 +36,13 @@ def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_t
     yield from _unconfirmed(services, pipeline)
 
 
-def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str) -> Iterator[str]:
-    name = pipeline.name(service)
-    gone = (services.ecr.exceptions.ImageNotFoundException, services.ecr.exceptions.RepositoryNotFoundException)
-    try:
-        found = services.ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": image_tag}])["imageDetails"]
-    except gone:
-        found = []
-    if not found:
-        yield f"the image {pipeline.image(service, image_tag)} is missing: build {service}/ and push it there."
+def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> Iterator[str]:
+    image = find_image(services, pipeline, service, image_tag)
+    if not is_there(services, pipeline, service, image):
+        yield (
+            f"the image {image.name} is missing: build {service}/ and push it there, as `takings aws deploy images"
+            f" s3://{pipeline.bucket} --tag TAG` does."
+        )
 
 
 def _network(services: Services, pipeline: Pipeline) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.state_machine import named_network
 from takings.errors import UsageError
 
 
@@ -25,7 +27,14 @@ class Network:
 def find_network(
     services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
 ) -> Network:
-    """Find the network; UsageError where subnets are not to be found or no default VPC exists."""
+    """Find the network; UsageError where subnets are not to be found or no default VPC exists.
+
+    Without subnets it is the one in which tasks run already, so that nobody takes them elsewhere by leaving an option out.
+    """
+    present = None if subnets else _present(services, pipeline)
+    if present is not None:
+        subnets, group = present
+        security_group = security_group or group
     found = services.ec2.describe_subnets(
         **({"SubnetIds": list(subnets)} if subnets else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]})
     )["Subnets"]
@@ -54,6 +63,20 @@ def group_steps(services: Services, pipeline: Pipeline, network: Network) -> Ite
                 VpcId=vpc,
             ),
         )
+
+
+def _present(services: Services, pipeline: Pipeline) -> tuple[tuple[str, ...], str | None] | None:
+    """Return the subnets and the group that the state machine names; None where it, or one of them, does not exist."""
+    try:
+        machine = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
+    except services.stepfunctions.exceptions.StateMachineDoesNotExist:
+        return None
+    subnets, groups = named_network(json.loads(machine["definition"]))
+    found = services.ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": subnets}])["Subnets"]
+    if not subnets or not {each["SubnetId"] for each in found}.issuperset(subnets):
+        return None
+    there = services.ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": groups}])["SecurityGroups"]
+    return tuple(subnets), next((each["GroupId"] for each in there if each["GroupId"] in groups), None)
 
 
 def _own_group(services: Services, pipeline: Pipeline, vpc: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.functions import log_group_steps
+from takings.adapters.aws.resources.images import TAG_LABEL, Image, find_image, newest_definition
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step
 
@@ -46,8 +47,8 @@ LIFE_CYCLE: Final = {
 }
 
 
-def task_steps(services: Services, pipeline: Pipeline, image_tag: str) -> Iterator[Step]:
-    """Yield what is missing or differs."""
+def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) -> Iterator[Step]:
+    """Yield what is missing or differs; without a tag, the image that is deployed stays."""
     cluster = pipeline.name(names.CLUSTER)
     clusters = services.ecs.describe_clusters(clusters=[cluster])["clusters"]
     if not any(each["status"] == "ACTIVE" for each in clusters):
@@ -56,15 +57,29 @@ def task_steps(services: Services, pipeline: Pipeline, image_tag: str) -> Iterat
         name = pipeline.name(service)
         yield from _repository_steps(services, name)
         yield from log_group_steps(services, pipeline, service)
-        wanted = task_definition(pipeline, service, image_tag)
-        if not _is_registered(services, wanted):
-            yield Step(
-                what=f"task definition {name} with the image {image_tag}",
-                make=partial(services.ecs.register_task_definition, **wanted),
-            )
+        yield from definition_steps(services, pipeline, service, image_tag)
 
 
-def task_definition(pipeline: Pipeline, service: str, image_tag: str) -> dict[str, Any]:
+def definition_steps(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> Iterator[Step]:
+    """Yield a service's task definition, if the newest of its family says anything else."""
+    image = find_image(services, pipeline, service, image_tag)
+    wanted = task_definition(pipeline, service, image)
+    if not _covers(newest_definition(services, wanted["family"]), wanted):
+        yield Step(
+            what=f"task definition {wanted['family']} with the image {image.tag or image.name}",
+            make=partial(services.ecs.register_task_definition, **wanted),
+        )
+
+
+def revision(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> str:
+    """Return the `family:revision` with this image; the family alone where it is still to be registered."""
+    wanted = task_definition(pipeline, service, find_image(services, pipeline, service, image_tag))
+    found = newest_definition(services, wanted["family"])
+    family: str = wanted["family"]
+    return f"{family}:{found['revision']}" if found is not None and _covers(found, wanted) else family
+
+
+def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str, Any]:
     """Return a service's task definition; the state machine says how large each task is."""
     return {
         "family": pipeline.name(service),
@@ -80,7 +95,9 @@ def task_definition(pipeline: Pipeline, service: str, image_tag: str) -> dict[st
         "containerDefinitions": [
             {
                 "name": service,
-                "image": pipeline.image(service, image_tag),
+                "image": image.name,
+                # An image is named by its digest; this says to a person which one it is.
+                **({"dockerLabels": {TAG_LABEL: image.tag}} if image.tag else {}),
                 "essential": True,
                 "readonlyRootFilesystem": True,
                 "stopTimeout": _STOP_SECONDS,
@@ -137,16 +154,8 @@ def _life_cycle(services: Services, name: str) -> object:
         return None
 
 
-def _is_registered(services: Services, wanted: dict[str, Any]) -> bool:
-    """Tell whether the newest definition of the family says all that is wanted; what AWS adds is left out."""
-    try:
-        found: Any = services.ecs.describe_task_definition(taskDefinition=wanted["family"])["taskDefinition"]
-    except services.ecs.exceptions.ClientException:
-        return False
-    return _covers(found, wanted)
-
-
 def _covers(found: object, wanted: object) -> bool:
+    """Tell whether what is found says all that is wanted; what AWS adds is left out."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_covers(found.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):

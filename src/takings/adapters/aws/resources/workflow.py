@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from takings.adapters.aws.state_machine import definition
 _SWEEP_EVENT: Final = json.dumps({"source": "takings.sweep"}, separators=(",", ":"))
 
 
-def state_machine_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[Step]:
+def state_machine_steps(
+    services: Services, pipeline: Pipeline, network: Network, task_definitions: Mapping[str, str]
+) -> Iterator[Step]:
     """Yield the state machine if it is missing, or does something else."""
     name = pipeline.name(names.STATE_MACHINE)
     wanted = definition(
@@ -26,6 +28,7 @@ def state_machine_steps(services: Services, pipeline: Pipeline, network: Network
         subnets=list(network.subnets),
         security_groups=[network.security_group] if network.security_group else [],
         has_public_ip=network.has_public_ip,
+        task_definitions=task_definitions,
     )
     role = pipeline.role(names.STATE_MACHINE_ROLE)
     try:

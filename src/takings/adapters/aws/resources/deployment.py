@@ -1,0 +1,83 @@
+"""Bring a new version into a pipeline that exists; what is missing is not made, for that is bootstrap's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from takings.adapters.aws import names
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.functions import Archive, code_steps, find_function
+from takings.adapters.aws.resources.images import find_image, is_there, newest_definition, require_repository
+from takings.adapters.aws.resources.network import find_network
+from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.tasks import SERVICES, definition_steps
+from takings.adapters.aws.resources.workflow import state_machine_steps
+from takings.errors import UnknownThing, UsageError
+
+
+def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[str, Archive]) -> Iterator[Step]:
+    """Yield each function whose code is another one; UsageError where it would not run on the function's Python."""
+    found = {name: find_function(services, pipeline.name(name)) for name in archives}
+    for name, archive in archives.items():
+        function = found[name]
+        if function is None:
+            raise _missing(pipeline, f"function {pipeline.name(name)}")
+        if function["Runtime"] != archive.runtime:
+            raise UsageError(
+                f"{pipeline.name(name)} runs on {function['Runtime']}, and its code was built for {archive.runtime}. Build it"
+                f" for that one, or let `takings aws bootstrap s3://{pipeline.bucket}` change both."
+            )
+    for name, archive in archives.items():
+        yield from code_steps(services, found[name] or {}, archive)
+
+
+def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> Iterator[Step]:
+    """Yield each task definition whose image is another one; UnknownThing where an image is not in its repository.
+
+    Without a tag: what else differs from what this version would register. No task runs by a new one before the state machine
+    names it.
+    """
+    for service in SERVICES:
+        require_repository(services, pipeline, service)
+        if newest_definition(services, pipeline.name(service)) is None:
+            raise _missing(pipeline, f"task definition {pipeline.name(service)}")
+        image = find_image(services, pipeline, service, tag)
+        if not is_there(services, pipeline, service, image):
+            raise UnknownThing(
+                f"the image {image.name} is not in its repository. Push it: `takings aws deploy images s3://{pipeline.bucket}"
+                f" --tag {tag or 'TAG'}`."
+            )
+    for service in SERVICES:
+        yield from definition_steps(services, pipeline, service, tag)
+
+
+def workflow_deployment(
+    services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
+) -> Iterator[Step]:
+    """Yield the state machine, if it does not say what this version does with the newest task definitions."""
+    try:
+        services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
+    except services.stepfunctions.exceptions.StateMachineDoesNotExist as gone:
+        raise _missing(pipeline, f"state machine {pipeline.name(names.STATE_MACHINE)}") from gone
+    revisions = {service: _newest_revision(services, pipeline, service) for service in SERVICES}
+    network = find_network(services, pipeline, subnets, security_group)
+    if network.security_group is None:
+        raise _missing(pipeline, f"security group {pipeline.name(names.SECURITY_GROUP)}")
+    for step in state_machine_steps(services, pipeline, network, revisions):
+        named = ", ".join([*revisions.values(), *network.subnets, network.security_group])
+        yield Step(what=f"state machine {pipeline.name(names.STATE_MACHINE)} with {named}", make=step.make)
+
+
+def _newest_revision(services: Services, pipeline: Pipeline, service: str) -> str:
+    family = pipeline.name(service)
+    found = newest_definition(services, family)
+    if found is None:
+        raise _missing(pipeline, f"task definition {family}")
+    return f"{family}:{found['revision']}"
+
+
+def _missing(pipeline: Pipeline, what: str) -> UnknownThing:
+    return UnknownThing(
+        f"there is no {what} in {pipeline.region}. Set the pipeline up first: `takings aws bootstrap s3://{pipeline.bucket}`."
+    )

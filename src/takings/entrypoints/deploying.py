@@ -1,0 +1,137 @@
+"""Bring a new version to AWS: aws deploy images, tasks, functions, state-machine, check, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from takings.bootstrap_deploy import Deployment, deployment
+from takings.entrypoints.app import EXIT_REJECTED, Store
+from takings.entrypoints.aws import LAMBDAS, Lambdas, SecurityGroup, Subnets, aws, named_subnets, say
+
+if TYPE_CHECKING:
+    from takings.bootstrap_deploy import Step
+
+deploy = typer.Typer(
+    help="Bring a new version into a pipeline that `takings aws bootstrap` has made: images, tasks, functions,"
+    " state-machine, in this order.",
+    no_args_is_help=True,
+)
+aws.add_typer(deploy, name="deploy")
+
+Tag = Annotated[str, typer.Option("--tag", help="The tag of both images: a commit, for example.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deployed.")]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", help="The account it has to be.", envvar="AWS_ACCOUNT_ID", show_default=False),
+]
+Arn = Annotated[
+    str | None,
+    typer.Option("--arn", help="The state machine that it has to be.", envvar="STEP_FUNCTIONS_ARN", show_default=False),
+]
+
+
+@deploy.command()
+def images(
+    store: Store,
+    tag: Tag,
+    is_built: Annotated[
+        bool, typer.Option("--build/--no-build", help="Build them, or push what `make images TAG=…` has built.")
+    ] = True,
+    is_replacing: Annotated[
+        bool, typer.Option("--replace", help="Also where the repository has an image of the tag.")
+    ] = False,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="What builds. Default: docker, else podman.", show_default=False)
+    ] = None,
+    sources: Annotated[Path, typer.Option("--sources", help="Where the services' folders are.")] = Path(),
+    is_dry_run: DryRun = False,
+    account: Account = None,
+) -> None:
+    """Build both images and push them to their repositories; nothing runs by them yet."""
+    with deployment(store, account=account) as here:
+        steps = here.images(tag=tag, engine=engine, sources=sources if is_built else None, is_replacing=is_replacing)
+        if not _carry_out(steps, is_dry_run):
+            say(f"{store}: both repositories have an image {tag} already; --replace pushes another one")
+
+
+@deploy.command()
+def tasks(store: Store, tag: Tag, is_dry_run: DryRun = False, account: Account = None) -> None:
+    """Register both task definitions with the images of a tag; nothing runs by them before the state machine names them."""
+    with deployment(store, account=account) as here:
+        if not _carry_out(here.tasks(tag), is_dry_run):
+            say(f"{store}: both task definitions have the image {tag} already")
+
+
+@deploy.command()
+def functions(store: Store, lambdas: Lambdas = LAMBDAS, is_dry_run: DryRun = False, account: Account = None) -> None:
+    """Update the code of both functions, and wait until they answer with it."""
+    with deployment(store, account=account) as here:
+        if not _carry_out(here.functions(lambdas), is_dry_run):
+            say(f"{store}: both functions have this code already")
+
+
+@deploy.command()
+def state_machine(
+    store: Store,
+    arn: Arn = None,
+    subnets: Subnets = None,
+    security_group: SecurityGroup = None,
+    is_dry_run: DryRun = False,
+    account: Account = None,
+) -> None:
+    """Let the next batches run by the newest task definitions; an execution that runs keeps those that it began with."""
+    with deployment(store, account=account) as here:
+        if not _carry_out(here.state_machine(arn, named_subnets(subnets), security_group), is_dry_run):
+            say(f"{store}: the state machine is this one already")
+        elif not is_dry_run:
+            say("executions that run go on by the definition and the images with which they began")
+
+
+@deploy.command()
+def check(
+    store: Store,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Of both images. Default: those that are deployed.", show_default=False)
+    ] = None,
+    lambdas: Lambdas = LAMBDAS,
+    arn: Arn = None,
+    subnets: Subnets = None,
+    security_group: SecurityGroup = None,
+    account: Account = None,
+) -> None:
+    """Say what is not deployed as this version would; exit with 1 if anything is not."""
+    with deployment(store, account=account) as here:
+        differing = list(_everything(here, tag, lambdas, arn, named_subnets(subnets), security_group))
+    for what in differing:
+        say(f"not deployed: {what}")
+    if differing:
+        raise typer.Exit(EXIT_REJECTED)
+    say(f"{store}: everything is deployed")
+
+
+def _everything(
+    here: Deployment,
+    tag: str | None,
+    lambdas: Path,
+    arn: str | None,
+    subnets: tuple[str, ...],
+    security_group: str | None,
+) -> Iterator[str]:
+    steps = chain(here.tasks(tag), here.functions(lambdas), here.state_machine(arn, subnets, security_group))
+    return (step.what for step in steps)
+
+
+def _carry_out(steps: Iterator[Step], is_dry_run: bool) -> int:
+    """Make each step, or only name it; return how many there were."""
+    count = 0
+    for step in steps:
+        count += 1
+        say(f"{'would deploy' if is_dry_run else 'deploying'}: {step.what}")
+        if not is_dry_run:
+            step.make()
+    return count

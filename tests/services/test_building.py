@@ -1,0 +1,71 @@
+"""`make images` and `takings aws deploy images` build with docker or podman; a program in its place says what it is asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from takings.adapters.container_engine import find_engine
+from takings.errors import UsageError
+from tests.aws.engine import install_engine
+from tests.services.dockerfile import ROOT
+from tools.build_images import main
+
+
+def build(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["build_images", *options])
+    main()
+
+
+def test_both_images_are_built_from_the_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """For the platform of the task definitions, on another base if one is named; the root of the sources is the context."""
+    engine = install_engine(tmp_path / "bin", monkeypatch, "podman")
+    build(monkeypatch, "--tag", "v1", "--engine", "podman")
+    build(monkeypatch, "--base", "mine:1", "--engine", "podman")
+    validation, _, other, _ = [arguments for arguments, _ in engine.asked() if arguments != ["info"]]
+    assert validation == [
+        *("build", "--platform", "linux/amd64", "--file", "validation-service/Dockerfile"),
+        *("--tag", "validation-service:v1", "."),
+    ]
+    assert other[3:5] == ["--build-arg", "BASE=mine:1"]
+    assert engine.folders() == [str(ROOT)] * 4
+    assert capfd.readouterr().out.splitlines() == [
+        "validation-service:v1",
+        "transformation-service:v1",
+        "validation-service:latest",
+        "transformation-service:latest",
+    ]
+
+
+def test_docker_is_taken_where_it_answers_and_podman_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker's client is often there without its engine."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match=r"builds images here: docker is not on PATH; podman is not on PATH\."):
+        find_engine(None)
+    install_engine(tmp_path, monkeypatch, "docker", "info")
+    with pytest.raises(UsageError, match=r"docker does not answer \(no space left on device\); podman is not on PATH."):
+        find_engine(None)
+    install_engine(tmp_path / "podman", monkeypatch, "podman")
+    assert find_engine(None).command == str(tmp_path / "podman" / "podman")
+    install_engine(tmp_path / "docker_that_answers", monkeypatch)
+    assert find_engine(None).command == str(tmp_path / "docker_that_answers" / "docker")
+
+
+def test_what_is_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No engine is a wrong use, one that fails is not; neither looks like success."""
+    with pytest.raises(SystemExit, match="2"):
+        build(monkeypatch, "--engine", "no-such-engine")
+    assert "no container engine builds images here: no-such-engine is not on PATH." in capfd.readouterr().err
+    install_engine(tmp_path / "bin", monkeypatch, "docker", "build")
+    with pytest.raises(SystemExit, match="3"):
+        build(monkeypatch)
+    said = capfd.readouterr().err.splitlines()
+    assert said[0] == "no space left on device"
+    assert said[1].startswith("make images: `docker build` ended with code 1; what it said stands above.")
+    assert said[1].endswith("Where the base image cannot be pulled, BASE=… names another.")
