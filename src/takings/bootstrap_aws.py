@@ -1,20 +1,26 @@
-"""Set a pipeline on AWS up, look after it, put its dead letters back, and take it down."""
+"""Set a pipeline on AWS up, look after it, put its dead letters back, export its tables, and take it down."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from takings import layout
+from takings.adapters.clock import SystemClock
 from takings.adapters.settings_sources import merged_settings
-from takings.bootstrap_functions import on_aws
+from takings.bootstrap_functions import S3, on_aws
 from takings.errors import UnknownThing
+from takings.kpis import load_kpi_tables
 
 if TYPE_CHECKING:
+    from takings.adapters.aws.athena import Statement
     from takings.adapters.aws.clients import Clients
     from takings.adapters.aws.dead_letters import Letter, PutBack
+    from takings.adapters.aws.exports import Export as Export  # entrypoints show it
     from takings.adapters.aws.resources import Step
+    from takings.ports import Tell
     from takings.settings import Settings
 
 
@@ -111,6 +117,46 @@ def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
                     )
 
             yield put_back()
+
+
+def export_on_aws(
+    store: str, tables: Sequence[str], *, to: str | None, is_again: bool, is_waiting: bool, tell: Tell
+) -> list[Export]:
+    """Let DynamoDB export tables of a store, all at once; return each as it ended, or as it began if nobody waits."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.exports import begin_export, follow_exports, parse_folder
+        from takings.adapters.aws.resources import exists
+
+        if not exists(clients.s3, bucket):
+            raise UnknownThing(f"there is no bucket {bucket}. Check its name, the region and the account.")
+        settings = _settings(clients, bucket)
+        folder = parse_folder(to or f"{S3}{bucket}/{layout.EXPORTS}")
+        now = SystemClock().now()
+        begun = [
+            begin_export(clients.dynamodb, settings.table_prefix + table, folder, now, is_again=is_again)
+            for table in tables
+        ]
+        if not is_waiting:
+            return begun
+        tell("export.waiting", {"tables": ", ".join(export.table for export in begun)})
+        ended = {export.table: export for export in follow_exports(clients.dynamodb, begun)}
+        return [ended[export.table] for export in begun]
+
+
+def statements_for_athena(store: str, *, database: str, exports: str | None, is_only_lake: bool) -> list[Statement]:
+    """Return the statements with which Athena reads a store's lake and the newest exports of its KPIs."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.athena import athena_statements
+        from takings.adapters.aws.exports import newest_export, parse_folder
+
+        folder = parse_folder(exports or f"{S3}{bucket}/{layout.EXPORTS}")
+        prefix = _settings(clients, bucket).table_prefix
+        found = [
+            (table, newest_export(clients.s3, prefix + table.name, folder))
+            for table in load_kpi_tables()
+            if not is_only_lake
+        ]
+        return list(athena_statements(database, bucket, found))
 
 
 def _settings(clients: Clients, bucket: str) -> Settings:

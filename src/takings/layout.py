@@ -24,6 +24,8 @@ LAKE: Final = "lake/"
 LAKE_FORMAT: Final = "lake/format.json"
 COMMITS: Final = "lake/commits/"
 ORPHANS: Final = "__HIVE_DEFAULT_PARTITION__"
+#: where exports of a bucket's tables lie; nothing of the pipeline reads them
+EXPORTS: Final = "exports/"
 
 _DATASET_OF_PREFIX: Final = {
     "products": Dataset.PRODUCTS,

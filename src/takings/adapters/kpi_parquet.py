@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import duckdb
 
 from takings.kpis import KpiRow, KpiTable
 from takings.validation.sql import literal, name
 
-_KINDS: Final = {
-    "count": "bigint",
-    "money": "decimal(38, 2)",
-    "percent": "decimal(5, 2)",
-    "average": "decimal(38, 2)",
-}
-
 
 def write_kpi_parquet(table: KpiTable, rows: Sequence[KpiRow], output: Path) -> None:
     """Write rows with the table's columns, then commit, batch_id, computed_at and definition."""
     columns = {part: "date" if part == "order_date" else "varchar" for part in table.key}
-    columns |= {column.name: _KINDS[column.kind] for column in table.columns}
+    columns |= {column.name: column.sql_type for column in table.columns}
     columns |= {"commit": "bigint", "batch_id": "varchar", "computed_at": "timestamptz", "definition": "varchar"}
     with duckdb.connect(":memory:") as connection:
         connection.execute("set TimeZone = 'UTC'")

@@ -1,4 +1,7 @@
-"""Set a store and its pipeline up on AWS, and look after them: aws bootstrap, doctor, redrive, destroy."""
+"""Set a store and its pipeline up on AWS, and look after them: aws bootstrap, doctor, redrive, destroy.
+
+`exporting.py` has the commands that hand the KPIs on.
+"""
 
 from __future__ import annotations
 

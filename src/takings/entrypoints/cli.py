@@ -12,6 +12,7 @@ from rich.markup import escape
 from takings.entrypoints import (
     aws,
     deploying,
+    exporting,
     history,
     looking,
     proving,
@@ -40,6 +41,7 @@ COMMANDS: Final = (
     validating,
     aws,
     deploying,
+    exporting,
 )
 
 

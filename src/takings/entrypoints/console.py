@@ -33,6 +33,7 @@ _STEPS: Final = {
     "lake.committed": "commit {commit}",
     "kpis.computing": "computing KPIs of {days} days",
     "file.archived": "archived {archived_at}",
+    "export.waiting": "DynamoDB exports {tables}; that takes some minutes",
 }
 #: facts after which an instance does nothing more for now
 _ENDS: Final = {"batch.superseded", "batch.given_up", "batch.elsewhere"}

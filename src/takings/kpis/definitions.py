@@ -19,6 +19,13 @@ Measures = Mapping[str, Any]
 KpiValue = int | Decimal | None
 
 _CENT: Final = Decimal("0.01")
+#: in SQL, by kind: what sums and rates of 100 at most need, and what every engine knows
+_SQL_TYPES: Final = {
+    "count": "bigint",
+    "money": "decimal(38, 2)",
+    "percent": "decimal(5, 2)",
+    "average": "decimal(38, 2)",
+}
 
 
 def round_money(value: Decimal) -> Decimal:
@@ -67,6 +74,11 @@ class KpiColumn:
             case "average":
                 return divide(measures[self.measure], measures[str(self.per)])
         raise AssertionError(f"{self.name}: no kind {self.kind!r}")
+
+    @property
+    def sql_type(self) -> str:
+        """Return the type of the published value in SQL."""
+        return _SQL_TYPES[self.kind]
 
     @property
     def zero(self) -> KpiValue:

@@ -1,0 +1,114 @@
+"""Hand a store's tables on to other tools of AWS: aws export, athena."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from takings.bootstrap_aws import export_on_aws, statements_for_athena
+from takings.entrypoints.app import Json, Store, print_json
+from takings.entrypoints.aws import aws
+from takings.entrypoints.console import Teller, count, out
+from takings.errors import StoreError
+from takings.layout import format_instant
+
+if TYPE_CHECKING:
+    from takings.bootstrap_aws import Export
+
+
+class ExportedTable(StrEnum):
+    """The tables of a store on AWS."""
+
+    ORDER_KPIS = "OrderKPIs"
+    CATEGORY_KPIS = "CategoryKPIs"
+    PROCESSED_FILES = "ProcessedFiles"
+    PENDING_BATCHES = "PendingBatches"
+
+
+_KPIS: Final = (ExportedTable.ORDER_KPIS, ExportedTable.CATEGORY_KPIS)
+
+
+@aws.command()
+def export(
+    store: Store,
+    tables: Annotated[
+        list[ExportedTable] | None,
+        typer.Option("--table", help="A table; may be repeated. Default: both with KPIs.", show_default=False),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="s3://bucket/folder instead of the store's exports/.", show_default=False)
+    ] = None,
+    is_again: Annotated[
+        bool, typer.Option("--again", help="A new export, also if one was begun in this hour.")
+    ] = False,
+    is_waiting: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until DynamoDB is done.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Let DynamoDB export tables to S3; the same again within the hour is the same export."""
+    tell = Teller()
+    try:
+        # The order of the tables says nothing, and twice the same one neither.
+        wanted = list(dict.fromkeys(tables or _KPIS))
+        exports = export_on_aws(store, wanted, to=to, is_again=is_again, is_waiting=is_waiting, tell=tell)
+    finally:
+        tell.be_quiet()
+    if as_json:
+        print_json({"schema_version": 1, "exports": [_document(each) for each in exports]})
+    else:
+        for each in exports:
+            out.print(_line(each), highlight=False, soft_wrap=True, markup=False)
+    failed = [f"{each.table}: {each.failure or 'for no reason that it tells'}" for each in exports if _has_failed(each)]
+    if failed:
+        raise StoreError(f"DynamoDB could not export {'; '.join(failed)}. Mend the cause, then export with --again.")
+
+
+@aws.command()
+def athena(
+    store: Store,
+    database: Annotated[str, typer.Option("--database", help="Athena's, one for each shop.")] = "takings",
+    exports: Annotated[
+        str | None,
+        typer.Option("--from", help="s3://bucket/folder with exports, if not the store's.", show_default=False),
+    ] = None,
+    is_only_lake: Annotated[bool, typer.Option("--only-lake", help="Without KPIs, which need an export.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the statements with which Athena reads the newest export and the lake; nothing is run."""
+    statements = statements_for_athena(store, database=database, exports=exports, is_only_lake=is_only_lake)
+    if as_json:
+        made = [{"makes": each.makes, "sql": each.sql} for each in statements]
+        print_json({"schema_version": 1, "database": database, "statements": made})
+    else:
+        sys.stdout.write("\n".join(f"{each.sql};\n" for each in statements))
+
+
+def _has_failed(export: Export) -> bool:
+    return export.status == "FAILED"
+
+
+def _line(export: Export) -> str:
+    as_of = "" if export.as_of is None else f" as of {format_instant(export.as_of)}"
+    match export.status:
+        case "COMPLETED":
+            items = "all items" if export.items is None else count(export.items, "item")
+            return f"{export.table}: {items}{as_of} in {export.data}\n  manifest: {export.manifest}"
+        case "IN_PROGRESS":
+            return f"{export.table}: on its way{as_of} to {export.data}\n  the same command with --wait waits for it"
+    return f"{export.table}: {export.status.lower()}{as_of}"
+
+
+def _document(export: Export) -> dict[str, Any]:
+    is_done = export.status == "COMPLETED"
+    return {
+        "table": export.table,
+        "export_arn": export.arn,
+        "status": export.status,
+        "as_of": None if export.as_of is None else format_instant(export.as_of),
+        "items": export.items,
+        "data": export.data,
+        "manifest": export.manifest if is_done else None,
+        "failure": export.failure,
+    }
