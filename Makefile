@@ -30,7 +30,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format security lock oracle simulate kill crowd keys cluster services lambdas images aws-torture costs page screenshots clean
+.PHONY: help demo test deep check format security lock oracle simulate kill crowd keys cluster services lambdas images aws-torture calls costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -100,6 +100,11 @@ crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are d
 aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events on an emulated AWS in ROUNDS=200 rounds with FILES=1000 files in all
 	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.torture \
 	  --rounds $(ROUNDS) --files $(FILES) --seed $(SEED) && rm -rf "$$made"
+
+calls: $(VENV)/.dev $(VENV)-ministack/.done ## write tests/aws/calls.json anew: what each role is seen to ask AWS for
+	$(IN_MEMORY) export CALLS="$$made/calls" && mkdir "$$CALLS" && MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/aws/test_end_to_end*.py) tests/aws/test_walk_through.py && \
+	  $(BIN)/python -m tests.aws.calls "$$CALLS" && rm -rf "$$made"
 
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)

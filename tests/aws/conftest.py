@@ -69,5 +69,10 @@ def shared(ministack: Emulator, functions: Path) -> Iterator[Deployed]:
 @pytest.fixture
 def deployed(shared: Deployed) -> Iterator[Deployed]:
     """Return the module's pipeline with an empty store."""
+    from tests.aws.calls import leave
+
     yield shared.emptied()
     print(shared.aws.printed())  # a failed test shows it
+    calls = shared.aws.calls()
+    leave(calls)
+    assert [call for call in calls if not call["allowed"]] == []

@@ -79,7 +79,7 @@ class Deployed:
         """Write the bucket's takings.toml."""
         Settings(**settings)  # type: ignore[arg-type] # a wrong one fails here
         text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
-        self.aws.client("s3").put_object(Bucket=BUCKET, Key="takings.toml", Body=text.encode())
+        self.put("takings.toml", text.encode())
 
     def run_services(
         self, instead: Mapping[str, list[str]] | None = None, engines: Mapping[str, str] | None = None
@@ -87,9 +87,18 @@ class Deployed:
         """Say what runs in place of the images, and which engines they name."""
         self.aws.run_images(SERVICES | dict(instead or {}), environment_of_tasks(self.aws.url) | dict(engines or {}))
 
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object."""
+        self.aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)
+
+    def remove(self, prefix: str) -> None:
+        """Remove the objects under a prefix."""
+        for key in self.keys(prefix):
+            self.aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
+
     def drop(self, key: str, content: bytes) -> None:
         """Upload a file, as `aws s3 cp` does."""
-        self.aws.client("s3").put_object(Bucket=BUCKET, Key=f"raw-data/{key}", Body=content)
+        self.put(f"raw-data/{key}", content)
 
     def drop_all(self) -> None:
         """Upload one file of each dataset."""
@@ -210,6 +219,7 @@ def story(store: Path | str) -> list[tuple[object, ...]]:
 def deploy(aws: Aws, functions: Path, **settings: str) -> Deployed:
     """Set a pipeline up, with these settings in the bucket's takings.toml."""
     deployed = Deployed(aws=aws)
+    aws.hold_to_roles()
     deployed.run_services()
     with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
         for step in missing:

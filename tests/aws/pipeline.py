@@ -94,6 +94,14 @@ class Aws:
         """Drop every event that is held."""
         self._control("DELETE", "events")
 
+    def hold_to_roles(self) -> None:
+        """Let functions, tasks, executions and schedules do from now on only what their roles allow."""
+        self._control("PUT", "roles", {"enforcing": True})
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return what was done in the name of roles: role, action, resource, conditions, and whether it was allowed."""
+        return self._control("GET", "calls")  # type: ignore[no-any-return]
+
     def advance_schedules(self, seconds: float) -> None:
         """Put the clock of EventBridge Scheduler ahead; nobody else's clock moves."""
         self._control("PUT", "clock", {"ahead": seconds})

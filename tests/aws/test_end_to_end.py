@@ -62,11 +62,11 @@ def test_ten_files_go_at_once(deployed: Deployed, tmp_path: Path) -> None:
 
 
 def test_fewer_files_go_at_the_deadline(deployed: Deployed, local: Path) -> None:
-    """One schedule wakes the detector, once, and is gone then."""
-    deployed.set(batch_wait="2s")
+    """One schedule wakes the detector, once, and is gone then; whoever looks meanwhile leaves it as it is."""
+    deployed.set(batch_wait="3s", policy="strict")
     deployed.aws.hold_events()
     deployed.drop_all()
-    assert deployed.look() == {"detected": "resting", "decision": "WaitUntil"}
+    assert deployed.look() == deployed.look() == {"detected": "resting", "decision": "WaitUntil"}
     with opened(STORE) as shop:
         deadline = shop.ports.ledger.gate().deadline
     assert deadline is not None
@@ -121,9 +121,14 @@ def test_of_two_detectors_one_starts_the_batch(deployed: Deployed, local: Path) 
 
 
 def test_a_correction_in_mid_batch_makes_the_next_one(deployed: Deployed, local: Path) -> None:
-    """The batch keeps the bytes that it was formed of; when it ends, the look finds the correction."""
+    """The batch keeps the bytes that it was formed of; when it ends, the look finds the correction, and what came with it.
+
+    That batch is a strict one, which asks the lake for the parents of its items.
+    """
     correction = ORDERS.replace(b"2025-03-30", b"2025-04-02")
-    drop(local, "orders/a.csv", correction)
+    meanwhile = {"orders/a.csv": correction, "order-items/b.csv": csv_of(item(4, 1, 2, "7.77"))}
+    for key, content in meanwhile.items():
+        drop(local, key, content)
     run(local)
 
     deployed.run_services(stopping_at("file.validating", names.VALIDATION))
@@ -131,12 +136,14 @@ def test_a_correction_in_mid_batch_makes_the_next_one(deployed: Deployed, local:
     deployed.drop_all()
     assert deployed.look(at_once=True)["detected"] == "started"
     task = deployed.stopped_at("file.validating", names.VALIDATION)
-    deployed.set(batch_files="1")
-    deployed.drop("orders/a.csv", correction)
+    deployed.set(batch_files="1", policy="strict")
+    for key, content in meanwhile.items():
+        deployed.drop(key, content)
     assert deployed.look()["detected"] == "in progress"
     os.kill(task["pid"], signal.SIGCONT)
     assert deployed.settled(executions=2) == ["SUCCEEDED", "SUCCEEDED"]
     assert (published(STORE), story(STORE)) == (published(local), story(local))
-    assert deployed.keys("raw-data", "processed", "failed") == sorted([*FILED, "processed/orders/a.csv"])
+    second = ["processed/order_items/b.csv", "processed/orders/a.csv"]
+    assert deployed.keys("raw-data", "processed", "failed") == sorted([*FILED, *second])
     with opened(STORE) as shop:
         assert shop.ports.ledger.gate().state is GateState.IDLE

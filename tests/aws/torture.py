@@ -4,8 +4,8 @@
 
 A round drops its part of the files with S3's events held back, gives some of these out late and in another order, some twice,
 the others never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. What is left over is found by a look,
-as a sweep would. At the end of each round every file must have ended once and lie in one place, and the KPIs must be those that
-the oracle makes of the bucket's originals.
+as a sweep would. At the end of each round every file must have ended once and lie in one place, the KPIs must be those that
+the oracle makes of the bucket's originals, and nothing may have been refused that a part asked for in its role.
 Exit codes: 0 all went well, 1 it did not.
 """
 
@@ -129,6 +129,8 @@ class Torture:
         filed = [key for key in self.deployed.keys("processed", "failed") if not key.endswith(".reason.json")]
         if len(filed) != len(self.dropped):
             wrong.append(f"{len(self.dropped)} files were dropped, {len(filed)} are filed away")
+        refused = {(call["role"], call["action"]) for call in self.deployed.aws.calls() if not call["allowed"]}
+        wrong += [f"{role} may not do {action}" for role, action in sorted(refused)]
         if left := self.deployed.keys("staging"):
             wrong.append(f"{left} are left over")
         with tempfile.TemporaryDirectory() as folder:

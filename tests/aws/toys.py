@@ -81,6 +81,7 @@ def task_definition(aws: Aws, script: str, **container: object) -> str:
         networkMode="awsvpc",
         cpu="256",
         memory="512",
+        taskRoleArn=ROLE,
         containerDefinitions=[
             {
                 "name": "toy",

@@ -37,7 +37,15 @@ class Image:
 class Container:
     """A child process that looks like a container."""
 
-    def __init__(self, image: str, found: Image, folder: Path, leash: Leash, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        image: str,
+        found: Image,
+        folder: Path,
+        leash: Leash,
+        options: Mapping[str, Any],
+        credentials: Mapping[str, str],
+    ) -> None:
         self.id = uuid.uuid4().hex * 2
         self.image = image
         self.labels: dict[str, str] = dict(options.get("labels") or {})
@@ -46,7 +54,13 @@ class Container:
         self.work = folder / self.id[:12]
         self.work.mkdir(parents=True)
         self.log = folder / f"{self.id[:12]}.log"
-        self.environment = {**found.environment, **_given(options), "HOME": str(self.work), "TMPDIR": str(self.work)}
+        self.environment = {
+            **found.environment,
+            **_given(options),
+            **credentials,
+            "HOME": str(self.work),
+            "TMPDIR": str(self.work),
+        }
         #: while it is being stopped it counts as running, so that the one who stops it tells the end
         self.being_stopped = False
         self.removed = False
@@ -142,12 +156,19 @@ def _given(options: Mapping[str, Any]) -> dict[str, str]:
 class Docker:
     """The client that MiniStack's ECS is given."""
 
-    def __init__(self, folder: Path, refusal: Callable[[str], Exception]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        refusal: Callable[[str], Exception],
+        credentials: Callable[[Mapping[str, str]], Mapping[str, str]],
+    ) -> None:
         self.known: dict[str, Image] = {}
         self.all: list[Container] = []
         self.containers = SimpleNamespace(run=self._run, get=self._get, list=self._list)
         self._folder = folder
         self._refusal = refusal
+        #: what a container of these labels gets of its role
+        self._credentials = credentials
         self._leash = Leash()
 
     def end_all(self) -> None:
@@ -160,7 +181,8 @@ class Docker:
         repository = image.rsplit("/", 1)[-1].split("@", 1)[0].split(":", 1)[0]
         if repository not in self.known:
             raise self._refusal(f"{image} is not among the images {sorted(self.known)}")
-        container = Container(image, self.known[repository], self._folder, self._leash, options)
+        credentials = self._credentials(options.get("labels") or {})
+        container = Container(image, self.known[repository], self._folder, self._leash, options, credentials)
         self.all.append(container)
         return container
 

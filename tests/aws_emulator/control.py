@@ -1,6 +1,7 @@
 """What a test may do to the emulator itself, by HTTP under /_takings/, and what a reset ends beside MiniStack's own things.
 
-GET tasks, waits, events; PUT images, events, clock; POST events (gives some out); DELETE events (loses all that are held).
+GET tasks, waits, events, calls; PUT images, events, clock, roles; POST events (gives some out); DELETE events (loses all
+that are held).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from tests.aws_emulator import executions, functions, lifetime, tasks
+from tests.aws_emulator import executions, functions, lifetime, permissions, tasks
 from tests.aws_emulator.containers import Docker, Image
 from tests.aws_emulator.events import Held
 
@@ -39,6 +40,7 @@ def controlled(app: App, docker: Docker, held: Held) -> App:
         if path == _RESET:
             await asyncio.to_thread(_end_all, docker, held)
         lifetime.begin()
+        permissions.begin(scope.get("headers", ()))
         await app(scope, receive, send)
 
     return answer
@@ -52,6 +54,10 @@ def _act(docker: Docker, held: Held, method: str, what: str, body: Any) -> Any:
             return [asdict(wait) for wait in executions.waits]
         case "GET", "events":
             return held.shown()
+        case "GET", "calls":
+            return permissions.calls()
+        case "PUT", "roles":
+            permissions.enforce(enforcing=body["enforcing"])
         case "PUT", "images":
             docker.known = {name: Image(**image) for name, image in body.items()}
         case "PUT", "events":
@@ -75,6 +81,7 @@ def _end_all(docker: Docker, held: Held) -> None:
     held.hold(holding=False)
     held.drop()
     executions.waits.clear()
+    permissions.forget()
 
 
 async def _body(receive: Receive) -> Any:

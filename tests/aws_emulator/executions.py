@@ -7,6 +7,7 @@ import random
 import re
 import threading
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,7 @@ from ministack.core.responses import (
 )
 from ministack.services import ecs, stepfunctions
 
+from tests.aws_emulator import permissions
 from tests.aws_emulator.lifetime import leave_if_over
 from tests.aws_emulator.patching import Function, needed, patch, patch_entry
 
@@ -46,7 +48,7 @@ def behave() -> None:
     """Mend what differs from AWS."""
     needed(stepfunctions, "_executions", "_state_machines", "_resolve_state_machine_arn", "_ExecutionError")
     needed(stepfunctions, "_add_event", "_emit_execution_status_event")
-    needed(ecs, "_stop_task", "_describe_tasks")
+    needed(ecs, "_stop_task", "_describe_tasks", "_task_defs", "_resolve_td_key")
     patch(stepfunctions, "_start_execution", "data", _once)
     patch(stepfunctions, "_run_execution", "exec_arn", _known_and_limited)
     patch(stepfunctions, "_invoke_resource", "resource, input_data", _while_it_lives)
@@ -110,9 +112,22 @@ def _time_out(execution: dict[str, Any], account: str, region: str) -> None:
 def _while_it_lives(original: Function) -> Function:
     def invoke_resource(resource: str, input_data: Any) -> Any:
         _leave_if_ended()
+        if ":::lambda:invoke" in resource:
+            _demand("lambda:InvokeFunction", input_data["FunctionName"])
         return original(resource, input_data)
 
     return invoke_resource
+
+
+def _demand(action: str, resource: str, conditions: Mapping[str, str] | None = None) -> None:
+    """Fail the state where the role of its state machine does not allow what it does."""
+    execution = _execution.get()
+    machine = execution and stepfunctions._state_machines.get(execution["stateMachineArn"])
+    if machine:
+        try:
+            permissions.demand(machine["roleArn"], action, resource, conditions)
+        except permissions.NotAllowed as refused:
+            raise stepfunctions._ExecutionError("States.Permissions", str(refused)) from refused
 
 
 def _leave_if_ended() -> None:
@@ -167,6 +182,13 @@ def _told(original: Function) -> Function:
 
 def _run_task(original: Function) -> Function:
     def run_task(resource: str, input_data: Any) -> Any:
+        in_cluster = {"ecs:cluster": str(input_data.get("Cluster", "default"))}
+        definition = ecs._task_defs.get(ecs._resolve_td_key(input_data["TaskDefinition"]))
+        if definition:
+            _demand("ecs:RunTask", definition["taskDefinitionArn"], in_cluster)
+            for role in ("taskRoleArn", "executionRoleArn"):
+                if definition.get(role):
+                    _demand("iam:PassRole", definition[role], {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
         answer = _in_pascal_case(original(resource.removesuffix(".sync"), input_data))
         if not resource.endswith(".sync"):
             return answer
@@ -183,7 +205,8 @@ def _run_task(original: Function) -> Function:
 
 def _until_it_stopped(cluster: str, arn: str) -> dict[str, Any]:
     """Wait for a task; stop it where its execution ends before it, or its time is over."""
-    name = {"cluster": cluster, "task": arn}
+    name, in_cluster = {"cluster": cluster, "task": arn}, {"ecs:cluster": cluster}
+    _demand("ecs:DescribeTasks", arn, in_cluster)
     while True:
         _, _, body = ecs._describe_tasks({"cluster": cluster, "tasks": [arn]})
         answer = json.loads(body)
@@ -194,11 +217,13 @@ def _until_it_stopped(cluster: str, arn: str) -> dict[str, Any]:
             return task
         deadline = _deadline.get()
         if deadline is not None and time.monotonic() > deadline:
+            _demand("ecs:StopTask", arn, in_cluster)
             ecs._stop_task({**name, "reason": "Step Functions: the state's TimeoutSeconds are over"})
             raise stepfunctions._ExecutionError("States.Timeout", "")
         try:
             _leave_if_ended()
         except SystemExit:
+            _demand("ecs:StopTask", arn, in_cluster)
             ecs._stop_task({**name, "reason": "Step Functions: the execution has ended"})
             raise
         time.sleep(_POLL_SECONDS)

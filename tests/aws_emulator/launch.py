@@ -25,7 +25,7 @@ def main(port: str, folder: str, python: str) -> None:
     # MiniStack reads its settings when it is imported.
     from ministack import app
 
-    from tests.aws_emulator import events, executions, functions, tasks
+    from tests.aws_emulator import events, executions, functions, permissions, tasks
     from tests.aws_emulator.control import controlled
     from tests.aws_emulator.patching import PatchPointGone, put
 
@@ -35,6 +35,7 @@ def main(port: str, folder: str, python: str) -> None:
         executions.behave()
         functions.behave(python, _TICK_SECONDS)
         events.hold_in(held)
+        permissions.hold_to_roles()
         put(app, "app", controlled(app.app, docker, held))
     except PatchPointGone as gone:
         sys.exit(str(gone))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
 from ministack.services import ecs
 
+from tests.aws_emulator import permissions
 from tests.aws_emulator.containers import Container, Docker
 from tests.aws_emulator.patching import Function, needed, patch, patch_entry, put
 
@@ -25,7 +27,7 @@ def run_as_children(folder: Path) -> Docker:
         ecs, "_tasks", "_task_defs", "_sanitize", "_resolve_task", "_resolve_cluster_name", "_cleanup_task_resources"
     )
     needed(ecs, "_ImagePullError")
-    docker = Docker(folder, ecs._ImagePullError)
+    docker = Docker(folder, ecs._ImagePullError, _credentials)
     put(ecs, "_docker", docker)
     put(ecs, "_ECS_REAP_INTERVAL", 3600)
     patch(ecs, "_mark_task_stopped", "task_arn, task, reason, stop_code, exit_code", _in_the_words_of_aws)
@@ -56,6 +58,13 @@ def _described(container: Container) -> dict[str, Any]:
         "exit_code": container.exit_code,
         "log": str(container.log),
     }
+
+
+def _credentials(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return what a container has of its task role."""
+    key = ":".join(labels.get(f"com.amazonaws.ecs.task-definition-{part}", "") for part in ("family", "version"))
+    role = (ecs._task_defs.get(key) or {}).get("taskRoleArn")
+    return permissions.credentials(role, labels[_TASK].rsplit("/", 1)[-1]) if role else {}
 
 
 def _in_the_words_of_aws(original: Function) -> Function:

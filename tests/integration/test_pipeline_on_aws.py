@@ -35,8 +35,14 @@ def client(shop: Shop, service: str) -> Any:
 def test_the_sample_files_become_numbers_by_themselves(
     shop: Shop, takings: Takings, functions: Path, ministack: Emulator, tmp_path: Path
 ) -> None:
-    """Events start the batch of a second shop in the account; the numbers are those of a folder, and nothing is left behind."""
-    Aws(emulator=ministack).run_images({f"{shop.name}-{name}": command for name, command in SERVICES.items()})
+    """Events start the batch of a second shop in the account; the numbers are those of a folder, and nothing is left behind.
+
+    Its parts have only what their roles allow.
+    """
+    aws = Aws(emulator=ministack)
+    aws.run_images({f"{shop.name}-{name}": command for name, command in SERVICES.items()})
+    aws.hold_events(holding=False)
+    aws.hold_to_roles()
     made = takings("aws", "bootstrap", shop.store, "--lambdas", functions)
     assert made.code == 0, made.err
     bucket = shop.resource("s3").Bucket(shop.name)
@@ -61,6 +67,9 @@ def test_the_sample_files_become_numbers_by_themselves(
     for by, wanted in zip(("day", "category"), published(root), strict=True):
         assert takings("kpis", shop.store, "--by", by, "--format", "csv").out == wanted
     assert [file["status"] for file in shop.rows("ProcessedFiles")] == ["SUCCESS"] * 3
+    asked = [call for call in aws.calls() if call["role"].startswith(shop.name)]
+    assert len({call["role"] for call in asked}) == 5
+    assert [call for call in asked if not call["allowed"]] == []
     removed = takings("aws", "destroy", shop.store, "--yes", shop.name)
     assert removed.code == 0, removed.err
     left = [each["name"] for each in stepfunctions.list_state_machines()["stateMachines"]]

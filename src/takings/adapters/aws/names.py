@@ -22,7 +22,8 @@ SWEEP: Final = "sweep"
 #: roles, by who takes them
 DETECTOR_ROLE: Final = "takings-file-detector"
 ARCHIVER_ROLE: Final = "takings-file-archiver"
-TASK_ROLE: Final = "takings-task"
+VALIDATION_ROLE: Final = "takings-validation-service"
+TRANSFORMATION_ROLE: Final = "takings-transformation-service"
 EXECUTION_ROLE: Final = "takings-task-execution"
 STATE_MACHINE_ROLE: Final = "takings-state-machine"
 SCHEDULER_ROLE: Final = "takings-scheduler"
@@ -73,6 +74,11 @@ class Pipeline:
         """Return the ARN of the cluster."""
         return self.arn("ecs", f"cluster/{self.name(CLUSTER)}")
 
+    @property
+    def schedule_group(self) -> str:
+        """Return the ARN of the group of the schedules."""
+        return self.arn("scheduler", f"schedule-group/{self.name(SCHEDULES)}")
+
     def schedule(self, of: str) -> str:
         """Return the ARN of a schedule."""
         return self.arn("scheduler", f"schedule/{self.name(SCHEDULES)}/{of}")
@@ -95,11 +101,15 @@ class Pipeline:
         """Return the ARN of the repository of a service's images."""
         return self.arn("ecr", f"repository/{self.name(service)}")
 
-    def objects(self, *prefixes: str) -> list[str]:
-        """Return the ARNs of the bucket's objects under these prefixes."""
-        return [f"arn:{self.partition}:s3:::{self.bucket}/{prefix}*" for prefix in prefixes]
+    @property
+    def bucket_arn(self) -> str:
+        """Return the ARN of the bucket, which names neither account nor region."""
+        return f"arn:{self.partition}:s3:::{self.bucket}"
 
-    def tables(self, *names: str) -> list[str]:
-        """Return the ARNs of tables and their indexes."""
-        tables = [self.arn("dynamodb", f"table/{self.table_prefix}{name}") for name in names]
-        return [arn for table in tables for arn in (table, f"{table}/index/*")]
+    def objects(self, *keys: str) -> list[str]:
+        """Return the ARNs of the bucket's objects with these keys; a * stands for anything."""
+        return [f"{self.bucket_arn}/{key}" for key in keys]
+
+    def table(self, name: str) -> str:
+        """Return the ARN of a table, or as table/index/name of one of its indexes."""
+        return self.arn("dynamodb", f"table/{self.table_prefix}{name}")

@@ -1,16 +1,42 @@
-"""Say what each part of the pipeline may do on AWS: exactly what it calls, on exactly its own things."""
+"""Say what each part of the pipeline may do on AWS: exactly what it calls, on exactly its own things.
+
+docs/aws.md says how it is shown that nothing lacks and nothing is too much.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from takings import layout
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.statements import (
+    Statement,
+    allow,
+    finds_originals,
+    logs,
+    opens,
+    passing,
+    queries,
+    uses,
+    writes,
+)
+from takings.adapters.aws.tables import (
+    BY_BATCH,
+    BY_FINGERPRINT,
+    CATEGORY_KPIS,
+    ORDER_KPIS,
+    PROCESSED_FILES,
+)
+from takings.contracts.model import Dataset
 
-#: small documents that every part reads
-_DOCUMENTS: Final = ("takings.toml", "contracts/", "lake/format.json", "lake/commits/", "batches/")
+_LAMBDA: Final = "lambda.amazonaws.com"
+_TASKS: Final = "ecs-tasks.amazonaws.com"
+_STATES: Final = "states.amazonaws.com"
+_SCHEDULER: Final = "scheduler.amazonaws.com"
+_SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+_LAKE_TABLES: Final = tuple(layout.table(dataset) for dataset in Dataset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,20 +45,22 @@ class Role:
 
     name: str
     service: str
-    statements: tuple[Mapping[str, Any], ...]
-    #: ARN under which the service may take it; None: from wherever in the account
+    statements: tuple[Statement, ...]
+    #: ARN on whose behalf the service may take it, * for any part; None where the service does not say
     source: str | None = None
 
     def trust(self, account: str) -> dict[str, Any]:
-        """Return who may take the role: the service, on behalf of this account only."""
-        condition: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": account}}
-        statement = {
+        """Return who may take the role: the service, on behalf of this account's own thing only."""
+        statement: dict[str, Any] = {
             "Effect": "Allow",
             "Principal": {"Service": self.service},
             "Action": "sts:AssumeRole",
-            # Lambda takes its roles without naming a source.
-            **({} if self.service == "lambda.amazonaws.com" else {"Condition": condition}),
         }
+        if self.source is not None:
+            statement["Condition"] = {
+                "StringEquals": {"aws:SourceAccount": account},
+                "ArnLike": {"aws:SourceArn": self.source},
+            }
         return {"Version": "2012-10-17", "Statement": [statement]}
 
     def policy(self) -> dict[str, Any]:
@@ -43,147 +71,159 @@ class Role:
 def roles(pipeline: Pipeline) -> tuple[Role, ...]:
     """Return every role of a pipeline."""
     return (
-        Role(
-            name=pipeline.name(names.DETECTOR_ROLE),
-            service="lambda.amazonaws.com",
-            statements=(
-                *_store(pipeline, reads=_DOCUMENTS, writes=("batches/", "lake/format.json")),
-                _tables(pipeline, ("GetItem", "PutItem", "Query"), "PendingBatches", "ProcessedFiles"),
-                _allow(["states:StartExecution"], [pipeline.state_machine]),
-                _allow(
-                    ["states:DescribeExecution"],
-                    [pipeline.state_machine.replace(":stateMachine:", ":execution:") + ":*"],
-                ),
-                _allow(
-                    [f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update", "Delete")],
-                    [pipeline.schedule(names.DEADLINE)],
-                ),
-                _pass([pipeline.role(names.SCHEDULER_ROLE)], "scheduler.amazonaws.com"),
-                _allow(["sqs:SendMessage"], [pipeline.dead_letters]),
-                _logs(pipeline, names.DETECTOR),
-            ),
+        _detector(pipeline),
+        _archiver(pipeline),
+        _validation(pipeline),
+        _transformation(pipeline),
+        _execution(pipeline),
+        _state_machine(pipeline),
+        _scheduler(pipeline),
+    )
+
+
+def _detector(pipeline: Pipeline) -> Role:
+    executions = pipeline.state_machine.replace(":stateMachine:", ":execution:")
+    return _function(
+        pipeline,
+        names.DETECTOR_ROLE,
+        names.DETECTOR,
+        allow(["s3:PutObject"], pipeline.objects("batches/*/manifest.json", layout.LAKE_FORMAT)),
+        allow(["dynamodb:Query"], [pipeline.table(PROCESSED_FILES.name)]),
+        allow(["states:StartExecution"], [pipeline.state_machine]),
+        allow(["states:DescribeExecution"], [f"{executions}:*"]),
+        allow(
+            [f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update", "Delete")],
+            [pipeline.schedule(names.DEADLINE)],
         ),
-        Role(
-            name=pipeline.name(names.ARCHIVER_ROLE),
-            service="lambda.amazonaws.com",
-            statements=(
-                *_store(
-                    pipeline,
-                    reads=(*_DOCUMENTS, "raw-data/", "processed/", "failed/", "staging/"),
-                    writes=("batches/", "processed/", "failed/"),
-                    removes=("raw-data/", "staging/"),
-                    versions=("raw-data/", "processed/", "failed/", "staging/"),
-                ),
-                _tables(pipeline, ("GetItem", "PutItem", "Query"), "PendingBatches", "ProcessedFiles"),
-                _allow(["sqs:SendMessage"], [pipeline.dead_letters]),
-                _logs(pipeline, names.ARCHIVER),
+        passing([pipeline.role(names.SCHEDULER_ROLE)], _SCHEDULER),
+    )
+
+
+def _archiver(pipeline: Pipeline) -> Role:
+    return _function(
+        pipeline,
+        names.ARCHIVER_ROLE,
+        names.ARCHIVER,
+        allow(["s3:GetObject"], pipeline.objects("batches/*", "staging/*")),
+        *finds_originals(pipeline),
+        allow(["s3:GetObjectVersion"], pipeline.objects("staging/*")),
+        *writes(pipeline, "processed/*", "failed/*", in_parts=("processed/*", "failed/*")),
+        *writes(pipeline, "batches/*/outcome.json"),
+        # An original goes only if it still holds the very bytes that were filed away.
+        allow(["s3:DeleteObject"], pipeline.objects("raw-data/*")) | {"Condition": {"Null": {"s3:if-match": "false"}}},
+        allow(["s3:DeleteObject"], pipeline.objects("staging/*")),
+        uses(pipeline, PROCESSED_FILES, "PutItem"),
+        queries(pipeline, PROCESSED_FILES, BY_BATCH),
+    )
+
+
+def _validation(pipeline: Pipeline) -> Role:
+    entries = [f"{table}/_delta_log/*" for table in _LAKE_TABLES]
+    parents = [f"{layout.table(dataset)}/*" for dataset in (Dataset.PRODUCTS, Dataset.ORDERS)]
+    return _task(
+        pipeline,
+        names.VALIDATION_ROLE,
+        allow(["s3:GetObject"], pipeline.objects("batches/*")),
+        *finds_originals(pipeline),
+        *writes(pipeline, "batches/*/attempt-*.json", "batches/*/verdicts.json", "validation-reports/*"),
+        *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
+        # Under the policy "strict" the lake is asked for parents, and its tables are made if there are none.
+        allow(["s3:GetObject"], pipeline.objects(*parents, f"{layout.table(Dataset.ORDER_ITEMS)}/_delta_log/*")),
+        *writes(pipeline, *entries),
+        # A batch that is given up leaves nothing staged.
+        allow(["s3:DeleteObject"], pipeline.objects("staging/*")),
+        uses(pipeline, PROCESSED_FILES, "PutItem", "Query"),
+        queries(pipeline, PROCESSED_FILES, BY_FINGERPRINT),
+    )
+
+
+def _transformation(pipeline: Pipeline) -> Role:
+    tables = [f"{table}/*" for table in _LAKE_TABLES]
+    return _task(
+        pipeline,
+        names.TRANSFORMATION_ROLE,
+        allow(["s3:GetObject"], pipeline.objects("batches/*", "staging/*", *tables)),
+        allow(["s3:GetObjectVersion"], pipeline.objects("staging/*")),
+        *writes(pipeline, "batches/*/affected.json", "batches/*/published.json", f"{layout.COMMITS}*"),
+        *writes(pipeline, *tables, in_parts=tables),
+        # Where staged rows are gone, their files are validated again.
+        *finds_originals(pipeline),
+        *writes(pipeline, "validation-reports/*"),
+        *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
+        uses(pipeline, PROCESSED_FILES, "Query"),
+        queries(pipeline, PROCESSED_FILES, BY_FINGERPRINT),
+        uses(pipeline, ORDER_KPIS, "BatchGetItem", "PutItem", "Scan"),
+        uses(pipeline, CATEGORY_KPIS, "BatchGetItem", "PutItem", "Scan"),
+    )
+
+
+def _execution(pipeline: Pipeline) -> Role:
+    return Role(
+        name=pipeline.name(names.EXECUTION_ROLE),
+        service=_TASKS,
+        source=pipeline.arn("ecs", "*"),
+        statements=(
+            # A token for the registry is of the account, whatever is pulled with it.
+            allow(["ecr:GetAuthorizationToken"], ["*"]),
+            allow(
+                ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+                [pipeline.arn("ecr", f"repository/{pipeline.name(name)}") for name in _SERVICES],
             ),
-        ),
-        Role(
-            name=pipeline.name(names.TASK_ROLE),
-            service="ecs-tasks.amazonaws.com",
-            statements=(
-                *_store(
-                    pipeline,
-                    reads=("",),
-                    writes=("batches/", "validation-reports/", "quarantine/", "staging/", "lake/"),
-                    removes=("staging/", "lake/"),
-                    versions=("",),
-                ),
-                _tables(
-                    pipeline,
-                    ("GetItem", "BatchGetItem", "PutItem", "Query", "Scan"),
-                    "PendingBatches",
-                    "ProcessedFiles",
-                    "OrderKPIs",
-                    "CategoryKPIs",
-                ),
-            ),
-        ),
-        Role(
-            name=pipeline.name(names.EXECUTION_ROLE),
-            service="ecs-tasks.amazonaws.com",
-            statements=(
-                # A token for the registry is of the account, whatever is pulled with it.
-                _allow(["ecr:GetAuthorizationToken"], ["*"]),
-                _allow(
-                    ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-                    [pipeline.arn("ecr", f"repository/{pipeline.name(name)}") for name in _SERVICES],
-                ),
-                _logs(pipeline, *_SERVICES),
-            ),
-        ),
-        Role(
-            name=pipeline.name(names.STATE_MACHINE_ROLE),
-            service="states.amazonaws.com",
-            statements=(
-                _allow(
-                    ["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR), pipeline.function(names.ARCHIVER)]
-                ),
-                _allow(
-                    ["ecs:RunTask"],
-                    [f"{pipeline.arn('ecs', f'task-definition/{pipeline.name(name)}')}:*" for name in _SERVICES],
-                ),
-                _allow(
-                    ["ecs:StopTask", "ecs:DescribeTasks"],
-                    [pipeline.arn("ecs", f"task/{pipeline.name(names.CLUSTER)}/*")],
-                ),
-                _pass([pipeline.role(names.TASK_ROLE), pipeline.role(names.EXECUTION_ROLE)], "ecs-tasks.amazonaws.com"),
-                # With these Step Functions hears that a task has ended.
-                _allow(
-                    ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-                    [pipeline.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")],
-                ),
-            ),
-        ),
-        Role(
-            name=pipeline.name(names.SCHEDULER_ROLE),
-            service="scheduler.amazonaws.com",
-            statements=(_allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR)]),),
+            logs(pipeline, *_SERVICES),
         ),
     )
 
 
-_SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+def _state_machine(pipeline: Pipeline) -> Role:
+    own_cluster = {"Condition": {"ArnEquals": {"ecs:cluster": pipeline.cluster}}}
+    definitions = [f"{pipeline.arn('ecs', f'task-definition/{pipeline.name(name)}')}:*" for name in _SERVICES]
+    own_tasks = [pipeline.arn("ecs", f"task/{pipeline.name(names.CLUSTER)}/*")]
+    passed = (names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE, names.EXECUTION_ROLE)
+    return Role(
+        name=pipeline.name(names.STATE_MACHINE_ROLE),
+        service=_STATES,
+        source=pipeline.state_machine,
+        statements=(
+            allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR), pipeline.function(names.ARCHIVER)]),
+            allow(["ecs:RunTask"], definitions) | own_cluster,
+            allow(["ecs:StopTask", "ecs:DescribeTasks"], own_tasks) | own_cluster,
+            # Tasks get the tags of their task definition, if it has any.
+            allow(["ecs:TagResource"], own_tasks) | {"Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}}},
+            passing([pipeline.role(name) for name in passed], _TASKS),
+            # With these Step Functions hears that a task has ended.
+            allow(
+                ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+                [pipeline.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")],
+            ),
+        ),
+    )
 
 
-def _allow(actions: Sequence[str], resources: Sequence[str]) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+def _scheduler(pipeline: Pipeline) -> Role:
+    return Role(
+        name=pipeline.name(names.SCHEDULER_ROLE),
+        service=_SCHEDULER,
+        source=pipeline.schedule_group,
+        statements=(allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR)]),),
+    )
 
 
-def _pass(passed: Sequence[str], service: str) -> dict[str, Any]:
-    return _allow(["iam:PassRole"], passed) | {"Condition": {"StringEquals": {"iam:PassedToService": service}}}
+def _function(pipeline: Pipeline, role: str, function: str, *statements: Statement) -> Role:
+    """Return the role of a function: it opens the store, logs, and puts what it cannot handle into the queue."""
+    every = (allow(["sqs:SendMessage"], [pipeline.dead_letters]), logs(pipeline, function))
+    return Role(
+        name=pipeline.name(role),
+        service=_LAMBDA,
+        source=None,
+        statements=(*opens(pipeline), *statements, *every),
+    )
 
 
-def _tables(pipeline: Pipeline, verbs: Sequence[str], *tables: str) -> dict[str, Any]:
-    return _allow([f"dynamodb:{verb}" for verb in verbs], pipeline.tables(*tables))
-
-
-def _logs(pipeline: Pipeline, *parts: str) -> dict[str, Any]:
-    groups = [f"{pipeline.arn('logs', f'log-group:{pipeline.log_group(part)}')}:*" for part in parts]
-    return _allow(["logs:CreateLogStream", "logs:PutLogEvents"], groups)
-
-
-def _store(
-    pipeline: Pipeline,
-    *,
-    reads: Sequence[str],
-    writes: Sequence[str],
-    removes: Sequence[str] = (),
-    versions: Sequence[str] = (),
-) -> list[dict[str, Any]]:
-    bucket = [f"arn:{pipeline.partition}:s3:::{pipeline.bucket}"]
-    listing = ["s3:ListBucket", *(["s3:ListBucketVersions"] if versions else [])]
-    statements = [
-        _allow(listing, bucket),
-        _allow(["s3:GetObject"], pipeline.objects(*reads)),
-        _allow(["s3:PutObject"], pipeline.objects(*writes)),
-    ]
-    if versions:
-        statements += [
-            _allow(["s3:GetObjectVersion"], pipeline.objects(*versions)),
-            _allow(["s3:AbortMultipartUpload"], pipeline.objects(*writes)),
-        ]
-    if removes:
-        statements.append(_allow(["s3:DeleteObject"], pipeline.objects(*removes)))
-    return statements
+def _task(pipeline: Pipeline, role: str, *statements: Statement) -> Role:
+    """Return the role of a service's tasks; ECS names any cluster of the account as the source."""
+    return Role(
+        name=pipeline.name(role),
+        service=_TASKS,
+        source=pipeline.arn("ecs", "*"),
+        statements=(*opens(pipeline), *statements),
+    )

@@ -14,6 +14,7 @@ from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step
 
 SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+_ROLES: Final = {names.VALIDATION: names.VALIDATION_ROLE, names.TRANSFORMATION: names.TRANSFORMATION_ROLE}
 #: the largest: a task that gets SIGTERM hands its batch back within 100 s
 _STOP_SECONDS: Final = 120
 #: the one folder of a container that is not read-only
@@ -61,7 +62,7 @@ def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str,
         "cpu": "1024",
         "memory": "4096",
         "executionRoleArn": pipeline.role(names.EXECUTION_ROLE),
-        "taskRoleArn": pipeline.role(names.TASK_ROLE),
+        "taskRoleArn": pipeline.role(_ROLES[service]),
         "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
         # Only /tmp is written to: on the task's own disk, which the root file system is not.
         "volumes": [{"name": "tmp"}],

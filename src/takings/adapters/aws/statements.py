@@ -1,0 +1,69 @@
+"""Write the statements that the policies of several parts have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from takings import layout
+from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.tables import PENDING_BATCHES, Index, Table
+
+#: where the bytes of a batch's files are: dropped, or in the archive where they are taken again
+_ORIGINALS: Final = (f"{layout.RAW}*", *(f"{archive}*" for archive in layout.ARCHIVES))
+#: what opening a store reads
+_OPENING: Final = ("takings.toml", "contracts/*", layout.LAKE_FORMAT, f"{layout.COMMITS}*")
+Statement = Mapping[str, Any]
+
+
+def opens(pipeline: Pipeline) -> tuple[Statement, ...]:
+    """Return what opening the store and holding its gate needs.
+
+    Who may not list a bucket is told "forbidden" instead of "absent" of a missing key, so nothing narrows the list.
+    """
+    return (
+        allow(["s3:ListBucket"], [pipeline.bucket_arn]),
+        allow(["s3:GetObject"], pipeline.objects(*_OPENING)),
+        uses(pipeline, PENDING_BATCHES, "GetItem", "PutItem", "Scan"),
+    )
+
+
+def finds_originals(pipeline: Pipeline) -> tuple[Statement, ...]:
+    """Return what finding the very bytes of a batch's files needs, also where newer ones stand before them."""
+    under = {"Condition": {"StringLike": {"s3:prefix": list(_ORIGINALS)}}}
+    return (
+        allow(["s3:GetObject", "s3:GetObjectVersion"], pipeline.objects(*_ORIGINALS)),
+        allow(["s3:ListBucketVersions"], [pipeline.bucket_arn]) | under,
+    )
+
+
+def writes(pipeline: Pipeline, *keys: str, in_parts: Sequence[str] = ()) -> tuple[Statement, ...]:
+    """Return what writing objects needs, and giving up those that are large enough to be written in parts."""
+    put = allow(["s3:PutObject"], pipeline.objects(*keys))
+    return (put, allow(["s3:AbortMultipartUpload"], pipeline.objects(*in_parts))) if in_parts else (put,)
+
+
+def uses(pipeline: Pipeline, table: Table, *verbs: str) -> Statement:
+    """Return what calls of a table need, but for its indexes."""
+    return allow([f"dynamodb:{verb}" for verb in verbs], [pipeline.table(table.name)])
+
+
+def queries(pipeline: Pipeline, table: Table, index: Index) -> Statement:
+    """Return what queries through an index need."""
+    return allow(["dynamodb:Query"], [pipeline.table(f"{table.name}/index/{index.name}")])
+
+
+def logs(pipeline: Pipeline, *parts: str) -> Statement:
+    """Return what AWS needs to log what parts print."""
+    streams = [pipeline.arn("logs", f"log-group:{pipeline.log_group(part)}:log-stream:*") for part in parts]
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], streams)
+
+
+def allow(actions: Sequence[str], resources: Sequence[str]) -> dict[str, Any]:
+    """Return the statement that allows each of these actions on each of these things."""
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+
+
+def passing(passed: Sequence[str], service: str) -> Statement:
+    """Return what handing roles to a service needs, and to no other one."""
+    return allow(["iam:PassRole"], passed) | {"Condition": {"StringEquals": {"iam:PassedToService": service}}}
