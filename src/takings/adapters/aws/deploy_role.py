@@ -8,6 +8,7 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import Role
+from takings.adapters.aws.statements import allow, passing
 
 #: who vouches for a workflow, and to whom
 PROVIDER: Final = "token.actions.githubusercontent.com"
@@ -47,7 +48,6 @@ def provider_arn(partition: str, account: str) -> str:
 
 def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
     """Return the role by which a repository's workflow brings a new version into a pipeline."""
-    bucket = f"arn:{pipeline.partition}:s3:::{pipeline.bucket}"
     return DeployRole(
         name=pipeline.name(names.DEPLOY_ROLE),
         service=PROVIDER,
@@ -56,10 +56,10 @@ def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
         partition=pipeline.partition,
         statements=(
             # The settings in the bucket name the tables, and with them all other parts.
-            _allow(["s3:ListBucket"], [bucket]),
-            _allow(["s3:GetObject"], [f"{bucket}/takings.toml"]),
+            allow(["s3:ListBucket"], [pipeline.bucket_arn]),
+            allow(["s3:GetObject"], pipeline.objects("takings.toml")),
             # These know no resources: a token for the registry, networks, and task definitions of which there is none yet.
-            _allow(
+            allow(
                 [
                     "ecr:GetAuthorizationToken",
                     "ecs:DescribeTaskDefinition",
@@ -69,7 +69,7 @@ def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
                 ],
                 ["*"],
             ),
-            _allow(
+            allow(
                 [
                     "ecr:DescribeRepositories",
                     "ecr:DescribeImages",
@@ -83,24 +83,18 @@ def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
                 ],
                 [pipeline.repository(service) for service in _SERVICES],
             ),
-            _allow(
+            allow(
                 ["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:GetFunction"],
                 [pipeline.function(name) for name in (names.DETECTOR, names.ARCHIVER)],
             ),
-            _allow(["states:DescribeStateMachine", "states:UpdateStateMachine"], [pipeline.state_machine]),
-            _pass(pipeline, names.VALIDATION_ROLE, "ecs-tasks.amazonaws.com"),
-            _pass(pipeline, names.TRANSFORMATION_ROLE, "ecs-tasks.amazonaws.com"),
-            _pass(pipeline, names.EXECUTION_ROLE, "ecs-tasks.amazonaws.com"),
-            _pass(pipeline, names.STATE_MACHINE_ROLE, "states.amazonaws.com"),
+            allow(["states:DescribeStateMachine", "states:UpdateStateMachine"], [pipeline.state_machine]),
+            passing(
+                [
+                    pipeline.role(role)
+                    for role in (names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE, names.EXECUTION_ROLE)
+                ],
+                "ecs-tasks.amazonaws.com",
+            ),
+            passing([pipeline.role(names.STATE_MACHINE_ROLE)], "states.amazonaws.com"),
         ),
     )
-
-
-def _allow(actions: list[str], resources: list[str]) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resources}
-
-
-def _pass(pipeline: Pipeline, role: str, service: str) -> dict[str, Any]:
-    return _allow(["iam:PassRole"], [pipeline.role(role)]) | {
-        "Condition": {"StringEquals": {"iam:PassedToService": service}}
-    }
