@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from takings.adapters.aws import names
+from takings.adapters.aws.resources.storage import keep_every_second
 from takings.adapters.aws.tables import TABLES
 from takings.bootstrap_aws import missing_on_aws
 from takings.settings import Settings
@@ -66,6 +67,7 @@ class Deployed:
         for table in TABLES:
             dynamodb.delete_table(TableName=table.name)
             dynamodb.create_table(**table.definition(""))
+            keep_every_second(dynamodb, table.name)
         for letter in self.letters():
             sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=letter["ReceiptHandle"])
         for name in self.schedules():
