@@ -62,7 +62,6 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/python -m tools.lint_state_machine
 	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
 # Nothing is fetched while they look: checkov's own rules are enough.
@@ -73,6 +72,7 @@ security: $(VENV)-security/.done ## look for weak spots in code, images, workflo
 	$(CHECKOV) --framework dockerfile --file validation-service/Dockerfile transformation-service/Dockerfile
 	$(CHECKOV) --framework github_actions --directory .
 	$(CHECKOV) --framework terraform --directory infra/terraform
+	$(VENV)-security/bin/actionlint .github/workflows/*.yml
 
 format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
