@@ -46,7 +46,13 @@ resource "aws_ecs_task_definition" "service" {
   memory                   = each.value.memory
   execution_role_arn       = each.value.executionRoleArn
   task_role_arn            = each.value.taskRoleArn
-  container_definitions    = jsonencode(each.value.containerDefinitions)
+
+  # ECS may drop a variable without a value, such as no prefix; then each plan would differ.
+  container_definitions = jsonencode([
+    for container in each.value.containerDefinitions : merge(container, {
+      environment = [for variable in container.environment : variable if variable.value != ""]
+    })
+  ])
 
   runtime_platform {
     cpu_architecture        = each.value.runtimePlatform.cpuArchitecture

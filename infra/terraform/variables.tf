@@ -12,6 +12,11 @@ variable "table_prefix" {
   description = "As in takings.toml, where several shops share an account: before the tables' names, and the other names."
   type        = string
   default     = ""
+
+  validation {
+    condition     = length(var.table_prefix) <= 34 && can(regex("^([a-z0-9]+[-_.])*([a-z0-9]+)?$", var.table_prefix))
+    error_message = "It names images and roles as well: small letters and digits, with single - _ . between or after them, 34 characters at most."
+  }
 }
 
 variable "subnets" {

@@ -41,6 +41,8 @@ def missing_on_aws(
         from takings.adapters.aws.resources import Wishes, limits, pipeline_of, pipeline_steps, services, storage_steps
 
         settings = _settings(clients, bucket)
+        if not is_only_store:
+            pipeline_of(clients, bucket, settings.table_prefix).check_names()
 
         def steps() -> Iterator[Step]:
             yield from storage_steps(clients, bucket, settings.table_prefix)

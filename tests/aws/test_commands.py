@@ -81,17 +81,24 @@ def test_a_watch_sweeps(shop: S3Shop) -> None:
 
 
 def test_what_is_missing_is_made_once(aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bucket, versioning, life cycle and tables; other rules of the bucket stay, and a dry run changes nothing."""
+    """The bucket and how it is kept, the tables and how they are kept; other rules of the bucket stay, and a dry run changes nothing."""
     monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "new.")
     for _ in range(2):
         assert takings("aws", "bootstrap", "s3://new-shop", "--only-store", "--dry-run").out.splitlines() == [
             "missing: bucket new-shop in eu-west-1",
-            "missing: versioning, so that no overwritten file is lost",
+            "missing: versioning, so that no overwritten file is lost; S3 asks for 15 minutes before the first drop",
             "missing: a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+            "missing: no public access",
+            "missing: encryption of every object",
+            "missing: a policy: TLS only",
             "missing: tables new.PendingBatches, new.ProcessedFiles, new.OrderKPIs, new.CategoryKPIs",
+            "missing: point-in-time recovery of new.PendingBatches",
+            "missing: point-in-time recovery of new.ProcessedFiles",
+            "missing: point-in-time recovery of new.OrderKPIs",
+            "missing: point-in-time recovery of new.CategoryKPIs",
         ]
     made = takings("aws", "bootstrap", "s3://new-shop", "--only-store")
-    assert (made.code, len(made.out.splitlines())) == (0, 4), made.err
+    assert (made.code, len(made.out.splitlines())) == (0, 11), made.err
     assert takings("aws", "bootstrap", "s3://new-shop", "--only-store").out == "s3://new-shop: nothing is missing\n"
     assert takings("status", "s3://new-shop").code == 0
     rules = aws.s3.get_bucket_lifecycle_configuration(Bucket="new-shop")["Rules"]

@@ -246,8 +246,32 @@ def test_what_is_not_set_up_is_not_deployed(
             )
 
 
+def test_a_key_of_the_users_own_stays_on_the_queue(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """SQS takes one way of encryption at a time."""
+    bootstrap()
+    sqs = pipe.client("sqs")
+    url = sqs.get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
+    own = {"SqsManagedSseEnabled": "false", "KmsMasterKeyId": "alias/own", "MessageRetentionPeriod": "60"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=own)
+    assert bootstrap() == ["making: queue takings-dead-letters (keeps messages for 14 days, encrypted)"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert {name: found[name] for name in own} == own | {"MessageRetentionPeriod": "1209600"}
+
+
+def test_a_prefix_that_images_cannot_have_is_refused_before_anything_is_made(
+    pipe: Aws, bootstrap: Bootstrap, takings: Takings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables may have it: capitals, for one."""
+    monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "North.")
+    bootstrap(code=2)
+    assert pipe.client("s3").list_buckets()["Buckets"] == []
+    assert "table_prefix is 'North.'" in unwrapped(takings("aws", "bootstrap", STORE).err)
+    bootstrap("--only-store")
+    assert "North.OrderKPIs" in pipe.client("dynamodb").list_tables()["TableNames"]
+
+
 def test_waits_for_a_new_role() -> None:
-    """Other services hear of a role some seconds later; a refusal for any other reason is told at once."""
+    """Other services hear of a role or a permission some seconds later; a refusal for any other reason is told at once."""
     waited: list[float] = []
     answers = iter([refusal("InvalidParameterValueException", "The role cannot be assumed"), None])
 
@@ -258,11 +282,13 @@ def test_waits_for_a_new_role() -> None:
         return "made"
 
     assert (patiently(make, waited.append), waited) == ("made", [3])
+    answers = iter([refusal("InvalidArgument", "Unable to validate the following destination configurations"), None])
+    assert (patiently(make, waited.append), waited) == ("made", [3, 3])
     with pytest.raises(ClientError, match="no such runtime"):
         patiently(lambda: raised(refusal("InvalidParameterValueException", "no such runtime")), waited.append)
     with pytest.raises(ClientError, match="the role is nobody's"):
         patiently(lambda: raised(refusal("ValidationException", "the role is nobody's")), waited.append)
-    assert len(waited) == 20
+    assert len(waited) == 21
 
 
 def test_waits_until_a_table_can_be_kept(monkeypatch: pytest.MonkeyPatch, pipe: Aws) -> None:

@@ -31,6 +31,8 @@ def run_as_children(folder: Path) -> Docker:
     put(ecs, "_docker", docker)
     put(ecs, "_ECS_REAP_INTERVAL", 3600)
     patch(ecs, "_mark_task_stopped", "task_arn, task, reason, stop_code, exit_code", _in_the_words_of_aws)
+    patch(ecs, "_register_task_definition", "data", _in_another_order)
+    patch_entry(ecs, "_ACTION_MAP", "RegisterTaskDefinition", "data", lambda _: ecs._register_task_definition)
     patch(ecs, "_run_task", "data", _with_overrides)
     patch_entry(ecs, "_ACTION_MAP", "RunTask", "data", lambda _: ecs._run_task)
     patch(ecs, "_stop_task", "data", lambda _: lambda data: _stop(docker, data))
@@ -65,6 +67,19 @@ def _credentials(labels: Mapping[str, str]) -> dict[str, str]:
     key = ":".join(labels.get(f"com.amazonaws.ecs.task-definition-{part}", "") for part in ("family", "version"))
     role = (ecs._task_defs.get(key) or {}).get("taskRoleArn")
     return permissions.credentials(role, labels[_TASK].rsplit("/", 1)[-1]) if role else {}
+
+
+def _in_another_order(original: Function) -> Function:
+    """ECS answers variables in an order of its own, and those without a value not at all."""
+
+    def register(data: Any) -> Any:
+        containers = [
+            each | {"environment": [pair for pair in reversed(each.get("environment", ())) if pair["value"]]}
+            for each in data.get("containerDefinitions", ())
+        ]
+        return original(data | {"containerDefinitions": containers})
+
+    return register
 
 
 def _in_the_words_of_aws(original: Function) -> Function:

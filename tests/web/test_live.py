@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,9 @@ def test_listeners_that_are_cancelled_twice_disturb_no_other(tmp_path: Path, mon
 
     opened = _opened(tmp_path)
     try:
-        told = asyncio.run(story())
+        # In a thread of its own: a browser's driver has a loop running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            told = thread.submit(asyncio.run, story()).result()
     finally:
         opened.close()
     assert all(events[0].startswith("retry:") for events in told)

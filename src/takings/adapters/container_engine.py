@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from takings.errors import MachineryError, UsageError
 ENGINES: Final = ("docker", "podman")
 #: what the task definitions run on
 _PLATFORM: Final = "linux/amd64"
+#: docker would push a second image that says how the first was made, and a repository keeps so many only; podman knows no such
+_ONE_IMAGE: Final = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 #: stdout is the caller's own
 _STDERR: Final = 2
 
@@ -52,7 +55,13 @@ class ContainerEngine:
     def _run(self, *arguments: str, folder: Path | None = None, given: str = "") -> None:
         """Run the engine; what it prints goes to stderr."""
         ended = subprocess.run(  # noqa: S603 - docker or podman, or whom the user names
-            [self.command, *arguments], cwd=folder, input=given, stdout=_STDERR, text=True, check=False
+            [self.command, *arguments],
+            cwd=folder,
+            input=given,
+            stdout=_STDERR,
+            text=True,
+            check=False,
+            env={**os.environ, **_ONE_IMAGE},
         )
         if ended.returncode:
             raise MachineryError(

@@ -34,6 +34,8 @@ PART_BYTES: Final = 512 << 20
 #: larger objects are fetched in ranges, side by side
 _RANGE_BYTES: Final = 16 << 20
 _BLOCK: Final = 1 << 20
+#: of each part of a large object
+_CHECKSUM: Final = "CRC32"
 #: what one request may name
 _MOST_DELETED: Final = 1000
 _ABSENT: Final = {"404", "NoSuchKey", "NoSuchVersion"}
@@ -177,12 +179,16 @@ class Bucket:
         size = path.stat().st_size
         if size > self._part_bytes:
 
-            def send(upload: str, number: int, start: int, length: int) -> str:
+            def send(upload: str, number: int, start: int, length: int) -> Mapping[str, Any]:
                 with ReadFileChunk.from_filename(str(path), start, length) as part:
-                    sent = self._s3.upload_part(
-                        Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=cast("IO[bytes]", part)
+                    return self._s3.upload_part(
+                        Bucket=self.name,
+                        Key=key,
+                        UploadId=upload,
+                        PartNumber=number,
+                        Body=cast("IO[bytes]", part),
+                        ChecksumAlgorithm=_CHECKSUM,
                     )
-                return sent["ETag"]
 
             return self._in_parts(key, size, metadata or {}, send)
 
@@ -199,7 +205,7 @@ class Bucket:
         origin: Any = {"Bucket": self.name, **source.as_source}
         if source.size > self._part_bytes:
 
-            def send(upload: str, number: int, start: int, length: int) -> str:
+            def send(upload: str, number: int, start: int, length: int) -> Mapping[str, Any]:
                 sent = self._s3.upload_part_copy(
                     Bucket=self.name,
                     Key=destination,
@@ -208,7 +214,7 @@ class Bucket:
                     CopySource=origin,
                     CopySourceRange=f"bytes={start}-{start + length - 1}",
                 )
-                return sent["CopyPartResult"]["ETag"]
+                return sent["CopyPartResult"]
 
             return self._in_parts(destination, source.size, metadata, send)
         return self._unless_exists(
@@ -224,17 +230,22 @@ class Bucket:
         )
 
     def _in_parts(
-        self, key: str, size: int, metadata: Mapping[str, str], send: Callable[[str, int, int, int], str]
+        self, key: str, size: int, metadata: Mapping[str, str], send: Callable[[str, int, int, int], Mapping[str, Any]]
     ) -> bool:
-        """Write an object in parts, side by side, unless the key exists; `send` returns a part's ETag."""
+        """Write an object in parts, side by side, unless the key exists; `send` returns what S3 says of a part."""
 
         def write(absent: str) -> object:
-            upload = self._s3.create_multipart_upload(Bucket=self.name, Key=key, Metadata=metadata)["UploadId"]
+            # S3 takes parts with a checksum only where the algorithm is named first and each checksum in the end.
+            upload = self._s3.create_multipart_upload(
+                Bucket=self.name, Key=key, Metadata=metadata, ChecksumAlgorithm=_CHECKSUM
+            )["UploadId"]
 
             def send_part(number: int) -> CompletedPartTypeDef:
                 start = (number - 1) * self._part_bytes
                 length = min(self._part_bytes, size - start)
-                return {"PartNumber": number, "ETag": send(upload, number, start, length)}
+                sent = send(upload, number, start, length)
+                told = {name: sent[name] for name in ("ETag", f"Checksum{_CHECKSUM}") if name in sent}
+                return cast("CompletedPartTypeDef", {"PartNumber": number, **told})
 
             try:
                 with ThreadPoolExecutor(THREADS) as pool:

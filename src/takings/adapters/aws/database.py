@@ -83,17 +83,15 @@ class Database:
 
         In a condition, :name is one of `values`, or else what the new item has under the name.
         """
-        where = {}
+        where: dict[str, Any] = {}
         if condition is not None:
-            where = {"ConditionExpression": condition, **_terms(condition, {**item, **(values or {})})}
+            where = {
+                "ConditionExpression": condition,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **_terms(condition, {**item, **(values or {})}),
+            }
         try:
-            self._call(
-                table,
-                self._dynamodb.put_item,
-                Item=_write(item),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **where,
-            )
+            self._call(table, self._dynamodb.put_item, Item=_write(item), **where)
         except self._dynamodb.exceptions.ConditionalCheckFailedException as failed:
             there: dict[str, Any] = failed.response  # type: ignore[assignment] # its type does not know the item
             return _read(there.get("Item", {}))

@@ -6,6 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from takings.errors import SettingsError
+
+#: what a prefix may be where it also names repositories, which take small letters, and roles, which take 64 characters
+_FITS_ALL: Final = re.compile(r"(?=.{0,34}$)(?:[a-z0-9]+[-_.])*(?:[a-z0-9]+)?")
+
 DETECTOR: Final = "file-detector"
 ARCHIVER: Final = "file-archiver"
 VALIDATION: Final = "validation-service"
@@ -45,6 +50,15 @@ class Pipeline:
     region: str
     #: aws, aws-cn or aws-us-gov
     partition: str = "aws"
+
+    def check_names(self) -> None:
+        """Raise SettingsError if the prefix suits tables, but not all else that it names."""
+        if not _FITS_ALL.fullmatch(self.table_prefix):
+            raise SettingsError(
+                f"table_prefix is {self.table_prefix!r}, but it names images and roles as well: small letters and digits, with"
+                " single - _ . between or after them, 34 characters at most. Change it in takings.toml, or make tables only by"
+                " --only-store."
+            )
 
     def name(self, of: str) -> str:
         """Return the name of a resource in this pipeline; most services allow fewer letters than tables do."""

@@ -53,7 +53,7 @@ def bucket_steps(clients: Clients, bucket: str) -> Iterator[Step]:
         yield Step(what=f"bucket {bucket} in {clients.region}", make=lambda: _create_bucket(clients, bucket))
     if not is_there or s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
         yield Step(
-            what="versioning, so that no overwritten file is lost",
+            what="versioning, so that no overwritten file is lost; S3 asks for 15 minutes before the first drop",
             make=lambda: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
         )
     yield from _life_cycle_steps(s3, bucket, is_there=is_there)

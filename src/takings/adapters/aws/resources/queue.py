@@ -18,6 +18,8 @@ _ATTRIBUTES: Final[dict[QueueAttributeNameType, str]] = {
     "MessageRetentionPeriod": str(14 * 24 * 3600),
     "SqsManagedSseEnabled": "true",
 }
+#: cannot be set beside a key of the user's own
+_OWN_ENCRYPTION: Final = "SqsManagedSseEnabled"
 
 
 def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
@@ -31,9 +33,10 @@ def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
     # With a key of the user's own SQS does not use its own.
     is_encrypted = found.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in found
     if found.get("MessageRetentionPeriod") != _ATTRIBUTES["MessageRetentionPeriod"] or not is_encrypted:
+        mended = {name: value for name, value in _ATTRIBUTES.items() if not (is_encrypted and name == _OWN_ENCRYPTION)}
         yield Step(
             what=f"queue {name} (keeps messages for 14 days, encrypted)",
-            make=lambda: services.sqs.set_queue_attributes(QueueUrl=url, Attributes=_ATTRIBUTES),
+            make=lambda: services.sqs.set_queue_attributes(QueueUrl=url, Attributes=mended),
         )
 
 

@@ -21,6 +21,8 @@ _TOO_EARLY: Final = {
     "AccessDeniedException",
     "ClientException",
 }
+#: how a bucket says that it may not call a function, or does not know yet that it may
+_NOT_SEEN_YET: Final = "Unable to validate the following destination configurations"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +34,15 @@ class Step:
 
 
 def patiently(make: Callable[[], object], wait: Callable[[float], None] = time.sleep) -> object:
-    """Make something that names a role which may be as new as a moment; other refusals are raised at once."""
+    """Make something that rests on a role or permission as new as a moment; other refusals are raised at once."""
     tries = _PATIENCE_SECONDS // _PAUSE_SECONDS
     while True:
         try:
             return make()
         except ClientError as refused:
             tries -= 1
-            if tries <= 0 or code_of(refused) not in _TOO_EARLY or "role" not in str(refused).lower():
+            said = str(refused)
+            is_too_early = (code_of(refused) in _TOO_EARLY and "role" in said.lower()) or _NOT_SEEN_YET in said
+            if tries <= 0 or not is_too_early:
                 raise
             wait(_PAUSE_SECONDS)

@@ -104,7 +104,12 @@ def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str,
                 "mountPoints": [{"sourceVolume": "tmp", "containerPath": _WRITABLE, "readOnly": False}],
                 "environment": [
                     {"name": "TAKINGS_STORE", "value": f"s3://{pipeline.bucket}"},
-                    {"name": "TAKINGS_TABLE_PREFIX", "value": pipeline.table_prefix},
+                    # ECS may drop a variable without a value.
+                    *(
+                        [{"name": "TAKINGS_TABLE_PREFIX", "value": pipeline.table_prefix}]
+                        if pipeline.table_prefix
+                        else []
+                    ),
                     {"name": "AWS_DEFAULT_REGION", "value": pipeline.region},
                 ],
                 "logConfiguration": {
@@ -159,5 +164,15 @@ def _covers(found: object, wanted: object) -> bool:
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_covers(found.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(map(_covers, found, wanted))
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(map(_covers, _in_order(found), _in_order(wanted)))
+        )
     return bool(found == wanted)
+
+
+def _in_order(parts: list[Any]) -> list[Any]:
+    """Return variables, containers and volumes by their names: ECS answers them in any order."""
+    is_named = all(isinstance(part, dict) and "name" in part for part in parts)
+    return sorted(parts, key=lambda part: str(part["name"])) if is_named else parts
