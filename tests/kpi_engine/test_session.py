@@ -87,17 +87,26 @@ def test_pyspark_is_loaded_only_where_it_is_used(done: Path) -> None:
 
 
 def test_a_jvm_that_dies_is_replaced(done: Path) -> None:
-    """What was being computed fails and can be tried again in the same process, which a watch does."""
+    """What was being computed fails and can be tried again in the same process, which a watch does.
+
+    It is told of an object that nobody holds any more, dies over that, and nobody reads of it.
+    """
     program = f"""
 from pathlib import Path
+from signal import SIGSTOP
+from threading import Timer
 from pyspark import SparkContext
 from takings.bootstrap import open_store
 from takings.errors import MachineryError
 from takings.proof import verify
 with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spark_master": "local[1]"}}) as shop:
     print(verify(shop.ports).rows)
-    SparkContext._gateway.proc.kill()
-    SparkContext._gateway.proc.wait()
+    held = SparkContext._jvm.java.util.ArrayList()
+    jvm = SparkContext._gateway.proc
+    jvm.send_signal(SIGSTOP)
+    Timer(0.5, jvm.kill).start()
+    del held
+    jvm.wait()
     try:
         verify(shop.ports)
     except MachineryError as failed:

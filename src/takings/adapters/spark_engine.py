@@ -6,7 +6,6 @@ never a folder: a folder also holds rows that were replaced.
 
 from __future__ import annotations
 
-import logging
 import re
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -114,7 +113,6 @@ def spark_path(location: str) -> str:
 @contextmanager
 def _translated_faults() -> Iterator[None]:
     """Raise errors of Takings instead of Spark's."""
-    logging.getLogger().addFilter(_is_not_py4js)
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as failed:
@@ -127,8 +125,6 @@ def _translated_faults() -> Iterator[None]:
             f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"
             " memory and disk left, and run again; nothing is lost."
         ) from failed
-    finally:
-        logging.getLogger().removeFilter(_is_not_py4js)
 
 
 def _lacked_memory(failed: Exception) -> bool:
@@ -137,11 +133,6 @@ def _lacked_memory(failed: Exception) -> bool:
         return True
     has_ended = isinstance(failed, Py4JNetworkError | ConnectionError) or _SHUT_DOWN in str(failed)
     return end_of_jvm(_END_SECONDS if has_ended else 0) in _MEMORY_ENDS
-
-
-def _is_not_py4js(record: logging.LogRecord) -> bool:
-    """Tell whether a record is none of Py4J's: it logs what it raises, and Ctrl-C as well, in the name of the root logger."""
-    return record.module not in {"java_gateway", "clientserver"}
 
 
 def _cause(failed: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -48,6 +49,11 @@ _PINNED: Final = {
 _LOCAL_SHUFFLE: Final = 2
 #: how long a JVM may clean up; whoever asked this process to end waits for it
 _CLEANING_SECONDS: Final = 10
+#: Py4J's modules that log what they raise in the name of the root logger
+_PY4J: Final = frozenset({"java_gateway", "clientserver"})
+
+# It does so at any moment: Java objects that nobody holds any more are given back to a JVM that may be gone.
+logging.getLogger().addFilter(lambda record: record.module not in _PY4J)
 
 
 @contextmanager
