@@ -41,8 +41,9 @@ def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
     state = ledger.gate()
     if state.generation == 0 and any(True for _ in store.list(layout.COMMITS)):
         raise CorruptState(
-            "the lake has commits, but the ledger knows of none: it was lost. Nothing was changed. Restore"
-            " .takings/takings.db from a back-up, or make ledger and KPIs again from the archive: `takings rebuild STORE DIR`."
+            "the lake has commits, but the ledger knows of none: it was lost. Nothing was changed. Restore it from a back-up"
+            " (a folder's is .takings/takings.db, a bucket's are the DynamoDB tables named by its prefix), or make ledger and"
+            " KPIs again from the archive: `takings rebuild STORE DIR`."
         )
     if state.last_commit and store.read(layout.commit(state.last_commit)) is None:
         raise CorruptState(
