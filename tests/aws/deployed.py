@@ -179,12 +179,12 @@ class Deployed:
 
     def keys(self, *prefixes: str) -> list[str]:
         """Return the bucket's keys under these prefixes, without the dates and batches of the archive."""
-        found = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        pages = self.aws.client("s3").get_paginator("list_objects_v2")
+        found = [page for prefix in prefixes for page in pages.paginate(Bucket=BUCKET, Prefix=prefix)]
         keys = [each["Key"] for page in found for each in page.get("Contents", ())]
-        kept = [key for key in keys if key.startswith(prefixes)]
         return sorted(
             "/".join([key.split("/")[0], *key.split("/")[5:]]) if key.startswith(("processed/", "failed/")) else key
-            for key in kept
+            for key in keys
         )
 
 
