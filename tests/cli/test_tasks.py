@@ -157,11 +157,16 @@ def check(self, *_, **__):
     self._connection.cursor().execute("select sum(sin(range)) from range(1000000000000000)").fetchall()
 DuckDbValidation.check = check
 """,
+    # Its batch is handed back beside it, which a beat of its lease does not come to tell, however slow the end is.
     "a deaf library": """
-import ctypes, signal
+import ctypes, datetime, os, signal, time
+from takings.adapters import heartbeat
 from takings.adapters.duckdb_validation import DuckDbValidation
 from takings.entrypoints import tasks
+heartbeat.RENEWAL = datetime.timedelta(milliseconds=1)
 tasks._GRACE_SECONDS = 1
+end = os._exit
+os._exit = lambda code: time.sleep(0.5) or end(code)
 def check(self, *_, **__):
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
     begin()
@@ -216,10 +221,12 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
             finally:
                 process.kill()
         said.seek(0)
-        # A deaf library's batch is handed back beside it, which the heartbeat may notice before the process ends.
-        complaints = [line for line in said if not line.startswith("lease.lost ")]
-        assert (process.returncode, complaints) == (tasks.TERMINATED, [])
-    assert [json.loads(line)["fact"] for line in rest.splitlines()] == ["task.terminated"]
+        assert (process.returncode, said.read()) == (tasks.TERMINATED, "")
+    (last,) = (json.loads(line) for line in rest.splitlines())
+    assert last["fact"] == "task.terminated"
+    if is_spark:
+        # It breaks off in order: what PySpark asks of a busy JVM on the way out would be answered at the query's end.
+        assert "after_seconds" not in last
     with opened(task.root) as shop:
         left = shop.ports.ledger.gate()
     assert (left.state, left.owner, left.attempt) == (GateState.RUNNING, None, 1)

@@ -77,6 +77,21 @@ Observer.schedule = refuse
 cli.main()
 """
 
+#: `takings` whose KPIs are never computed
+ENDLESS = """
+from takings.adapters.spark_engine import SparkEngine
+from takings.entrypoints import cli, watching
+
+watching._GRACE_SECONDS = 1
+
+def rows(_, session, *__):
+    print("begun", flush=True)
+    session.range(10**15).selectExpr("sum(sin(id))").collect()
+
+SparkEngine._rows = rows
+cli.main()
+"""
+
 
 def shell() -> dict[str, str]:
     """Return the environment of a process without settings, which finds the package wherever it stands."""
@@ -306,6 +321,18 @@ class TestEnding:
         (batch,) = run_store(root).batches
         assert (batch.attempt, batch.commit) == (2, 1)
         assert published(root) == expected(root)
+
+    @pytest.mark.xdist_group("spark")
+    def test_a_query_of_spark_is_broken_off(self, watch: Watch, root: Path) -> None:
+        """Not waited for: what PySpark asks of a busy JVM on an exception's way out would be answered at the query's end."""
+        pytest.importorskip("pyspark")
+        watching = watch(drop_all(root), "--engine", "spark", code=ENDLESS, batch_files=3)
+        eventually(lambda: "begun" in watching.out())
+        time.sleep(3)
+        assert watching.ended(signal.SIGINT) == 130
+        assert re.fullmatch(
+            r"watching \S+; Ctrl-C ends it batch \S+ is not finished; .* goes on with it", watching.err()
+        )
 
     def test_3_while_a_batch_is_blocked(self, watch: Watch, root: Path) -> None:
         """It is told once, and the watch stays until it is asked to end."""

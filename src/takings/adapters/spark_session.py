@@ -54,6 +54,8 @@ _PY4J: Final = frozenset({"java_gateway", "clientserver"})
 
 # It does so at any moment: Java objects that nobody holds any more are given back to a JVM that may be gone.
 logging.getLogger().addFilter(lambda record: record.module not in _PY4J)
+# In its own name it complains of connections to a JVM that was told to end.
+logging.getLogger("py4j").setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -44,12 +44,17 @@ TERMINATED: Final = 128 + signal.SIGTERM
 _GRACE_SECONDS: Final = 20
 #: what wakes a thread from a call of the system, and has no other meaning here
 _WAKING: Final = signal.SIGUSR1
+#: who has it may speak; who hands the batch back beside the main thread keeps it, so that nobody else goes on
+_speech: Final = threading.RLock()
 #: settings of the command line's environment that name the work instead
 _WORK: Final = ("TAKINGS_STORE", "TAKINGS_BATCH_ID", "TAKINGS_ATTEMPT")
 
 
-class Terminated(BaseException):
-    """The platform asks the task to end: whatever it does is broken off."""
+class Terminated(KeyboardInterrupt):
+    """The platform asks the task to end: whatever it does is broken off, as libraries know it of Ctrl-C.
+
+    Py4J, for one, gives up a connection whose answer is still to come for no other exception: the next call would get it.
+    """
 
 
 def main() -> None:
@@ -79,7 +84,7 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
     except Superseded as newer:
         tell("task.superseded", {"cause": str(newer)})
         return DONE
-    except (Terminated, KeyboardInterrupt):
+    except KeyboardInterrupt:
         tell("task.terminated", {})
         return TERMINATED
     except (OutOfMemory, MemoryError) as full:
@@ -96,8 +101,9 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
 def tell(fact: str, known: Mapping[str, object]) -> None:
     """Print a fact as one line of JSON, as CloudWatch and its like take it."""
     line = {"at": format_instant(datetime.now(UTC)), "fact": fact, **known}
-    sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    with _speech:
+        sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
@@ -121,12 +127,13 @@ def _insist(hand_back: list[Callable[[], None]]) -> None:
         for _ in range(_GRACE_SECONDS):
             time.sleep(1)
             signal.pthread_kill(main_thread.ident or 0, _WAKING)
-        try:
-            for each in hand_back:
-                each()
-            tell("task.terminated", {"after_seconds": _GRACE_SECONDS})
-        finally:
-            os._exit(TERMINATED)
+        with _speech:
+            try:
+                for each in hand_back:
+                    each()
+                tell("task.terminated", {"after_seconds": _GRACE_SECONDS})
+            finally:
+                os._exit(TERMINATED)
 
     threading.Thread(target=listen, name="takings-sigterm", daemon=True).start()
 

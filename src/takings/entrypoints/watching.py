@@ -104,8 +104,8 @@ def _exit_code(shop: Shop, asked: _Asked, *, has_failed: bool) -> int:
     return EXIT_UNFINISHED if is_unfinished or has_failed else 0
 
 
-class _Interrupted(BaseException):
-    """Interrupt a batch that does not end in time."""
+class _Interrupted(KeyboardInterrupt):
+    """Interrupt a batch that does not end in time, as libraries know it of Ctrl-C: Py4J breaks off a call for nothing else."""
 
 
 @dataclass
