@@ -173,10 +173,16 @@ def _file_and_finish(
 
 def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
     """End this process's lease of the attempt, if it still has it, so that another can adopt it at once."""
-    state = ports.ledger.gate()
-    if (state.batch_id, state.attempt, state.owner) == (batch_id, attempt, ports.owners.me()):
-        with suppress(ConflictError):
+    while True:
+        state = ports.ledger.gate()
+        if (state.batch_id, state.attempt, state.owner) != (batch_id, attempt, ports.owners.me()):
+            return
+        try:
             ports.ledger.change_gate(gate.let_go(state, ports.clock.now()))
+        except ConflictError:
+            # Its lease was renewed meanwhile.
+            continue
+        return
 
 
 @contextmanager

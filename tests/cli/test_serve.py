@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -68,8 +67,6 @@ def test_serve_ends_as_asked(done: Path, number: signal.Signals, code: int) -> N
             with Client(trust_env=False) as client, client.stream("GET", f"{address}/live") as events:
                 assert next(events.iter_lines()) == "retry: 2000"
                 server.send_signal(number)
-                begun = time.monotonic()
                 assert server.wait(timeout=30) == code
-                assert time.monotonic() - begun < 10
         finally:
             server.kill()

@@ -14,7 +14,7 @@ from takings import gate, layout, stepwise
 from takings.batching import Hold
 from takings.detecting import InProgress, Resting, Started, Stopped, detect
 from takings.errors import InvariantBreach, MachineryError, Superseded
-from takings.gate import GateState
+from takings.gate import Gate, GateState
 from takings.layout import BatchId
 from takings.pipeline import WaitUntil
 from takings.stepwise import Failed, Validated
@@ -227,6 +227,32 @@ class TestSteps:
         left = gate_of(root)
         assert (left.state, left.owner, left.reading) == (GateState.RUNNING, None, None)
         assert do(stepwise.validate, root, batch_id) is Validated.ACCEPTED
+
+    def test_a_batch_is_handed_back_also_while_its_lease_is_renewed(self, root: Path) -> None:
+        """A beat comes between the look and the change."""
+        batch_id = begin(root)
+        with opened(root) as shop:
+            ledger = shop.ports.ledger
+            ledger.change_gate(gate.adopted(ledger.gate(), shop.ports.owners.me(), shop.ports.clock.now()))
+
+            class Beaten:
+                """The ledger, whose gate is renewed at the first look."""
+
+                beats = 1
+
+                def gate(self) -> Gate:
+                    seen = ledger.gate()
+                    if self.beats:
+                        self.beats = 0
+                        ledger.change_gate(gate.renewed(seen, shop.ports.clock.now()))
+                    return seen
+
+                def change_gate(self, after: Gate) -> Gate:
+                    return ledger.change_gate(after)
+
+            beaten: Any = Beaten()
+            stepwise.hand_back(replace(shop.ports, ledger=beaten), batch_id, 1)
+        assert (gate_of(root).owner, gate_of(root).attempt) == (None, 1)
 
     def test_contradicting_numbers_block_the_batch(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is published, and a person is asked."""

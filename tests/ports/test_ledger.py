@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from takings import gate
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
-from takings.adapters.local.database import open_database
+from takings.adapters.local.database import open_database, transaction
 from takings.adapters.local.ledger import SqliteLedger
 from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
@@ -250,3 +251,37 @@ class TestSqlite:
             ledger = SqliteLedger(connection)
             ledger.record([record("a.csv")])
             assert list(ledger.lineage()) == [record("a.csv")]
+
+    def test_what_is_not_committed_is_not_read(self) -> None:
+        """A thread that asks whose the gate is, and ends the process, waits for the one that changes it."""
+        with closing(open_database(None)) as connection, ThreadPoolExecutor(1) as other:
+            ledger = SqliteLedger(connection)
+            ledger.change_gate(Gate(generation=1, state=GateState.RUNNING, batch_id=BATCH, owner="me"))
+            with transaction(connection):
+                connection.execute("update PendingBatches set owner = null")
+                reading = other.submit(ledger.gate)
+                with pytest.raises(TimeoutError):
+                    reading.result(timeout=0.2)
+                connection.execute("update PendingBatches set owner = 'you'")
+            assert reading.result().owner == "you"
+
+    @pytest.mark.parametrize("step", ["begin immediate", "insert", "commit"])
+    def test_an_interrupted_transaction_stands_in_no_way(self, step: str) -> None:
+        """A signal's handler raises after whatever call is being made, the first and the last ones as well."""
+        with closing(open_database(None)) as connection:
+            calls = [step]
+
+            def execute(statement: str, *values: Any) -> object:
+                done = type(connection).execute(connection, statement, *values)
+                if calls and statement.startswith(calls[0]):
+                    calls.clear()
+                    raise KeyboardInterrupt
+                return done
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(connection, "execute", execute)
+                ledger = SqliteLedger(connection)
+                with pytest.raises(KeyboardInterrupt):
+                    ledger.change_gate(Gate(generation=1))
+                assert ledger.gate() == (Gate(generation=1) if step == "commit" else Gate())
+                ledger.change_gate(replace(ledger.gate(), generation=ledger.gate().generation + 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.web.looking import Asker
+
+#: longer than anything takes, however busy the machine; only a failing test waits so long
+_PATIENCE_MS: Final = 30_000
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +72,9 @@ def chrome() -> Iterator[Browser]:
         if browser.is_required():
             pytest.fail("TAKINGS_REQUIRE=browser, and there is no chromium")
         pytest.skip("no browser: there is no chromium on the PATH, and CHROMIUM names none")
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=_PATIENCE_MS)
     with browser.started() as started:
         yield started
 

@@ -160,7 +160,7 @@ def test_a_store_without_numbers_says_what_to_do(page: Page, tmp_path: Path) -> 
             expect(page.locator(".empty pre")).to_be_visible()
         there(page, site)
         run(drop_all(root))
-        expect(page.locator("dl.tiles .tile").first).to_contain_text("34.50", timeout=15_000)
+        expect(page.locator("dl.tiles .tile").first).to_contain_text("34.50")
 
 
 def test_a_real_batch_is_followed(page: Page, tmp_path: Path) -> None:
@@ -178,13 +178,13 @@ def test_a_real_batch_is_followed(page: Page, tmp_path: Path) -> None:
             [sys.executable, "-m", "takings", "run", str(root), "--now"], stdout=subprocess.DEVNULL
         )
         try:
-            expect(page.locator(".running")).to_be_visible(timeout=30_000)
-            expect(page.locator(".pulse")).to_have_attribute("data-state", "RUNNING", timeout=30_000)
+            expect(page.locator(".running")).to_be_visible()
+            expect(page.locator(".pulse")).to_have_attribute("data-state", "RUNNING")
             assert batch.wait(timeout=120) == 0
         finally:
             batch.kill()
-        expect(page.locator(".running")).to_be_hidden(timeout=15_000)
-        expect(page.locator("dl.tiles dd").first).not_to_have_text(before, timeout=15_000)
+        expect(page.locator(".running")).to_be_hidden()
+        expect(page.locator("dl.tiles dd").first).not_to_have_text(before)
         expect(page.locator("#said")).to_contain_text("up to date")
 
 
@@ -213,5 +213,5 @@ def test_a_lost_connection_is_told(chrome: Browser, tmp_path: Path) -> None:
     Watched.of(page)
     with served(root) as site:
         there(page, site)
-    expect(page.locator(".pulse")).to_have_text("No connection", timeout=10_000)
+    expect(page.locator(".pulse")).to_have_text("No connection")
     context.close()

@@ -44,8 +44,8 @@ TERMINATED: Final = 128 + signal.SIGTERM
 _GRACE_SECONDS: Final = 20
 #: what wakes a thread from a call of the system, and has no other meaning here
 _WAKING: Final = signal.SIGUSR1
-#: who has it may speak; who hands the batch back beside the main thread keeps it, so that nobody else goes on
-_speech: Final = threading.RLock()
+#: who has it may tell something; who ends the process keeps it, so that nobody else goes on
+_last_word: Final = threading.RLock()
 #: settings of the command line's environment that name the work instead
 _WORK: Final = ("TAKINGS_STORE", "TAKINGS_BATCH_ID", "TAKINGS_ATTEMPT")
 
@@ -66,10 +66,13 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - told in full; it is neither bad data nor wrong usage, whatever Python's own code says
         traceback.print_exc()
         code = UNFINISHED
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Nothing is left to be cleaned up; broken off libraries would only complain of what they were doing.
-    os._exit(code)
+    with _last_word:
+        if code == TERMINATED:
+            tell("task.terminated", {})
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Nothing is left to be cleaned up; broken off libraries would only complain of what they were doing.
+        os._exit(code)
 
 
 def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
@@ -85,7 +88,6 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
         tell("task.superseded", {"cause": str(newer)})
         return DONE
     except KeyboardInterrupt:
-        tell("task.terminated", {})
         return TERMINATED
     except (OutOfMemory, MemoryError) as full:
         tell("task.out_of_memory", {"cause": str(full)})
@@ -101,12 +103,14 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
 def tell(fact: str, known: Mapping[str, object]) -> None:
     """Print a fact as one line of JSON, as CloudWatch and its like take it."""
     line = {"at": format_instant(datetime.now(UTC)), "fact": fact, **known}
-    with _speech:
+    with _last_word:
         sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
+    # Another one would only disturb the batch's being handed back.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 
 
@@ -127,7 +131,7 @@ def _insist(hand_back: list[Callable[[], None]]) -> None:
         for _ in range(_GRACE_SECONDS):
             time.sleep(1)
             signal.pthread_kill(main_thread.ident or 0, _WAKING)
-        with _speech:
+        with _last_word:
             try:
                 for each in hand_back:
                     each()

@@ -50,7 +50,7 @@ def open_database(path: Path | None) -> Database:
 class Database(sqlite3.Connection):
     """A connection that the threads of a process share: one transaction at a time."""
 
-    #: held by a thread during its transaction
+    #: held by a thread during its transaction; who reads without it may read what is not committed
     lock: AbstractContextManager[object]
 
 
@@ -71,15 +71,16 @@ def open_database_to_read(path: Path) -> Database:
 
 @contextmanager
 def transaction(connection: Database) -> Iterator[sqlite3.Connection]:
-    """Run statements as one immediate transaction."""
+    """Run statements as one immediate transaction, which an interruption leaves open at no moment."""
     with connection.lock:
-        connection.execute("begin immediate")
         try:
+            connection.execute("begin immediate")
             yield connection
+            connection.execute("commit")
         except BaseException:
-            connection.execute("rollback")
+            if connection.in_transaction:
+                connection.execute("rollback")
             raise
-        connection.execute("commit")
 
 
 def to_micros(instant: datetime | None) -> int | None:

@@ -28,7 +28,9 @@ class SqliteLedger:
 
     def gate(self) -> Gate:
         """Read the gate; a new store's is IDLE at generation 0."""
-        row = self._connection.execute("select * from PendingBatches where bucket_name = ?", (_BUCKET,)).fetchone()
+        # The heartbeat's thread changes it, too.
+        with self._connection.lock:
+            row = self._connection.execute("select * from PendingBatches where bucket_name = ?", (_BUCKET,)).fetchone()
         return Gate() if row is None else _read_gate(row)
 
     def change_gate(self, after: Gate) -> Gate:
