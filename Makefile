@@ -142,9 +142,10 @@ bench-watch: $(VENV)/.dev ## measure how soon a watch publishes ten small files 
 bench-api: $(VENV)/.dev ## measure how soon the KPI API answers while a batch runs (ARGS=options)
 	$(BIN)/python benchmarks/api.py $(ARGS)
 
-# Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all.
+# Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all. A pin names its
+# extras: with hashes, pip takes `coverage==1` for no answer to `coverage[toml]` once a newer release exists (pypa/pip#9644).
 COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest $(UPGRADE) \
-	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+	--no-strip-extras --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE) pyproject.toml -o requirements/core.txt
