@@ -229,16 +229,16 @@ def land(
     with connection.cursor() as cursor:
         rows = make_rows(cursor=cursor, tables=Folders(root), contracts=contracts)  # type: ignore[arg-type]
         staged = StagedRows(batch, rows, zone)
-        staged.lay_views()
-        landing = make_landing(rows=rows, staged=staged)
-        affected = landing.affected(base)
-        if layout == "month":
-            # A month's file is known by its first day.
-            affected |= Affected(days=frozenset(day.replace(day=1) for day in affected.days))
-        for dataset in Dataset:
-            change = landing.merge(dataset, base, affected)
-            base = LakeSnapshot(tables={**base.tables, dataset: base[dataset].after(change)})
-            yield dataset, change
+        with staged.views():
+            landing = make_landing(rows=rows, staged=staged)
+            affected = landing.affected(base)
+            if layout == "month":
+                # A month's file is known by its first day.
+                affected |= Affected(days=frozenset(day.replace(day=1) for day in affected.days))
+            for dataset in Dataset:
+                change = landing.merge(dataset, base, affected)
+                base = LakeSnapshot(tables={**base.tables, dataset: base[dataset].after(change)})
+                yield dataset, change
 
 
 def _open(root: Path) -> duckdb.DuckDBPyConnection:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import file_digest
 from pathlib import Path
+from typing import Final
 
 from takings import gate, layout
 from takings.arrivals import Arrival
@@ -28,6 +29,11 @@ from takings.validation.reports import (
     verdicts_document,
 )
 from takings.validation.verdicts import RejectionPolicy, Tolerance, fail_batch, judge_unread
+
+#: a reader keeps a file open and some buffers: these leave room within 256 open files and the smallest memory …
+_FILES_AT_ONCE: Final = 64
+#: … and these within hardly any
+_FEWEST_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +205,12 @@ class Judging:
         paths = (self._staged(place, arrival).path for place, arrival in accepted)
         self._ports.store.fetch_staged(self._id, [path for path in paths if not path.exists()])
         files = (self._staged_again(place, arrival) for place, arrival in accepted)
-        return StagedBatch(batch_id=self._id, files=tuple(files))
+        return StagedBatch(batch_id=self._id, files=tuple(files), files_at_once=self._files_at_once)
+
+    @property
+    def _files_at_once(self) -> int:
+        """Return how many files may be open at once: fewer for each attempt that has failed, maybe of too many."""
+        return max(_FEWEST_AT_ONCE, _FILES_AT_ONCE // 4 ** (self.claim.gate.attempt - 1))
 
     def _accepted(self, reports: tuple[FileReport, ...]) -> list[tuple[int, Arrival]]:
         """Return the accepted files with their places in the batch."""

@@ -47,8 +47,8 @@ class DuckDbEngine:
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
             staged_rows = StagedRows(staged, rows, self._business_time)
-            staged_rows.lay_views()
-            yield Landing(rows=rows, staged=staged_rows)
+            with staged_rows.views():
+                yield Landing(rows=rows, staged=staged_rows)
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None

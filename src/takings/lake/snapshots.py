@@ -120,6 +120,8 @@ class StagedBatch:
 
     batch_id: BatchId
     files: tuple[StagedFile, ...]
+    #: how many of the files an engine may have open at once
+    files_at_once: int
 
     def of(self, dataset: Dataset) -> tuple[StagedFile, ...]:
         """Return the staged files of one dataset."""
