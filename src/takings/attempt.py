@@ -32,7 +32,7 @@ class Attempt:
     claim: Claim
     #: how the attempt before ended; None for the first
     after: str | None = None
-    #: the key of the file that the owner before was reading when it died
+    #: what the owner before was reading when it died: a file's key, or several files
     suspect: str | None = None
 
     def run(self) -> BatchOutcome | None:
@@ -44,13 +44,17 @@ class Attempt:
         started_at = self._ports.clock.now()
         if not self.begin(started_at):
             return None
-        judging = Judging(self.claim)
+        judging = self.judging()
         judged = judging.judge()
         commit = Landing(self.claim, judging).land(judged)
         published = self.publish(commit) if commit else Published(keys={}, overtaken=0)
         Filing(self.claim).file_away(judged)
         orphans = self.orphans_as_of(commit) if commit else 0
         return self.finish(judged, commit, published, orphans=orphans, started_at=started_at)
+
+    def judging(self) -> Judging:
+        """Return the validation of the batch, which is careful if an earlier try has died or failed."""
+        return Judging(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
 
     @property
     def _ports(self) -> Ports:

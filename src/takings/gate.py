@@ -60,7 +60,7 @@ class Gate:
     lease_expires_at: datetime | None = None
     #: what an unblocker has to know; only when BLOCKED
     reason: str | None = None
-    #: the file that is being read; suspected if the process dies meanwhile
+    #: the file that is being read, suspected if the process dies meanwhile; or that there are several, of which then none is
     reading: str | None = None
     #: files whose reading has killed a process
     suspects: tuple[Suspect, ...] = ()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from takings.lake import StagedBatch, StagedFile
 from takings.layout import BatchId
 from takings.manifest import to_json
 from takings.ports import Ports
+from takings.reading_ahead import ReadingAhead, SmallFile, small_files
 from takings.validation.findings import FaultyRecord, FileReport, Verdict
 from takings.validation.quarantine import broken_lines, quarantine_lines
 from takings.validation.reports import (
@@ -34,6 +36,8 @@ from takings.validation.verdicts import RejectionPolicy, Tolerance, fail_batch, 
 _FILES_AT_ONCE: Final = 64
 #: … and these within hardly any
 _FEWEST_AT_ONCE: Final = 4
+#: what is being read where it is no single file; no key, so that none is suspected
+_TOGETHER: Final = "small files together"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class Judging:
     """The validation of one batch."""
 
     claim: Claim
+    #: many small files may be read at once: no earlier attempt has died or failed, maybe of one of them
+    reads_ahead: bool = False
 
     def judge(self) -> Judged:
         """Judge every file, once: an earlier attempt's verdicts stand."""
@@ -63,7 +69,10 @@ class Judging:
             return _read_verdicts(settled)
         reports: list[FileReport] = []
         returned: list[str] = []
+        read_until = 0
         for place, arrival in enumerate(self.claim.arrivals):
+            if place == read_until:
+                read_until = self._read_ahead(place)
             self._ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(self.claim.arrivals)})
             report = self._validate_file(place, arrival, reports)
             if report is None:
@@ -113,9 +122,9 @@ class Judging:
         deaths = gate.deaths_of(self.claim.gate, arrival.key, arrival.etag)
         if deaths >= gate.MOST_DEATHS:
             return judge_unread(arrival, _fingerprint(path), deaths)
-        self.claim.change(lambda current: gate.reading(current, arrival.key))
+        self._say_reading(_TOGETHER if self._ahead.knows(self._workspace(place)) else arrival.key)
         examination = examine(
-            self._ports.validation,
+            self._ahead,
             self._ports.contracts[arrival.dataset],
             arrival,
             path,
@@ -132,6 +141,45 @@ class Judging:
         if report.verdict is Verdict.ACCEPTED and report.records.rejected:
             self._quarantine(arrival, examination)
         return report
+
+    @cached_property
+    def _ahead(self) -> ReadingAhead:
+        return ReadingAhead(self._ports.validation, self._ports.contracts)
+
+    def _read_ahead(self, first: int) -> int:
+        """Read small files ahead, if there are many; return the place behind the last one that was looked at."""
+        if not self.reads_ahead:
+            return len(self.claim.arrivals)
+        small, end = small_files(
+            self.claim.arrivals, first, lambda arrival: gate.deaths_of(self.claim.gate, arrival.key, arrival.etag) > 0
+        )
+        if small:
+            self._say_reading(_TOGETHER)
+            found = [self._found(place) for place in small]
+            self._ahead.read(
+                [file for file in found if file is not None],
+                now=self.claim.manifest.now,
+                workspace=self._workspace(first),
+            )
+        return end
+
+    def _found(self, place: int) -> SmallFile | None:
+        """Return a small file as it can be read; None where its bytes were overwritten before."""
+        arrival = self.claim.arrivals[place]
+        path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
+        if path is None:
+            return None
+        return SmallFile(
+            dataset=arrival.dataset,
+            path=path,
+            workspace=self._workspace(place),
+            staged=self._staged(place, arrival).path,
+        )
+
+    def _say_reading(self, what: str) -> None:
+        """Say what is being read, for whoever finds this process dead."""
+        if self.claim.gate.reading != what:
+            self.claim.change(lambda current: gate.reading(current, what))
 
     def _workspace(self, place: int) -> Path:
         return self._ports.store.staging(self._id) / "work" / str(place)
@@ -210,7 +258,7 @@ class Judging:
     @property
     def _files_at_once(self) -> int:
         """Return how many files may be open at once: fewer for each attempt that has failed, maybe of too many."""
-        return max(_FEWEST_AT_ONCE, _FILES_AT_ONCE // 4 ** (self.claim.gate.attempt - 1))
+        return max(_FEWEST_AT_ONCE, _FILES_AT_ONCE >> 2 * (self.claim.gate.attempt - 1))
 
     def _accepted(self, reports: tuple[FileReport, ...]) -> list[tuple[int, Arrival]]:
         """Return the accepted files with their places in the batch."""

@@ -179,6 +179,18 @@ class LakeTables(Protocol):
         """Keep files that an engine wrote into the table's folder; only then a change may name them. May be repeated."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class InspectedFile:
+    """A file whose structure is known and sound enough for its records to be checked."""
+
+    path: Path
+    structure: Structure
+    #: where `inspect` has kept its broken records
+    workspace: Path
+    #: the Parquet file of its rows, to be written
+    staged: Path
+
+
 class ValidationEngine(Protocol):
     """What reads files, checks every row and stages the good ones."""
 
@@ -192,6 +204,14 @@ class ValidationEngine(Protocol):
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Check every sound record of a file and write those without an error to the Parquet file `staged`.
+
+        May be repeated, with the same outcome.
+        """
+
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Check small files with one header as `check` would each, at once; None for one that has to be checked alone.
 
         May be repeated, with the same outcome.
         """
@@ -342,6 +362,7 @@ __all__ = [
     "Clock",
     "Executions",
     "Heartbeat",
+    "InspectedFile",
     "KpiEngine",
     "KpiStore",
     "LakeEngine",

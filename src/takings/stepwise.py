@@ -90,7 +90,7 @@ def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
     with _adopted(ports, batch_id, attempt) as step:
         if not step.begin(ports.clock.now()):
             return Validated.GIVEN_UP
-        judging = Judging(step.claim)
+        judging = step.judging()
         judged = judging.judge()
         judging.share_staged(judged)
         return Validated.ACCEPTED if judged.has_accepted else Validated.NOTHING_ACCEPTED

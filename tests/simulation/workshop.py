@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from takings.bootstrap import Shop
 from takings.contracts import load_contracts
 from takings.contracts.model import Contract
 from takings.kpis import load_kpi_tables
+from takings.ports import InspectedFile
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.structure import Structure
 from tests.shop import new_store, silent
@@ -106,6 +107,15 @@ class RememberedValidation:
             staged.parent.mkdir(parents=True, exist_ok=True)
             staged.write_bytes(content)
         return findings
+
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Check small files, each by itself."""
+        return [
+            self.check(file.path, file.structure, contract, now=now, workspace=file.workspace, staged=file.staged)
+            for file in files
+        ]
 
     def _findings(self, path: Path, contract: Contract, now: datetime) -> tuple[Findings, bytes | None]:
         workspace, staged = path.parent / "work", path.parent / "staged.parquet"

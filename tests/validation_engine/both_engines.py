@@ -13,7 +13,7 @@ import duckdb
 from takings.adapters.duckdb_validation import DuckDbValidation
 from takings.adapters.pandas_validation import PandasValidation
 from takings.contracts.model import Contract
-from takings.ports import ValidationEngine
+from takings.ports import InspectedFile, ValidationEngine
 from takings.time_zones import business_time
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.mended import contract_of
@@ -63,14 +63,34 @@ class Workbench:
                 faulty = list(engine.broken_records(workspace))
                 return Outcome(structure=structure, faulty=faulty, types=[], staged=[])
             findings = engine.check(path, structure, self.contract, now=self.now, workspace=workspace, staged=staged)
-            types, rows = self._staged(staged, contract_of(self.contract, structure.header or ()))
-            return Outcome(
-                structure=structure,
-                findings=findings,
-                faulty=list(findings.faulty_records()),
-                types=types,
-                staged=rows,
-            )
+            inspected = InspectedFile(path=path, structure=structure, workspace=workspace, staged=staged)
+            return self._outcome(inspected, findings)
+
+    def together(self, content: bytes, *, file: str = "a.csv") -> list[Outcome | None]:
+        """Run the default engine on three such files at once; None for one that is left to a run of its own."""
+        engine = DuckDbValidation(self.connection, business_time(self.time_zone))
+        with tempfile.TemporaryDirectory() as folder:
+            inspected = []
+            for place in range(3):
+                path, workspace = Path(folder, f"{place}-{file}"), Path(folder, f"work-{place}")
+                path.write_bytes(content)
+                structure = engine.inspect(path, workspace)
+                staged = Path(folder, f"staged-{place}.parquet")
+                inspected.append(InspectedFile(path=path, structure=structure, workspace=workspace, staged=staged))
+            if inspected[0].structure.fault is not None:
+                return []
+            found = engine.check_together(inspected, self.contract, now=self.now, workspace=Path(folder, "work"))
+            return [findings and self._outcome(each, findings) for each, findings in zip(inspected, found, strict=True)]
+
+    def _outcome(self, file: InspectedFile, findings: Findings) -> Outcome:
+        types, rows = self._staged(file.staged, contract_of(self.contract, file.structure.header or ()))
+        return Outcome(
+            structure=file.structure,
+            findings=findings,
+            faulty=list(findings.faulty_records()),
+            types=types,
+            staged=rows,
+        )
 
     def _staged(self, staged: Path, contract: Contract) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         """Read staged rows; a clean regular file may be staged without lines."""

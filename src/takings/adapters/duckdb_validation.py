@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 
 from takings.adapters import scanned_file
+from takings.adapters.duckdb_validation_together import CheckedTogether
 from takings.contracts.model import Contract, Unique
-from takings.ports import BusinessTime
+from takings.ports import BusinessTime, InspectedFile
 from takings.validation.collecting import (
     CHUNK,
     Tally,
@@ -63,6 +64,23 @@ class DuckDbValidation:
         typed_pass.stage()
         return typed_pass.findings()
 
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Check small files with one header, at once; None for one that has to be checked alone."""
+        header, csv = files[0].structure.header or (), workspace / "together.csv"
+        workspace.mkdir(parents=True, exist_ok=True)
+        with self._connection.cursor() as cursor:
+            checked = CheckedTogether(
+                cursor=cursor,
+                files=files,
+                contract=contract_of(contract, header),
+                source=csv_source(scanned_file.PlainCsv(path=csv, has_header=False, newline="\n"), header),
+                csv=csv,
+            )
+            checked.type_records(now, self._business_time)
+            return checked.findings()
+
 
 @dataclass(kw_only=True)
 class _TypedPass:
@@ -94,17 +112,7 @@ class _TypedPass:
         return self.structure.header or ()
 
     def _source(self, csv: scanned_file.PlainCsv) -> str:
-        """Return the table function that reads a plain CSV file's raw fields."""
-        fields = {f"r{place}": "varchar" for place in range(len(self._header))}
-        columns = fields if csv.has_header else {"_record": "bigint", "_line": "bigint"} | fields
-        spelled = ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
-        # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.
-        newline = "" if csv.newline == "\r\n" else " new_line = '\\n',"
-        return (
-            f"read_csv({path_literal(csv.path)}, auto_detect = false, header = false, skip = {int(csv.has_header)},"
-            f" delim = ',', quote = '\"', escape = '\"',{newline} strict_mode = true,"
-            f" null_padding = false, max_line_size = 4194304, compression = 'none', columns = {{{spelled}}})"
-        )
+        return csv_source(csv, self._header)
 
     def _view_typed(self, file: Path, *, has_places: bool) -> None:
         places = "" if has_places else ", file_row_number as _record, file_row_number + 2 as _line"
@@ -225,3 +233,17 @@ class _TypedPass:
     def _count(self, rows: str) -> int:
         (count,) = self._run(f"select count(*) from {rows}").fetchone() or (0,)
         return int(count)
+
+
+def csv_source(csv: scanned_file.PlainCsv, header: Sequence[str]) -> str:
+    """Return the table function that reads a plain CSV file's raw fields."""
+    fields = {f"r{place}": "varchar" for place in range(len(header))}
+    columns = fields if csv.has_header else {"_record": "bigint", "_line": "bigint"} | fields
+    spelled = ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
+    # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.
+    newline = "" if csv.newline == "\r\n" else " new_line = '\\n',"
+    return (
+        f"read_csv({path_literal(csv.path)}, auto_detect = false, header = false, skip = {int(csv.has_header)},"
+        f" delim = ',', quote = '\"', escape = '\"',{newline} strict_mode = true,"
+        f" null_padding = false, max_line_size = 4194304, compression = 'none', columns = {{{spelled}}})"
+    )

@@ -6,7 +6,7 @@ It shares neither reader, typing nor rules with the DuckDB engine, so that each 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from csv import QUOTE_MINIMAL
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from takings.adapters import scanned_file
 from takings.adapters.pandas_kept_records import KeptRecords
 from takings.adapters.pandas_rules import Rules, TypedColumn
 from takings.contracts.model import Contract, Unique
-from takings.ports import BusinessTime
+from takings.ports import BusinessTime, InspectedFile
 from takings.validation.collecting import CHUNK, Tally, broken_record, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import contract_of, extra_columns
@@ -70,6 +70,12 @@ class PandasValidation:
         chunked_pass.find_repeated_values()
         chunked_pass.kept.stage(staged)
         return chunked_pass.findings()
+
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Leave each file to a pass of its own: a chunk is of one file."""
+        return [None] * len(files)
 
 
 def _fitting(chunk_size: int, structure: Structure) -> int:

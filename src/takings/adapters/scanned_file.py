@@ -88,6 +88,13 @@ def normal_csv(path: Path, workspace: Path) -> PlainCsv:
     return PlainCsv(path=normal, has_header=False, newline="\n")
 
 
+def normalised(path: Path, *, first_record: int) -> bytes:
+    """Return a small file's normal form, without its broken records, whose numbers begin with `first_record`."""
+    pieces: list[bytes] = []
+    scan(_blocks(path), on_broken=lambda _: None, normalised=pieces.append, first_record=first_record)
+    return b"".join(pieces)
+
+
 def _is_compressed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 

@@ -20,8 +20,9 @@ _FEW: Final = 200
 class Normaliser:
     """Write records as `record,line,` and their fields as they stand, ended by LF; hand them over in large pieces."""
 
-    def __init__(self, hand_over: Callable[[bytes], None], *, piece_bytes: int) -> None:
+    def __init__(self, hand_over: Callable[[bytes], None], *, piece_bytes: int, first_record: int = 0) -> None:
         self._hand_over = hand_over
+        self._first_record = first_record
         self._piece_bytes = piece_bytes
         self._parts: list[bytes] = []
         self._size = 0
@@ -36,6 +37,7 @@ class Normaliser:
         stops: NDArray[np.intp],
     ) -> None:
         """Write the records that stand at `starts` to `stops` of the text."""
+        records = records + self._first_record
         if records.size < _FEW:
             places = zip(records.tolist(), lines.tolist(), starts.tolist(), stops.tolist(), strict=True)
             part = b"".join([b"%d,%d,%b\n" % (record, line, text[at:stop]) for record, line, at, stop in places])

@@ -42,15 +42,19 @@ def scan(
     limits: Limits = DEFAULTS,
     on_broken: Callable[[Sequence[BrokenRecord]], None],
     normalised: Callable[[bytes], None] | None = None,
+    first_record: int = 0,
 ) -> Structure:
     """Read a CSV byte stream, cut into blocks anywhere, once; memory stays within some multiples of the limits.
 
     `on_broken` is given the broken records in order, some at a time. `normalised` is given, in large pieces, a CSV that
-    all readers take alike: no header, `record,line,` before each sound record, its fields as they stand, LF at its end.
+    all readers take alike: no header, `record,line,` before each sound record, its fields as they stand, LF at its end;
+    there, records count from `first_record`.
     """
     with Intake(blocks, piece_bytes=limits.piece_bytes) as intake:
         header = read_header(intake, limits)
-        normaliser = None if normalised is None else Normaliser(normalised, piece_bytes=limits.piece_bytes)
+        normaliser = None
+        if normalised is not None:
+            normaliser = Normaliser(normalised, piece_bytes=limits.piece_bytes, first_record=first_record)
         body = Body(header, limits=limits, on_broken=on_broken, normaliser=normaliser)
         fault = header.fault or body.read(intake)
         intake.drain()

@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import Final
+
+#: a smaller piece is hashed sooner than a thread begins
+_WORTH_A_THREAD: Final = 1 << 16
 
 
 class Intake:
     """Gather blocks of any size into pieces of about `piece_bytes`.
 
-    The hash runs beside the scan, in a thread of its own: hashlib lets go of the interpreter while it works.
+    The hash of large pieces runs beside the scan, in a thread of its own: hashlib lets go of the interpreter while it works.
     """
 
     def __init__(self, blocks: Iterable[bytes], *, piece_bytes: int) -> None:
@@ -21,7 +25,7 @@ class Intake:
         self._parts = _cut(blocks, piece_bytes)
         self._piece_bytes = piece_bytes
         self._hash = hashlib.sha256()
-        self._hasher = ThreadPoolExecutor(max_workers=1)
+        self._hasher: ThreadPoolExecutor | None = None
         self._hashing: Future[None] | None = None
 
     def __enter__(self) -> Intake:
@@ -30,7 +34,8 @@ class Intake:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hasher.shutdown()
+        if self._hasher is not None:
+            self._hasher.shutdown()
 
     @property
     def fingerprint(self) -> str:
@@ -55,7 +60,11 @@ class Intake:
         piece = b"".join(parts)
         self.size += len(piece)
         self._wait_for_hash()
-        self._hashing = self._hasher.submit(self._hash.update, piece)
+        if len(piece) < _WORTH_A_THREAD:
+            self._hash.update(piece)
+        else:
+            self._hasher = self._hasher or ThreadPoolExecutor(max_workers=1)
+            self._hashing = self._hasher.submit(self._hash.update, piece)
         return kept + piece if kept else piece
 
     def drain(self) -> None:
@@ -66,6 +75,7 @@ class Intake:
     def _wait_for_hash(self) -> None:
         if self._hashing is not None:
             self._hashing.result()
+            self._hashing = None
 
 
 def _cut(blocks: Iterable[bytes], most: int) -> Iterator[bytes | memoryview]:

@@ -1,0 +1,201 @@
+"""A thousand files of one row are a batch like any other: neither memory nor open files grow with their number."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from takings import gate, pipeline, reading_ahead
+from takings.contracts.model import Dataset
+from takings.lake import StagedBatch
+from takings.validation.findings import Verdict
+from tests.shop import Fields, csv_of, drop, expected, item, new_store, opened, order, product, published, run
+
+
+def drop_many(root: Path, files: int) -> Path:
+    """Drop one product, one item, and orders of one row each."""
+    drop(root, "products/p.csv", csv_of(product(1)))
+    drop(root, "order-items/i.csv", csv_of(item(1, 1)))
+    for number in range(1, files + 1):
+        drop(root, f"orders/{number}.csv", csv_of(an_order(number)))
+    return root
+
+
+def an_order(number: int) -> Fields:
+    """Return an order on one of 28 days."""
+    return order(number, f"2025-01-{number % 28 + 1:02d}T00:27:47")
+
+
+def takings(*arguments: str | Path, open_files: int) -> subprocess.CompletedProcess[str]:
+    """Run the command line with so few open files."""
+    return subprocess.run(
+        [sys.executable, "-m", "takings", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files)),
+    )
+
+
+def test_files_of_a_batch_fit_into_the_default_memory_and_256_open_files(tmp_path: Path) -> None:
+    """Six hundred ran out of memory at the merge when each was open at once."""
+    root = drop_many(new_store(tmp_path / "shop"), 600)
+    done = takings("run", root, "--now", "--json", open_files=256)
+    assert (done.returncode, done.stderr) == (0, "")
+    (batch,) = json.loads(done.stdout)["batches"]
+    assert [file["verdict"] for file in batch["files"]] == ["accepted"] * 602
+    assert (batch["attempt"], batch["published"]) == (1, {"OrderKPIs": 28, "CategoryKPIs": 1})
+    assert published(root) == expected(root)
+
+
+def test_a_lake_of_many_days_is_read_and_rewritten_with_256_open_files(tmp_path: Path) -> None:
+    """A correction of every order touches each of 264 days, each of which has files of its own."""
+    root = new_store(tmp_path / "shop")
+    days = [f"{year}-{month:02d}-{day:02d}" for year in (2023, 2024) for month in range(1, 13) for day in range(1, 12)]
+    drop(root, "products/p.csv", csv_of(product(1)))
+    for price in ("10.00", "11.00"):
+        orders = [order(number, f"{day}T10:00:00", user_id=int(float(price))) for number, day in enumerate(days)]
+        drop(root, "orders/o.csv", csv_of(*orders))
+        drop(root, "order-items/i.csv", csv_of(*(item(n, n, sale_price=price) for n in range(len(days)))))
+        done = takings("run", root, "--now", open_files=256)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert published(root) == expected(root)
+
+
+class TestReadingAhead:
+    """Small files are read many at once, which changes nothing but the time it takes."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        """Return a store with sound, odd and bad small files, and with copies."""
+        return self.drop_odd_files(new_store(tmp_path / "shop"))
+
+    @staticmethod
+    def drop_odd_files(root: Path) -> Path:
+        """Drop files in an order that makes copies of later ones only."""
+        drop_many(root, 20)
+        drop(root, "orders/bad.csv", csv_of(order(50), order(51, status="lost")))
+        drop(root, "orders/broken.csv", csv_of(order(52)) + b"1,2\n")
+        drop(root, "orders/bom.csv", b"\xef\xbb\xbf" + csv_of(order(53)).replace(b"\n", b"\r\n"))
+        drop(root, "orders/twice.csv", csv_of(order(54), order(54)))
+        drop(root, "orders/none.csv", csv_of(order(55)).splitlines(keepends=True)[0])
+        drop(root, "orders/empty.csv", b"")
+        drop(root, "orders/header.csv", b"order_id,user_id\n1,2\n")
+        drop(root, "orders/warned.csv", csv_of(order(56, returned_at="", status="returned", note="x")))
+        drop(root, "orders/large.csv", csv_of(*(order(1000 + number) for number in range(2000))))
+        drop(root, "orders/copy-of-3.csv", csv_of(an_order(3)))
+        drop(root, "orders/copy-of-bad.csv", csv_of(order(50), order(51, status="lost")))
+        return root
+
+    def test_gives_the_same_verdicts_reasons_and_numbers(self, root: Path, tmp_path: Path) -> None:
+        """Compared with the same files, each read alone."""
+        alone = self.drop_odd_files(new_store(tmp_path / "alone"))
+        for file in sorted((root / "raw-data").rglob("*.csv")):
+            status = file.stat()
+            os.utime(alone / file.relative_to(root), ns=(status.st_atime_ns, status.st_mtime_ns))
+        for policy in ("file", "row"):
+            with patch.object(reading_ahead, "FEWEST", 10**9):
+                run(alone, policy=policy)
+            run(root, policy=policy)
+        assert documents(root) == documents(alone)
+        assert published(root) == published(alone) == expected(root)
+
+    def test_says_that_several_files_are_read(self, root: Path) -> None:
+        """And which, where it is one."""
+        reading: list[str | None] = []
+        with opened(root) as shop:
+            ports = replace(shop.ports, tell=lambda *_: reading.append(shop.ports.ledger.gate().reading))
+            pipeline.run(ports, at_once=True)
+        assert {"small files together", "raw-data/orders/large.csv"} <= set(reading)
+
+    def test_suspects_no_file_but_the_one_that_kills_alone(self, root: Path) -> None:
+        """The first death is charged to nobody; the next attempt reads file by file, and finds who it was."""
+        die_of(root, "bad.csv", leases=0)
+        die_of(root, "bad.csv", leases=2)
+        with opened(root) as shop:
+            assert shop.ports.ledger.gate().reading == "raw-data/orders/bad.csv"
+        outcome = run(root, later=4 * gate.LEASE)
+        assert [report.key for report in outcome.batches[-1].reports] == ["raw-data/orders/bad.csv"]
+        assert published(root) == expected(root)
+
+
+class Killed(BaseException):
+    """The process died."""
+
+
+def die_of(root: Path, name: str, *, leases: int) -> None:
+    """Run until a process dies of reading a file, so many leases from now; nothing of it runs any more then."""
+    is_dead = False
+
+    class Mortal:
+        def __init__(self, port: object) -> None:
+            self._port = port
+
+        def __getattr__(self, method: str) -> Any:
+            if is_dead:
+                raise Killed
+            return getattr(self._port, method)
+
+        def inspect(self, path: Path, workspace: Path) -> Any:
+            nonlocal is_dead
+            if path.name == name:
+                is_dead = True
+                raise Killed
+            return self._port.inspect(path, workspace)  # type: ignore[attr-defined]
+
+    with opened(root, later=leases * gate.LEASE + timedelta(seconds=1)) as shop, suppress(Killed):
+        mortal: dict[str, Any] = {
+            port: Mortal(getattr(shop.ports, port)) for port in ("store", "ledger", "tables", "kpis", "validation")
+        }
+        pipeline.run(replace(shop.ports, **mortal), at_once=True)
+    assert is_dead
+
+
+def documents(root: Path) -> dict[str, object]:
+    """Return what batches wrote about their files, without what differs from run to run."""
+    found: dict[str, object] = {}
+    for folder in ("validation-reports", "failed", "quarantine"):
+        for path in (root / folder).rglob("*"):
+            if path.is_file():
+                parts = path.relative_to(root).parts
+                found["/".join(part for part in parts if not part.startswith("20"))] = path.read_text()
+    for number, path in enumerate(sorted((root / "batches").glob("*/verdicts.json"))):
+        document = json.loads(path.read_text())
+        found[f"verdicts {number}"] = document["files"]
+    return found
+
+
+def test_each_attempt_that_fails_is_followed_by_one_with_smaller_rounds(tmp_path: Path) -> None:
+    """What a machine lacks, memory or open files, a batch needs less of: so it ends, although its verdicts stand."""
+    root = drop_many(new_store(tmp_path / "shop"), 20)
+    rounds: list[int] = []
+    with opened(root) as shop:
+
+        class Refusing:
+            def __getattr__(self, method: str) -> Any:
+                return getattr(shop.ports.engine, method)
+
+            def landing(self, staged: StagedBatch) -> Any:
+                rounds.append(staged.files_at_once)
+                if len(rounds) < 5:
+                    raise MemoryError
+                return shop.ports.engine.landing(staged)
+
+        ports = replace(shop.ports, engine=Refusing())
+        with pytest.raises(MemoryError):
+            pipeline.run(ports, at_once=True)
+        (batch,) = pipeline.run(ports, at_once=True).batches
+    assert rounds == [64, 16, 4, 4, 4]
+    assert {report.verdict for report in batch.reports if report.dataset is Dataset.ORDERS} == {Verdict.ACCEPTED}
+    assert published(root) == expected(root)
