@@ -5,6 +5,7 @@ The layout is the same for a folder and for a bucket; docs/store.md describes it
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final, NewType
@@ -39,6 +40,8 @@ _COMPANIONS: Final = (".reason.json", ".broken.jsonl")
 #: bytes: a name on disk has 255 at most, a key of a bucket 1,024; what the archive puts around a file's name has to fit as well
 _LONGEST_NAME: Final = 240
 _LONGEST_FILE: Final = 900
+#: a name about which nothing has to be asked; a listing may hold a hundred thousand
+_USUAL: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}\.csv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ def read_raw_key(key: str) -> Drop | Ignored:
     """Tell what a key under raw-data/ is: a file of a dataset, or something to leave alone and why."""
     prefix, _, file = key.removeprefix(RAW).partition("/")
     name = file.rpartition("/")[2]
+    if prefix in _DATASET_OF_PREFIX and key.startswith(RAW) and _USUAL.fullmatch(file):
+        return Drop(dataset=_DATASET_OF_PREFIX[prefix], file=file)
     if not key.startswith(RAW) or prefix not in _DATASET_OF_PREFIX:
         return Ignored(reason="it is in none of raw-data/products, raw-data/orders and raw-data/order-items")
     if not name:

@@ -114,6 +114,9 @@ class Ledger(Protocol):
         Those of a batch may lag behind for a moment; those of a key never do.
         """
 
+    def lineage_of_refused(self) -> Sequence[LineageRecord]:
+        """Return every record of the keys of which a file was ever refused, oldest first: a few of what may be millions."""
+
     def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
         """Return, per key, the record with the newest version."""
 

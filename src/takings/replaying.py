@@ -33,7 +33,7 @@ def replay_file(ports: Ports, key: str) -> tuple[BatchOutcome, ...]:
 
 def replay_failed(ports: Ports) -> tuple[BatchOutcome, ...]:
     """Replay every file that was refused at last; nothing where there is none."""
-    return _replay(ports, dead_letters(ports.ledger.lineage()))
+    return _replay(ports, dead_letters(ports.ledger.lineage_of_refused()))
 
 
 def dead_letters(lineage: Iterable[LineageRecord]) -> list[LineageRecord]:

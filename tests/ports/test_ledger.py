@@ -216,6 +216,13 @@ class TestLineage:
         }
         assert ledger.newest_versions([]) == {}
 
+    def test_the_story_of_every_key_of_which_a_file_was_refused(self, ledger: Ledger) -> None:
+        """With what came before and after, so that it shows whether the refused file still matters."""
+        taken, other = record("a.csv"), record("b.csv")
+        refused = record("a.csv", batch=NEXT_BATCH, minute=1, verdict=Verdict.REJECTED, status=LineageStatus.FAILED)
+        ledger.record([refused, other, taken])
+        assert list(ledger.lineage_of_refused()) == [taken, refused]
+
     def test_only_accepted_files_have_copies(self, ledger: Ledger) -> None:
         """A file refused under one contract may be dropped again."""
         accepted = record("a.csv", fingerprint="same")

@@ -27,7 +27,7 @@ def status_document(shop: Shop) -> dict[str, Any]:
     lake = ports.tables.snapshot(commit.versions) if commit else None
     since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
     expires = state.lease_expires_at
-    lineage = ports.ledger.lineage()
+    lineage = ports.ledger.lineage_of_refused()
     return {
         "schema_version": 1,
         "state": state.state.value,

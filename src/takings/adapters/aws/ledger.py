@@ -84,6 +84,12 @@ class DynamoLedger:
         records = [record for record in map(_read_record, items) if batch_id in {None, record.batch_id}]
         return sorted(records, key=lambda record: (record.processing_date, record.file_key))
 
+    def lineage_of_refused(self) -> Sequence[LineageRecord]:
+        """Return every record of the keys of which a file was ever refused, oldest first."""
+        records = self.lineage()
+        refused = {record.file_key for record in records if record.verdict is Verdict.REJECTED}
+        return [record for record in records if record.file_key in refused]
+
     def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
         """Return, per key, the record with the newest version."""
         items = self._database.query_each(PROCESSED_FILES, "file_key = :key", ({"key": key} for key in keys))

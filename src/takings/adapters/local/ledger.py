@@ -91,6 +91,15 @@ class SqliteLedger:
         )
         return [_read_record(row) for row in rows]
 
+    def lineage_of_refused(self) -> Sequence[LineageRecord]:
+        """Return every record of the keys of which a file was ever refused, oldest first."""
+        rows = self._connection.execute(
+            "select * from ProcessedFiles where file_key in"
+            " (select file_key from ProcessedFiles where verdict = 'rejected')"
+            " order by processing_date, file_key"
+        )
+        return [_read_record(row) for row in rows]
+
     def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
         """Return, per key, the record with the newest version."""
         rows = self._connection.execute(

@@ -65,43 +65,56 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all regular files under a prefix; links and special files are none."""
+        is_raw = prefix.startswith(layout.RAW)
         unsure = []
-        for path, info in self._walk(prefix):
-            is_being_written = _is_being_written(path) if prefix.startswith(layout.RAW) else False
+        for path, status in self._walk(str(self._root / prefix)):
+            is_being_written = _is_being_written(path) if is_raw else False
             if is_being_written is None:
-                unsure.append((path, info))
+                unsure.append((path, self._info(path, status)))
             else:
-                yield replace(info, is_settled=not is_being_written)
+                yield self._info(path, status, is_settled=not is_being_written)
         if unsure:
             yield from self._look_twice(unsure)
 
-    def _walk(self, prefix: str) -> Iterator[tuple[Path, ObjectInfo]]:
-        for folder, _, names in os.walk(self._root / prefix):
-            for name in names:
-                path = Path(folder, name)
+    def _walk(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield the regular files under a folder; there may be so many that a Path for each would take its time."""
+        folders = []
+        try:
+            entries = os.scandir(folder)
+        except OSError:
+            # It is gone, or may not be read.
+            return
+        with entries:
+            for entry in entries:
                 try:
-                    status = path.lstat()
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                        continue
+                    status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
                 if stat.S_ISREG(status.st_mode):
-                    yield (
-                        path,
-                        ObjectInfo(
-                            key=path.relative_to(self._root).as_posix(),
-                            size=status.st_size,
-                            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
-                            etag=_etag(status),
-                        ),
-                    )
+                    yield entry.path, status
+        for each in folders:
+            yield from self._walk(each)
 
-    def _look_twice(self, unsure: Sequence[tuple[Path, ObjectInfo]]) -> Iterator[ObjectInfo]:
+    def _info(self, path: str, status: os.stat_result, *, is_settled: bool = True) -> ObjectInfo:
+        return ObjectInfo(
+            key=path[len(str(self._root)) :].lstrip("/"),
+            size=status.st_size,
+            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
+            etag=_etag(status),
+            is_settled=is_settled,
+        )
+
+    def _look_twice(self, unsure: Sequence[tuple[str, ObjectInfo]]) -> Iterator[ObjectInfo]:
         """List files of which the system cannot tell whether they are being written: settled is what does not change."""
         quiet = {info.key: info.etag for _, info in unsure if self._quiet.get(info.key) == info.etag}
         if len(quiet) < len(unsure):
             self._pause(_LOOKS_APART_SECONDS)
             for path, info in unsure:
                 with suppress(FileNotFoundError):
-                    if _etag(path.lstat()) == info.etag:
+                    if _etag(os.lstat(path)) == info.etag:
                         quiet[info.key] = info.etag
         self._quiet = quiet
         for _, info in unsure:
@@ -292,7 +305,7 @@ def _same_bytes(one: Path, other: Path) -> bool:
                 return True
 
 
-def _is_being_written(path: Path) -> bool | None:
+def _is_being_written(path: str | Path) -> bool | None:
     """Tell whether a process holds a file open for writing; None where the system cannot tell.
 
     Linux grants a read lease only on a file that nobody has open for writing, and only to its owner.
@@ -307,12 +320,12 @@ def _is_being_written(path: Path) -> bool | None:
         # A writer that comes now breaks the lease; the signal that tells so must be one that ends no process.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except BlockingIOError:
         return True
     except OSError:
         # Another user's file, or a file system without leases.
         return None
     finally:
+        # The lease ends with it.
         os.close(descriptor)
     return False
