@@ -14,7 +14,7 @@ from takings.filing import Filing
 from takings.gate import GateState
 from takings.judging import Judged, Judging
 from takings.lake import Affected, Commit
-from takings.landing import Landing
+from takings.landing import Landing, read_changes
 from takings.layout import BatchId
 from takings.lineage import given_back
 from takings.manifest import to_json
@@ -111,6 +111,7 @@ class Attempt:
             published=published.keys,
             overtaken=published.overtaken,
             orphans=orphans,
+            changes=read_changes(self._ports.store, self._id),
         )
         self.claim.check()
         self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))

@@ -118,6 +118,21 @@ def affected(batch_id: BatchId) -> str:
     return f"batches/{batch_id}/affected.json"
 
 
+def changes(batch_id: BatchId) -> str:
+    """Return the key of what a batch's rows were to the lake before its first merge."""
+    return f"batches/{batch_id}/changes.json"
+
+
+def gaps(batch_id: BatchId) -> str:
+    """Return the key of what days lack as of a batch's commit."""
+    return f"batches/{batch_id}/gaps.json"
+
+
+def refused_days(batch_id: BatchId) -> str:
+    """Return the key of the days that a batch's refused files are about."""
+    return f"batches/{batch_id}/refused.json"
+
+
 def published(batch_id: BatchId) -> str:
     """Return the key of what a batch published, where its steps run in processes of their own."""
     return f"batches/{batch_id}/published.json"

@@ -20,7 +20,17 @@ from takings.contracts.model import Contract, Contracts, Dataset
 from takings.gate import Gate
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.publication import KpiKey, KpiRow
-from takings.lake import AddedFile, Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
+from takings.lake import (
+    AddedFile,
+    Affected,
+    BatchChanges,
+    LakeFile,
+    LakeSnapshot,
+    Orphan,
+    StagedBatch,
+    TableChange,
+    TableSnapshot,
+)
 from takings.layout import BatchId
 from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
@@ -202,6 +212,12 @@ class LandingSession(Protocol):
 
     def affected(self, base: LakeSnapshot) -> Affected:
         """Compute the keys whose KPIs the batch may change, from the lake before its first merge."""
+
+    def changes(self, base: LakeSnapshot) -> BatchChanges:
+        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong.
+
+        A row that loses to a newer one of the batch is in no count.
+        """
 
     def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
         """Find the first item, by key and line, whose order or product is neither in the batch nor in the lake."""

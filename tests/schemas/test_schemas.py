@@ -32,6 +32,7 @@ FILES: Final = {
     "manifest": "batches/*/manifest.json",
     "attempt": "batches/*/attempt-*.json",
     "verdicts": "batches/*/verdicts.json",
+    "changes": "batches/*/changes.json",
     "affected": "batches/*/affected.json",
     "published": "batches/*/published.json",
     "outcome": "batches/*/outcome.json",

@@ -49,6 +49,7 @@ class StagedRows:
             files = self.batch.of(dataset)
             if files:
                 query = "\nunion all\n".join(self._query(file) for file in files)
+                self.rows.cursor.execute(f"create or replace temp view every_{dataset} as {query}")
                 if self._share_keys(dataset):
                     key = name(self.rows.contracts[dataset].primary_key)
                     query = sql("newest", key=key, rows=query)

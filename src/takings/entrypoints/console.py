@@ -19,6 +19,7 @@ from rich.table import Table
 from takings.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.contracts.model import Contract
 from takings.kpis import KpiRow, KpiTable
+from takings.lake import RowChanges
 from takings.outcome import BatchOutcome
 from takings.pipeline import RunOutcome
 from takings.validation.findings import FileReport, Verdict, Violation
@@ -105,7 +106,7 @@ def show_batch(batch: BatchOutcome) -> None:
     files = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
     seconds = (batch.finished_at - batch.started_at).total_seconds()
     out.print(f"[bold]batch {batch.batch_id}[/]: {files or 'no file'} in {seconds:.1f} s", highlight=False)
-    for line in _accounting(batch.reports):
+    for line in _accounting(batch.reports, {} if batch.changes is None else batch.changes.files):
         out.print(line, highlight=False)
     if batch.commit is not None:
         days, keys = batch.published.get("OrderKPIs", 0), batch.published.get("CategoryKPIs", 0)
@@ -117,6 +118,8 @@ def show_batch(batch: BatchOutcome) -> None:
         out.print(
             f"  {count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
         )
+    for warning in () if batch.changes is None else batch.changes.warnings:
+        out.print(f"  [yellow]warning[/] {escape(warning.sentence)}", highlight=False, soft_wrap=True)
     rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
     for report in rejected[:_SHOWN_REJECTIONS]:
         out.print(
@@ -128,11 +131,14 @@ def show_batch(batch: BatchOutcome) -> None:
         out.print(f"  [yellow]back to pending[/] {escape(key)}: it was overwritten before it was read", soft_wrap=True)
 
 
-def _accounting(reports: Sequence[FileReport]) -> Iterable[str]:
+def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:
     for dataset in sorted({report.dataset for report in reports}):
         counts = [report.records for report in reports if report.dataset is dataset]
         read = sum(count.read for count in counts)
-        parts = [f"{count(read, 'record')} read", f"{sum(count.accepted for count in counts):,} accepted"]
+        counted = [changes[report.key] for report in reports if report.dataset is dataset and report.key in changes]
+        to_lake = sum(counted, RowChanges()).described
+        accepted = f"{sum(count.accepted for count in counts):,} accepted"
+        parts = [f"{count(read, 'record')} read", f"{accepted} ({to_lake})" if to_lake else accepted]
         if rejected := sum(count.rejected for count in counts):
             parts.append(f"{rejected:,} rejected")
         if copies := sum(count.identical_duplicates for count in counts):

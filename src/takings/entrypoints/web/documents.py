@@ -77,6 +77,15 @@ class Kpis(Document):
     next: Next
 
 
+class RowChanges(Document):
+    """What accepted rows were to the lake before the batch's first merge."""
+
+    new: int
+    changed: int
+    unchanged: int
+    older: int
+
+
 class Batch(Document):
     """One batch, as a list shows it."""
 
@@ -87,6 +96,8 @@ class Batch(Document):
     verdicts: dict[str, int]
     records_read: int
     records_rejected: int
+    rows: RowChanges | None
+    warnings: int = Field(description="Kinds of warnings about what the rows replace.")
     commit: int | None
     attempt: int | None
     started_at: Instant | None
