@@ -11,6 +11,7 @@ from takings import gate, layout
 from takings.claim import Claim
 from takings.errors import SettingsError
 from takings.filing import Filing
+from takings.gaps import keep_gaps
 from takings.gate import GateState
 from takings.judging import Judged, Judging
 from takings.lake import Affected, Commit
@@ -90,7 +91,10 @@ class Attempt:
     def publish(self, commit: Commit) -> Published:
         """Publish the keys that the batch may have changed, as of its commit."""
         affected = Affected.from_json(json.loads(self._ports.store.read(layout.affected(self._id)) or b""))
-        return publish_keys(self._ports, commit, affected, self.claim.check)
+        published = publish_keys(self._ports, commit, affected, self.claim.check)
+        self.claim.check()
+        keep_gaps(self._ports, commit, affected)
+        return published
 
     def orphans_as_of(self, commit: Commit) -> int:
         """Count the items that wait in the lake for their order or product."""

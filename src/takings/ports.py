@@ -24,6 +24,7 @@ from takings.lake import (
     AddedFile,
     Affected,
     BatchChanges,
+    Gaps,
     LakeFile,
     LakeSnapshot,
     Orphan,
@@ -252,6 +253,15 @@ class LakeEngine(Protocol):
 
     def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
         """Return the version of the item that has waited longest for its order or product; None where none waits."""
+
+    def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
+        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+
+    def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
+        """Return, per key of a staged file of orders or items, the days of its rows; an item has its order's.
+
+        A row whose order is neither staged nor in the lake has no day.
+        """
 
     def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
         """Return the items that have waited longest: item_id, order_id, product_id, what each lacks, since, key, line."""

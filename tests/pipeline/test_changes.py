@@ -131,7 +131,7 @@ def test_a_resumed_batch_says_the_same(store: Path, dataset: Dataset) -> None:
     drop(store, "orders/q.csv", csv_of(order(2, status="complete"), order(3)), written_at=NOON + MINUTE)
     drop(store, "order-items/q.csv", csv_of(item(3, 2, 3, "9.00"), item(4, 3)), written_at=NOON + MINUTE)
     with opened(store) as shop:
-        ports = replace(shop.ports, tables=Failing(shop.ports.tables, dataset))  # type: ignore[arg-type]
+        ports = replace(shop.ports, tables=Failing(shop.ports.tables, dataset))
         (batch,) = pipeline.run(ports, at_once=True).batches
     assert batch.attempt == 2
     assert set(changes_of(batch).files.values()) == {RowChanges(new=1, changed=1)}
@@ -147,7 +147,7 @@ def test_a_merge_that_an_older_version_began_is_not_counted(store: Path) -> None
 
     with opened(store) as shop:
         tables = Failing(shop.ports.tables, Dataset.ORDER_ITEMS, forget_the_counts)
-        ports = replace(shop.ports, tables=tables)  # type: ignore[arg-type]
+        ports = replace(shop.ports, tables=tables)
         (batch,) = pipeline.run(ports, at_once=True).batches
     assert (batch.attempt, batch.changes) == (2, None)
 

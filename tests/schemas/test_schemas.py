@@ -34,6 +34,8 @@ FILES: Final = {
     "verdicts": "batches/*/verdicts.json",
     "changes": "batches/*/changes.json",
     "affected": "batches/*/affected.json",
+    "gaps": "batches/*/gaps.json",
+    "refused": "batches/*/refused.json",
     "published": "batches/*/published.json",
     "outcome": "batches/*/outcome.json",
     "commit": "lake/commits/*.json",

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from takings.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.contracts.model import Contract
+from takings.gaps import Incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.lake import RowChanges
 from takings.outcome import BatchOutcome
@@ -47,6 +48,8 @@ _WARNINGS: Final = {
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }
 _SHOWN_REJECTIONS: Final = 20
+_SHOWN_DAYS: Final = 10
+_COMPLETE: Final = Incomplete()
 #: what a narrow terminal does without, first to go first
 _LESS_IMPORTANT: Final = (
     "cancelled_value",
@@ -91,10 +94,12 @@ class Teller:
             self._status = None
 
 
-def show_run(outcome: RunOutcome, now: datetime) -> None:
-    """Print what a run did, and what waits."""
+def show_run(outcome: RunOutcome, incomplete: Incomplete, now: datetime) -> None:
+    """Print what a run did, what is missing from the numbers if it did anything, and what waits."""
     for batch in outcome.batches:
         show_batch(batch)
+    if outcome.batches:
+        show_incomplete(incomplete)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=bool(outcome.batches))
     for key, ignored in outcome.sighting.ignored:
         out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
@@ -168,14 +173,27 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
             )
 
 
-def show_kpis(table: KpiTable, rows: Sequence[KpiRow], most: int | None = None) -> None:
+def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "incomplete") -> None:
+    """Print which days are incomplete, and what is missing; nothing where nothing is."""
+    days = sorted(incomplete.days.items())
+    shown = [f"{day}: {each.sentence}" for day, each in days[:_SHOWN_DAYS]]
+    if len(days) > len(shown):
+        shown.append(f"… and {count(len(days) - len(shown), 'day')} more; `takings status --json` lists them")
+    for line in (*shown, *incomplete.notes):
+        to.print(f"[yellow]{label}[/] {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def show_kpis(
+    table: KpiTable, rows: Sequence[KpiRow], most: int | None = None, *, incomplete: Incomplete = _COMPLETE
+) -> None:
     """Print published KPIs as a table; on a narrow terminal whole columns are left out, never digits."""
     if not rows:
         out.print(f"{table.name}: no row")
+        show_incomplete(incomplete)
         return
     cells = [
         [
-            *(_for_people(value) for value in row.key),
+            *(f"{_for_people(value)} *" if value in incomplete.days else _for_people(value) for value in row.key),
             *(_for_people(row.values[column.name]) for column in table.columns),
         ]
         for row in rows[:most]
@@ -200,6 +218,7 @@ def show_kpis(table: KpiTable, rows: Sequence[KpiRow], most: int | None = None) 
     out.print(grid)
     if len(rows) > len(cells):
         out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
+    show_incomplete(incomplete, label="* incomplete")
     if len(shown) < len(table.header):
         hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
         out.print(

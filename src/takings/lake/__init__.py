@@ -6,6 +6,7 @@ engine wrote. A merge is a last-writer-wins join on the primary key: idempotent,
 
 from takings.lake.changes import CLOSE, MOST_EXAMPLES, BatchChanges, ChangeWarning, Doubt, Example, RowChanges
 from takings.lake.crowding import crowded
+from takings.lake.gaps import NO_GAP, Gap, Gaps
 from takings.lake.keys import Affected, CategoryDay, everything
 from takings.lake.snapshots import (
     KEYS,
@@ -27,6 +28,7 @@ __all__ = [
     "CLOSE",
     "KEYS",
     "MOST_EXAMPLES",
+    "NO_GAP",
     "PARTITIONED",
     "AddedFile",
     "Affected",
@@ -36,6 +38,8 @@ __all__ = [
     "Commit",
     "Doubt",
     "Example",
+    "Gap",
+    "Gaps",
     "LakeFile",
     "LakeSnapshot",
     "Orphan",
