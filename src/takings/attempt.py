@@ -11,10 +11,11 @@ from takings import gate, layout
 from takings.claim import Claim
 from takings.errors import SettingsError
 from takings.filing import Filing
+from takings.gaps import keep_gaps
 from takings.gate import GateState
 from takings.judging import Judged, Judging
 from takings.lake import Affected, Commit
-from takings.landing import Landing
+from takings.landing import Landing, read_changes
 from takings.layout import BatchId
 from takings.lineage import given_back
 from takings.manifest import to_json
@@ -94,7 +95,10 @@ class Attempt:
     def publish(self, commit: Commit) -> Published:
         """Publish the keys that the batch may have changed, as of its commit."""
         affected = Affected.from_json(json.loads(self._ports.store.read(layout.affected(self._id)) or b""))
-        return publish_keys(self._ports, commit, affected, self.claim.check)
+        published = publish_keys(self._ports, commit, affected, self.claim.check)
+        self.claim.check()
+        keep_gaps(self._ports, commit, affected)
+        return published
 
     def orphans_as_of(self, commit: Commit) -> int:
         """Count the items that wait in the lake for their order or product."""
@@ -115,6 +119,7 @@ class Attempt:
             published=published.keys,
             overtaken=published.overtaken,
             orphans=orphans,
+            changes=read_changes(self._ports.store, self._id),
         )
         self.claim.check()
         self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))

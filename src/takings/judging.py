@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -14,9 +14,12 @@ from typing import Final
 from takings import gate, layout
 from takings.arrivals import Arrival
 from takings.claim import Claim
+from takings.commits import newest_commit
+from takings.contracts.model import Dataset
 from takings.errors import MachineryError
 from takings.examination import Examination, examine
-from takings.lake import StagedBatch, StagedFile
+from takings.gaps import refused_days_document
+from takings.lake import LakeSnapshot, StagedBatch, StagedFile, TableSnapshot
 from takings.layout import BatchId
 from takings.manifest import to_json
 from takings.ports import Ports
@@ -83,6 +86,7 @@ class Judging:
         if self._tolerance.policy is RejectionPolicy.STRICT:
             reports = list(self._judge_strictly(tuple(reports)))
         self.claim.check()
+        self._keep_refused_days(reports)
         for report in reports:
             key = layout.file_report(self._id, report.dataset, report.file)
             self._ports.store.create(key, to_json(file_document(report)))
@@ -113,6 +117,27 @@ class Judging:
             reports,
             f"{orphan.key} line {orphan.line}: its {orphan.column} is neither in the batch nor in the lake",
         )
+
+    def _keep_refused_days(self, reports: Sequence[FileReport]) -> None:
+        """Keep the days that refused files are about, as far as their good rows tell, so that these days can be marked."""
+        refused = {report.key for report in reports if report.verdict is Verdict.REJECTED}
+        if not refused:
+            return
+        staged = [self._staged(place, arrival) for place, arrival in enumerate(self.claim.arrivals)]
+        # Items have the days of their orders, whatever became of the file that these came in.
+        wanted = [file for file in staged if file.dataset is Dataset.ORDERS or file.key in refused]
+        files = tuple(file for file in wanted if file.dataset is not Dataset.PRODUCTS and file.path.exists())
+        batch = StagedBatch(batch_id=self._id, files=files, files_at_once=self._files_at_once)
+        days = self._ports.engine.days_of(batch, self._lake()) if files else {}
+        document = refused_days_document(self._id, {key: days.get(key, ()) for key in refused})
+        self._ports.store.create(layout.refused_days(self._id), to_json(document))
+
+    def _lake(self) -> LakeSnapshot:
+        """Return the lake as of the newest commit."""
+        commit = newest_commit(self._ports.store, self.claim.gate.last_commit)
+        if commit is None:
+            return LakeSnapshot(tables={dataset: TableSnapshot(version=0, files=()) for dataset in Dataset})
+        return self._ports.tables.snapshot(commit.versions)
 
     def _validate_file(self, place: int, arrival: Arrival, before: list[FileReport]) -> FileReport | None:
         """Judge one file; None where its bytes were overwritten before they were read."""

@@ -10,16 +10,31 @@ from takings import layout
 from takings.claim import Claim
 from takings.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
-from takings.errors import ConflictError, MachineryError
+from takings.errors import ConflictError, CorruptState, MachineryError
 from takings.judging import Judged, Judging
-from takings.lake import Affected, Commit, everything
+from takings.lake import Affected, BatchChanges, Commit, everything
 from takings.layout import BatchId
 from takings.manifest import read_manifest, to_json
-from takings.ports import LandingSession, Ports
+from takings.ports import LandingSession, ObjectStore, Ports
 from takings.publishing import current_definition
+from takings.validation.findings import Verdict
 
 #: a merge that loses to another writer reads again; so often in a row means that something is wrong
 _MERGE_TRIES: Final = 20
+
+
+def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
+    """Return what a batch's rows were to the lake before its first merge; None where that was not counted."""
+    key = layout.changes(batch_id)
+    content = store.read(key)
+    if content is None:
+        return None
+    try:
+        return BatchChanges.from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{key} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up."
+        ) from broken
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Landing:
         staged = self.judging.staged_batch(judged.reports)
         self._ports.tables.prepare(self._ports.contracts.by_dataset)
         with self._ports.engine.landing(staged) as session:
+            self._keep_changes(session, judged)
             affected = self._affected(session)
             for dataset in Dataset:
                 self._ports.tell("lake.merging", {"dataset": dataset.value})
@@ -52,6 +68,20 @@ class Landing:
     @property
     def _id(self) -> BatchId:
         return self.claim.batch_id
+
+    def _keep_changes(self, session: LandingSession, judged: Judged) -> None:
+        """Count, once, what the rows are to the lake before the first merge; nothing where a merge may have begun."""
+        store = self._ports.store
+        if store.read(layout.changes(self._id)) is not None or store.read(layout.affected(self._id)) is not None:
+            return
+        self.claim.check()
+        accepted = {
+            report.key: report.records.accepted for report in judged.reports if report.verdict is Verdict.ACCEPTED
+        }
+        changes = session.changes(self._ports.tables.snapshot()).accounted(accepted)
+        store.create(
+            layout.changes(self._id), to_json({"schema_version": 1, "batch_id": self._id, **changes.to_json()})
+        )
 
     def _affected(self, session: LandingSession) -> Affected:
         """Compute the affected keys from the lake before the first merge, once."""

@@ -20,7 +20,8 @@ RAW: Final = "raw-data/"
 BATCHES: Final = "batches/"
 #: where a local store keeps its own copies of what a batch reads
 FETCHED: Final = ".takings/fetched/"
-ARCHIVES: Final = ("processed/", "failed/")
+FAILED: Final = "failed/"
+ARCHIVES: Final = ("processed/", FAILED)
 LAKE: Final = "lake/"
 LAKE_FORMAT: Final = "lake/format.json"
 COMMITS: Final = "lake/commits/"
@@ -37,6 +38,8 @@ _DATASET_OF_PREFIX: Final = {
 _SUFFIXES: Final = (".csv", ".csv.gz")
 #: what stands beside a file in the archive and in quarantine has its name and one of these
 _COMPANIONS: Final = (".reason.json", ".broken.jsonl")
+#: failed/<yyyy>/<mm>/<dd>/<batch_id>/<dataset>/
+_PARTS_BEFORE_FILE: Final = 6
 #: bytes: a name on disk has 255 at most, a key of a bucket 1,024; what the archive puts around a file's name has to fit as well
 _LONGEST_NAME: Final = 240
 _LONGEST_FILE: Final = 900
@@ -123,6 +126,21 @@ def affected(batch_id: BatchId) -> str:
     return f"batches/{batch_id}/affected.json"
 
 
+def changes(batch_id: BatchId) -> str:
+    """Return the key of what a batch's rows were to the lake before its first merge."""
+    return f"batches/{batch_id}/changes.json"
+
+
+def gaps(batch_id: BatchId) -> str:
+    """Return the key of what days lack as of a batch's commit."""
+    return f"batches/{batch_id}/gaps.json"
+
+
+def refused_days(batch_id: BatchId) -> str:
+    """Return the key of the days that a batch's refused files are about."""
+    return f"batches/{batch_id}/refused.json"
+
+
 def published(batch_id: BatchId) -> str:
     """Return the key of what a batch published, where its steps run in processes of their own."""
     return f"batches/{batch_id}/published.json"
@@ -166,6 +184,15 @@ def processed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
 def failed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
     """Return where the original of a refused file is kept; its reasons stand beside it in <file>.reason.json."""
     return f"failed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
+
+
+def read_failed_key(key: str) -> tuple[BatchId, tuple[str, ...]] | None:
+    """Return the batch that refused an original, and the keys one of which it had; None for what stands beside one."""
+    if key.endswith(_COMPANIONS) or key.count("/") < _PARTS_BEFORE_FILE:
+        return None
+    *_, batch_id, dataset, file = key.split("/", _PARTS_BEFORE_FILE)
+    prefixes = (prefix for prefix, each in _DATASET_OF_PREFIX.items() if each == dataset)
+    return BatchId(batch_id), tuple(f"{RAW}{prefix}/{file}" for prefix in prefixes)
 
 
 def archive_folder(key: str) -> str:

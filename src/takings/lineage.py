@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -86,3 +87,17 @@ def given_back(record: LineageRecord) -> LineageRecord:
     """Say that a batch was given up before it changed the lake; the file is where it was before."""
     reason = RETURNED_TO_PENDING if record.archived_at is None else REPLAY_GIVEN_UP
     return replace(record, status=LineageStatus.FAILED, reason=reason)
+
+
+def dead_letters(lineage: Iterable[LineageRecord]) -> list[LineageRecord]:
+    """Return, oldest first, the refused files of which no newer original was taken."""
+    newest = newest_archived(lineage).values()
+    return sorted(
+        (record for record in newest if record.verdict is Verdict.REJECTED), key=lambda record: record.processing_date
+    )
+
+
+def newest_archived(lineage: Iterable[LineageRecord]) -> Mapping[str, LineageRecord]:
+    """Return, per key, the record of its newest archived original; of replays, the last."""
+    ended = [record for record in lineage if record.archived_at is not None and record.verdict is not None]
+    return {record.file_key: record for record in sorted(ended, key=lambda each: (each.version, each.processing_date))}

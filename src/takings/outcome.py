@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from takings.lake import BatchChanges
 from takings.layout import BatchId, format_instant
 from takings.validation.findings import FileReport, Verdict
 from takings.validation.reports import file_document
@@ -29,6 +30,8 @@ class BatchOutcome:
     #: publications that a newer commit had overtaken
     overtaken: int
     orphans: int
+    #: what the rows were to the lake before; None where nothing was merged, or an older version began the merge
+    changes: BatchChanges | None = None
 
     @property
     def has_rejections(self) -> bool:
@@ -48,6 +51,7 @@ def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
         "published": dict(outcome.published),
         "overtaken": outcome.overtaken,
         "orphans": outcome.orphans,
+        "changes": outcome.changes and outcome.changes.to_json(),
         "files": [file_document(report) for report in outcome.reports],
         "returned": list(outcome.returned),
     }

@@ -20,7 +20,18 @@ from takings.contracts.model import Contract, Contracts, Dataset
 from takings.gate import Gate
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.publication import KpiKey, KpiRow
-from takings.lake import AddedFile, Affected, LakeFile, LakeSnapshot, Orphan, StagedBatch, TableChange, TableSnapshot
+from takings.lake import (
+    AddedFile,
+    Affected,
+    BatchChanges,
+    Gaps,
+    LakeFile,
+    LakeSnapshot,
+    Orphan,
+    StagedBatch,
+    TableChange,
+    TableSnapshot,
+)
 from takings.layout import BatchId
 from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
@@ -226,6 +237,12 @@ class LandingSession(Protocol):
     def affected(self, base: LakeSnapshot) -> Affected:
         """Compute the keys whose KPIs the batch may change, from the lake before its first merge."""
 
+    def changes(self, base: LakeSnapshot) -> BatchChanges:
+        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong.
+
+        A row that loses to a newer one of the batch is in no count.
+        """
+
     def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
         """Find the first item, by key and line, whose order or product is neither in the batch nor in the lake."""
 
@@ -259,6 +276,15 @@ class LakeEngine(Protocol):
 
     def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
         """Return the version of the item that has waited longest for its order or product; None where none waits."""
+
+    def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
+        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+
+    def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
+        """Return, per key of a staged file of orders or items, the days of its rows; an item has its order's.
+
+        A row whose order is neither staged nor in the lake has no day.
+        """
 
     def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
         """Return the items that have waited longest: item_id, order_id, product_id, what each lacks, since, key, line."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from takings.arrivals import Arrival, ObjectInfo
 from takings.batching import Pending, choose
 from takings.errors import CorruptState, UnknownThing
 from takings.layout import BatchId, Drop, archive_folder
-from takings.lineage import LineageRecord
+from takings.lineage import LineageRecord, dead_letters, newest_archived
 from takings.outcome import BatchOutcome
 from takings.pipeline import form, free_gate
 from takings.ports import Ports
-from takings.validation.findings import Verdict
 
 
 def replay_batch(ports: Ports, batch_id: BatchId) -> tuple[BatchOutcome, ...]:
@@ -34,20 +33,6 @@ def replay_file(ports: Ports, key: str) -> tuple[BatchOutcome, ...]:
 def replay_failed(ports: Ports) -> tuple[BatchOutcome, ...]:
     """Replay every file that was refused at last; nothing where there is none."""
     return _replay(ports, dead_letters(ports.ledger.lineage_of_refused()))
-
-
-def dead_letters(lineage: Iterable[LineageRecord]) -> list[LineageRecord]:
-    """Return, oldest first, the refused files of which no newer original was taken."""
-    newest = newest_archived(lineage).values()
-    return sorted(
-        (record for record in newest if record.verdict is Verdict.REJECTED), key=lambda record: record.processing_date
-    )
-
-
-def newest_archived(lineage: Iterable[LineageRecord]) -> Mapping[str, LineageRecord]:
-    """Return, per key, the record of its newest archived original; of replays, the last."""
-    ended = [record for record in lineage if record.archived_at is not None and record.verdict is not None]
-    return {record.file_key: record for record in sorted(ended, key=lambda each: (each.version, each.processing_date))}
 
 
 def _replay(ports: Ports, records: Sequence[LineageRecord]) -> tuple[BatchOutcome, ...]:

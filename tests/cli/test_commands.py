@@ -451,8 +451,8 @@ class TestBatches:
         assert (ended.code, ended.err) == (0, "")
         rows = [line.split() for line in ended.out.splitlines() if "DONE" in line]
         assert rows == [
-            [first, "DONE", "3", "3", "accepted", "9", "0", "1"],
-            [second, "DONE", "1", "1", "rejected", "2", "2", "–"],
+            [first, "DONE", "3", "3", "accepted", "9", "0", "9", "0", "1"],
+            [second, "DONE", "1", "1", "rejected", "2", "2", "–", "–", "–"],
         ]
         document = json.loads(takings("batches", two, "--json").out)
         instants = {"now", "started_at", "finished_at"}
@@ -466,6 +466,8 @@ class TestBatches:
                 "verdicts": {"accepted": 3},
                 "records_read": 9,
                 "records_rejected": 0,
+                "rows": {"new": 9, "changed": 0, "unchanged": 0, "older": 0},
+                "warnings": 0,
                 "commit": 1,
                 "attempt": 1,
             },
@@ -476,6 +478,8 @@ class TestBatches:
                 "verdicts": {"rejected": 1},
                 "records_read": 2,
                 "records_rejected": 2,
+                "rows": None,
+                "warnings": 0,
                 "commit": None,
                 "attempt": 1,
             },

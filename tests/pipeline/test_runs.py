@@ -132,6 +132,7 @@ class TestBatches:
         assert sorted(path.name for path in folder.iterdir()) == [
             "affected.json",
             "attempt-1.json",
+            "changes.json",
             "manifest.json",
             "outcome.json",
             "verdicts.json",

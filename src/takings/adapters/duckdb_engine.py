@@ -14,12 +14,13 @@ from typing import Any
 
 import duckdb
 
+from takings.adapters.duckdb_gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb_lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb_landing import Landing
 from takings.adapters.duckdb_staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures
-from takings.lake import PARTITIONED, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
+from takings.lake import PARTITIONED, Gaps, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
 from takings.ports import BusinessTime, LakeTables, LandingSession
 from takings.validation.sql import name
 
@@ -107,6 +108,17 @@ class DuckDbEngine:
                 cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, near)}")
             found = _dictionaries(cursor.execute(sql))
         return [{**row, "since": _EPOCH + timedelta(microseconds=row["since"])} for row in found]
+
+    def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
+        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+        with self._connection.cursor() as cursor:
+            return find_gaps(self._rows(cursor), snapshot, days)
+
+    def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
+        """Return, per key of a staged file of orders or items, the days of its rows as far as they are known."""
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            return days_of_staged(rows, StagedRows(staged, rows, self._business_time), current)
 
     def _lay_views(
         self, cursor: duckdb.DuckDBPyConnection, snapshot: LakeSnapshot, days: Collection[date] | None

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
+from takings.adapters.duckdb_changes import ComparedRows, content_hash
 from takings.adapters.duckdb_lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb_staged import StagedRows, sql
 from takings.contracts.model import Dataset
@@ -19,6 +20,7 @@ from takings.lake import (
     PARTITIONED,
     AddedFile,
     Affected,
+    BatchChanges,
     LakeFile,
     LakeSnapshot,
     Orphan,
@@ -79,6 +81,12 @@ class Landing:
         days = {day for (day,) in self._run(sql("affected_days")).fetchall()}
         return Affected(days=frozenset(days | {day for _, day in categories}), category_days=frozenset(categories))
 
+    def changes(self, base: LakeSnapshot) -> BatchChanges:
+        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong."""
+        for dataset in Dataset:
+            self._compare(dataset, base[dataset])
+        return ComparedRows(rows=self.rows, staged=self.staged).changes(base)
+
     def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
         """Find the first item whose order or product is neither in the batch nor in the lake."""
         self._lay_parents(current)
@@ -88,8 +96,7 @@ class Landing:
     def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
         """Write the Parquet files of one table's merge; nothing is visible until the change is applied."""
         table = current[dataset]
-        if self._compared.get(dataset) != table.version:
-            self._compare(dataset, table)
+        self._compare(dataset, table)
         key = name(self.rows.contracts[dataset].primary_key)
         self._run(
             f"create or replace temp table replaced as select {key} as key, filename from prior_{dataset}"
@@ -114,16 +121,27 @@ class Landing:
         self._run(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
 
     def _compare(self, dataset: Dataset, table: TableSnapshot) -> None:
-        """Find which staged rows are newer than the lake's."""
+        """Find which staged rows are newer than the lake's, once for each version of the table."""
+        if self._compared.get(dataset) == table.version:
+            return
         key = self.rows.contracts[dataset].primary_key
         carried = {
             Dataset.PRODUCTS: (name(key), "category"),
-            Dataset.ORDERS: (name(key),),
+            Dataset.ORDERS: (name(key), "user_id", "created_at"),
             Dataset.ORDER_ITEMS: (name(key), "order_id", "product_id"),
         }[dataset]
+        content = content_hash(self.rows.contracts[dataset])
         day = "order_date" if dataset in PARTITIONED else "cast(null as date)"
         self._lay_lake_view(dataset, table.near({key: self.staged.ranges(dataset, key)}))
-        self._run(sql("prior", table=dataset, key=name(key), columns=", ".join(carried), order_date=day))
+        self._run(
+            sql(
+                "prior",
+                table=dataset,
+                key=name(key),
+                columns=", ".join((*carried, f"{content} as _content")),
+                order_date=day,
+            )
+        )
         if self._one(f"select count(*) from prior_{dataset}")[0]:
             self._run(sql("changed", table=dataset, key=name(key)))
         else:

@@ -58,7 +58,10 @@ class StagedRows:
 
     @contextmanager
     def views(self) -> Iterator[None]:
-        """Make the views staged_<dataset>, until the block ends: one row per key, its newest version in the batch."""
+        """Make the views staged_<dataset>, until the block ends: one row per key, its newest version in the batch.
+
+        every_<dataset> has all rows of a dataset that has any.
+        """
         with TemporaryDirectory(prefix="takings-together-", dir=self._folder, ignore_cleanup_errors=True) as together:
             for dataset in Dataset:
                 query = self._rows_of(dataset, Path(together))
@@ -80,6 +83,7 @@ class StagedRows:
             query = "\nunion all\n".join(self._query([file]) for file in files)
         else:
             query = f"select * from read_parquet([{_list(self._copy_together(dataset, together))}])"
+        self.rows.cursor.execute(f"create or replace temp view every_{dataset} as {query}")
         if self._share_keys(dataset):
             query = sql("newest", key=name(self.rows.contracts[dataset].primary_key), rows=query)
         return query

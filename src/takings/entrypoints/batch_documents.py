@@ -8,6 +8,7 @@ from typing import Any
 
 from takings import layout
 from takings.bootstrap import Shop
+from takings.landing import read_changes
 from takings.layout import BatchId
 
 
@@ -21,6 +22,7 @@ def summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     store = shop.ports.store
     manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
     outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
+    changes = read_changes(store, batch_id)
     state = "DONE" if outcome else _state(shop, batch_id)
     return {
         "batch_id": batch_id,
@@ -30,6 +32,8 @@ def summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         "verdicts": dict(sorted(Counter(file["verdict"] for file in outcome.get("files", ())).items())),
         "records_read": sum(file["records"]["read"] for file in outcome.get("files", ())),
         "records_rejected": sum(file["records"]["rejected"] for file in outcome.get("files", ())),
+        "rows": changes and changes.in_all.counts,
+        "warnings": len(changes.warnings) if changes else 0,
         "commit": outcome.get("commit"),
         "attempt": outcome.get("attempt"),
         "started_at": outcome.get("started_at"),
@@ -52,6 +56,7 @@ def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     verdicts = json.loads(store.read(layout.verdicts(batch_id)) or b"{}")
     affected = json.loads(store.read(layout.affected(batch_id)) or b"{}")
     outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
+    changes = read_changes(store, batch_id)
     lineage = {record.file_key: record for record in shop.ports.ledger.lineage(batch_id=batch_id)}
     files = [
         {**file, "status": lineage[file["key"]].status.value, "archived_at": lineage[file["key"]].archived_at}
@@ -75,6 +80,7 @@ def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         ],
         "file_reports": files,
         "restated": {"everything": affected.get("everything", False), "days": affected.get("days", [])},
+        "changes": changes and changes.to_json(),
         "published": outcome.get("published", {}),
         "violations": _samples(shop, batch_id),
     }

@@ -18,7 +18,9 @@ from rich.table import Table
 
 from takings.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.contracts.model import Contract
+from takings.gaps import Incomplete
 from takings.kpis import KpiRow, KpiTable
+from takings.lake import RowChanges
 from takings.outcome import BatchOutcome
 from takings.pipeline import RunOutcome
 from takings.validation.findings import FileReport, Verdict, Violation
@@ -46,6 +48,8 @@ _WARNINGS: Final = {
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }
 _SHOWN_REJECTIONS: Final = 20
+_SHOWN_DAYS: Final = 10
+_COMPLETE: Final = Incomplete()
 #: what a narrow terminal does without, first to go first
 _LESS_IMPORTANT: Final = (
     "cancelled_value",
@@ -90,10 +94,12 @@ class Teller:
             self._status = None
 
 
-def show_run(outcome: RunOutcome, now: datetime) -> None:
-    """Print what a run did, and what waits."""
+def show_run(outcome: RunOutcome, incomplete: Incomplete, now: datetime) -> None:
+    """Print what a run did, what is missing from the numbers if it did anything, and what waits."""
     for batch in outcome.batches:
         show_batch(batch)
+    if outcome.batches:
+        show_incomplete(incomplete)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=bool(outcome.batches))
     for key, ignored in outcome.sighting.ignored:
         out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
@@ -105,7 +111,7 @@ def show_batch(batch: BatchOutcome) -> None:
     files = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
     seconds = (batch.finished_at - batch.started_at).total_seconds()
     out.print(f"[bold]batch {batch.batch_id}[/]: {files or 'no file'} in {seconds:.1f} s", highlight=False)
-    for line in _accounting(batch.reports):
+    for line in _accounting(batch.reports, {} if batch.changes is None else batch.changes.files):
         out.print(line, highlight=False)
     if batch.commit is not None:
         days, keys = batch.published.get("OrderKPIs", 0), batch.published.get("CategoryKPIs", 0)
@@ -117,6 +123,8 @@ def show_batch(batch: BatchOutcome) -> None:
         out.print(
             f"  {count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
         )
+    for warning in () if batch.changes is None else batch.changes.warnings:
+        out.print(f"  [yellow]warning[/] {escape(warning.sentence)}", highlight=False, soft_wrap=True)
     rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
     for report in rejected[:_SHOWN_REJECTIONS]:
         out.print(
@@ -128,11 +136,14 @@ def show_batch(batch: BatchOutcome) -> None:
         out.print(f"  [yellow]back to pending[/] {escape(key)}: it was overwritten before it was read", soft_wrap=True)
 
 
-def _accounting(reports: Sequence[FileReport]) -> Iterable[str]:
+def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:
     for dataset in sorted({report.dataset for report in reports}):
         counts = [report.records for report in reports if report.dataset is dataset]
         read = sum(count.read for count in counts)
-        parts = [f"{count(read, 'record')} read", f"{sum(count.accepted for count in counts):,} accepted"]
+        counted = [changes[report.key] for report in reports if report.dataset is dataset and report.key in changes]
+        to_lake = sum(counted, RowChanges()).described
+        accepted = f"{sum(count.accepted for count in counts):,} accepted"
+        parts = [f"{count(read, 'record')} read", f"{accepted} ({to_lake})" if to_lake else accepted]
         if rejected := sum(count.rejected for count in counts):
             parts.append(f"{rejected:,} rejected")
         if copies := sum(count.identical_duplicates for count in counts):
@@ -162,14 +173,27 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
             )
 
 
-def show_kpis(table: KpiTable, rows: Sequence[KpiRow], most: int | None = None) -> None:
+def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "incomplete") -> None:
+    """Print which days are incomplete, and what is missing; nothing where nothing is."""
+    days = sorted(incomplete.days.items())
+    shown = [f"{day}: {each.sentence}" for day, each in days[:_SHOWN_DAYS]]
+    if len(days) > len(shown):
+        shown.append(f"… and {count(len(days) - len(shown), 'day')} more; `takings status --json` lists them")
+    for line in (*shown, *incomplete.notes):
+        to.print(f"[yellow]{label}[/] {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def show_kpis(
+    table: KpiTable, rows: Sequence[KpiRow], most: int | None = None, *, incomplete: Incomplete = _COMPLETE
+) -> None:
     """Print published KPIs as a table; on a narrow terminal whole columns are left out, never digits."""
     if not rows:
         out.print(f"{table.name}: no row")
+        show_incomplete(incomplete)
         return
     cells = [
         [
-            *(_for_people(value) for value in row.key),
+            *(f"{_for_people(value)} *" if value in incomplete.days else _for_people(value) for value in row.key),
             *(_for_people(row.values[column.name]) for column in table.columns),
         ]
         for row in rows[:most]
@@ -194,6 +218,7 @@ def show_kpis(table: KpiTable, rows: Sequence[KpiRow], most: int | None = None) 
     out.print(grid)
     if len(rows) > len(cells):
         out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
+    show_incomplete(incomplete, label="* incomplete")
     if len(shown) < len(table.header):
         hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
         out.print(

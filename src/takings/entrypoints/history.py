@@ -49,10 +49,11 @@ def _show_list(documents: list[dict[str, Any]]) -> None:
         out.print("no batch yet")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("batch", "state", "files", "verdicts", "records", "rejected", "commit"):
+    for column in ("batch", "state", "files", "verdicts", "records", "rejected", "new", "changed", "commit"):
         table.add_column(column, justify="left" if column in {"batch", "state", "verdicts"} else "right", no_wrap=True)
     for found in documents:
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found["verdicts"].items())
+        new, changed = ("–" if found["rows"] is None else f"{found['rows'][name]:,}" for name in ("new", "changed"))
         commit = "–" if found["commit"] is None else str(found["commit"])
         table.add_row(
             found["batch_id"],
@@ -61,6 +62,8 @@ def _show_list(documents: list[dict[str, Any]]) -> None:
             verdicts,
             f"{found['records_read']:,}",
             f"{found['records_rejected']:,}",
+            new,
+            changed,
             commit,
         )
     out.print(table)
@@ -69,6 +72,8 @@ def _show_list(documents: list[dict[str, Any]]) -> None:
 def _show_one(shop: Shop, document: dict[str, Any]) -> None:
     commit = "no commit" if document["commit"] is None else f"commit {document['commit']}"
     out.print(f"[bold]batch {document['batch_id']}[/]: {document['state']}, {commit}", highlight=False)
+    changes = document["changes"] or {"files": [], "warnings": []}
+    of_file = {file["key"]: file for file in changes["files"]}
     for file in document["file_reports"]:
         counts = file["records"]
         reason = f": {escape(file['reason'])}" if file["reason"] else ""
@@ -78,8 +83,14 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if counted := of_file.get(file["key"]):
+            names = ("new", "changed", "unchanged", "older")
+            told = ", ".join(f"{counted[name]:,} {name}" for name in names if counted[name])
+            out.print(f"            {told or 'no row'} against the lake before", highlight=False)
         if file["archived_at"]:
             out.print(f"            now at {escape(file['archived_at'])}", highlight=False, soft_wrap=True)
+    for warning in changes["warnings"]:
+        out.print(f"  [yellow]warning[/] {escape(warning['sentence'])}", highlight=False, soft_wrap=True)
     if not document["file_reports"]:
         for record in document["lineage"]:
             reason = f": {escape(record['reason'])}" if record["reason"] else ""

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from takings.gaps import Incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
 
@@ -24,9 +25,16 @@ def as_csv(table: KpiTable, rows: Iterable[KpiRow]) -> str:
     return text.getvalue()
 
 
-def as_json(table: KpiTable, rows: Iterable[KpiRow]) -> str:
-    """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition."""
-    return json.dumps([document(table, row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+def as_json(table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete) -> str:
+    """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition.
+
+    A row of an incomplete day says what is missing, in a member that other rows do not have.
+    """
+    documents = []
+    for row in rows:
+        missing = incomplete.days.get(row.key[-1])
+        documents.append(document(table, row) | ({} if missing is None else {"incomplete": missing.to_json()}))
+    return json.dumps(documents, indent=1, ensure_ascii=False) + "\n"
 
 
 def document(table: KpiTable, row: KpiRow) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from takings.entrypoints import console, kpi_output
 from takings.entrypoints.app import Store, app
 from takings.entrypoints.console import Teller
 from takings.errors import UnknownThing, UsageError
+from takings.gaps import Incomplete, find_incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 
@@ -56,9 +57,12 @@ def kpis(
     with open_store(store, Teller()) as shop:
         table = kpi_table(shop.ports.kpi_tables, by)
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
+        incomplete = find_incomplete(shop.ports).between(_day(first), _day(last))
     if category is not None and not rows:
         raise UnknownThing(f"no KPIs of category {category!r} in that range. Names are matched exactly.")
-    _print_kpis(table, rows, format_, output)
+    _print_kpis(table, rows, incomplete, format_, output)
+    if format_ is not Format.TABLE:
+        console.show_incomplete(incomplete, to=console.err)
 
 
 def kpi_table(tables: tuple[KpiTable, ...], by: By) -> KpiTable:
@@ -71,12 +75,14 @@ def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
 
-def _print_kpis(table: KpiTable, rows: list[KpiRow], format_: Format, output: Path | None) -> None:
+def _print_kpis(
+    table: KpiTable, rows: list[KpiRow], incomplete: Incomplete, format_: Format, output: Path | None
+) -> None:
     match format_:
         case Format.TABLE:
             if output is not None:
                 raise UsageError("--output goes with --format csv, json or parquet.")
-            console.show_kpis(table, rows)
+            console.show_kpis(table, rows, incomplete=incomplete)
             return
         case Format.PARQUET:
             assert output is not None
@@ -85,7 +91,7 @@ def _print_kpis(table: KpiTable, rows: list[KpiRow], format_: Format, output: Pa
         case Format.CSV:
             _write_text(kpi_output.as_csv(table, rows), output)
         case Format.JSON:
-            _write_text(kpi_output.as_json(table, rows), output)
+            _write_text(kpi_output.as_json(table, rows, incomplete), output)
 
 
 def _write_text(text: str, output: Path | None) -> None:

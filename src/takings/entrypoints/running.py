@@ -14,6 +14,7 @@ from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Stor
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.status_document import status_document
 from takings.errors import UnknownThing
+from takings.gaps import Incomplete, find_incomplete
 from takings.store_format import check_lake
 
 _SHOWN_FAILURES = 10
@@ -36,15 +37,16 @@ def run(
             outcome = pipeline.run(shop.ports, at_once=now)
         finally:
             tell.be_quiet()
+        incomplete = find_incomplete(shop.ports)
         if as_json:
-            print_json(_run_document(outcome))
+            print_json(_run_document(outcome, incomplete))
         else:
-            console.show_run(outcome, shop.ports.clock.now())
+            console.show_run(outcome, incomplete, shop.ports.clock.now())
     if any(batch.has_rejections for batch in outcome.batches):
         raise typer.Exit(EXIT_REJECTED)
 
 
-def _run_document(outcome: pipeline.RunOutcome) -> dict[str, Any]:
+def _run_document(outcome: pipeline.RunOutcome, incomplete: Incomplete) -> dict[str, Any]:
     decision = outcome.decision
     waits = {
         "decision": type(decision).__name__,
@@ -56,6 +58,7 @@ def _run_document(outcome: pipeline.RunOutcome) -> dict[str, Any]:
         "batches": [pipeline.outcome_document(batch) for batch in outcome.batches],
         "pending": len(outcome.sighting.drops),
         **waits,
+        "incomplete": incomplete.to_json(),
         "ignored": [{"key": key, "reason": ignored.reason} for key, ignored in outcome.sighting.ignored],
     }
 
@@ -64,7 +67,8 @@ def _run_document(outcome: pipeline.RunOutcome) -> dict[str, Any]:
 def status(store: Store, as_json: Json = False) -> None:
     """Show what is pending, what is missing or until when it waits, the batch in flight and waiting orphans."""
     with open_store(store, Teller()) as shop:
-        document = status_document(shop)
+        incomplete = find_incomplete(shop.ports)
+        document = status_document(shop, incomplete)
         if as_json:
             print_json(document)
             return
@@ -72,6 +76,7 @@ def status(store: Store, as_json: Json = False) -> None:
         for dataset, count in document["pending"].items():
             out.print(f"  pending {dataset:<12} {count:,}", highlight=False)
         _show_status(document)
+        console.show_incomplete(incomplete, label="  incomplete")
 
 
 _SHOWN_LABELS = (

@@ -17,6 +17,7 @@ from takings.entrypoints.app import app
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.looking import By, kpi_table
 from takings.errors import UsageError
+from takings.gaps import find_incomplete
 from takings.kpis.publication import visible
 
 #: the demo shows the idea, not every category
@@ -78,11 +79,11 @@ def demo(
             outcome = pipeline.run(shop.ports, at_once=True)
         finally:
             tell.be_quiet()
-        console.show_run(outcome, datetime.now(UTC))
+        console.show_run(outcome, incomplete := find_incomplete(shop.ports), datetime.now(UTC))
         out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.DAY)
         rows = list(visible(shop.ports.kpis.rows(table)))
-        console.show_kpis(table, rows)
+        console.show_kpis(table, rows, incomplete=incomplete)
         last = rows[-1].key[0]
         out.print(f"\n[bold]$ takings kpis {directory} --by category --from {last}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.CATEGORY)

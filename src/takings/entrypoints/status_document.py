@@ -10,13 +10,13 @@ from takings.arrivals import sight
 from takings.bootstrap import Shop
 from takings.commits import newest_commit
 from takings.contracts.model import Dataset
-from takings.lineage import LineageRecord
-from takings.replaying import dead_letters
+from takings.gaps import Incomplete
+from takings.lineage import LineageRecord, dead_letters
 
 _SHOWN_FAILURES: Final = 10
 
 
-def status_document(shop: Shop) -> dict[str, Any]:
+def status_document(shop: Shop, incomplete: Incomplete) -> dict[str, Any]:
     """Return where a store stands."""
     ports = shop.ports
     state = ports.ledger.gate()
@@ -46,6 +46,7 @@ def status_document(shop: Shop) -> dict[str, Any]:
         "commit": commit.number if commit else None,
         "orphans": lake.orphans if lake else 0,
         "oldest_orphan_at": None if since is None else layout.format_instant(since),
+        "incomplete": incomplete.to_json(),
         "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
         "dead_letters": _files(dead_letters(lineage)),
     }

@@ -4,7 +4,9 @@ The rows themselves are moved by an engine with the SQL files beside this module
 engine wrote. A merge is a last-writer-wins join on the primary key: idempotent, commutative and associative.
 """
 
+from takings.lake.changes import CLOSE, MOST_EXAMPLES, BatchChanges, ChangeWarning, Doubt, Example, RowChanges
 from takings.lake.crowding import crowded
+from takings.lake.gaps import NO_GAP, Gap, Gaps
 from takings.lake.keys import Affected, CategoryDay, everything
 from takings.lake.snapshots import (
     KEYS,
@@ -23,17 +25,27 @@ from takings.lake.snapshots import (
 )
 
 __all__ = [
+    "CLOSE",
     "KEYS",
+    "MOST_EXAMPLES",
+    "NO_GAP",
     "PARTITIONED",
     "AddedFile",
     "Affected",
+    "BatchChanges",
     "CategoryDay",
+    "ChangeWarning",
     "Commit",
+    "Doubt",
+    "Example",
+    "Gap",
+    "Gaps",
     "LakeFile",
     "LakeSnapshot",
     "Orphan",
     "Range",
     "Ranges",
+    "RowChanges",
     "StagedBatch",
     "StagedFile",
     "TableChange",

@@ -126,8 +126,9 @@ def _validation(pipeline: Pipeline) -> Role:
         allow(["s3:GetObject"], pipeline.objects("batches/*")),
         *finds_originals(pipeline),
         *writes(pipeline, "batches/*/attempt-*.json", "batches/*/verdicts.json", "validation-reports/*"),
+        *writes(pipeline, "batches/*/refused.json"),
         *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
-        # Under the policy "strict" the lake is asked for parents, and its tables are made if there are none.
+        # The lake is asked for orders and products; under the policy "strict" its tables are made if there are none.
         allow(["s3:GetObject"], pipeline.objects(*parents, f"{layout.table(Dataset.ORDER_ITEMS)}/_delta_log/*")),
         *writes(pipeline, *entries),
         # A batch that is given up leaves nothing staged.
@@ -144,7 +145,8 @@ def _transformation(pipeline: Pipeline) -> Role:
         names.TRANSFORMATION_ROLE,
         allow(["s3:GetObject"], pipeline.objects("batches/*", "staging/*", *tables)),
         allow(["s3:GetObjectVersion"], pipeline.objects("staging/*")),
-        *writes(pipeline, "batches/*/affected.json", "batches/*/published.json", f"{layout.COMMITS}*"),
+        *writes(pipeline, *(f"batches/*/{name}.json" for name in ("changes", "affected", "published", "gaps"))),
+        *writes(pipeline, f"{layout.COMMITS}*"),
         *writes(pipeline, *tables, in_parts=tables),
         # Where staged rows are gone, their files are validated again.
         *finds_originals(pipeline),

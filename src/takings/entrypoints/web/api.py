@@ -213,10 +213,18 @@ def _kpi_page(settled: Settled, by: By, rows: list[KpiRow], limit: int, cursor: 
         "commit": settled.commit.number if settled.commit else None,
         "by": by.value,
         "rows_in_all": len(rows),
-        "rows": [kpi_output.document(table, row) | {"unfinished": settled.is_unfinished(row.key[-1])} for row in found],
+        "rows": [_kpi_document(settled, table, row) for row in found],
+        "notes": list(settled.incomplete.notes),
         "next": following,
     }
     return to_json(document), JSON, following
+
+
+def _kpi_document(settled: Settled, table: KpiTable, row: KpiRow) -> dict[str, Any]:
+    day = row.key[-1]
+    missing = settled.incomplete.days.get(day)
+    told = {"unfinished": settled.is_unfinished(day), "incomplete": None if missing is None else missing.to_json()}
+    return kpi_output.document(table, row) | told
 
 
 def _kpi_file(table: KpiTable, rows: list[KpiRow], format_: KpiFormat, *, for_spreadsheet: bool) -> Made:

@@ -49,6 +49,7 @@ def story(records: Records, shop: Shop, document: Mapping[str, Any]) -> dict[str
         "steps": _steps(shop, document),
         "samples": _samples(document, {(dataset, rule) for dataset, rule, severity in rules if severity == "error"}),
         "seconds": _seconds(document),
+        "changes": {file["key"]: file for file in (document["changes"] or {"files": ()})["files"]},
         "rules": sorted(
             ((*rule, sum(counted.values()), len(counted)) for rule, counted in rules.items()),
             key=lambda each: (each[2], -each[3], each[1]),

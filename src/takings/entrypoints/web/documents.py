@@ -27,6 +27,16 @@ class Problem(BaseModel):
     detail: str
 
 
+class IncompleteDay(Document):
+    """What is known to be missing from a day's numbers."""
+
+    sentence: str = Field(description="For people.")
+    waiting_items: int = Field(description="Items of the day's orders that wait for their product.")
+    waiting_worth: Money
+    orders_without_items: int
+    refused: list[str] = Field(description="Keys of refused files with rows of the day, unless newer ones were taken.")
+
+
 class OrderKpi(Document):
     """One day."""
 
@@ -45,6 +55,7 @@ class OrderKpi(Document):
     computed_at: Instant
     definition: str
     unfinished: bool = Field(description="The day was not over when the newest number was computed.")
+    incomplete: IncompleteDay | None = Field(description="null where nothing is known to be missing.")
 
 
 class CategoryKpi(Document):
@@ -65,6 +76,7 @@ class CategoryKpi(Document):
     computed_at: Instant
     definition: str
     unfinished: bool
+    incomplete: IncompleteDay | None = Field(description="Of the day, whatever its category.")
 
 
 class Kpis(Document):
@@ -74,7 +86,17 @@ class Kpis(Document):
     by: str
     rows_in_all: int
     rows: list[OrderKpi] | list[CategoryKpi]
+    notes: list[str] = Field(description="What is missing from days that are not known.")
     next: Next
+
+
+class RowChanges(Document):
+    """What accepted rows were to the lake before the batch's first merge."""
+
+    new: int
+    changed: int
+    unchanged: int
+    older: int
 
 
 class Batch(Document):
@@ -87,6 +109,8 @@ class Batch(Document):
     verdicts: dict[str, int]
     records_read: int
     records_rejected: int
+    rows: RowChanges | None
+    warnings: int = Field(description="Kinds of warnings about what the rows replace.")
     commit: int | None
     attempt: int | None
     started_at: Instant | None

@@ -52,6 +52,8 @@ class DayFigures:
     #: orders with a return, recovered from the published rate
     returned_orders: Decimal | None
     is_unfinished: bool
+    #: what is known to be missing; None where nothing is
+    missing: str | None = None
 
     @property
     def average(self) -> Decimal | None:
@@ -165,6 +167,7 @@ def _of_site(row: KpiRow, settled: Settled) -> DayFigures:
         orders=orders,
         returned_orders=_returned(orders, values["return_rate"]),
         is_unfinished=settled.is_unfinished(row.key[0]),
+        missing=_missing(settled, row.key[0]),
     )
 
 
@@ -183,7 +186,13 @@ def _of_categories(day: date, rows: Sequence[KpiRow], settled: Settled, *, is_on
         orders=orders,
         returned_orders=None if orders is None else _returned(orders, rows[0].values["avg_return_rate"]),
         is_unfinished=settled.is_unfinished(day),
+        missing=_missing(settled, day),
     )
+
+
+def _missing(settled: Settled, day: date) -> str | None:
+    known = settled.incomplete.days.get(day)
+    return None if known is None else known.sentence
 
 
 def _totals(days: Sequence[DayFigures]) -> Totals:

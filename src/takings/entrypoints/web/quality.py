@@ -12,8 +12,7 @@ from takings.bootstrap import Shop
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.records import has_set_aside
 from takings.layout import parse_instant
-from takings.lineage import LineageRecord
-from takings.replaying import dead_letters
+from takings.lineage import LineageRecord, dead_letters
 from takings.time_zones import business_time
 
 #: rules with a colour of their own; the others are added up

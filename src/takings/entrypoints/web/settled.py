@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import Final
 
 from takings.bootstrap import Shop
 from takings.commits import read_commit
 from takings.entrypoints.looking import By, kpi_table
 from takings.errors import MachineryError
+from takings.gaps import Incomplete, find_incomplete
 from takings.gate import Gate
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
@@ -29,6 +31,7 @@ from takings.time_zones import business_time
 _KEEP_SECONDS: Final = 60
 #: a publication takes milliseconds; one that nobody ends is told
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+_COMPLETE: Final = Incomplete()
 
 
 class HalfPublishedError(MachineryError):
@@ -47,6 +50,8 @@ class Settled:
     time_zone: str
     #: what the ledger knew of when they were read
     last_commit: int
+    #: what is known to be missing from the numbers
+    incomplete: Incomplete = _COMPLETE
     read_at: float = field(default_factory=time.monotonic, compare=False)
 
     def table(self, by: By) -> KpiTable:
@@ -92,7 +97,9 @@ class Settled:
     @property
     def version(self) -> str:
         """Name this state of the numbers; another state has another name."""
-        return f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
+        name = f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
+        # A refused file makes no commit.
+        return f"{name}.{sha256(repr(self.incomplete).encode()).hexdigest()[:8]}" if self.incomplete else name
 
 
 class SettledKpis:
@@ -131,12 +138,14 @@ def _read(ports: Ports, kept: Settled | None) -> Settled:
         after = ports.ledger.gate()
         is_whole = not _is_half_published(before, after, rows)
         if is_whole and (pause is None or _has_one_definition(rows)):
+            commit = _settled_commit(ports, after)
             return Settled(
                 tables=ports.kpi_tables,
                 rows_of={name: tuple(visible(found)) for name, found in rows.items()},
-                commit=_settled_commit(ports, after),
+                commit=commit,
                 time_zone=ports.time_zone,
                 last_commit=after.last_commit,
+                incomplete=find_incomplete(ports, commit),
             )
         if kept is not None and not is_whole:
             return kept

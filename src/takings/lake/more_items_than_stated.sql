@@ -1,0 +1,16 @@
+-- Grain: one row per order that a batch touches and that will have more items, waiting ones included, than it says.
+with items as (
+    select order_id from changed_order_items
+    union all
+    select i.order_id
+    from lake_order_items i
+    where i.order_id in (select order_id from stated_items)
+      and i.id not in (select id from changed_order_items)
+),
+counted as (
+    select order_id, count(*) as items from items group by order_id
+)
+select s.order_id as id, s._source as key, s._line as line, s.num_of_item as stated, c.items as items
+from stated_items s
+join counted c on c.order_id = s.order_id
+where c.items > s.num_of_item
