@@ -46,7 +46,8 @@ INTEGER_PATTERN: Final = "-?[0-9]+"
 MONEY_PATTERN: Final = r"-?0*[0-9]{1,12}(\.[0-9]{1,16}0*)?"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 LOCAL_TIME_PATTERN: Final = _TIME
-ZONED_TIME_PATTERN: Final = _TIME + r"(Z| UTC|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+#: what databases and shops write behind a time: `Z`, ` UTC`, `+02:00`, `+0200`, `+02`, ` +02`
+ZONED_TIME_PATTERN: Final = _TIME + r"( UTC| ?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?))"
 
 
 def literal(text: str) -> str:
@@ -137,7 +138,9 @@ def _instant(field: str, business_time: BusinessTime) -> str:
 
     A lax reading that gives back the very same text is exact, which costs less to see than a pattern does.
     """
-    zoned = f"try_cast({field} as timestamptz)"
+    # The cast knows every offset, but no `z` and no blank before one.
+    plain = f"upper(regexp_replace({field}, ' ([-+Zz])', '\\1'))"
+    zoned = f"coalesce(try_cast({field} as timestamptz), try_cast({plain} as timestamptz))"
     local = f"make_timestamptz({field}_wall_clock)"
     utc = f"make_timestamptz(epoch_us({field}_utc_clock))"
     years = f"{field}_utc_clock between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
