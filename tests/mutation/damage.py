@@ -63,7 +63,21 @@ ILL_FORMED: Final = (b"\xff", b"\xe9", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\
 LOCAL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}")
 #: what may stand behind it and changes nothing, and what may not
 NO_OFFSET: Final = ("Z", " UTC", "+00:00", "+00", "-00", "+0000", "z", " Z", " z", " +00", " +0000", " -00:00")
-UNCLEAR_OFFSET: Final = ("+0", "+000", "+24", "+0060", "+00:", " 00", "  +00", "+ 00", "UTC", " utc", " BST", "Z+00", "−00")
+UNCLEAR_OFFSET: Final = (
+    "+0",
+    "+000",
+    "+24",
+    "+0060",
+    "+00:",
+    " 00",
+    "  +00",
+    "+ 00",
+    "UTC",
+    " utc",
+    " BST",
+    "Z+00",
+    "−00",
+)
 NAMES: Final = (
     "a.csv",
     "A.CSV",

@@ -94,10 +94,7 @@ def read_instant(text: str, business_time: BusinessTime) -> int | None:
     wall_clock, fraction, zone = written.groups(default="")
     try:
         local = datetime.fromisoformat(wall_clock)
-        if not zone:
-            instant = business_time.instant_of(local)
-        else:
-            instant = local.replace(tzinfo=UTC) - _offset(zone.removeprefix(" "))
+        instant = local.replace(tzinfo=UTC) - _offset(zone) if zone else business_time.instant_of(local)
     except (ValueError, OverflowError):
         return None
     return microseconds(instant) + int(fraction[:6].ljust(6, "0"))
@@ -109,7 +106,8 @@ def microseconds(instant: datetime) -> int:
 
 
 def _offset(zone: str) -> timedelta:
-    """Return how far a clock with `Z`, `UTC`, `+02:00`, `+0200` or `+02` is ahead of UTC."""
+    """Return how far a clock with `Z`, ` UTC`, `+02:00`, ` +0200` or `+02` behind its time is ahead of UTC."""
+    zone = zone.lstrip(" ")
     if zone in ("Z", "z", "UTC"):
         return timedelta(0)
     ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:].removeprefix(":") or 0))
