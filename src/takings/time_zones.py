@@ -46,6 +46,10 @@ class BusinessTime:
         """Return the instant at which the wall clock shows a time without a zone."""
         return (wall_clock - _offset_at(self.by_wall_clock, self.first_offset, wall_clock)).replace(tzinfo=UTC)
 
+    def start_of(self, day: date) -> datetime:
+        """Return the instant at which a business day begins."""
+        return self.instant_of(datetime(day.year, day.month, day.day))  # noqa: DTZ001 - a wall-clock time
+
     def day_of(self, instant: datetime) -> date:
         """Return the business day of an instant."""
         naive = instant.astimezone(UTC).replace(tzinfo=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from takings.contracts import (
     Operator,
     OtherColumn,
     Severity,
+    StartOfDay,
     load_contracts,
     parse_contract,
 )
@@ -155,13 +156,19 @@ EXPRESSIONS = [
     ("{atMost: {now: 0s}}", "at_most_now", Now(), "must not be after now"),
     ("{greaterThan: {now: -2h}}", "greater_than_now", Now(plus=timedelta(hours=-2)), "must be after now - 2 hours"),
     ("{atLeast: {now: +1d}}", "at_least_now", Now(plus=timedelta(days=1)), "must not be before now + 1 day"),
+    (
+        '{atLeast: {day: "2000-01-01"}}',
+        "at_least_2000_01_01",
+        StartOfDay(day=date(2000, 1, 1)),
+        "must not be before 2000-01-01",
+    ),
     ("{atMost: {now: 90s}}", "at_most_now", Now(plus=timedelta(seconds=90)), "must not be after now + 90 seconds"),
 ]
 
 
 @pytest.mark.parametrize(("expression", "kind", "bound", "demand"), EXPRESSIONS)
-def test_a_timestamp_is_compared_with_another_or_with_now(
-    expression: str, kind: str, bound: OtherColumn | Now, demand: str
+def test_a_timestamp_is_compared_with_another_with_now_or_with_a_day(
+    expression: str, kind: str, bound: OtherColumn | Now | StartOfDay, demand: str
 ) -> None:
     """A rule without a name takes one from what it says; without a severity it is an error."""
     entry = f"quality: [{{type: text, customProperties: [{{property: takingsRule, value: {expression}}}]}}]"

@@ -398,7 +398,11 @@ EXPRESSION = [
         "18: 'cost' is money and 'category' text. Compare columns of one type.",
     ),
     (COST, "{atMost: {now: 0s}}", "18: 'cost' is money. Compare it with 'column' or 'number'."),
-    (COST, "{atMost: {number: 1, column: id}}", "18: 'atMost' holds one of column, now, number. Write exactly one."),
+    (
+        COST,
+        "{atMost: {number: 1, column: id}}",
+        "18: 'atMost' holds one of column, now, day, number. Write exactly one.",
+    ),
     (
         COST,
         "{}",
@@ -424,7 +428,14 @@ def test_refuses_to_order_text() -> None:
 
 
 TIME_EXPRESSION = [
-    ("{atMost: {number: 5}}", "28: 'returned_at' is a timestamp. Compare it with 'column' or 'now'."),
+    ("{atMost: {number: 5}}", "28: 'returned_at' is a timestamp. Compare it with 'column', 'now' or 'day'."),
+    (
+        "{atMost: {day: 2000-01-01}}",
+        "28: 'day' must be text. Write one, in quotes where it looks like a number or a date.",
+    ),
+    ('{atMost: {day: "2000-02-30"}}', "28: 'day' must be a date such as 2000-01-01."),
+    ('{atMost: {day: "1.1.2000"}}', "28: 'day' must be a date such as 2000-01-01."),
+    ('{atMost: {day: "0001-01-01"}}', "28: 'day' must be a date such as 2000-01-01."),
     ("{atMost: {now: 5 minutes}}", "28: 'now' must be a duration to add to it, such as 0s, 5m, 2h or -1d."),
     (
         "{presentWhen: {column: status, value: retourned}}",

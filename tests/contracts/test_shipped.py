@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -19,6 +19,7 @@ from takings.contracts import (
     PresentWhen,
     Rule,
     Severity,
+    StartOfDay,
     load_contracts,
 )
 
@@ -93,7 +94,7 @@ RULES = {
         shipped_at|type
         delivered_at|type
         num_of_item|required num_of_item|type num_of_item|at_least
-        created_at|not_in_future
+        created_at|not_in_future created_at|not_before_2000
         returned_at|not_in_future returned_at|present_when_returned
         shipped_at|not_in_future
         delivered_at|not_in_future
@@ -134,6 +135,11 @@ CHECKS = {
         ERROR,
         Compared(operator=Operator.AT_MOST, bound=Now(plus=timedelta(minutes=5))),
         "must not be after now + 5 minutes",
+    ),
+    (Dataset.ORDERS, "created_at|not_before_2000"): (
+        WARNING,
+        Compared(operator=Operator.AT_LEAST, bound=StartOfDay(day=date(2000, 1, 1))),
+        "must not be before 2000-01-01",
     ),
     (Dataset.ORDERS, "returned_at|not_in_future"): (WARNING, NOT_AFTER_NOW, "must not be after now"),
     (Dataset.ORDERS, "shipped_at|not_in_future"): (WARNING, NOT_AFTER_NOW, "must not be after now"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -58,6 +59,25 @@ NAUGHTY: Final = (
 TOO_LONG: Final = ("x" * 1025, "ü" * 513, "1" * 2000, "0." + "1" * 5000)
 #: bytes that are no UTF-8
 ILL_FORMED: Final = (b"\xff", b"\xe9", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82")
+#: a time without a zone, which is UTC's where these files are examined
+LOCAL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}")
+#: what may stand behind it and changes nothing, and what may not
+NO_OFFSET: Final = ("Z", " UTC", "+00:00", "+00", "-00", "+0000", "z", " Z", " z", " +00", " +0000", " -00:00")
+UNCLEAR_OFFSET: Final = (
+    "+0",
+    "+000",
+    "+24",
+    "+0060",
+    "+00:",
+    " 00",
+    "  +00",
+    "+ 00",
+    "UTC",
+    " utc",
+    " BST",
+    "Z+00",
+    "−00",
+)
 NAMES: Final = (
     "a.csv",
     "A.CSV",
@@ -226,6 +246,15 @@ def damaged_lines(draw: st.DrawFn, columns: Sequence[str], key: str, row: Fields
             if columns[at] in TEXTS and kind == "naughty":
                 return Line(raw=raw, key=sound.key, changed={columns[at]: text})
             return Line(raw=raw, bad=[(0, None)])
+        case "offset":
+            times = [place for place, text in enumerate(fields) if LOCAL_TIME.fullmatch(text)]
+            if times:
+                at = draw(st.sampled_from(times))
+                offset = draw(st.sampled_from(NO_OFFSET + UNCLEAR_OFFSET))
+                raw = written([*fields[:at], fields[at] + offset, *fields[at + 1 :]])
+                if offset in NO_OFFSET:
+                    return Line(raw=raw, key=sound.key)
+                return Line(raw=raw, bad=[(0, f"{columns[at]}|type")])
         case "empty":
             text = draw(st.sampled_from(["", '""', " ", '" \n"']))
             raw = ",".join([*fields[:at], text, *fields[at + 1 :]]).encode()
@@ -251,6 +280,7 @@ KINDS: Final = (
     *["naughty"] * 6,
     "too long",
     "empty",
+    *["offset"] * 3,
     *["none"] * 9,
     "huge",
 )

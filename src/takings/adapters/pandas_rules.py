@@ -32,6 +32,7 @@ from takings.contracts.model import (
     PresentWhen,
     Required,
     Rule,
+    StartOfDay,
     Typed,
     Unique,
 )
@@ -81,6 +82,7 @@ class Rules:
         self._readers = {name: reader_of(column, business_time) for name, column in self.columns.items()}
         self._rules = [(bit, rule) for bit, rule in enumerate(contract.rules) if rule.column in self.columns]
         self._now = now
+        self._business_time = business_time
 
     def type_chunk(self, fields: Mapping[str, Sequence[str]]) -> dict[str, TypedColumn]:
         """Read the fields of every column."""
@@ -125,12 +127,16 @@ class Rules:
             case _:
                 assert_never(rule.check)
 
-    def _bounds(self, bound: Decimal | OtherColumn | Now, typed: Mapping[str, TypedColumn]) -> Iterable[Value | None]:
+    def _bounds(
+        self, bound: Decimal | OtherColumn | Now | StartOfDay, typed: Mapping[str, TypedColumn]
+    ) -> Iterable[Value | None]:
         match bound:
             case Decimal():
                 return repeat(bound)
             case Now(plus=plus):
                 return repeat(microseconds(self._now + plus))
+            case StartOfDay(day=day):
+                return repeat(microseconds(self._business_time.start_of(day)))
             case OtherColumn(name=other):
                 return _values(typed, other)
             case _:

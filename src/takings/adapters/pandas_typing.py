@@ -25,7 +25,7 @@ _MONEY: Final = re.compile(r"(-?)0*([0-9]{1,12})(?:\.([0-9]{1,16})0*)?")
 _INSTANT: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
     r"(?:\.([0-9]{1,9}))?"
-    r"(Z| UTC|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
+    r"( UTC| ?(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?"
 )
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,12 +94,7 @@ def read_instant(text: str, business_time: BusinessTime) -> int | None:
     wall_clock, fraction, zone = written.groups(default="")
     try:
         local = datetime.fromisoformat(wall_clock)
-        if not zone:
-            instant = business_time.instant_of(local)
-        elif zone in ("Z", " UTC"):
-            instant = local.replace(tzinfo=UTC)
-        else:
-            instant = local.replace(tzinfo=UTC) - _offset(zone)
+        instant = local.replace(tzinfo=UTC) - _offset(zone) if zone else business_time.instant_of(local)
     except (ValueError, OverflowError):
         return None
     return microseconds(instant) + int(fraction[:6].ljust(6, "0"))
@@ -111,7 +106,11 @@ def microseconds(instant: datetime) -> int:
 
 
 def _offset(zone: str) -> timedelta:
-    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    """Return how far a clock with `Z`, ` UTC`, `+02:00`, ` +0200` or `+02` behind its time is ahead of UTC."""
+    zone = zone.lstrip(" ")
+    if zone in ("Z", "z", "UTC"):
+        return timedelta(0)
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:].removeprefix(":") or 0))
     return -ahead if zone[0] == "-" else ahead
 
 

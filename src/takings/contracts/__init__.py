@@ -20,6 +20,7 @@ from takings.contracts.model import (
     Required,
     Rule,
     Severity,
+    StartOfDay,
     Typed,
     Unique,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Required",
     "Rule",
     "Severity",
+    "StartOfDay",
     "Typed",
     "Unique",
     "load_contracts",

@@ -1,4 +1,4 @@
-"""Read `quality`: row expressions that compare a column with another one, with now or with a number.
+"""Read `quality`: row expressions that compare a column with another one, with now, with a day or with a number.
 
 The standard's SQL form counts rows in a database; what Takings checks for each row is the structured `takingsRule` beside
 it. A rule that would not be checked is refused, so that no contract promises what nobody keeps.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from takings.contracts.checks import read_bound
@@ -23,6 +23,7 @@ from takings.contracts.model import (
     PresentWhen,
     Rule,
     Severity,
+    StartOfDay,
 )
 from takings.contracts.rules import STANDARD_KINDS, a_value_of, kind_of, make_rule
 from takings.contracts.yaml_nodes import Entry, suggestion
@@ -57,6 +58,7 @@ METRICS = {
 }
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DURATION = re.compile(r"([+-]?)([0-9]{1,6})([smhd])")
+_DAY = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ORDERED = (ColumnType.INTEGER, ColumnType.MONEY, ColumnType.TIMESTAMP)
 
@@ -153,10 +155,10 @@ def _expression(column: Column, entry: Entry, columns: Mapping[str, Column]) -> 
     return Compared(operator=COMPARISONS[kind], bound=_bound(column, operand, columns))
 
 
-def _bound(column: Column, entry: Entry, columns: Mapping[str, Column]) -> Decimal | OtherColumn | Now:
-    fields = entry.fields(("column", "now", "number"))
+def _bound(column: Column, entry: Entry, columns: Mapping[str, Column]) -> Decimal | OtherColumn | Now | StartOfDay:
+    fields = entry.fields(("column", "now", "day", "number"))
     if len(fields) != 1:
-        raise entry.error(f"'{entry.name}' holds one of column, now, number. Write exactly one.")
+        raise entry.error(f"'{entry.name}' holds one of column, now, day, number. Write exactly one.")
     ((kind, operand),) = fields.items()
     if kind == "column":
         other = _other(column, operand, columns)
@@ -166,10 +168,16 @@ def _bound(column: Column, entry: Entry, columns: Mapping[str, Column]) -> Decim
                 "Compare columns of one type."
             )
         return OtherColumn(name=other.name)
-    if (kind == "now") != (column.type is ColumnType.TIMESTAMP):
-        usable = "'column' or 'now'" if column.type is ColumnType.TIMESTAMP else "'column' or 'number'"
+    if (kind in ("now", "day")) != (column.type is ColumnType.TIMESTAMP):
+        usable = "'column', 'now' or 'day'" if column.type is ColumnType.TIMESTAMP else "'column' or 'number'"
         raise operand.error(f"'{column.name}' is {a_value_of(column.type)}. Compare it with {usable}.")
-    return Now(plus=_duration(operand)) if kind == "now" else read_bound(column, operand)
+    match kind:
+        case "now":
+            return Now(plus=_duration(operand))
+        case "day":
+            return StartOfDay(day=_day(operand))
+        case _:
+            return read_bound(column, operand)
 
 
 def _present_when(column: Column, entry: Entry, columns: Mapping[str, Column]) -> PresentWhen:
@@ -192,6 +200,14 @@ def _other(column: Column, entry: Entry, columns: Mapping[str, Column]) -> Colum
     if name not in others:
         raise entry.error(f"there is no other column '{name}'.{suggestion(name, others)}")
     return columns[name]
+
+
+def _day(entry: Entry) -> date:
+    written = entry.text()
+    try:
+        return date.fromisoformat(written if _DAY.fullmatch(written) else "")
+    except ValueError:
+        raise entry.error("'day' must be a date such as 2000-01-01.") from None
 
 
 def _duration(entry: Entry) -> timedelta:

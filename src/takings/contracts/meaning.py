@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from takings.contracts.model import Check, Column, Contract, Dataset, Now, OtherColumn, Rule
+from takings.contracts.model import Check, Column, Contract, Dataset, Now, OtherColumn, Rule, StartOfDay
 
 
 def hash_of(contracts: Mapping[Dataset, Contract]) -> str:
@@ -58,5 +58,7 @@ def _operand(value: object) -> object:
             return {"column": name}
         case Now(plus=plus):
             return {"now_plus_seconds": plus // timedelta(seconds=1)}
+        case StartOfDay(day=day):
+            return {"start_of_day": day.isoformat()}
         case _:
             return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -115,6 +115,13 @@ class Now:
     plus: timedelta = timedelta(0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartOfDay:
+    """A bound at the first instant of a day in the business time zone."""
+
+    day: date
+
+
 class Operator(StrEnum):
     """How a field stands to its bound when the rule holds."""
 
@@ -126,10 +133,10 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """The field stands in this relation to a number, to another column or to now."""
+    """The field stands in this relation to a number, to another column, to now or to the start of a day."""
 
     operator: Operator
-    bound: Decimal | OtherColumn | Now
+    bound: Decimal | OtherColumn | Now | StartOfDay
 
 
 @dataclass(frozen=True, kw_only=True)

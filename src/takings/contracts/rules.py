@@ -24,6 +24,7 @@ from takings.contracts.model import (
     Required,
     Rule,
     Severity,
+    StartOfDay,
     Typed,
     Unique,
 )
@@ -133,7 +134,7 @@ def _demand(column: Column, check: Check) -> str:
             assert_never(check)
 
 
-def _bound_suffix(bound: Decimal | OtherColumn | Now) -> str:
+def _bound_suffix(bound: Decimal | OtherColumn | Now | StartOfDay) -> str:
     match bound:
         case Decimal():
             return ""
@@ -141,16 +142,20 @@ def _bound_suffix(bound: Decimal | OtherColumn | Now) -> str:
             return f"_{name}"
         case Now():
             return "_now"
+        case StartOfDay(day=day):
+            return f"_{day:%Y_%m_%d}"
         case _:
             assert_never(bound)
 
 
-def _bound_words(bound: Decimal | OtherColumn | Now) -> str:
+def _bound_words(bound: Decimal | OtherColumn | Now | StartOfDay) -> str:
     match bound:
         case Decimal():
             return f"{bound:f}"
         case OtherColumn(name=name):
             return name
+        case StartOfDay(day=day):
+            return day.isoformat()
         case Now(plus=plus) if not plus:
             return "now"
         case Now(plus=plus):

@@ -38,6 +38,7 @@ _OF_KIND: Final = {
     "unique": "keep one of the records with this key, or give the others keys of their own",
     "extra_column": "nothing, or name the column in the contract to keep it",
     "not_in_future": "correct the time, or its zone",
+    "not_before_2000": "correct the time; a clock that was never set writes 1970 or 1900",
 }
 
 

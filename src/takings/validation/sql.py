@@ -26,6 +26,7 @@ from takings.contracts.model import (
     PresentWhen,
     Required,
     Rule,
+    StartOfDay,
     Typed,
 )
 from takings.time_zones import BusinessTime, OffsetChange
@@ -46,7 +47,8 @@ INTEGER_PATTERN: Final = "-?[0-9]+"
 MONEY_PATTERN: Final = r"-?0*[0-9]{1,12}(\.[0-9]{1,16}0*)?"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 LOCAL_TIME_PATTERN: Final = _TIME
-ZONED_TIME_PATTERN: Final = _TIME + r"(Z| UTC|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+#: what databases and shops write behind a time: `Z`, ` UTC`, `+02:00`, `+0200`, `+02`, ` +02`
+ZONED_TIME_PATTERN: Final = _TIME + r"( UTC| ?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?))"
 
 
 def literal(text: str) -> str:
@@ -78,7 +80,7 @@ def typed_query(
     )
     columns = ", ".join(name(column.name) for column in contract.columns)
     return f"""
-select {keep}{columns}, {_mask(contract, raw, now)} as _mask
+select {keep}{columns}, {_mask(contract, raw, now, business_time)} as _mask
 from (
     select *,
         {typed}
@@ -137,7 +139,9 @@ def _instant(field: str, business_time: BusinessTime) -> str:
 
     A lax reading that gives back the very same text is exact, which costs less to see than a pattern does.
     """
-    zoned = f"try_cast({field} as timestamptz)"
+    # The cast knows every offset, but no `z` and no blank before one.
+    plain = f"upper(regexp_replace({field}, ' ([-+Zz])', '\\1'))"
+    zoned = f"coalesce(try_cast({field} as timestamptz), try_cast({plain} as timestamptz))"
     local = f"make_timestamptz({field}_wall_clock)"
     utc = f"make_timestamptz(epoch_us({field}_utc_clock))"
     years = f"{field}_utc_clock between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
@@ -233,12 +237,12 @@ def _steps(at: str, changes: Sequence[OffsetChange], first: timedelta) -> str:
     return f"case when {at} < {since} then {before} else {after} end"
 
 
-def _mask(contract: Contract, raw: dict[str, str], now: datetime) -> str:
+def _mask(contract: Contract, raw: dict[str, str], now: datetime, business_time: BusinessTime) -> str:
     """Return the mask's expression: a cheap look at every row, and the exact bits only of those that look suspicious."""
     broken = [
         (bit, condition)
         for bit, rule in enumerate(contract.rules)
-        if (condition := _broken(contract, rule, raw, now)) is not None
+        if (condition := _broken(contract, rule, raw, now, business_time)) is not None
     ]
     if not broken:
         return "cast(0 as ubigint)"
@@ -248,7 +252,7 @@ def _mask(contract: Contract, raw: dict[str, str], now: datetime) -> str:
         if column.name in raw
     ]
     others = [
-        str(_broken(contract, rule, raw, now))
+        str(_broken(contract, rule, raw, now, business_time))
         for rule in contract.rules
         if rule.column in raw and isinstance(rule.check, Matches | MaxLength | Compared | PresentWhen)
     ]
@@ -259,7 +263,9 @@ def _mask(contract: Contract, raw: dict[str, str], now: datetime) -> str:
     return f"case when {anything}\n        then {bits}\n        else 0::ubigint end"
 
 
-def _broken(contract: Contract, rule: Rule, raw: dict[str, str], now: datetime) -> str | None:
+def _broken(
+    contract: Contract, rule: Rule, raw: dict[str, str], now: datetime, business_time: BusinessTime
+) -> str | None:
     """Return the condition under which a row breaks a rule; None where the pass cannot tell or the column is absent."""
     if rule.column not in raw:
         return None
@@ -278,16 +284,18 @@ def _broken(contract: Contract, rule: Rule, raw: dict[str, str], now: datetime) 
         case MaxLength(characters=characters):
             return f"length({value}) > {characters}"
         case Compared(operator=operator, bound=bound):
-            return f"not ({value} {operator} {_bound(bound, now)})"
+            return f"not ({value} {operator} {_bound(bound, now, business_time)})"
         case PresentWhen(column=other, value=stored):
             return f"({blank(field)} and {name(other)} = {literal(stored)})"
     return None
 
 
-def _bound(bound: object, now: datetime) -> str:
+def _bound(bound: object, now: datetime, business_time: BusinessTime) -> str:
     match bound:
         case OtherColumn(name=other):
             return name(other)
         case Now(plus=plus):
             return f"timestamptz '{(now + plus).isoformat(sep=' ')}'"
+        case StartOfDay(day=day):
+            return f"timestamptz '{business_time.start_of(day).isoformat(sep=' ')}'"
     return str(bound)
