@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -20,6 +20,7 @@ from tests.simulation.drops import Drop, Plan
 from tests.simulation.judge import Judge, Violated
 from tests.simulation.machines import Machines, draw_machines
 from tests.simulation.mishaps import Life, Mishap, draw_ambush, told
+from tests.simulation.parts import Parts, Rules, contracts_named, contracts_of_hash, draw_parts, plain, shop_under
 from tests.simulation.ports import ports_of
 from tests.simulation.scheduler import Process, Scheduler, Stuck, Task
 from tests.simulation.workshop import opened_shop
@@ -27,7 +28,7 @@ from tests.simulation.workshop import opened_shop
 #: all shops begin here
 BEGIN: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
 #: so many steps of the scheduler are more than any run needs
-_MOST_STEPS: Final = 6000
+_MOST_STEPS: Final = 15_000
 _MOMENT: Final = timedelta(milliseconds=7)
 
 
@@ -41,6 +42,7 @@ class World:
     scheduler: Scheduler
     judge: Judge
     plans: list[Plan]
+    parts: Parts
     #: how often a step is one of the shop's
     pace: float
     #: nothing goes wrong any more
@@ -54,6 +56,9 @@ class World:
     open_files: list[tuple[IO[bytes], Plan]] = field(default_factory=list)
     steps: int = 0
     last: Task | None = None
+    #: contracts were put back for the batch in flight; afterwards these are set again
+    wanted: Rules | None = None
+    mended: int = 0
 
     def __post_init__(self) -> None:
         self.machines = Machines(
@@ -64,6 +69,8 @@ class World:
             witness=self,
             # Who sleeps in an ambush is to find that the others have not.
             all=draw_machines(self.chance, BEGIN, all_sweep=bool(self.ambush)),
+            parts=self.parts,
+            rules=self.parts.rules,
         )
 
     # The story --------------------------------------------------------------------------------------------------------
@@ -111,7 +118,13 @@ class World:
                 self._go_on()
             for _ in range(self.chance.randrange(200)):
                 self._go_on()
+            while self.parts.changes:
+                self._change_rules()
+                for _ in range(self.parts.chance.randrange(100)):
+                    self._go_on()
             self._settle()
+            self.judge.rules = self.machines.rules
+            self.judge.ports = shop_under(self.shop, self.machines.rules).ports
             self.judge.judge()
             self._maintain_later()
         finally:
@@ -124,6 +137,7 @@ class World:
         """Let nothing go wrong any more, until nothing is left to do."""
         self.is_calm = True
         self.tell("", "from here on nothing goes wrong")
+        self.machines.stop_watches()
         while not self._is_done():
             if self.judge.gate.state is GateState.BLOCKED:
                 self._unblock()
@@ -143,14 +157,20 @@ class World:
             raise Violated(f"left behind: {self.judge.leftovers()}")
 
     def _is_done(self) -> bool:
-        is_idle = self.machines.are_idle and not self.scheduler.tasks
-        return is_idle and not self.judge.gate.has_batch and not list(self.shop.ports.store.list(RAW))
+        is_idle = self.machines.are_idle and self.wanted is None
+        if not is_idle or self.judge.gate.has_batch or list(self.shop.ports.store.list(RAW)):
+            return False
+        self.machines.stop_watches()
+        return self.machines.is_alone
 
     def _go_on(self) -> None:
         """Let one thing happen."""
         self.steps += 1
         if self.steps > _MOST_STEPS:
             raise Stuck(f"nothing has settled after {_MOST_STEPS} steps")
+        if self.wanted is not None and not self.judge.gate.has_batch:
+            self.tell("", f"sets {self.wanted} again")
+            self.machines.rules, self.wanted = self.wanted, None
         self.machines.begin_lives()
         ready = self.scheduler.ready()
         if not self.is_calm and self.chance.random() < (self.pace if ready else 0.3):
@@ -180,12 +200,51 @@ class World:
     # What happens to the shop -----------------------------------------------------------------------------------------
 
     def _happen(self) -> None:
+        if self.parts.changes and self.parts.chance.random() < 0.15:
+            self._change_rules()
+        if self.parts.mends and self.parts.chance.random() < self.parts.mends:
+            self._mend()
         if self.open_files and self.chance.random() < 0.5:
             self._end_to_write(self.open_files[0][1])
         elif self.judge.gate.state is GateState.BLOCKED and self.chance.random() < 0.5:
             self._unblock()
         elif self.plans:
             self._drop(self.plans.pop(0))
+
+    def _change_rules(self) -> None:
+        """Let those that are started from now on have other settings or contracts; who watches may go on for some time."""
+        rules = self.parts.changes.pop(0)
+        self.tell("", f"sets {rules}")
+        if self.wanted is not None:
+            self.wanted = rules
+        else:
+            self.machines.rules = rules
+        if self.parts.chance.random() < 0.5:
+            self.machines.stop_watches()
+
+    def is_under_other_contracts(self, life: Life) -> bool:
+        """Tell whether a life cannot finish the batch in flight; then the contracts that it was begun under are put back."""
+        batch_id = self.judge.gate.batch_id
+        if batch_id is None:
+            return life.claim is not None and life.rules != self.machines.rules
+        contracts = contracts_of_hash(self.judge.manifest(batch_id).contracts)
+        if contracts_named(contracts).hash == contracts_named(life.rules.contracts).hash:
+            return False
+        if self.machines.rules.contracts != contracts:
+            self.tell("", f"puts the contracts back: {contracts}")
+            self.wanted = self.wanted or self.machines.rules
+            self.machines.rules = replace(self.machines.rules, contracts=contracts)
+        return True
+
+    def _mend(self) -> None:
+        """Let rows come back from quarantine without their faults."""
+        quarantine = self.shop.root / "quarantine"
+        found = [path for path in sorted(quarantine.rglob("*.csv")) if path.is_file()]
+        if found and self.mended < 3:
+            path = self.parts.chance.choice(found)
+            dataset: Any = path.relative_to(quarantine).parts[1]
+            self.mended += 1
+            self._drop(drops.mended(path.read_bytes(), dataset, self.mended))
 
     def _drop(self, plan: Plan) -> None:
         for writing in [writing for _, writing in self.open_files if writing.file == plan.file]:
@@ -224,9 +283,9 @@ class World:
         self.tell("", "unblocks the batch")
 
 
-def simulate(seed: int) -> World:
+def simulate(seed: int, *, is_plain: bool = False) -> World:
     """Live through the run of a seed; AssertionError with its story where anything is wrong."""
-    chance = Random(f"simulation {seed}")
+    chance, parts = Random(f"simulation {seed}"), plain() if is_plain else draw_parts(seed)
     options = {
         "batch_files": chance.choice((2, 3, 4)),
         "batch_wait": f"{chance.choice((1, 5, 20))}m",
@@ -240,11 +299,12 @@ def simulate(seed: int) -> World:
             chance=chance,
             scheduler=scheduler,
             judge=Judge(root=shop.root, ports=shop.ports),
-            plans=drops.plan_drops(chance),
+            plans=drops.enrich(drops.plan_drops(chance), parts.chance, is_rich=parts.is_rich, copies=parts.copies),
+            parts=parts,
             ambush=draw_ambush(chance),
             pace=chance.choice((0.004, 0.012, 0.03)),
         )
-        world.tell("", f"seed {seed}, {options}")
+        world.tell("", f"seed {seed}, {options}, {parts}")
         try:
             world.run()
         except AssertionError as violation:
