@@ -74,6 +74,8 @@ class Judge:
     meanings: set[tuple[str, int]] = field(default_factory=set)
     #: batches that lost the race for the gate
     losers: set[str] = field(default_factory=set)
+    #: kept, for maintenance removes that of a batch which was given up before it had begun
+    _manifests: dict[str, Manifest] = field(default_factory=dict)
     #: what must have been decided, once it was judged
     truth: Truth = field(default_factory=Truth)
 
@@ -137,6 +139,7 @@ class Judge:
             if before.has_batch or after.batch_id in self.batches:
                 raise Violated(f"batch {after.batch_id} began beside {before.batch_id}")
             self.batches.append(str(after.batch_id))
+            self.manifest(str(after.batch_id))
         elif before.has_batch and not after.has_batch and after.state is not GateState.IDLE:
             raise Violated(f"batch {before.batch_id} ended as {after.state}")
         if before.has_batch and not after.has_batch and before.batch_id not in self.forgotten:
@@ -277,8 +280,10 @@ class Judge:
 
     def manifest(self, batch_id: str) -> Manifest:
         """Return the manifest of a batch."""
-        key = layout.manifest(layout.BatchId(batch_id))
-        return read_manifest(self.ports.store.read(key) or b"", key)
+        if batch_id not in self._manifests:
+            key = layout.manifest(layout.BatchId(batch_id))
+            self._manifests[batch_id] = read_manifest(self.ports.store.read(key) or b"", key)
+        return self._manifests[batch_id]
 
     def _check_verdicts(self) -> None:
         """Each file has the verdict, the row accounting and the version that what was processed before it makes it have.

@@ -10,7 +10,7 @@ from typing import Final
 
 from takings import maintenance, pipeline
 from takings.bootstrap import Shop
-from takings.errors import InvariantBreach, MachineryError, SettingsError, Superseded
+from takings.errors import ContractError, InvariantBreach, MachineryError, SettingsError, Superseded
 from takings.gate import GateState
 from takings.pipeline import Ports
 from takings.watching import Failed, watch
@@ -77,6 +77,10 @@ class Machines:
                 self.witness.tell(machine.name, "is asked to stop")
                 machine.changes.stop()
 
+    def __post_init__(self) -> None:
+        for machine in self.all:
+            machine.skew *= self.parts.skew
+
     def next_look(self) -> datetime | None:
         """Return when the next of those that are free looks by itself; None where none does."""
         looks = [machine.next_look for machine in self.all if machine.life is None and machine.next_look is not None]
@@ -114,13 +118,14 @@ class Machines:
         if self.parts.chance.random() >= self.parts.errands:
             return None
         kind = self.parts.chance.choice(self.parts.kinds)
-        rebuilding = Rebuilding(
-            shop=self.shop, contents=self.judge.contents, batches=self.judge.batches, rules=life.rules
-        )
-        body = errand(kind, self.parts.chance, ports, self.shop.ports, rebuilding)
+        body = errand(kind, self.parts.chance, ports, self.shop.ports, self.rebuilding(life.rules))
         if body is not None:
             self.witness.tell(life.name, f"is to {kind}")
         return body
+
+    def rebuilding(self, rules: Rules) -> Rebuilding:
+        """Return what a rebuild by these rules is made from."""
+        return Rebuilding(shop=self.shop, contents=self.judge.contents, batches=self.judge.batches, rules=rules)
 
     def _watches(self, machine: Machine) -> bool:
         """Draw whether a life watches; in the end the first machine runs at once what no policy would dispatch."""
@@ -189,6 +194,8 @@ class Machines:
         if life.has_failed or isinstance(error, Superseded):
             return True
         state = self.judge.gate
+        if isinstance(error, ContractError):
+            return self.witness.lacks_a_column(life)
         if isinstance(error, SettingsError) and self.witness.is_under_other_contracts(life):
             return True
         if state.state is GateState.BLOCKED:

@@ -207,6 +207,9 @@ class Witness(Protocol):
     def is_under_other_contracts(self, life: Life) -> bool:
         """Tell whether the batch in flight was begun under other contracts than a life has, which then are put back."""
 
+    def lacks_a_column(self, life: Life) -> bool:
+        """Tell whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+
     def accuse(self, violation: AssertionError, cause: Exception | None) -> None:
         """Note that something was wrong, which ends the run."""
 

@@ -45,6 +45,11 @@ class Rules:
         """Return what the definition of a published number is made of."""
         return self.policy, self.edition
 
+    def with_colour(self) -> Rules:
+        """Return the same with contracts in which products have a colour."""
+        wider: dict[ContractsName, ContractsName] = {"shipped": "colour", "dearer": "colour and dearer"}
+        return replace(self, contracts=wider.get(self.contracts, self.contracts))
+
 
 @dataclass(kw_only=True)
 class Parts:
@@ -67,6 +72,10 @@ class Parts:
     mends: float = 0
     #: copies of superseded bytes come under other keys
     copies: int = 0
+    #: so many times as far off are the clocks
+    skew: int = 1
+    #: the store is rebuilt in the end
+    is_rebuilt: bool = False
 
 
 def plain() -> Parts:
@@ -87,20 +96,22 @@ def draw_parts(seed: int) -> Parts:
         chance=chance,
         rules=rules,
         changes=changes[1:],
-        errands=chance.choice((0, 0.15, 0.4)),
+        errands=chance.choice((0, 0.3, 0.6)),
         kinds=("replay", "replay", "replay", "restate", "rebuild"),
         watches=chance.choice((0, 0.5, 1)),
         interrupts=chance.choice((0, 0.5)),
         is_rich=chance.random() < 0.7,
-        mends=chance.choice((0, 0.3)),
+        mends=chance.choice((0, 0.5)),
         copies=chance.choice((0, 1, 2)),
+        skew=chance.choice((1, 1, 5)),
+        is_rebuilt=chance.random() < 0.2,
     )
 
 
 def _draw_rules(chance: Random) -> Rules:
     return Rules(
         policy=chance.choice(("file", "row", "row", "strict")),
-        max_rejected=chance.choice(("1", "50", "100")),
+        max_rejected=chance.choice(("1", "50", "50", "100")),
         contracts=chance.choice(("shipped", "shipped", *NAMES)),
     )
 

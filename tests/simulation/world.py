@@ -13,8 +13,10 @@ from typing import IO, Any, Final
 from takings import gate, maintenance
 from takings.adapters.local.object_store import _etag as etag_of
 from takings.bootstrap import Shop
+from takings.contracts.model import Dataset
 from takings.gate import GateState
 from takings.layout import RAW
+from takings.rebuilding import read_archive
 from tests.simulation import drops
 from tests.simulation.drops import Drop, Plan
 from tests.simulation.judge import Judge, Violated
@@ -122,10 +124,16 @@ class World:
                 self._change_rules()
                 for _ in range(self.parts.chance.randrange(100)):
                     self._go_on()
+            if self.parts.mends:
+                self._mend()
             self._settle()
+            if self._has_colour():
+                self.machines.rules = self.machines.rules.with_colour()
             self.judge.rules = self.machines.rules
             self.judge.ports = shop_under(self.shop, self.machines.rules).ports
             self.judge.judge()
+            if self.parts.is_rebuilt:
+                self.machines.rebuilding(self.machines.rules).rebuild(read_archive(self.shop.ports.store))
             self._maintain_later()
         finally:
             self.is_calm = True
@@ -150,7 +158,7 @@ class World:
         self.scheduler.now += maintenance.KEEP + timedelta(days=1)
         process = Process(name="maintenance", host="here")
         life = self.machines.new_life(process, skew=timedelta(0), is_maintenance=True)
-        ports = ports_of(life, self.shop, self.machines.processes)
+        ports = ports_of(life, shop_under(self.shop, life.rules), self.machines.processes)
         maintenance.maintain(ports, keep_reports=timedelta(days=90), is_dry_run=False)
         self.judge.judge()
         if self.judge.leftovers():
@@ -200,7 +208,7 @@ class World:
     # What happens to the shop -----------------------------------------------------------------------------------------
 
     def _happen(self) -> None:
-        if self.parts.changes and self.parts.chance.random() < 0.15:
+        if self.parts.changes and self.parts.chance.random() < 0.3:
             self._change_rules()
         if self.parts.mends and self.parts.chance.random() < self.parts.mends:
             self._mend()
@@ -235,6 +243,20 @@ class World:
             self.wanted = self.wanted or self.machines.rules
             self.machines.rules = replace(self.machines.rules, contracts=contracts)
         return True
+
+    def lacks_a_column(self, life: Life) -> bool:
+        """Tell whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+        if not self._has_colour() or "colour" in life.rules.contracts:
+            return False
+        if "colour" not in self.machines.rules.contracts:
+            self.tell("", "puts the column back into the contracts")
+        self.machines.rules = self.machines.rules.with_colour()
+        self.wanted = self.wanted and self.wanted.with_colour()
+        self.parts.changes = [rules.with_colour() for rules in self.parts.changes]
+        return True
+
+    def _has_colour(self) -> bool:
+        return "colour" in (self.shop.ports.tables.snapshot()[Dataset.PRODUCTS].columns or ())
 
     def _mend(self) -> None:
         """Let rows come back from quarantine without their faults."""
