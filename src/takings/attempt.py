@@ -72,6 +72,9 @@ class Attempt:
         if manifest.contracts != self._ports.contracts.hash:
             self._drop_old_contracts()
             return False
+        # A contract that the lake cannot take is refused before anything is decided under it: afterwards neither this
+        # contract nor a mended one could complete the batch.
+        self._ports.tables.check_contracts(self._ports.contracts.by_dataset)
         if self.suspect is not None and self._sets_aside(self.suspect):
             return False
         if self.claim.gate.state is GateState.FORMING:

@@ -108,7 +108,6 @@ class Judging:
         for report in reports:
             if report.verdict is Verdict.REJECTED:
                 return fail_batch(reports, f"{report.key} was rejected")
-        self._ports.tables.prepare(self._ports.contracts.by_dataset)
         with self._ports.engine.landing(self.staged_batch(reports)) as session:
             orphan = session.first_orphan(self._ports.tables.snapshot())
         if orphan is None:

@@ -51,6 +51,8 @@ def maintain(ports: Ports, *, keep_reports: timedelta, is_dry_run: bool) -> Main
     """Compact, clean and let go; with `is_dry_run` only say what would be."""
     before = ports.ledger.gate()
     snapshot = ports.tables.snapshot()
+    # Compacted under a contract that lacks a column, rows would lose what they hold in it.
+    ports.tables.check_contracts(ports.contracts.by_dataset)
     plans = {dataset: files_to_compact(snapshot[dataset]) for dataset in Dataset}
     compacted: dict[str, tuple[int, int]] = {}
     for dataset, files in plans.items():

@@ -165,6 +165,9 @@ class LakeTables(Protocol):
         ContractError where a contract lacks or retypes a column that the lake has.
         """
 
+    def check_contracts(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Look whether `prepare` would refuse these contracts, and raise its ContractError. Reads only; may be repeated."""
+
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
         """Read the tables at these versions, or at their newest. May be repeated."""
 

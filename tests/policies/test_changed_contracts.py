@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,15 +15,19 @@ from deltalake import DeltaTable
 import takings.contracts
 from takings import pipeline
 from takings.contracts.model import Dataset
-from takings.errors import SettingsError
+from takings.errors import ContractError, SettingsError
 from takings.gate import GateState
 from takings.lineage import RETURNED_TO_PENDING
+from takings.maintenance import maintain
+from takings.proof import explain, verify
+from takings.restatement import restate
 from tests.shop import (
     csv_of,
     drop,
     drop_all,
     expected,
     files,
+    item,
     lineage,
     opened,
     product,
@@ -112,6 +117,60 @@ class TestBetweenBatches:
         drop(root, "order-items/b.csv", b"id,order_id,product_id,user_id,status,sale_price\n4,1,5,7,shipped,1.00\n")
         run(root, contracts=wider)
         assert published(root, contracts=wider) == expected(root)
+
+    def test_what_is_published_is_verified_explained_and_restated_before_a_batch_brings_the_column(
+        self, root: Path, contracts: Path
+    ) -> None:
+        """The files of the lake lack it until then."""
+        run(drop_all(root))
+        before = published(root)
+        with opened(root, contracts=with_colour(contracts)) as shop:
+            assert verify(shop.ports).differences == ()
+            assert len(explain(shop.ports, date(2025, 3, 30)).rows) == 2
+            assert restate(shop.ports).published == {"OrderKPIs": 2, "CategoryKPIs": 3}
+            assert maintain(shop.ports, keep_reports=timedelta(days=90), is_dry_run=False).compacted == {}
+        assert published(root) == before
+
+    @pytest.mark.parametrize("policy", ["file", "row", "strict"])
+    def test_every_policy_takes_a_column_more(self, root: Path, contracts: Path, policy: str) -> None:
+        """Under "strict", items look for their parents in a lake that does not have the column yet."""
+        run(drop_all(root), policy=policy)
+        wider = with_colour(contracts)
+        drop(root, "products/b.csv", csv_of(product(4, colour="red")))
+        drop(root, "order-items/b.csv", csv_of(item(4, 1, 1), item(5, 1, 4)))
+        (batch,) = run(root, contracts=wider, policy=policy).batches
+        assert [report.verdict.value for report in batch.reports] == ["accepted", "accepted"]
+        assert products_in_the_lake(root)[-1] == (4, "red")
+
+    def test_a_column_less_is_refused_before_anything_is_decided(self, root: Path, contracts: Path) -> None:
+        """The error says to name it again; once that is done, the files are taken."""
+        narrow = shutil.copytree(contracts, contracts.parent / "narrow")
+        wider = with_colour(contracts)
+        run(drop_all(root), contracts=wider)
+        drop(root, "products/b.csv", csv_of(product(4, colour="red")))
+        for _ in range(2):
+            with pytest.raises(ContractError, match="the lake has the column 'colour', which the contract lacks"):
+                run(root, contracts=str(narrow))
+        assert len(list((root / "batches").glob("*/verdicts.json"))) == 1
+        (batch,) = run(root, contracts=wider).batches
+        assert [report.verdict.value for report in batch.reports] == ["accepted"]
+        assert products_in_the_lake(root) == [(1, None), (2, None), (3, None), (4, "red")]
+        assert published(root, contracts=wider) == expected(root)
+
+    def test_maintenance_under_a_column_less_is_refused(self, root: Path, contracts: Path) -> None:
+        """Compacted under such a contract, rows would lose what they hold in the column."""
+        narrow = shutil.copytree(contracts, contracts.parent / "narrow")
+        wider = with_colour(contracts)
+        for number in range(4):
+            drop(root, f"products/{number}.csv", csv_of(product(number, colour="red")))
+            run(root, contracts=wider)
+        with opened(root, contracts=str(narrow)) as shop, pytest.raises(ContractError, match="colour"):
+            maintain(shop.ports, keep_reports=timedelta(days=90), is_dry_run=False)
+        with opened(root, contracts=wider) as shop:
+            assert maintain(shop.ports, keep_reports=timedelta(days=90), is_dry_run=False).compacted == {
+                "products": (4, 1)
+            }
+        assert products_in_the_lake(root) == [(0, "red"), (1, "red"), (2, "red"), (3, "red")]
 
     def test_a_stricter_contract_judges_only_what_comes(self, root: Path, contracts: Path) -> None:
         """What is in the lake stays."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from tests.oracle.kpis import Dataset
 from tests.shop import Fields, csv_of, item, order, product
 
 FOLDERS: Final[dict[Dataset, str]] = {"products": "products", "orders": "orders", "order_items": "order-items"}
+KEYS: Final[dict[Dataset, bytes]] = {"products": b"id", "orders": b"order_id", "order_items": b"id"}
 #: contents of each dataset in the catalogue
 CATALOGUE: Final = 40
 #: the shop's days, long before anybody looks
@@ -29,7 +32,15 @@ class Content:
 
     dataset: Dataset
     data: bytes
-    is_dirty: bool
+    is_dirty: bool = False
+    #: it is older bytes of a key, come back under another one
+    is_superseded_copy: bool = False
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Tell whether its records cannot be told apart, or its header lacks a column."""
+        header, *lines = self.data.splitlines()
+        return self.data.count(b'"') % 2 == 1 or KEYS[self.dataset] not in header.split(b",") or not lines
 
     @property
     def fingerprint(self) -> str:
@@ -140,6 +151,67 @@ def plan_drops(chance: Random) -> list[Plan]:
         other = content(first.content.dataset, chance.randrange(CATALOGUE))
         plans += [replace(first, content=other, age=_age(chance)), replace(first, age=_age(chance))]
     return plans
+
+
+def enrich(plans: Sequence[Plan], chance: Random, *, is_rich: bool, copies: int) -> list[Plan]:
+    """Give some files bad rows, rows twice or a column more, and drop copies of superseded bytes under other keys."""
+    enriched = [
+        replace(plan, content=_varied(plan.content, chance)) if is_rich and chance.random() < 0.5 else plan
+        for plan in plans
+    ]
+    for _ in range(copies):
+        first = chance.choice(enriched)
+        if first.content.is_dirty:
+            continue
+        place = enriched.index(first)
+        correction = content(first.content.dataset, chance.randrange(CATALOGUE))
+        copy = replace(first.content, is_superseded_copy=True)
+        # The correction comes at once, or when the original has long been taken; the copy comes at last.
+        behind = chance.choice((place + 1, chance.randint(place + 1, len(enriched))))
+        enriched.insert(behind, replace(first, content=correction, age=_age(chance)))
+        name = f"{chance.choice('xyz')}/{first.name}"
+        enriched.insert(
+            chance.randint(behind + 1, len(enriched)), replace(first, content=copy, name=name, age=_age(chance))
+        )
+    return enriched
+
+
+def _varied(content: Content, chance: Random) -> Content:
+    """Return a content with a bad row at its end, with its first row twice, or with a column more."""
+    if content.is_dirty:
+        return content
+    header, *rows = content.data.splitlines(keepends=True)
+    match content.dataset, chance.choice(("bad", "twice", "colour")):
+        case "products", "colour":
+            colours = [b",red", b",blue", b","]
+            coloured = [row.rstrip() + colours[number % 3] + b"\n" for number, row in enumerate(rows)]
+            return replace(content, data=header.rstrip() + b",colour\n" + b"".join(coloured))
+        case "products", "bad":
+            return replace(content, data=content.data + csv_of(product(7, cost="0")).splitlines(keepends=True)[1])
+        case "orders", "bad":
+            return replace(content, data=content.data + csv_of(order(7, num_of_item=0)).splitlines(keepends=True)[1])
+        case "order_items", "bad":
+            bad = csv_of(item(7, 1, 1, "-1.00")).splitlines(keepends=True)[1]
+            return replace(content, data=content.data + bad)
+        case (("products" | "orders"), _):
+            return replace(content, data=content.data + rows[0])
+    return content
+
+
+def mended(quarantined: bytes, dataset: Dataset, number: int) -> Plan:
+    """Return the drop of rows that come back from quarantine with their faults mended."""
+    good = {"cost": "1.00", "num_of_item": "1", "sale_price": "7.00"}
+    rows = list(csv.DictReader(io.StringIO(quarantined.decode(), newline="")))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({column: good.get(column, value) for column, value in row.items()} for row in rows)
+    return Plan(
+        content=Content(dataset=dataset, data=text.getvalue().encode()),
+        name=f"mended/{number}.csv",
+        age=timedelta(0),
+        is_slow=False,
+    )
 
 
 def _again(chance: Random, plans: Sequence[Plan]) -> Plan:

@@ -17,15 +17,20 @@ from takings.entrypoints.kpi_output import as_csv
 from takings.gate import Gate, GateState
 from takings.kpis.publication import visible
 from takings.lake import Commit
-from takings.lineage import RETURNED_TO_PENDING, LineageRecord, LineageStatus
+from takings.lineage import REPLAY_GIVEN_UP, RETURNED_TO_PENDING, LineageRecord, LineageStatus
 from takings.manifest import Manifest, read_manifest
 from takings.pipeline import Ports
+from takings.publishing import current_definition
+from takings.restatement import restate
 from takings.validation.findings import Verdict
 from tests.oracle.comparison import differences
-from tests.oracle.kpis import Row, category_kpis, kpis_csv, lake_of, order_kpis, read_rows
+from tests.oracle.kpis import Product, category_kpis, kpis_csv, lake_of, order_kpis
+from tests.oracle.kpis import newest as newest_rows
 from tests.shop import expected
-from tests.simulation.drops import Drop, written_at
+from tests.simulation.drops import Content, Drop, written_at
 from tests.simulation.mishaps import Life
+from tests.simulation.parts import Rules, contracts_of_hash
+from tests.simulation.truth import Truth
 
 #: what an attempt does only right after it has checked that it owns the batch
 _GUARDED: Final = frozenset({"tables.apply", "kpis.publish", "store.file_away"})
@@ -63,6 +68,16 @@ class Judge:
     listed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     #: the commit of each published key, per KPI table
     published: dict[str, dict[Any, int]] = field(default_factory=lambda: defaultdict(dict))
+    #: what is set in the end
+    rules: Rules = field(default_factory=Rules)
+    #: what numbers meant to those that published since the last batch began to land, and to whoever began it
+    meanings: set[tuple[str, int]] = field(default_factory=set)
+    #: batches that lost the race for the gate
+    losers: set[str] = field(default_factory=set)
+    #: kept, for maintenance removes that of a batch which was given up before it had begun
+    _manifests: dict[str, Manifest] = field(default_factory=dict)
+    #: what must have been decided, once it was judged
+    truth: Truth = field(default_factory=Truth)
 
     # While it runs ----------------------------------------------------------------------------------------------------
 
@@ -87,7 +102,10 @@ class Judge:
                 self.not_forgotten.pop(str(values[0]), None)
             case "store.create" if result is True and str(values[0]).startswith(layout.COMMITS):
                 self._check_commit(life, str(values[0]))
+            case "store.create" if result is True and str(values[0]).endswith("/affected.json"):
+                self.meanings = {life.rules.meaning}
             case "kpis.publish":
+                self.meanings.add(life.rules.meaning)
                 self._check_publication()
 
     def _note_given_back(self, life: Life, records: Any) -> None:
@@ -97,7 +115,8 @@ class Judge:
         """
         if life.claim != (self.gate.batch_id, self.gate.attempt):
             return
-        back = {(record.file_key, record.etag) for record in records} & self.listed.get(life.name, set())
+        own = {(record.file_key, record.etag) for record in records if record.archived_at is None}
+        back = own & self.listed.get(life.name, set())
         for drop in self.drops:
             drop.is_fetched &= (drop.key, drop.etag) not in back
 
@@ -120,6 +139,7 @@ class Judge:
             if before.has_batch or after.batch_id in self.batches:
                 raise Violated(f"batch {after.batch_id} began beside {before.batch_id}")
             self.batches.append(str(after.batch_id))
+            self.manifest(str(after.batch_id))
         elif before.has_batch and not after.has_batch and after.state is not GateState.IDLE:
             raise Violated(f"batch {before.batch_id} ended as {after.state}")
         if before.has_batch and not after.has_batch and before.batch_id not in self.forgotten:
@@ -161,8 +181,11 @@ class Judge:
         """Hold everything that is left against what was dropped."""
         self._check_places()
         self._check_stories()
+        self._check_papers()
         self._check_verdicts()
+        self._check_meaning()
         self._check_numbers()
+        self._check_colours()
 
     @property
     def arrivals(self) -> list[Drop]:
@@ -174,9 +197,15 @@ class Judge:
         wanted: Counter[tuple[str, str, str]] = Counter(
             (drop.plan.content.dataset, drop.plan.name, drop.plan.content.fingerprint) for drop in self.arrivals
         )
+        known = self.contents()
+        for record in self._ended():
+            if self._is_replay(record):
+                content = known[record.batch_id, record.file_key]
+                wanted[content.dataset, record.file_key.split("/", 2)[2], content.fingerprint] += 1
         found: Counter[tuple[str, str, str]] = Counter()
         for path in self._files("processed", "failed"):
-            dataset, name = path.relative_to(self.root).parts[-2:]
+            dataset, *folders = path.relative_to(self.root).parts[5:]
+            name = "/".join(folders)
             if not name.endswith(".reason.json"):
                 found[dataset, name, sha256(path.read_bytes()).hexdigest()] += 1
         if wanted != found:
@@ -205,13 +234,14 @@ class Judge:
         gate = self.ports.ledger.gate()
         if gate.state is not GateState.IDLE or gate != self.gate:
             raise Violated(f"the gate stands at {gate}")
-        told = Counter((record.file_key, record.etag) for record in self._ended())
+        told = Counter((record.file_key, record.etag) for record in self._ended() if not self._is_replay(record))
         wanted = Counter((drop.key, drop.etag) for drop in self.arrivals)
         if told != wanted:
             raise Violated(f"without an end: {_shown(wanted - told)}; with too many: {_shown(told - wanted)}")
         for record in self.ports.ledger.lineage():
             if record.verdict is None:
-                if (record.status, record.reason) != (LineageStatus.FAILED, RETURNED_TO_PENDING):
+                reason = REPLAY_GIVEN_UP if self._is_replay(record) else RETURNED_TO_PENDING
+                if (record.status, record.reason) != (LineageStatus.FAILED, reason):
                     raise Violated(f"neither ended nor given back: {record}")
                 continue
             original = self.root / str(record.archived_at)
@@ -225,51 +255,73 @@ class Judge:
         place = {
             (batch_id, arrival.key): (number, position)
             for number, batch_id in enumerate(self.batches)
-            for position, arrival in enumerate(self._manifest(batch_id).arrivals)
+            for position, arrival in enumerate(self.manifest(batch_id).arrivals)
         }
         ended = [record for record in self.ports.ledger.lineage() if record.verdict is not None]
         return sorted(ended, key=lambda record: place[record.batch_id, record.file_key])
 
-    def _manifest(self, batch_id: str) -> Manifest:
-        key = layout.manifest(layout.BatchId(batch_id))
-        return read_manifest(self.ports.store.read(key) or b"", key)
+    def _is_replay(self, record: LineageRecord) -> bool:
+        arrivals = self.manifest(record.batch_id).arrivals
+        return next(arrival for arrival in arrivals if arrival.key == record.file_key).archived_at is not None
+
+    def contents(self) -> dict[tuple[str, str], Content]:
+        """Return the bytes of each file of each batch, as they were dropped."""
+        drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
+        place_of = {record.archived_at: record for record in self.ports.ledger.lineage() if record.verdict is not None}
+        known: dict[tuple[str, str], Content] = {}
+        for batch_id in self.batches:
+            for arrival in self.manifest(batch_id).arrivals:
+                if arrival.archived_at is not None:
+                    original = place_of[arrival.archived_at]
+                    known[batch_id, arrival.key] = known[original.batch_id, original.file_key]
+                elif (arrival.key, arrival.etag) in drop_of:
+                    known[batch_id, arrival.key] = drop_of[arrival.key, arrival.etag].plan.content
+        return known
+
+    def manifest(self, batch_id: str) -> Manifest:
+        """Return the manifest of a batch."""
+        if batch_id not in self._manifests:
+            key = layout.manifest(layout.BatchId(batch_id))
+            self._manifests[batch_id] = read_manifest(self.ports.store.read(key) or b"", key)
+        return self._manifests[batch_id]
 
     def _check_verdicts(self) -> None:
-        """Each arrival has the verdict and the version that what was processed before it makes it have.
+        """Each file has the verdict, the row accounting and the version that what was processed before it makes it have.
 
         The order of processing decides whether a copy of superseded bytes counts, as the golden case
         `a_copy_under_another_name_after_a_correction` shows; so this follows that order, instead of any other truth.
         """
         drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
-        accepted: dict[str, set[str]] = defaultdict(set)
-        newest: dict[str, str] = {}
-        versions: dict[str, datetime] = {}
+        known = self.contents()
+        ended: dict[str, list[LineageRecord]] = defaultdict(list)
         for record in self._ended():
-            content = drop_of[record.file_key, record.etag].plan.content
-            others = accepted[content.fingerprint] - {record.file_key}
-            if others or newest.get(record.file_key) == content.fingerprint:
-                verdict = Verdict.DUPLICATE
-            else:
-                is_refused = content.is_dirty or self._has_killed(record)
-                verdict = Verdict.REJECTED if is_refused else Verdict.ACCEPTED
-            if record.verdict is not verdict:
-                raise Violated(f"it should have been {verdict}: {record}")
-            if verdict is Verdict.ACCEPTED:
-                accepted[content.fingerprint].add(record.file_key)
-                newest[record.file_key] = content.fingerprint
-            if record.file_key in versions and record.version <= versions[record.file_key]:
-                raise Violated(f"a version not behind {versions[record.file_key]}: {record}")
-            versions[record.file_key] = record.version
-            self._check_version(drop_of[record.file_key, record.etag], record)
+            ended[record.batch_id].append(record)
+        self.truth, versions = Truth(), dict[str, datetime]()
+        for batch_id, records in ended.items():
+            manifest = self.manifest(batch_id)
+            contents = {record.file_key: known[batch_id, record.file_key] for record in records}
+            unread = {record.file_key for record in records if self._has_killed(record)}
+            settled = self.truth.take(manifest, contents, unread, contracts_of_hash(manifest.contracts))
+            for record, file in zip(records, settled, strict=True):
+                if record.verdict is not file.verdict:
+                    raise Violated(f"it should have been {file.verdict}: {record}")
+                if file.records is not None and record.records != file.records:
+                    raise Violated(f"its records should be {file.records}: {record}")
+                if file.arrival.archived_at is not None:
+                    continue
+                if record.file_key in versions and record.version <= versions[record.file_key]:
+                    raise Violated(f"a version not behind {versions[record.file_key]}: {record}")
+                versions[record.file_key] = record.version
+                self._check_version(drop_of[record.file_key, record.etag], record)
 
     def _has_killed(self, record: LineageRecord) -> bool:
         """Tell whether a file was refused unread, which is right only after attempts that ended without a word."""
-        is_unread = record.records is not None and record.records.read == 0
+        is_unread = "reading it killed the process" in str(record.reason)
         return is_unread and self.takeovers >= _MOST_DEATHS
 
     def _check_version(self, drop: Drop, record: LineageRecord) -> None:
         """A version is when the bytes were written, but for a clock ahead, or an earlier version of the key."""
-        now = self._manifest(record.batch_id).now
+        now = self.manifest(record.batch_id).now
         known = [other.version for other in self.ports.ledger.lineage(file_key=record.file_key) if other != record]
         allowed = {min(drop.written_at, now)} | {version + _TICK for version in known} | set(known)
         if record.version not in allowed:
@@ -277,7 +329,7 @@ class Judge:
 
     def _check_numbers(self) -> None:
         """What is published is what the oracle makes of the accepted bytes; the lake bears it out."""
-        lake = lake_of(self._rows(), "UTC")
+        lake = lake_of(self.truth.rows, "UTC")
         right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
         by_day, by_category = (as_csv(table, visible(self.ports.kpis.rows(table))) for table in self.ports.kpi_tables)
         found = differences("by day", right[0], by_day) + differences("by category", right[1], by_category)
@@ -292,12 +344,52 @@ class Judge:
         if verification.differences:
             raise Violated(f"the lake says otherwise: {verification.differences}")
 
-    def _rows(self) -> Iterator[Row]:
-        drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
-        for record in self._ended():
-            if record.verdict is Verdict.ACCEPTED:
-                content = drop_of[record.file_key, record.etag].plan.content
-                yield from read_rows(content.dataset, content.data, record.version, record.file_key, "UTC")
+    def _check_meaning(self) -> None:
+        """What is published was published under the present definition, unless nothing was taken since that changed."""
+        definitions = {meaning for table in self.ports.kpi_tables for meaning in self.ports.kpis.definitions(table)}
+        if not definitions - {current_definition(self.ports)}:
+            return
+        if self.meanings == {self.rules.meaning}:
+            raise Violated(f"published under {definitions}, although a batch was taken under the present definition")
+        restate(self.ports)
+
+    def _check_colours(self) -> None:
+        """A column that the contract has gained holds what came since, and nothing of what came before."""
+        newest = [row for row in newest_rows(self.truth.rows) if isinstance(row, Product)]
+        right = {int(row.id): self.truth.colours[row.id, row.version, row.source, row.line] for row in newest}
+        folder = self.ports.tables.folder(Dataset.PRODUCTS)
+        paths = [str(folder / file.path) for file in self.ports.tables.snapshot()[Dataset.PRODUCTS].files]
+        found: dict[int, str | None] = {}
+        with self.ports.engine._connection.cursor() as cursor:  # type: ignore[attr-defined] # one DuckDB serves all
+            for path in paths:
+                relation = cursor.execute("select * from read_parquet(?)", [path])
+                columns = [column for column, *_ in relation.description]
+                rows = [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]
+                found |= {row["id"]: row.get("colour") for row in rows}
+        if found != right:
+            raise Violated(f"the products' colours are {found}, not {right}")
+
+    def _check_papers(self) -> None:
+        """A batch that began has ended or was given up; of one that lost the race for the gate there is a manifest only."""
+        ended: dict[str, set[str]] = defaultdict(set)
+        for record in self.ports.ledger.lineage():
+            ended[record.batch_id] |= {record.file_key} if record.verdict else set()
+        papers: dict[str, set[str]] = defaultdict(set)
+        for path in self._files("batches"):
+            papers[path.parent.name].add(path.name)
+        for batch_id, names in papers.items():
+            if batch_id not in self.batches:
+                self.losers.add(batch_id)
+                if names != {"manifest.json"} or batch_id in ended:
+                    raise Violated(f"{batch_id} never began, but there are {names} of it")
+            elif ("outcome.json" in names) != bool(ended[batch_id] or self._is_empty(batch_id)):
+                raise Violated(f"{batch_id} has {names}, and the stories of {ended[batch_id]}")
+
+    def _is_empty(self, batch_id: str) -> bool:
+        """Tell whether all files of a batch were overwritten before it read them, so that it ended without any."""
+        key = layout.verdicts(layout.BatchId(batch_id))
+        content = self.ports.store.read(key)
+        return content is not None and not json.loads(content)["files"]
 
 
 def _shown(counted: Counter[Any]) -> str:

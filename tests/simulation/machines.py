@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import Final
 
 from takings import maintenance, pipeline
 from takings.bootstrap import Shop
-from takings.errors import InvariantBreach, MachineryError, Superseded
+from takings.errors import ContractError, InvariantBreach, MachineryError, SettingsError, Superseded
 from takings.gate import GateState
 from takings.pipeline import Ports
+from takings.watching import Failed, watch
+from tests.simulation.errands import errand
 from tests.simulation.judge import Judge, Violated
-from tests.simulation.mishaps import Life, Witness, draw_mishaps
-from tests.simulation.ports import ports_of
+from tests.simulation.mishaps import Interrupted, Life, Mishap, Witness, draw_mishaps
+from tests.simulation.parts import Parts, Rules, shop_under
+from tests.simulation.ports import ScheduledChanges, ports_of
+from tests.simulation.rebuilt import Rebuilding
 from tests.simulation.scheduler import Process, Scheduler
+
+#: how often a watch looks although nothing was announced
+_SWEEP: Final = timedelta(minutes=5)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,6 +37,8 @@ class Machine:
     sweeps: bool
     next_look: datetime | None
     life: Life | None = None
+    #: what tells its watch of changes; None where it does not watch
+    changes: ScheduledChanges | None = None
 
 
 @dataclass(kw_only=True)
@@ -40,12 +51,35 @@ class Machines:
     judge: Judge
     witness: Witness
     all: list[Machine]
+    parts: Parts
+    #: what is set for whoever is started now
+    rules: Rules
     processes: dict[str, Process] = field(default_factory=dict)
 
     @property
     def are_idle(self) -> bool:
-        """Tell whether nobody runs."""
-        return not any(machine.life for machine in self.all)
+        """Tell whether nobody runs, and whoever watches waits for nothing that was announced."""
+        at_work = [
+            machine for machine in self.all if machine.life and not (machine.changes and machine.changes.is_resting)
+        ]
+        resting = {task for machine in self.all if machine.life for task in machine.life.process.tasks}
+        return not at_work and resting.issuperset(self.scheduler.tasks)
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether no process is left."""
+        return not any(machine.life for machine in self.all) and not self.scheduler.tasks
+
+    def stop_watches(self) -> None:
+        """Ask every watch to stop."""
+        for machine in self.all:
+            if machine.changes is not None and not machine.changes.is_stopped:
+                self.witness.tell(machine.name, "is asked to stop")
+                machine.changes.stop()
+
+    def __post_init__(self) -> None:
+        for machine in self.all:
+            machine.skew *= self.parts.skew
 
     def next_look(self) -> datetime | None:
         """Return when the next of those that are free looks by itself; None where none does."""
@@ -56,7 +90,10 @@ class Machines:
         """Tell somebody, sooner or later, that there may be something to see."""
         told = self.chance.choice(self.all)
         moment = self.scheduler.now + timedelta(seconds=self.chance.choice((0, 1, self.chance.uniform(0, 60))))
-        told.next_look = min(told.next_look or moment, moment)
+        if told.changes is not None:
+            told.changes.hint(moment)
+        else:
+            told.next_look = min(told.next_look or moment, moment)
 
     def begin_lives(self) -> None:
         """Let those look for whom it is time."""
@@ -69,36 +106,76 @@ class Machines:
         process = Process(name=f"{machine.name}:{len(self.processes)}", host=machine.host)
         is_maintenance = not self.witness.is_calm and self.chance.random() < 0.08
         life = machine.life = self.new_life(process, skew=machine.skew, is_maintenance=is_maintenance)
-        ports = ports_of(life, self.shop, self.processes)
+        ports = ports_of(life, shop_under(self.shop, life.rules), self.processes)
         at_once = self.witness.is_calm or self.chance.random() < 0.5
-        self.scheduler.begin(process, lambda: self._live(machine, life, ports, at_once))
+        body = self._errand(life, ports) if not (self.witness.is_calm or is_maintenance) else None
+        if body is None and not is_maintenance and self._watches(machine):
+            machine.changes = ScheduledChanges(life=life)
+        self.scheduler.begin(process, lambda: self._live(machine, life, ports, body, at_once))
+
+    def _errand(self, life: Life, ports: Ports) -> Callable[[], object] | None:
+        """Draw whether a life does an errand, and which."""
+        if self.parts.chance.random() >= self.parts.errands:
+            return None
+        kind = self.parts.chance.choice(self.parts.kinds)
+        body = errand(kind, self.parts.chance, ports, self.shop.ports, self.rebuilding(life.rules))
+        if body is not None:
+            self.witness.tell(life.name, f"is to {kind}")
+        return body
+
+    def rebuilding(self, rules: Rules) -> Rebuilding:
+        """Return what a rebuild by these rules is made from."""
+        return Rebuilding(shop=self.shop, contents=self.judge.contents, batches=self.judge.batches, rules=rules)
+
+    def _watches(self, machine: Machine) -> bool:
+        """Draw whether a life watches; in the end the first machine runs at once what no policy would dispatch."""
+        is_needed = self.witness.is_calm and machine is self.all[0]
+        return not is_needed and self.parts.chance.random() < self.parts.watches
 
     def new_life(self, process: Process, *, skew: timedelta, is_maintenance: bool) -> Life:
         """Let a process begin its life."""
+        mishaps = [] if self.witness.is_calm else draw_mishaps(self.chance, is_maintenance=is_maintenance)
         life = Life(
             process=process,
             scheduler=self.scheduler,
             skew=skew,
             chance=self.chance,
-            mishaps=[] if self.witness.is_calm else draw_mishaps(self.chance, is_maintenance=is_maintenance),
+            mishaps=[self._maybe_interrupted(mishap) for mishap in mishaps],
             witness=self.witness,
             is_maintenance=is_maintenance,
             is_eventful=is_maintenance or self.chance.random() < 0.15,
+            rules=self.rules,
         )
         process.step_within = life.step_within
         self.processes[process.name] = process
         return life
 
-    def _live(self, machine: Machine, life: Life, ports: Ports, at_once: bool) -> None:
-        """Run or maintain; an error is right only where something went wrong before it."""
-        self.witness.tell(life.name, "begins" + (" to maintain" if life.is_maintenance else ""))
+    def _maybe_interrupted(self, mishap: Mishap) -> Mishap:
+        """Draw whether a process that would be killed is asked to end instead."""
+        is_asked = mishap.kind == "killed" and self.parts.chance.random() < self.parts.interrupts
+        return replace(mishap, kind="interrupted") if is_asked else mishap
+
+    def _live(
+        self, machine: Machine, life: Life, ports: Ports, body: Callable[[], object] | None, at_once: bool
+    ) -> None:
+        """Run, watch, maintain or do an errand; an error is right only where something went wrong before it."""
+        doing = " to maintain" if life.is_maintenance else " to watch" if machine.changes else ""
+        self.witness.tell(life.name, "begins" + doing)
         try:
             if life.is_maintenance:
                 maintenance.maintain(ports, keep_reports=timedelta(days=90), is_dry_run=False)
+            elif body is not None:
+                body()
+            elif machine.changes is not None:
+                self._watch(life, ports, machine.changes)
             else:
                 outcome = pipeline.run(ports, at_once=at_once)
                 if isinstance(outcome.decision, pipeline.WaitUntil) and machine.next_look is None:
                     machine.next_look = outcome.decision.deadline
+        except Interrupted:
+            self.witness.tell(life.name, "ends as it was asked to")
+        except AssertionError as violation:
+            self.witness.accuse(violation, None)
         except Exception as error:  # noqa: BLE001 - it is judged
             self.witness.tell(life.name, f"ends with {type(error).__name__}: {error}")
             if not self._is_allowed(life, error):
@@ -106,11 +183,21 @@ class Machines:
         else:
             self.witness.tell(life.name, "ends")
 
+    def _watch(self, life: Life, ports: Ports, changes: ScheduledChanges) -> None:
+        for happening in watch(ports, changes, sweep=_SWEEP):
+            self.witness.tell(life.name, f"sees {type(happening).__name__}")
+            if isinstance(happening, Failed) and not self._is_allowed(life, happening.error):
+                self.witness.accuse(Violated(f"{life.name} failed: {happening.error!r}"), happening.error)
+
     def _is_allowed(self, life: Life, error: Exception) -> bool:
         """Tell whether a run may end so: after a fault, while the batch is blocked, or after it lost its batch."""
         if life.has_failed or isinstance(error, Superseded):
             return True
         state = self.judge.gate
+        if isinstance(error, ContractError):
+            return self.witness.lacks_a_column(life)
+        if isinstance(error, SettingsError) and self.witness.is_under_other_contracts(life):
+            return True
         if state.state is GateState.BLOCKED:
             return isinstance(error, MachineryError)
         has_lost_it = life.claim is not None and life.claim != (state.batch_id, state.attempt)
@@ -125,7 +212,7 @@ class Machines:
             if life.process.is_dead and not life.process.is_over:
                 self.scheduler.kill(life.process)
             if life.process.tasks[0].is_finished and (life.process.is_over or not life.process.is_dead):
-                machine.life = None
+                machine.life = machine.changes = None
                 if life.process.is_dead and self._may_go(machine):
                     self.witness.tell(machine.name, "never comes back")
                     self.all.remove(machine)

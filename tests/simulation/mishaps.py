@@ -10,9 +10,10 @@ from random import Random
 from typing import Final, Literal, Protocol
 
 from takings.errors import InvariantBreach, StoreError
-from tests.simulation.scheduler import Killed, Process, Scheduler, take_step
+from tests.simulation.parts import Rules
+from tests.simulation.scheduler import Killed, Process, Scheduler, is_main_task, take_step
 
-MishapKind = Literal["killed", "killed after it", "paused", "a fault", "done, but not told", "a breach"]
+MishapKind = Literal["killed", "killed after it", "paused", "a fault", "done, but not told", "a breach", "interrupted"]
 
 #: calls that change something outside the process, and parts of such calls
 EFFECTS: Final = (
@@ -26,7 +27,7 @@ EFFECTS: Final = (
     "ledger.record",
     "tables.apply",
     "kpis.publish",
-    "engine.measures",
+    "kpi_engine.measures",
     "folder.link",
     "folder.rename",
     "folder.unlink",
@@ -49,6 +50,10 @@ _CONTESTED: Final[tuple[tuple[MishapKind, str], ...]] = (
 _MAINTENANCE: Final = ("tables.apply", "tables.vacuum", "tables.clean_logs", "store.create", "store.discard")
 #: they only name a folder
 _NO_STEPS: Final = frozenset({"tables.folder", "store.staging", "store.path"})
+
+
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to end at once, as by SIGTERM: it lets go of what it holds on the way up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ def draw_mishaps(chance: Random, *, is_maintenance: bool) -> list[Mishap]:
             ((None, 15 if is_maintenance else 120), (frozenset(EFFECTS), 50), (frozenset({step}), 3))
         )
         if kind == "a breach":
-            among, most = frozenset({"engine.measures"}), 1
+            among, most = frozenset({"kpi_engine.measures"}), 1
         # Early steps are the likelier ones, for many an attempt is a short one.
         at, seconds = 1 + int(most * chance.random() ** 2), chance.choice((10, 50, 90, 200, 400, 800))
         mishaps.append(Mishap(kind=kind, among=among, at=at, seconds=seconds))
@@ -111,6 +116,8 @@ class Life:
     is_maintenance: bool
     #: something may go wrong before it has claimed a batch
     is_eventful: bool
+    #: what was set when it was started
+    rules: Rules = field(default_factory=Rules)
     #: batch and attempt that it has claimed
     claim: tuple[str | None, int] | None = None
     #: what it did after it had lost that batch
@@ -170,7 +177,11 @@ class Life:
             return None
         if mishap.kind == "killed after it":
             return mishap.kind
+        if mishap.kind == "interrupted" and not is_main_task():
+            return None
         self.has_failed = True
+        if mishap.kind == "interrupted":
+            raise Interrupted
         if mishap.kind == "a breach":
             raise InvariantBreach("a made up contradiction.")
         if mishap.kind == "a fault":
@@ -192,6 +203,12 @@ class Witness(Protocol):
 
     def tell(self, who: str, what: str) -> None:
         """Note what happened."""
+
+    def is_under_other_contracts(self, life: Life) -> bool:
+        """Tell whether the batch in flight was begun under other contracts than a life has, which then are put back."""
+
+    def lacks_a_column(self, life: Life) -> bool:
+        """Tell whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
 
     def accuse(self, violation: AssertionError, cause: Exception | None) -> None:
         """Note that something was wrong, which ends the run."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path, PosixPath
 from typing import Any, Final
 
@@ -20,9 +20,10 @@ from takings.bootstrap import Shop
 from takings.errors import MachineryError
 from takings.gate import RENEWAL
 from takings.pipeline import Ports
+from takings.ports import Wake
 from takings.time_zones import business_time
 from tests.simulation.mishaps import Life, told
-from tests.simulation.scheduler import Killed, Process, current_process, take_step
+from tests.simulation.scheduler import Killed, Process, Task, current_process, current_task, take_step
 
 #: ports that the simulation has to be itself
 _OWN: Final = {"clock", "heartbeat", "owners", "tell"}
@@ -164,6 +165,56 @@ class SimulatedOwners:
             return owner is None
         process = self.processes.get(owner)
         return process is not None and process.host == self.life.process.host and (process.is_dead or process.is_over)
+
+
+@dataclass(kw_only=True)
+class ScheduledChanges:
+    """What hints a watch that something may have changed, or asks it to stop."""
+
+    life: Life
+    #: when the watch is to be told that something has changed
+    hint_at: datetime | None = None
+    is_stopped: bool = False
+    _waiting: Task | None = field(default=None, init=False)
+
+    @property
+    def is_resting(self) -> bool:
+        """Tell whether the watch waits, for nothing that was announced."""
+        return self._waiting is not None and self.hint_at is None
+
+    def wait(self, seconds: float) -> Wake:
+        """Wait for a hint; a short wait is made longer, for a look at the gate every second would find nothing new."""
+        task = self._waiting = current_task()
+        try:
+            stretched = seconds + (self.life.chance.uniform(0, 20) if seconds else 0)
+            if self.is_stopped:
+                return Wake.STOP
+            if self.hint_at is not None:
+                until_hint = (self.hint_at - self.life.scheduler.now).total_seconds()
+                stretched = max(0.0, min(stretched, until_hint))
+            take_step("changes.wait", seconds=stretched)
+        finally:
+            self._waiting = None
+        if self.is_stopped:
+            return Wake.STOP
+        if self.hint_at is not None and self.hint_at <= task.scheduler.now:
+            self.hint_at = None
+            return Wake.CHANGED
+        return Wake.QUIET
+
+    def hint(self, moment: datetime) -> None:
+        """Let the watch know of a change, at some moment."""
+        self.hint_at = min(self.hint_at or moment, moment)
+        self._wake(self.hint_at)
+
+    def stop(self) -> None:
+        """Ask the watch to end."""
+        self.is_stopped = True
+        self._wake(self.life.scheduler.now)
+
+    def _wake(self, moment: datetime) -> None:
+        if self._waiting is not None:
+            self._waiting.wakes_at = min(self._waiting.wakes_at, moment + timedelta(microseconds=1))
 
 
 # The folder, in smaller steps

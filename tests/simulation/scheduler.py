@@ -104,6 +104,18 @@ def current_process() -> Process | None:
     return None if _CURRENT.task is None else _CURRENT.task.process
 
 
+def is_main_task() -> bool:
+    """Tell whether it is the turn of a process's first task, which is the one that signals interrupt."""
+    task = _CURRENT.task
+    return task is not None and task.process.tasks[0] is task
+
+
+def current_task() -> Task:
+    """Return the task whose turn it is."""
+    assert _CURRENT.task is not None
+    return _CURRENT.task
+
+
 def take_step(doing: str, *, seconds: float = 0) -> None:
     """Stand before a step, for some time at least; what no task does needs no turn."""
     task = _CURRENT.task

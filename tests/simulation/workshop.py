@@ -10,30 +10,31 @@ from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 
 import duckdb
 
-from takings import bootstrap, maintenance
+from takings import bootstrap, maintenance, watching
 from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.local import platform
 from takings.adapters.local.database import open_database
 from takings.bootstrap import Shop
-from takings.contracts import load_contracts
 from takings.contracts.model import Contract
 from takings.kpis import load_kpi_tables
 from takings.ports import InspectedFile
 from takings.validation.findings import FaultyRecord, Findings
+from takings.validation.mended import VERSION
 from takings.validation.structure import Structure
 from tests.shop import new_store, silent
+from tests.simulation.parts import contracts_named
 
 _MEMORY_FOLDER: Final = Path("/dev/shm")
 #: a day of these shops has few files
 _MOST_FILES: Final = 2
 
 
-_load_contracts: Final = cache(load_contracts)
 _load_kpi_tables: Final = cache(load_kpi_tables)
 
 
@@ -44,9 +45,11 @@ def opened_shop(options: dict[str, Any]) -> Iterator[Shop]:
         tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder,
         patch.object(bootstrap, "open_duckdb", lambda *_: _duckdb().cursor()),
         patch.object(platform, "open_database", lambda _: open_database(None)),
-        patch.object(bootstrap, "load_contracts", _load_contracts),
+        patch.object(bootstrap, "load_contracts", lambda _: contracts_named("shipped")),
         patch.object(bootstrap, "load_kpi_tables", _load_kpi_tables),
         patch.object(maintenance, "_MOST_FILES", _MOST_FILES),
+        # How long a watch backs off is drawn, and the same seed has to draw the same.
+        patch.object(watching, "random", Random(0)),
         bootstrap.open_store(new_store(Path(folder) / "shop"), silent, {"threads": 1} | options) as shop,
     ):
         yield replace(shop, ports=replace(shop.ports, validation=RememberedValidation(shop.ports.validation)))
@@ -61,9 +64,10 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     return open_duckdb("400MB", 1, Path(tempfile.gettempdir()) / "takings simulation")
 
 
-#: by fingerprint: what is found does not depend on who looks, nor on when, for nothing in the shops lies in the future
+#: by fingerprint, and by contract: what is found does not depend on who looks, nor on when, for nothing in the shops lies
+#: in the future but the version of a mended row
 _STRUCTURES: Final[dict[str, tuple[Structure, list[FaultyRecord]]]] = {}
-_FINDINGS: Final[dict[str, tuple[Findings, bytes | None]]] = {}
+_FINDINGS: Final[dict[tuple[str, int], tuple[Findings, bytes | None]]] = {}
 
 
 class RememberedValidation:
@@ -99,10 +103,12 @@ class RememberedValidation:
         """Check every sound record of a file and write those without an error."""
         workspace.stat()
         data = path.read_bytes()
-        if structure.fingerprint not in _FINDINGS:
+        # The simulation loads each contract once, and keeps it.
+        known = structure.fingerprint, id(contract)
+        if known not in _FINDINGS or VERSION.encode() in data:
             with _aside(path.name, data) as aside:
-                _FINDINGS[structure.fingerprint] = self._findings(aside, contract, now)
-        findings, content = _FINDINGS[structure.fingerprint]
+                _FINDINGS[known] = self._findings(aside, contract, now)
+        findings, content = _FINDINGS[known]
         if content is not None:
             staged.parent.mkdir(parents=True, exist_ok=True)
             staged.write_bytes(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -13,13 +13,16 @@ from typing import IO, Any, Final
 from takings import gate, maintenance
 from takings.adapters.local.object_store import _etag as etag_of
 from takings.bootstrap import Shop
+from takings.contracts.model import Dataset
 from takings.gate import GateState
 from takings.layout import RAW
+from takings.rebuilding import read_archive
 from tests.simulation import drops
 from tests.simulation.drops import Drop, Plan
 from tests.simulation.judge import Judge, Violated
 from tests.simulation.machines import Machines, draw_machines
 from tests.simulation.mishaps import Life, Mishap, draw_ambush, told
+from tests.simulation.parts import Parts, Rules, contracts_named, contracts_of_hash, draw_parts, plain, shop_under
 from tests.simulation.ports import ports_of
 from tests.simulation.scheduler import Process, Scheduler, Stuck, Task
 from tests.simulation.workshop import opened_shop
@@ -27,7 +30,7 @@ from tests.simulation.workshop import opened_shop
 #: all shops begin here
 BEGIN: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
 #: so many steps of the scheduler are more than any run needs
-_MOST_STEPS: Final = 6000
+_MOST_STEPS: Final = 15_000
 _MOMENT: Final = timedelta(milliseconds=7)
 
 
@@ -41,6 +44,7 @@ class World:
     scheduler: Scheduler
     judge: Judge
     plans: list[Plan]
+    parts: Parts
     #: how often a step is one of the shop's
     pace: float
     #: nothing goes wrong any more
@@ -54,6 +58,9 @@ class World:
     open_files: list[tuple[IO[bytes], Plan]] = field(default_factory=list)
     steps: int = 0
     last: Task | None = None
+    #: contracts were put back for the batch in flight; afterwards these are set again
+    wanted: Rules | None = None
+    mended: int = 0
 
     def __post_init__(self) -> None:
         self.machines = Machines(
@@ -64,6 +71,8 @@ class World:
             witness=self,
             # Who sleeps in an ambush is to find that the others have not.
             all=draw_machines(self.chance, BEGIN, all_sweep=bool(self.ambush)),
+            parts=self.parts,
+            rules=self.parts.rules,
         )
 
     # The story --------------------------------------------------------------------------------------------------------
@@ -111,8 +120,20 @@ class World:
                 self._go_on()
             for _ in range(self.chance.randrange(200)):
                 self._go_on()
+            while self.parts.changes:
+                self._change_rules()
+                for _ in range(self.parts.chance.randrange(100)):
+                    self._go_on()
+            if self.parts.mends:
+                self._mend()
             self._settle()
+            if self._has_colour():
+                self.machines.rules = self.machines.rules.with_colour()
+            self.judge.rules = self.machines.rules
+            self.judge.ports = shop_under(self.shop, self.machines.rules).ports
             self.judge.judge()
+            if self.parts.is_rebuilt:
+                self.machines.rebuilding(self.machines.rules).rebuild(read_archive(self.shop.ports.store))
             self._maintain_later()
         finally:
             self.is_calm = True
@@ -124,6 +145,7 @@ class World:
         """Let nothing go wrong any more, until nothing is left to do."""
         self.is_calm = True
         self.tell("", "from here on nothing goes wrong")
+        self.machines.stop_watches()
         while not self._is_done():
             if self.judge.gate.state is GateState.BLOCKED:
                 self._unblock()
@@ -136,21 +158,27 @@ class World:
         self.scheduler.now += maintenance.KEEP + timedelta(days=1)
         process = Process(name="maintenance", host="here")
         life = self.machines.new_life(process, skew=timedelta(0), is_maintenance=True)
-        ports = ports_of(life, self.shop, self.machines.processes)
+        ports = ports_of(life, shop_under(self.shop, life.rules), self.machines.processes)
         maintenance.maintain(ports, keep_reports=timedelta(days=90), is_dry_run=False)
         self.judge.judge()
         if self.judge.leftovers():
             raise Violated(f"left behind: {self.judge.leftovers()}")
 
     def _is_done(self) -> bool:
-        is_idle = self.machines.are_idle and not self.scheduler.tasks
-        return is_idle and not self.judge.gate.has_batch and not list(self.shop.ports.store.list(RAW))
+        is_idle = self.machines.are_idle and self.wanted is None
+        if not is_idle or self.judge.gate.has_batch or list(self.shop.ports.store.list(RAW)):
+            return False
+        self.machines.stop_watches()
+        return self.machines.is_alone
 
     def _go_on(self) -> None:
         """Let one thing happen."""
         self.steps += 1
         if self.steps > _MOST_STEPS:
             raise Stuck(f"nothing has settled after {_MOST_STEPS} steps")
+        if self.wanted is not None and not self.judge.gate.has_batch:
+            self.tell("", f"sets {self.wanted} again")
+            self.machines.rules, self.wanted = self.wanted, None
         self.machines.begin_lives()
         ready = self.scheduler.ready()
         if not self.is_calm and self.chance.random() < (self.pace if ready else 0.3):
@@ -180,12 +208,65 @@ class World:
     # What happens to the shop -----------------------------------------------------------------------------------------
 
     def _happen(self) -> None:
+        if self.parts.changes and self.parts.chance.random() < 0.3:
+            self._change_rules()
+        if self.parts.mends and self.parts.chance.random() < self.parts.mends:
+            self._mend()
         if self.open_files and self.chance.random() < 0.5:
             self._end_to_write(self.open_files[0][1])
         elif self.judge.gate.state is GateState.BLOCKED and self.chance.random() < 0.5:
             self._unblock()
         elif self.plans:
             self._drop(self.plans.pop(0))
+
+    def _change_rules(self) -> None:
+        """Let those that are started from now on have other settings or contracts; who watches may go on for some time."""
+        rules = self.parts.changes.pop(0)
+        self.tell("", f"sets {rules}")
+        if self.wanted is not None:
+            self.wanted = rules
+        else:
+            self.machines.rules = rules
+        if self.parts.chance.random() < 0.5:
+            self.machines.stop_watches()
+
+    def is_under_other_contracts(self, life: Life) -> bool:
+        """Tell whether a life cannot finish the batch in flight; then the contracts that it was begun under are put back."""
+        batch_id = self.judge.gate.batch_id
+        if batch_id is None:
+            return life.claim is not None and life.rules != self.machines.rules
+        contracts = contracts_of_hash(self.judge.manifest(batch_id).contracts)
+        if contracts_named(contracts).hash == contracts_named(life.rules.contracts).hash:
+            return False
+        if self.machines.rules.contracts != contracts:
+            self.tell("", f"puts the contracts back: {contracts}")
+            self.wanted = self.wanted or self.machines.rules
+            self.machines.rules = replace(self.machines.rules, contracts=contracts)
+        return True
+
+    def lacks_a_column(self, life: Life) -> bool:
+        """Tell whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+        if not self._has_colour() or "colour" in life.rules.contracts:
+            return False
+        if "colour" not in self.machines.rules.contracts:
+            self.tell("", "puts the column back into the contracts")
+        self.machines.rules = self.machines.rules.with_colour()
+        self.wanted = self.wanted and self.wanted.with_colour()
+        self.parts.changes = [rules.with_colour() for rules in self.parts.changes]
+        return True
+
+    def _has_colour(self) -> bool:
+        return "colour" in (self.shop.ports.tables.snapshot()[Dataset.PRODUCTS].columns or ())
+
+    def _mend(self) -> None:
+        """Let rows come back from quarantine without their faults."""
+        quarantine = self.shop.root / "quarantine"
+        found = [path for path in sorted(quarantine.rglob("*.csv")) if path.is_file()]
+        if found and self.mended < 3:
+            path = self.parts.chance.choice(found)
+            dataset: Any = path.relative_to(quarantine).parts[1]
+            self.mended += 1
+            self._drop(drops.mended(path.read_bytes(), dataset, self.mended))
 
     def _drop(self, plan: Plan) -> None:
         for writing in [writing for _, writing in self.open_files if writing.file == plan.file]:
@@ -224,9 +305,9 @@ class World:
         self.tell("", "unblocks the batch")
 
 
-def simulate(seed: int) -> World:
+def simulate(seed: int, *, is_plain: bool = False) -> World:
     """Live through the run of a seed; AssertionError with its story where anything is wrong."""
-    chance = Random(f"simulation {seed}")
+    chance, parts = Random(f"simulation {seed}"), plain() if is_plain else draw_parts(seed)
     options = {
         "batch_files": chance.choice((2, 3, 4)),
         "batch_wait": f"{chance.choice((1, 5, 20))}m",
@@ -240,11 +321,12 @@ def simulate(seed: int) -> World:
             chance=chance,
             scheduler=scheduler,
             judge=Judge(root=shop.root, ports=shop.ports),
-            plans=drops.plan_drops(chance),
+            plans=drops.enrich(drops.plan_drops(chance), parts.chance, is_rich=parts.is_rich, copies=parts.copies),
+            parts=parts,
             ambush=draw_ambush(chance),
             pace=chance.choice((0.004, 0.012, 0.03)),
         )
-        world.tell("", f"seed {seed}, {options}")
+        world.tell("", f"seed {seed}, {options}, {parts}")
         try:
             world.run()
         except AssertionError as violation:

@@ -101,6 +101,13 @@ class DeltaLake:
                 storage_options=dict(address.options),
             )
 
+    def check_contracts(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Look whether the contracts have every column that the lake has, with its type."""
+        for dataset, contract in contracts.items():
+            version = self._newest_snapshot(dataset).version
+            if version >= 0:
+                _check_columns(self._table_at(dataset, version), dataset, contract)
+
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
         """Read the tables at these versions, or at their newest; a table that does not exist is empty."""
         return LakeSnapshot(
@@ -258,10 +265,12 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
         )
         for place, path in enumerate(columns.get("path", ()))
     ]
+    fields = table.schema().fields
     return TableSnapshot(
         version=table.version(),
         files=tuple(sorted(files, key=lambda file: file.path)),
-        is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
+        is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in fields),
+        columns=frozenset(field.name for field in fields),
     )
 
 
@@ -282,6 +291,20 @@ def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
 
     ContractError where it lacks or retypes one that the lake has.
     """
+    _check_columns(table, dataset, contract)
+    present = {field.name for field in table.schema().fields}
+    added = [
+        Field(field.name, field.type, metadata={_ADDED_LATER: "true"})
+        for field in _schema(dataset, contract).fields
+        if field.name not in present
+    ]
+    if added:
+        table.alter.add_columns(added, post_commithook_properties=_KEEP_LOGS)
+    return bool(added)
+
+
+def _check_columns(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
+    """Raise ContractError where the contract lacks or retypes a column that the lake has."""
     wanted = {field.name: field for field in _schema(dataset, contract).fields}
     present = {field.name: field for field in table.schema().fields}
     for name, field in present.items():
@@ -295,14 +318,6 @@ def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
                 f"contract of {dataset}: the lake keeps {name!r} as {_type_name(field)}, the contract makes it"
                 f" {_type_name(wanted[name])}. Give the column another name, or rebuild the store under the new contract."
             )
-    added = [
-        Field(name, field.type, metadata={_ADDED_LATER: "true"})
-        for name, field in wanted.items()
-        if name not in present
-    ]
-    if added:
-        table.alter.add_columns(added, post_commithook_properties=_KEEP_LOGS)
-    return bool(added)
 
 
 def _type_name(field: Field) -> str:

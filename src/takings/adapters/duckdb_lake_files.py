@@ -48,8 +48,10 @@ class LakeRows:
         paths = ", ".join(path_literal(folder / file.path) for file in table.files)
         partition = ", hive_partitioning = true, hive_types = {'order_date': date}" if dataset in PARTITIONED else ""
         source = f"read_parquet([{paths}], filename = true{partition})"
-        if table.is_widened:
-            # Only a widened table pays for a look into every file's schema; older files lack columns.
+        is_narrow = table.columns is not None and not table.columns.issuperset(self.columns(dataset))
+        if table.is_widened or is_narrow:
+            # Only a widened table pays for a look into every file's schema; older files lack columns. A contract may also
+            # have gained a column that no batch has brought into the lake yet.
             union = f"read_parquet([{paths}], filename = true{partition}, union_by_name = true)"
             source = f"(select * from {union} union all by name {empty})"
         return f"select {self.all_columns(dataset)}, filename from {source}"

@@ -50,6 +50,8 @@ class TableSnapshot:
     files: tuple[LakeFile, ...]
     #: the table has gained a column, which older files do not have
     is_widened: bool = False
+    #: the table's columns; None where nobody has looked. A contract may have gained others since
+    columns: frozenset[str] | None = field(default=None, compare=False)
 
     def near(self, wanted: Ranges) -> TableSnapshot:
         """Leave out the files that hold no row with a value within these ranges."""

@@ -1,0 +1,45 @@
+"""Do what somebody does beside the runs and watches of a shop: replay, restate, rebuild."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from random import Random
+
+from takings import replaying, restatement
+from takings.commits import newest_commit
+from takings.errors import UnknownThing
+from takings.pipeline import Ports
+from takings.rebuilding import read_archive
+from tests.simulation.drops import DAYS
+from tests.simulation.rebuilt import Rebuilding
+
+
+def errand(
+    kind: str, chance: Random, ports: Ports, quiet: Ports, rebuilding: Rebuilding
+) -> Callable[[], object] | None:
+    """Return what to do, None where there is nothing to do it to; `quiet` ports are asked without a step."""
+    match kind:
+        case "restate":
+            return None if newest_commit(quiet.store) is None else lambda: _restate(chance, ports)
+        case "rebuild":
+            return lambda: rebuilding.rebuild(read_archive(ports.store))
+    archived = [record for record in quiet.ledger.lineage() if record.archived_at is not None and record.verdict]
+    if not archived:
+        return None
+    record = chance.choice(archived)
+    again: list[Callable[[], object]] = [
+        lambda: replaying.replay_batch(ports, record.batch_id),
+        lambda: replaying.replay_file(ports, record.file_key),
+        lambda: replaying.replay_failed(ports),
+    ]
+    return chance.choice(again)
+
+
+def _restate(chance: Random, ports: Ports) -> None:
+    """Publish everything again, or some days."""
+    first, last = sorted(date.fromisoformat(chance.choice(DAYS)) for _ in range(2))
+    try:
+        restatement.restate(ports, *chance.choice(((None, None), (first, last))))
+    except UnknownThing as nothing:
+        raise AssertionError("the commits are gone") from nothing

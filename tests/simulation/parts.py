@@ -1,0 +1,183 @@
+"""Draw which parts of Takings a run is about: rules that change, watches, replays, restatements, rebuilds, mended rows."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Literal
+
+from takings.adapters.duckdb_engine import DuckDbEngine
+from takings.bootstrap import Shop
+from takings.contracts import load_contracts
+from takings.contracts.model import Contracts
+from takings.time_zones import business_time
+
+ContractsName = Literal["shipped", "colour", "dearer", "colour and dearer"]
+NAMES: Final[tuple[ContractsName, ...]] = ("shipped", "colour", "dearer", "colour and dearer")
+#: what an item has to cost more than under the dearer contract
+DEARER: Final = 5
+_COLOUR: Final = """\
+      - name: colour
+        description: As the shop window shows it.
+        logicalType: string
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What somebody who starts a process has set: how files are judged, and what a number means."""
+
+    policy: Literal["file", "row", "strict"] = "file"
+    #: under policy "row", in percent
+    max_rejected: str = "1"
+    contracts: ContractsName = "shipped"
+    #: of the SQL of both KPI tables
+    edition: int = 1
+
+    @property
+    def meaning(self) -> tuple[str, int]:
+        """Return what the definition of a published number is made of."""
+        return self.policy, self.edition
+
+    def with_colour(self) -> Rules:
+        """Return the same with contracts in which products have a colour."""
+        wider: dict[ContractsName, ContractsName] = {"shipped": "colour", "dearer": "colour and dearer"}
+        return replace(self, contracts=wider.get(self.contracts, self.contracts))
+
+
+@dataclass(kw_only=True)
+class Parts:
+    """What a run is about; nothing of it changes what the seed decides otherwise."""
+
+    chance: Random
+    rules: Rules = field(default_factory=Rules)
+    #: what they become, one after the other
+    changes: list[Rules] = field(default_factory=list)
+    #: the share of lives that do an errand, and which
+    errands: float = 0
+    kinds: Sequence[Literal["replay", "restate", "rebuild"]] = ()
+    #: the share of machines that watch
+    watches: float = 0
+    #: a killed process was asked to stop instead, and lets go of its batch on the way out
+    interrupts: float = 0
+    #: files have bad rows, and columns that a contract may gain
+    is_rich: bool = False
+    #: the chance that rows come back from quarantine, mended, whenever something happens
+    mends: float = 0
+    #: copies of superseded bytes come under other keys
+    copies: int = 0
+    #: so many times as far off are the clocks
+    skew: int = 1
+    #: the store is rebuilt in the end
+    is_rebuilt: bool = False
+
+
+def plain() -> Parts:
+    """Return what every run is about, and nothing else."""
+    return Parts(chance=Random(0))
+
+
+def draw_parts(seed: int) -> Parts:
+    """Draw which parts a seed tries together."""
+    chance = Random(f"parts {seed}")
+    if chance.random() < 0.15:
+        return plain()
+    rules = _draw_rules(chance)
+    changes = [rules]
+    for _ in range(chance.choice((0, 0, 1, 1, 2, 3))):
+        changes.append(_changed(chance, changes[-1]))
+    return Parts(
+        chance=chance,
+        rules=rules,
+        changes=changes[1:],
+        errands=chance.choice((0, 0.3, 0.6)),
+        kinds=("replay", "replay", "replay", "restate", "rebuild"),
+        watches=chance.choice((0, 0.5, 1)),
+        interrupts=chance.choice((0, 0.5)),
+        is_rich=chance.random() < 0.7,
+        mends=chance.choice((0, 0.5)),
+        copies=chance.choice((0, 1, 2)),
+        skew=chance.choice((1, 1, 5)),
+        is_rebuilt=chance.random() < 0.2,
+    )
+
+
+def _draw_rules(chance: Random) -> Rules:
+    return Rules(
+        policy=chance.choice(("file", "row", "row", "strict")),
+        max_rejected=chance.choice(("1", "50", "50", "100")),
+        contracts=chance.choice(("shipped", "shipped", *NAMES)),
+    )
+
+
+def _changed(chance: Random, rules: Rules) -> Rules:
+    """Change contracts most often, and sometimes what numbers mean."""
+    match chance.choice(("contracts", "contracts", "contracts", "policy", "edition", "everything")):
+        case "contracts":
+            return replace(rules, contracts=chance.choice([name for name in NAMES if name != rules.contracts]))
+        case "policy":
+            return replace(_draw_rules(chance), contracts=rules.contracts, edition=rules.edition)
+        case "edition":
+            return replace(rules, edition=rules.edition + 1)
+        case _:
+            return replace(_draw_rules(chance), edition=rules.edition + 1)
+
+
+@cache
+def contracts_named(name: ContractsName) -> Contracts:
+    """Load the shipped contracts, or some in which products gain a column and items have to cost more."""
+    if name == "shipped":
+        return load_contracts(None)
+    with tempfile.TemporaryDirectory(prefix="takings contracts ") as folder:
+        for file in resources.files("takings.contracts").iterdir():
+            if file.name.endswith(".odcs.yaml"):
+                shutil.copy(str(file), folder)
+        if "colour" in name:
+            _rewrite(Path(folder, "products.odcs.yaml"), lambda text: text + _COLOUR)
+        if "dearer" in name:
+            stricter = f"exclusiveMinimum: {DEARER}"
+            _rewrite(Path(folder, "order_items.odcs.yaml"), lambda text: text.replace("exclusiveMinimum: 0", stricter))
+        return load_contracts(Path(folder))
+
+
+def _rewrite(file: Path, change: Any) -> None:
+    before = file.read_text(encoding="utf-8")
+    after = change(before)
+    assert after != before, f"{file.name} has nothing to change any more"
+    file.write_text(after, encoding="utf-8")
+
+
+def contracts_of_hash(hash_: str) -> ContractsName:
+    """Return the name of the contracts with a hash."""
+    return next(name for name in NAMES if contracts_named(name).hash == hash_)
+
+
+def shop_under(shop: Shop, rules: Rules) -> Shop:
+    """Return a shop as a process that is started under these rules opens it."""
+    ports = shop.ports
+    contracts = contracts_named(rules.contracts)
+    connection = ports.engine._connection  # type: ignore[attr-defined] # one DuckDB serves all
+    tables: Any = ports.tables
+    engine = DuckDbEngine(connection, tables, contracts, business_time(ports.time_zone))
+    kpi_tables = tuple(
+        replace(table, sql=f"-- edition {rules.edition}\n{table.sql}") if rules.edition > 1 else table
+        for table in ports.kpi_tables
+    )
+    settings = {**ports.outcome_settings, "policy": rules.policy, "max_rejected": rules.max_rejected}
+    return replace(
+        shop,
+        ports=replace(
+            ports,
+            contracts=contracts,
+            engine=engine,
+            kpi_engine=engine,
+            kpi_tables=kpi_tables,
+            outcome_settings=settings,
+        ),
+    )

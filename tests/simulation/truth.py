@@ -1,0 +1,183 @@
+"""Say what must have been decided about every file of a store's batches, from the bytes and the order of the batches alone.
+
+The order in which batches are processed matters to one thing only: which of several files with the same bytes is the
+original. Whichever is accepted first fixes the version, a later copy never counts; so older bytes of a key that come back
+under another key are ignored if their original was accepted, and count if it never was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from takings.arrivals import Arrival
+from takings.manifest import Manifest
+from takings.validation.findings import RecordCounts, Verdict
+from tests.oracle.kpis import Item, Order, Product, Row, fields, instant, read_rows, records
+from tests.simulation.drops import Content
+from tests.simulation.parts import DEARER, ContractsName
+
+#: what must be more than 0 (or, of an item under the dearer contract, than that), by dataset
+_POSITIVE: Final = {"products": "cost", "orders": "num_of_item", "order_items": "sale_price"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What a file must have come to."""
+
+    arrival: Arrival
+    content: Content
+    verdict: Verdict
+    #: None for a file of which nobody says how many records it has
+    records: RecordCounts | None
+    #: the physical lines that were set aside
+    without: frozenset[int] = frozenset()
+
+    def rows(self, time_zone: str = "UTC") -> list[Row]:
+        """Return what the oracle reads of an accepted file."""
+        arrival = self.arrival
+        if self.verdict is not Verdict.ACCEPTED:
+            return []
+        return read_rows(
+            self.content.dataset, self.content.data, arrival.version, arrival.key, time_zone, without=self.without
+        )
+
+
+@dataclass(kw_only=True)
+class Truth:
+    """What is known after some batches."""
+
+    #: fingerprint, key and version of every accepted file
+    accepted: list[tuple[str, str, datetime]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    #: of each product row, by its place: the colour that the contract of its batch let into the lake
+    colours: dict[tuple[str, datetime, str, int], str | None] = field(default_factory=dict)
+    #: copies of superseded bytes that came under another key: those that were ignored, and those that counted
+    ignored_copies: int = 0
+    counted_copies: int = 0
+
+    def take(
+        self, manifest: Manifest, contents: Mapping[str, Content], unread: Collection[str], contracts: ContractsName
+    ) -> list[Settled]:
+        """Return what a batch decides about the files of which the contents are given, and remember it."""
+        settled: list[Settled] = []
+        for arrival in manifest.arrivals:
+            if arrival.key in contents:
+                is_unread = arrival.key in unread
+                settled.append(
+                    self._judge(manifest, arrival, contents[arrival.key], settled, contracts, is_unread=is_unread)
+                )
+        if manifest.settings["policy"] == "strict" and not self._may_pass(settled):
+            settled = [_refused(file) for file in settled]
+        for file in settled:
+            self._remember(file, contracts)
+        return settled
+
+    def _judge(
+        self,
+        manifest: Manifest,
+        arrival: Arrival,
+        content: Content,
+        before: list[Settled],
+        contracts: ContractsName,
+        *,
+        is_unread: bool,
+    ) -> Settled:
+        if is_unread:
+            return Settled(arrival=arrival, content=content, verdict=Verdict.REJECTED, records=RecordCounts())
+        if self._is_copy(arrival, content, before):
+            return Settled(arrival=arrival, content=content, verdict=Verdict.DUPLICATE, records=RecordCounts())
+        if content.is_unreadable:
+            return Settled(arrival=arrival, content=content, verdict=Verdict.REJECTED, records=None)
+        bad, copies, read = _examine(content, contracts, manifest.now)
+        allowed = Decimal(manifest.settings["max_rejected"]) if manifest.settings["policy"] == "row" else Decimal(0)
+        if 100 * len(bad) > allowed * read:
+            counts = RecordCounts(read=read, rejected=read)
+            return Settled(arrival=arrival, content=content, verdict=Verdict.REJECTED, records=counts)
+        counts = RecordCounts(
+            read=read, accepted=read - len(bad) - copies, rejected=len(bad), identical_duplicates=copies
+        )
+        return Settled(arrival=arrival, content=content, verdict=Verdict.ACCEPTED, records=counts, without=bad)
+
+    def _is_copy(self, arrival: Arrival, content: Content, before: list[Settled]) -> bool:
+        """Tell whether the bytes were accepted before: under another key, or as the newest of this one."""
+        known = [
+            (key, version)
+            for fingerprint, key, version in self.accepted
+            # A replay takes the same arrival again.
+            if fingerprint == content.fingerprint and (key, version) != (arrival.key, arrival.version)
+        ]
+        beside = any(
+            file.verdict is Verdict.ACCEPTED and file.content.fingerprint == content.fingerprint for file in before
+        )
+        if beside or any(key != arrival.key for key, _ in known):
+            return True
+        versions = [version for _, key, version in self.accepted if key == arrival.key]
+        return any(version == max(versions) for _, version in known)
+
+    def _may_pass(self, settled: list[Settled]) -> bool:
+        """Tell whether a strict batch has neither a refused file nor an item without a parent."""
+        if any(file.verdict is Verdict.REJECTED for file in settled):
+            return False
+        coming = [row for file in settled for row in file.rows()]
+        orders = {row.id for row in (*self.rows, *coming) if isinstance(row, Order)}
+        products = {row.id for row in (*self.rows, *coming) if isinstance(row, Product)}
+        newest: dict[str, Item] = {}
+        for row in coming:
+            if isinstance(row, Item) and (row.id not in newest or _place(newest[row.id]) < _place(row)):
+                newest[row.id] = row
+        return all(item.order_id in orders and item.product_id in products for item in newest.values())
+
+    def _remember(self, file: Settled, contracts: ContractsName) -> None:
+        arrival, content = file.arrival, file.content
+        others = [version for _, key, version in self.accepted if key == arrival.key]
+        if content.is_superseded_copy and arrival.archived_at is None and not others:
+            self.ignored_copies += file.verdict is Verdict.DUPLICATE
+            self.counted_copies += file.verdict is Verdict.ACCEPTED
+        if file.verdict is Verdict.ACCEPTED:
+            self.accepted.append((content.fingerprint, arrival.key, arrival.version))
+            rows = file.rows()
+            self.rows += rows
+            if content.dataset == "products":
+                self._remember_colours(file, rows, has_colour="colour" in contracts)
+
+    def _remember_colours(self, file: Settled, rows: list[Row], *, has_colour: bool) -> None:
+        (_, header), *body = records(file.content.data)
+        columns = fields(header)
+        colour_of = {
+            line: dict(zip(columns, fields(record), strict=False)).get("colour") or None for line, record in body
+        }
+        for row in rows:
+            self.colours[row.id, row.version, row.source, row.line] = colour_of[row.line] if has_colour else None
+
+
+def _place(row: Row) -> tuple[datetime, str, int]:
+    return row.version, row.source, row.line
+
+
+def _refused(file: Settled) -> Settled:
+    """Refuse a file because its batch is refused."""
+    if file.verdict is Verdict.REJECTED:
+        return file
+    read = file.records.read if file.records else 0
+    return replace(file, verdict=Verdict.REJECTED, records=RecordCounts(read=read, rejected=read), without=frozenset())
+
+
+def _examine(content: Content, contracts: ContractsName, now: datetime) -> tuple[frozenset[int], int, int]:
+    """Return the lines of the bad records, how many repeat another one, and how many there are."""
+    (_, header), *body = records(content.data)
+    columns = fields(header)
+    least = DEARER if content.dataset == "order_items" and "dearer" in contracts else 0
+    bad, good = set(), []
+    for line, record in body:
+        found = fields(record)
+        values = dict(zip(columns, found, strict=False))
+        is_late = "_takings_version" in values and instant(values["_takings_version"], "UTC") > now
+        if len(found) != len(columns) or Decimal(values[_POSITIVE[content.dataset]]) <= least or is_late:
+            bad.add(line)
+        else:
+            good.append(record)
+    return frozenset(bad), len(good) - len(set(good)), len(body)
