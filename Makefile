@@ -5,6 +5,9 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 QUIET   := --disable-pip-version-check --no-input -qq
 PIP     := $(BIN)/python -m pip $(QUIET)
+# What would be built would be built with the newest tools there are. Only the workshop needs packages that come as source (PySpark), and
+# builds them with what requirements/build.txt pins: --no-build-isolation.
+BUILT   := --only-binary=:all:
 WORKERS ?= 2
 # How much is tried: runs of `make simulate`, keys of `make keys`, items of `make cluster` (each has its own default), and the first one's number.
 N       ?=
@@ -32,7 +35,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format security lock oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
+.PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
 .PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
 
 help: ## list the targets
@@ -160,6 +163,10 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt
 	$(COMPILE) --group security -o requirements/security.txt
+	$(MAKE) asked
+
+asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
+	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security
 
 clean: ## remove what was made: environments, caches, builds and the demo's shop
 	rm -rf $(VENV) $(VENV)-lock $(VENV)-ministack $(VENV)-security build dist htmlcov demo-shop
@@ -176,13 +183,13 @@ $(VENV)/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made:
 
 $(VENV)/.core: $(VENV)/.made requirements/build.txt requirements/core.txt pyproject.toml src/takings/__init__.py
 	@echo "Installing Takings"
-	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/core.txt
+	@$(PIP) install --require-hashes $(BUILT) -r requirements/build.txt -r requirements/core.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.web: $(VENV)/.core requirements/web.txt
 	@echo "Installing what the page needs"
-	@$(PIP) install --require-hashes -r requirements/web.txt
+	@$(PIP) install --require-hashes $(BUILT) -r requirements/web.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
@@ -191,5 +198,5 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@touch $@
 
 $(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
-	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes -r requirements/$*.txt
+	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes $(BUILT) -r requirements/$*.txt
 	@touch $@

@@ -73,13 +73,13 @@ def test_every_target_is_phony() -> None:
 
 def pins(requirements: Path) -> dict[str, str]:
     """Return the version of each package that a requirements file pins."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", requirements.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^\]]+\])?==(\S+)", requirements.read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_requirements_name_versions_and_hashes_only(requirements: Path) -> None:
     """No address of a registry stands in a requirements file: whoever installs chooses where from."""
-    pin = re.compile(r"[a-z0-9._-]+==\S+( ; [^\\]+)? \\")
+    pin = re.compile(r"[a-z0-9._-]+(\[[a-z0-9, _-]+\])?==\S+( ; [^\\]+)? \\")
     digest = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
     lines = requirements.read_text().splitlines()
     assert [line for line in lines if not (pin.fullmatch(line) or digest.fullmatch(line))] == []
