@@ -2,7 +2,7 @@
 
 python benchmarks/endurance.py [--batches 5000] [--days 30] [--every 100] [--maintain-every 1000]
 
-Each batch is two files, one order and its item, of one of so many days. A line shows the means of the batches since the last one.
+Each batch is two files, one order and its item, of one of so many days. A line shows means of the batches since the one before.
 """
 
 from __future__ import annotations

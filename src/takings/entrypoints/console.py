@@ -94,7 +94,12 @@ def show_run(outcome: RunOutcome, now: datetime) -> None:
     """Print what a run did, and what waits."""
     for batch in outcome.batches:
         show_batch(batch)
-    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=bool(outcome.batches))
+    show_rest(outcome, now, did_work=bool(outcome.batches))
+
+
+def show_rest(outcome: RunOutcome, now: datetime, *, did_work: bool) -> None:
+    """Print what waits after a run, and what it left alone."""
+    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
     for key, ignored in outcome.sighting.ignored:
         out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
 
