@@ -36,7 +36,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
-.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api
+.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -141,6 +141,12 @@ bench-layout: $(VENV)/.dev ## measure merges into long histories, by day and by 
 
 bench-watch: $(VENV)/.dev ## measure how soon a watch publishes ten small files (ARGS=options)
 	$(BIN)/python benchmarks/watch.py $(ARGS)
+
+bench-many-files: $(VENV)/.dev ## measure a look at 100,000 files of one row, and the run over them (ARGS=options)
+	$(BIN)/python benchmarks/many_files.py $(ARGS)
+
+bench-endurance: $(VENV)/.dev ## measure memory, open files and time of a watch over 5,000 batches (ARGS=options)
+	$(BIN)/python benchmarks/endurance.py $(ARGS)
 
 bench-api: $(VENV)/.dev ## measure how soon the KPI API answers while a batch runs (ARGS=options)
 	$(BIN)/python benchmarks/api.py $(ARGS)

@@ -2,8 +2,7 @@
 
 python benchmarks/endurance.py [--batches 5000] [--days 30] [--every 100] [--maintain-every 1000]
 
-Each batch is two files, one order and its item, of one of so many days.
-A line shows the means of the batches since the last one.
+Each batch is two files, one order and its item, of one of so many days. A line shows means of the batches since the one before.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def main() -> None:
     options = _options()
     with TemporaryDirectory() as folder:
         root = Path(folder, "shop")
-        for part in ("products", "orders", "order-items", ".drafts"):
+        for part in ("products", "orders", "order-items"):
             (root / "raw-data" / part).mkdir(parents=True)
         (root / "takings.toml").write_text("batch_files = 2\n")
         _drop(
@@ -60,7 +59,7 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _watching(root: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "takings", "watch", str(root), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=None, text=True) as process:
         try:
             yield process
         finally:
@@ -77,7 +76,7 @@ def _drop_batch(root: Path, number: int, days: int) -> None:
 
 def _drop(root: Path, file: str, *lines: str) -> None:
     """Put a file in place, whole from the first moment."""
-    draft = root / "raw-data" / ".drafts" / "draft"
+    draft = root.parent / "draft"
     draft.write_text("\n".join(lines) + "\n")
     draft.rename(root / "raw-data" / file)
 

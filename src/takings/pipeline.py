@@ -7,6 +7,7 @@ written, once, before it; from then on a batch can only be completed.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +37,7 @@ _BACK_OFF_SECONDS: Final = (1.0, 4.0)
 class RunOutcome:
     """What a run did, and what it left waiting."""
 
+    #: none that were handed over when they ended
     batches: tuple[BatchOutcome, ...]
     decision: Decision
     sighting: Sighting
@@ -75,16 +77,20 @@ class Rest:
 Step = Worked | Busy | Blocked | Rest
 
 
-def run(ports: Ports, *, at_once: bool) -> RunOutcome:
+def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | None = None) -> RunOutcome:
     """Process what is pending, batch after batch, until the policy says to wait.
 
-    A batch that somebody left unfinished is completed first; beside a living owner this waits.
+    A batch that somebody left unfinished is completed first; beside a living owner this waits. With `ended`, each batch is
+    handed over when it ends, and none is kept: there may be hundreds, of a thousand files each.
     """
     batches: list[BatchOutcome] = []
+    hand_over = batches.append if ended is None else ended
     while True:
         match step(ports, at_once=at_once):
-            case Worked(outcome=outcome):
-                batches += [] if outcome is None else [outcome]
+            case Worked(outcome=BatchOutcome() as outcome):
+                hand_over(outcome)
+            case Worked():
+                pass
             case Busy():
                 ports.clock.sleep(_POLL_SECONDS)
             case Blocked(batch_id=batch_id, reason=reason):

@@ -6,6 +6,8 @@ import errno
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from takings.adapters.faults import translated_faults
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import CorruptState, MachineryError, StoreError
 from takings.gate import Gate, GateState
+from takings.refusals import code_in, remedy_of
 from tests.shop import drop_all, new_store, opened
 
 
@@ -32,7 +35,27 @@ from tests.shop import drop_all, new_store, opened
             MachineryError,
             "DuckDB could not go on with memory = '400MB'",
         ),
-        (duckdb.IOException("No space left on device"), StoreError, "No space left on device. Check the disk's space"),
+        (
+            duckdb.IOException(
+                'IO Error: Async write failed: {"exception_type":"IO","exception_message":"Could not write file'
+                ' \\"/shop/b.parquet\\": No space left on device","errno":"28"}'
+            ),
+            StoreError,
+            'read or written: Could not write file "/shop/b.parquet": No space left on device. The disk is full. Free',
+        ),
+        (
+            duckdb.IOException('IO Error: Cannot open file "/shop/a.parquet": Too many open files\n\nLINE 1: select'),
+            StoreError,
+            'Cannot open file "/shop/a.parquet": Too many open files. Too many files are open. Raise the limit (`ulimit -n`',
+        ),
+        (duckdb.IOException("odd"), StoreError, "the store could not be read or written: odd. Check the disk's space"),
+        (
+            OSError(
+                "Generic LocalFileSystem error\n \x1b[31m↳\x1b[0m Unable to copy\n  \x1b[31m↳\x1b[0m Full (os error 28)\n"
+            ),
+            StoreError,
+            "Generic LocalFileSystem error: Unable to copy: Full (os error 28). The disk is full. Free some space",
+        ),
         (
             sqlite3.OperationalError("database is locked"),
             StoreError,
@@ -92,6 +115,49 @@ def test_a_full_disk_is_told_with_its_file() -> None:
     assert explain_os_error(full) == (
         "/shop/lake/x: No space left on device. The disk is full. Free some space and run again; nothing is lost."
     )
+
+
+def test_a_lack_of_open_files_is_told_as_such_by_every_library(tmp_path: Path) -> None:
+    """DuckDB, SQLite and delta-rs, whose panic is no Exception, each with a limit that is reached."""
+    script = """
+import sys, resource
+from contextlib import suppress
+from pathlib import Path
+import duckdb, sqlite3
+from deltalake import DeltaTable
+from takings.adapters.faults import translated_faults
+from takings.errors import StoreError
+
+root = Path(sys.argv[1])
+connection = duckdb.connect()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+kept = []
+with suppress(OSError):
+    while True:
+        kept.append(open("/dev/null"))
+for refused in (
+    lambda: connection.execute(f"copy (select 1) to '{root}/a.parquet'"),
+    lambda: sqlite3.connect(root / "a.db").execute("select * from sqlite_master"),
+    lambda: DeltaTable(str(root)),
+):
+    try:
+        with translated_faults("400MB"):
+            refused()
+    except StoreError as told:
+        print(told)
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
+    told = done.stdout.splitlines()
+    assert len(told) == 3
+    assert all("ulimit -n" in each and "disk" not in each for each in told)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS])
+def test_what_the_system_refuses_is_known_by_number_and_by_text(code: int) -> None:
+    """Libraries pass on one or the other."""
+    assert code_in(f"IO Error: {os.strerror(code)}\nmore") == code
+    assert code_in(f"it failed (os error {code})") == code
+    assert remedy_of(code) is not None
 
 
 def test_an_answer_lost_at_the_very_end_is_told_as_what_it_is(tmp_path: Path) -> None:

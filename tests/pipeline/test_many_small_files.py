@@ -59,6 +59,18 @@ def test_files_of_a_batch_fit_into_the_default_memory_and_256_open_files(tmp_pat
     assert published(root) == expected(root)
 
 
+def test_a_run_of_many_batches_shows_each_as_the_store_keeps_it(tmp_path: Path) -> None:
+    """As JSON: nothing of a batch is kept in memory until the run ends."""
+    root = drop_many(new_store(tmp_path / "shop"), 4)
+    (root / "takings.toml").write_text("batch_max_files = 2\n")
+    done = takings("run", root, "--now", "--json", open_files=256)
+    kept = [json.loads(path.read_text()) for path in sorted((root / "batches").glob("*/outcome.json"))]
+    document = json.loads(done.stdout)
+    assert (len(kept), document["batches"]) == (3, kept)
+    assert done.stdout == json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    assert json.loads(takings("run", root, "--json", open_files=256).stdout)["batches"] == []
+
+
 def test_a_lake_of_many_days_is_read_and_rewritten_with_256_open_files(tmp_path: Path) -> None:
     """A correction of every order touches each of 264 days, each of which has files of its own."""
     root = new_store(tmp_path / "shop")

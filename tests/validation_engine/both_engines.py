@@ -80,10 +80,10 @@ class Workbench:
             if inspected[0].structure.fault is not None:
                 return []
             found = engine.check_together(inspected, self.contract, now=self.now, workspace=Path(folder, "work"))
-            return [
-                None if findings is None else self._outcome(each, findings)
-                for each, findings in zip(inspected, found, strict=True)
-            ]
+            outcomes: list[Outcome | None] = []
+            for each, findings in zip(inspected, found, strict=True):
+                outcomes.append(None if findings is None else self._outcome(each, findings))
+            return outcomes
 
     def _outcome(self, file: InspectedFile, findings: Findings) -> Outcome:
         types, rows = self._staged(file.staged, contract_of(self.contract, file.structure.header or ()))

@@ -18,6 +18,8 @@ def open_duckdb(memory: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnec
             "temp_directory": str(spill),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            # It keeps nothing of local files but a note on each, for as long as the connection lives.
+            "enable_external_file_cache": False,
         },
     )
     # Every cursor is a session of its own, so the time zone has to be a global setting.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,25 @@ import duckdb
 from deltalake.exceptions import DeltaError
 
 from takings.errors import CorruptState, OutOfMemory, StoreError
+from takings.refusals import as_sentence, code_in, remedy_of
 
 #: all that DuckDB tells of a signal
 _INTERRUPTED: Final = "Query interrupted"
+_ELSE: Final = "Check the disk's space and the permissions, and run again; nothing is lost."
+_DELTA_ELSE: Final = (
+    "Check the disk's space and the permissions; if a table's log is damaged, restore lake/ from a back-up. Nothing was"
+    " overwritten."
+)
+#: SQLite has names of its own for what the system refuses, and keeps the system's to itself
+_SQLITE: Final = {
+    "SQLITE_FULL": remedy_of(errno.ENOSPC),
+    "SQLITE_READONLY": remedy_of(errno.EACCES),
+    "SQLITE_BUSY": "Another program holds it. End that and run again; nothing is lost.",
+    "SQLITE_CANTOPEN": "Check the permissions and how many files may be open (`ulimit -n`), and run again; nothing is lost.",
+}
+_SQLITE_ELSE: Final = (
+    "Check that no other program holds it, the disk's space and the permissions, and run again; nothing is lost."
+)
 
 
 @contextmanager
@@ -34,25 +51,36 @@ def translated_faults(memory: str) -> Iterator[None]:
             raise
         raise KeyboardInterrupt from interrupted
     except duckdb.IOException as failed:
-        raise StoreError(
-            f"the store could not be read or written: {_first_line(failed)}. Check the disk's space and the permissions, and"
-            " run again; nothing is lost."
-        ) from failed
+        raise _refused("the store could not be read or written", failed) from failed
     except sqlite3.OperationalError as failed:
-        raise StoreError(
-            f".takings/takings.db: {failed}. Check that no other program holds it, the disk's space and the permissions, and"
-            " run again; nothing is lost."
-        ) from failed
+        raise StoreError(f".takings/takings.db: {failed}. {_SQLITE.get(_name_of(failed), _SQLITE_ELSE)}") from failed
     except sqlite3.DatabaseError as broken:
         raise CorruptState(
             f".takings/takings.db is damaged ({broken}). Nothing was changed. Restore it from a back-up, or rebuild the store"
             " from its archive."
         ) from broken
     except DeltaError as failed:
-        raise StoreError(
-            f"the lake could not be read or written: {_first_line(failed)}. Check the disk's space and the permissions; if a"
-            " table's log is damaged, restore lake/ from a back-up. Nothing was overwritten."
-        ) from failed
+        raise _refused("the lake could not be read or written", failed, _DELTA_ELSE) from failed
+    except OSError as refused:
+        if refused.errno is not None:
+            raise
+        # delta-rs gives the system's refusals as errors of the system, with number and text somewhere in their own.
+        raise _refused("the lake could not be read or written", refused, _DELTA_ELSE) from refused
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":
+            raise
+        # So delta-rs tells that it gets no thread, or no open file for one; PyO3 makes it no Exception.
+        raise _refused("the lake could not be read or written", panic, _DELTA_ELSE) from panic
+
+
+def _refused(what: str, failed: BaseException, otherwise: str = _ELSE) -> StoreError:
+    text = str(failed)
+    return StoreError(f"{what}: {as_sentence(text)}. {remedy_of(code_in(text)) or otherwise}")
+
+
+def _name_of(failed: sqlite3.Error) -> str:
+    """Return SQLite's name of what failed; an error of the module's own has none."""
+    return str(getattr(failed, "sqlite_errorname", ""))
 
 
 def _first_line(error: Exception) -> str:

@@ -25,7 +25,7 @@ from takings.entrypoints import (
 )
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, app
 from takings.entrypoints.console import err
-from takings.entrypoints.faults import explain_os_error
+from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.errors import TakingsError
 
 #: the modules whose import registers the commands, in the order in which help shows them
@@ -63,6 +63,10 @@ def main(work: Callable[[], object] = app) -> None:
     except OSError as refused:
         logging.getLogger("takings").info("fault", exc_info=refused)
         _say(explain_os_error(refused))
+        sys.exit(EXIT_UNFINISHED)
+    except MemoryError as full:
+        logging.getLogger("takings").info("fault", exc_info=full)
+        _say(explain_memory_error())
         sys.exit(EXIT_UNFINISHED)
     except Exception as fault:
         logging.getLogger("takings").info("fault", exc_info=fault)

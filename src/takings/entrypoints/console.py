@@ -98,9 +98,14 @@ def show_run(outcome: RunOutcome, incomplete: Incomplete, now: datetime) -> None
     """Print what a run did, what is missing from the numbers if it did anything, and what waits."""
     for batch in outcome.batches:
         show_batch(batch)
-    if outcome.batches:
+    show_rest(outcome, incomplete, now, did_work=bool(outcome.batches))
+
+
+def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did_work: bool) -> None:
+    """Print what waits after a run, what is missing from the numbers if it did anything, and what it left alone."""
+    if did_work:
         show_incomplete(incomplete)
-    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=bool(outcome.batches))
+    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
     for key, ignored in outcome.sighting.ignored:
         out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +19,8 @@ from takings.entrypoints.console import Teller, out
 from takings.entrypoints.status_document import status_document
 from takings.errors import UnknownThing
 from takings.gaps import Incomplete, find_incomplete
+from takings.layout import BatchId
+from takings.outcome import BatchOutcome
 from takings.store_format import check_lake
 
 _SHOWN_FAILURES = 10
@@ -33,20 +39,58 @@ def run(
     options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop:
         check_lake(shop.ports)
+        done = _Done(tell=tell, is_shown=not as_json)
         try:
-            outcome = pipeline.run(shop.ports, at_once=now)
+            outcome = pipeline.run(shop.ports, at_once=now, ended=done.add)
         finally:
             tell.be_quiet()
         incomplete = find_incomplete(shop.ports)
         if as_json:
-            print_json(_run_document(outcome, incomplete))
+            _print_run(
+                outcome,
+                incomplete,
+                (shop.ports.store.read(layout.outcome(batch_id)) or b"" for batch_id in done.batches),
+            )
         else:
-            console.show_run(outcome, incomplete, shop.ports.clock.now())
-    if any(batch.has_rejections for batch in outcome.batches):
+            console.show_rest(outcome, incomplete, shop.ports.clock.now(), did_work=bool(done.batches))
+    if done.has_rejections:
         raise typer.Exit(EXIT_REJECTED)
 
 
+@dataclass(kw_only=True)
+class _Done:
+    """What is kept of batches that have ended."""
+
+    tell: Teller
+    is_shown: bool
+    batches: list[BatchId] = field(default_factory=list)
+    has_rejections: bool = False
+
+    def add(self, batch: BatchOutcome) -> None:
+        """Show a batch, and keep no more than its name."""
+        self.batches.append(batch.batch_id)
+        self.has_rejections |= batch.has_rejections
+        if self.is_shown:
+            self.tell.be_quiet()
+            console.show_batch(batch)
+
+
+def _print_run(outcome: pipeline.RunOutcome, incomplete: Incomplete, batches: Iterator[bytes]) -> None:
+    """Print a run as one JSON document, without all of its batches in memory: they stand in the store as JSON."""
+    head, _, rest = json.dumps(_run_document(outcome, incomplete), indent=1, ensure_ascii=False).partition(
+        '"batches": []'
+    )
+    sys.stdout.write(f'{head}"batches": [')
+    separator = "\n"
+    for batch in batches:
+        lines = batch.decode().splitlines()
+        sys.stdout.write(separator + "\n".join(f"  {line}" for line in lines))
+        separator = ",\n"
+    sys.stdout.write(("]" if separator == "\n" else "\n ]") + rest + "\n")
+
+
 def _run_document(outcome: pipeline.RunOutcome, incomplete: Incomplete) -> dict[str, Any]:
+    """Return what a run did, but for its batches, and what waits."""
     decision = outcome.decision
     waits = {
         "decision": type(decision).__name__,
@@ -55,7 +99,7 @@ def _run_document(outcome: pipeline.RunOutcome, incomplete: Incomplete) -> dict[
     }
     return {
         "schema_version": 1,
-        "batches": [pipeline.outcome_document(batch) for batch in outcome.batches],
+        "batches": [],
         "pending": len(outcome.sighting.drops),
         **waits,
         "incomplete": incomplete.to_json(),

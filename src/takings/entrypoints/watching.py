@@ -19,7 +19,7 @@ from takings.bootstrap import Shop, notice_changes, open_store
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store, app
 from takings.entrypoints.console import Teller, err, out
-from takings.entrypoints.faults import explain_os_error
+from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.outcome import BatchOutcome, outcome_document
 from takings.pipeline import Blocked
 from takings.ports import Changes, Clock
@@ -85,7 +85,7 @@ def _explain(error: Exception) -> str:
         case OSError():
             return explain_os_error(error)
         case MemoryError():
-            return "the machine is out of memory. End other programs, or lower `memory` and `threads`."
+            return explain_memory_error()
     return str(error)
 
 
