@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from takings import layout
 from takings.commits import newest_commit, read_commit
-from takings.errors import CorruptState
+from takings.errors import CorruptState, MachineryError
 from takings.kpis.publication import days_of
 from takings.lake import NO_GAP, Affected, Commit, Gap, Gaps
 from takings.layout import BatchId
@@ -65,6 +65,8 @@ class Incomplete:
     undated: Gap = NO_GAP
     #: keys of refused files of which it is not known which days they are about
     refused: tuple[str, ...] = ()
+    #: why it is not known what is missing
+    fault: str | None = None
 
     def __bool__(self) -> bool:
         return bool(self.days or self.notes)
@@ -76,6 +78,8 @@ class Incomplete:
         if self.refused:
             was = "was refused, and its" if len(self.refused) == 1 else "were refused, and their"
             notes.append(f"{_named(self.refused)} {was} days are not known")
+        if self.fault is not None:
+            notes.append(f"what is missing cannot be told: {self.fault.rstrip('.')}")
         return tuple(note for note in notes if note)
 
     def between(self, first: date | None, last: date | None) -> Incomplete:
@@ -85,7 +89,7 @@ class Incomplete:
             for day, each in self.days.items()
             if (first is None or day >= first) and (last is None or day <= last)
         }
-        return Incomplete(days=days, undated=self.undated, refused=self.refused)
+        return replace(self, days=days)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON shows it."""
@@ -100,7 +104,7 @@ def keep_gaps(ports: Ports, commit: Commit, affected: Affected) -> None:
     key = layout.gaps(commit.batch_id)
     if ports.store.read(key) is not None:
         return
-    before = _gaps_before(ports.store, commit)
+    before = _known_before(ports, commit)
     days = None
     if before is not None and not affected.is_everything:
         days = days_of(affected) | before.waiting_days
@@ -108,6 +112,15 @@ def keep_gaps(ports: Ports, commit: Commit, affected: Affected) -> None:
     if before is not None and days is not None:
         found = before.followed_by(found, days)
     ports.store.create(key, to_json({"schema_version": 1, "batch_id": commit.batch_id, **found.to_json()}))
+
+
+def _known_before(ports: Ports, commit: Commit) -> Gaps | None:
+    """Return what was lacking as of the commit before; what is lost or damaged is found anew, by a look at all days."""
+    try:
+        return _gaps_before(ports.store, commit)
+    except CorruptState as damage:
+        ports.tell("gaps.damaged", {"fault": str(damage)})
+        return None
 
 
 def _gaps_before(store: ObjectStore, commit: Commit) -> Gaps | None:
@@ -133,11 +146,24 @@ def _read(store: ObjectStore, key: str) -> Any:  # noqa: ANN401 - a JSON documen
 
 
 def _damaged(key: str, broken: Exception) -> CorruptState:
-    return CorruptState(f"{key} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up.")
+    return CorruptState(
+        f"{key} cannot be read ({broken!r}). Restore it from a back-up; the next batch finds anew what waits."
+    )
 
 
 def find_incomplete(ports: Ports, as_of: Commit | None = None) -> Incomplete:
-    """Return what is known to be missing from the numbers that are published now, or were as of a commit."""
+    """Return what is known to be missing from the numbers that are published now, or were as of a commit.
+
+    Published numbers are shown whatever is damaged, so a fault is told as a part of the answer.
+    """
+    try:
+        with ports.faults():
+            return _find_incomplete(ports, as_of)
+    except MachineryError as fault:
+        return Incomplete(fault=str(fault))
+
+
+def _find_incomplete(ports: Ports, as_of: Commit | None) -> Incomplete:
     commit = as_of or newest_commit(ports.store, ports.ledger.gate().last_commit)
     gaps = Gaps() if commit is None else _gaps_as_of(ports, commit)
     days = {day: IncompleteDay(gap=gap) for day, gap in gaps.days.items()}

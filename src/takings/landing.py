@@ -33,7 +33,7 @@ def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
         return BatchChanges.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{key} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up."
+            f"{key} cannot be read ({broken!r}). Restore it from a back-up, or remove it: the batch then has no counts."
         ) from broken
 
 

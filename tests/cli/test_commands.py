@@ -274,6 +274,7 @@ class TestStatus:
             "commit": None,
             "orphans": 0,
             "oldest_orphan_at": None,
+            "incomplete": {"days": [], "notes": []},
             "failures": [],
             "dead_letters": [],
         }

@@ -156,7 +156,10 @@ def test_damaged_counts_are_corrupt_state(store: Path) -> None:
     """The file is named with its remedy."""
     (path,) = store.glob("batches/*/changes.json")
     path.write_bytes(b"{")
-    with opened(store) as shop, pytest.raises(CorruptState, match=r"changes\.json cannot be read .* back-up"):
+    with (
+        opened(store) as shop,
+        pytest.raises(CorruptState, match=r"changes\.json cannot be read .* back-up, or remove it"),
+    ):
         read_changes(shop.ports.store, BatchId(path.parent.name))
 
 
