@@ -110,7 +110,7 @@ class Judging:
         self.claim.change(lambda current: gate.reading(current, arrival.key))
         examination = examine(
             self._ports.validation,
-            self._ports.contracts[arrival.dataset],
+            self._ports.contracts,
             arrival,
             path,
             now=self.claim.manifest.now,

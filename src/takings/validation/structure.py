@@ -42,18 +42,22 @@ def scan(
     limits: Limits = DEFAULTS,
     on_broken: Callable[[Sequence[BrokenRecord]], None],
     normalised: Callable[[bytes], None] | None = None,
+    is_fingerprinted: bool = True,
 ) -> Structure:
     """Read a CSV byte stream, cut into blocks anywhere, once; memory stays within some multiples of the limits.
+
+    Where it shall not be fingerprinted, a stream without a usable header is read no further; its size is then unknown.
 
     `on_broken` is given the broken records in order, some at a time. `normalised` is given, in large pieces, a CSV that
     all readers take alike: no header, `record,line,` before each sound record, its fields as they stand, LF at its end.
     """
-    with Intake(blocks, piece_bytes=limits.piece_bytes) as intake:
+    with Intake(blocks, piece_bytes=limits.piece_bytes, is_fingerprinted=is_fingerprinted) as intake:
         header = read_header(intake, limits)
         normaliser = None if normalised is None else Normaliser(normalised, piece_bytes=limits.piece_bytes)
         body = Body(header, limits=limits, on_broken=on_broken, normaliser=normaliser)
         fault = header.fault or body.read(intake)
-        intake.drain()
+        if is_fingerprinted:
+            intake.drain()
     return Structure(
         header=header.names,
         fault=fault,
