@@ -65,7 +65,10 @@ def explain(fault: FileFault, structure: Structure, contracts: Contracts, datase
         flaws += filter(None, [missing_names(contracts[best.dataset], best.names, line=best.line)])
     if not flaws:
         return _with_encoding(fault, structure.head)
-    if structure.header is None and not is_header_misread:
+    if fault.rule == "file|line_ends":
+        what, remedy = "the lines end in CR", "save it with LF or CRLF line ends"
+        flaws.append(Flaw(rule=fault.rule, line=fault.line, what=what, remedy=remedy))
+    elif structure.header is None and not is_header_misread:
         flaws.insert(0, Flaw(rule=fault.rule, line=fault.line, what=fault.reason.removesuffix("."), remedy=""))
     folder = f"drop it into raw-data/{_FOLDERS[best.dataset]}/"
     return fault_of(flaws, last_step="drop the file again" if best.dataset is dataset else folder)
