@@ -15,7 +15,7 @@ import takings
 from takings import layout
 from takings.adapters.clock import SystemClock
 from takings.adapters.delta_lake import DeltaLake
-from takings.adapters.dry_run import DryRun
+from takings.adapters.dry_run import DryRun, Unplaced
 from takings.adapters.duckdb_engine import DuckDbEngine
 from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.duckdb_validation import DuckDbValidation
@@ -234,6 +234,7 @@ __all__ = [
     "Shop",
     "ShopFormat",
     "ShopPlan",
+    "Unplaced",
     "find_store",
     "generate_shop",
     "notice_changes",

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from takings.arrivals import Arrival
-from takings.contracts.model import Contract
+from takings.contracts.model import Contracts
 from takings.ports import ValidationEngine
-from takings.validation.findings import ChunkReport, FaultyRecord, FileReport
+from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, no_faulty_records
 from takings.validation.header import check_header
-from takings.validation.structure_values import Structure
+from takings.validation.recognition import explain, is_misread
+from takings.validation.structure_values import FileFault, Structure
 from takings.validation.verdicts import Tolerance, judge, judge_duplicate, judge_unreadable
 
 
@@ -23,13 +24,15 @@ class Examination:
     report: FileReport
     structure: Structure
     chunks: tuple[ChunkReport, ...]
+    #: why the whole file is refused, where its records could not be checked
+    fault: FileFault | None = None
     #: every faulty record in the order of the file; may be called again until the next file is examined
     faulty_records: Callable[[], Iterator[FaultyRecord]]
 
 
 def examine(
     validation: ValidationEngine,
-    contract: Contract,
+    contracts: Contracts,
     arrival: Arrival,
     path: Path,
     *,
@@ -43,6 +46,7 @@ def examine(
 
     `original_of` returns the key of the accepted file with a fingerprint, if there is one.
     """
+    contract = contracts[arrival.dataset]
     structure = validation.inspect(path, workspace)
     original = original_of(structure.fingerprint)
     fault = structure.fault or check_header(contract, structure.header or ())
@@ -50,11 +54,13 @@ def examine(
         report = judge_duplicate(arrival, structure.fingerprint, original)
         return Examination(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
     if fault is not None:
+        fault = explain(fault, structure, contracts, arrival.dataset)
         return Examination(
+            fault=fault,
             report=judge_unreadable(arrival, structure, fault),
             structure=structure,
             chunks=(),
-            faulty_records=lambda: validation.broken_records(workspace),
+            faulty_records=no_faulty_records if is_misread(fault) else lambda: validation.broken_records(workspace),
         )
     findings = validation.check(path, structure, contract, now=now, workspace=workspace, staged=staged)
     return Examination(

@@ -149,7 +149,7 @@ class Judging:
         self._say_reading(_TOGETHER if self._ahead.knows(self._workspace(place)) else arrival.key)
         examination = examine(
             self._ahead,
-            self._ports.contracts[arrival.dataset],
+            self._ports.contracts,
             arrival,
             path,
             now=self.claim.manifest.now,

@@ -662,6 +662,71 @@ class TestValidate:
             code=0, out=f"{items} (order_items): accepted, 3 records\n", err=""
         )
 
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (ORDERS.replace(b"user_id", b"User_ID"), "the header says 'User_ID' where 'user_id' is expected"),
+            (ORDERS.replace(b",", b";"), "fields are parted by ;, not by commas. Export the file with commas"),
+            (b"sep=,\n" + ORDERS, "line 1 is no header but a 'sep=' line"),
+            (b"all orders\n" + ORDERS, "line 1 is no header: that stands in line 2"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf" + ORDERS, "a byte order mark stands twice"),
+            (ORDERS.replace(b"\n", b"\r"), "uses CR line ends"),
+            (ORDERS.decode().encode("utf-16"), "the file is UTF-16 or UTF-32, not UTF-8"),
+        ],
+        ids=["capitals", "semicolons", "sep", "title", "marks", "CR", "UTF-16"],
+    )
+    def test_a_header_that_is_nearly_right_tells_the_dataset(
+        self, takings: Takings, export: Path, content: bytes, reason: str
+    ) -> None:
+        """The findings are the same as with --dataset."""
+        file = export / "x.csv"
+        file.write_bytes(content)
+        ended = takings("validate", file, "--format", "json")
+        assert ended == takings("validate", file, "--format", "json", "--dataset", "orders")
+        (found,) = json.loads(ended.out)["files"]
+        assert (ended.code, found["dataset"], reason in found["reason"]) == (1, "orders", True), found["reason"]
+
+    def test_what_is_no_csv_is_rejected_without_a_dataset(self, takings: Takings, export: Path) -> None:
+        """It is refused whatever it was meant to be, and keeps no other file from being looked at."""
+        page, items = export / "page.csv", export / "y.csv"
+        page.write_bytes(b"<!DOCTYPE html><html><body>Log in</body></html>")
+        items.write_bytes(ITEMS)
+        reason = (
+            "this is a web page (a login page?), not CSV."
+            " Look at it in a browser, log in where it asks you to, and download the CSV file again."
+        )
+        assert takings("validate", page, items) == Ended(
+            code=1, out=f"{page}: rejected: {reason}\n{items} (order_items): accepted, 3 records\n", err=""
+        )
+        found, _ = json.loads(takings("validate", page, items, "--format", "json").out)["files"]
+        assert (found["dataset"], found["verdict"], found["errors"], found["reason"]) == (
+            None,
+            "rejected",
+            {"file|web_page": 1},
+            reason,
+        )
+        (violation,) = found["violations"]
+        assert (
+            violation["remedy"]
+            == "look at it in a browser, log in where it asks you to, and download the CSV file again"
+        )
+
+    def test_a_batch_says_what_a_dry_run_does(self, takings: Takings, root: Path, export: Path) -> None:
+        """On the terminal, beside the refused file and in the batch's story."""
+        drop_all(root)
+        drop(root, "orders/semicolons.csv", ORDERS.replace(b",", b";"))
+        reason = (
+            "line 1: fields are parted by ;, not by commas."
+            " Export the file with commas and drop the file again; it will be a new arrival."
+        )
+        assert reason in takings("validate", root / "raw-data" / "orders" / "semicolons.csv").out
+        ended = takings("run", root, "--now")
+        assert (ended.code, f"rejected raw-data/orders/semicolons.csv: {reason}\n" in ended.out) == (1, True)
+        (beside,) = (root / "failed").rglob("*.reason.json")
+        assert json.loads(beside.read_bytes())["reason"] == reason
+        (batch,) = json.loads(takings("batches", root, "--json").out)["batches"]
+        assert reason in takings("batches", root, batch["batch_id"]).out
+
     def test_2_for_a_file_that_is_none(self, takings: Takings, export: Path) -> None:
         """Before anything is checked."""
         (export / "y.csv").write_bytes(ITEMS)

@@ -40,6 +40,7 @@ from takings.contracts.model import Dataset
 from takings.examination import Examination, examine
 from takings.ports import ValidationEngine
 from takings.time_zones import business_time
+from takings.validation import file_kinds
 from takings.validation.findings import Verdict
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.shop import NOON
@@ -167,7 +168,7 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     staged = tmp_path / "staged.parquet"
     examination = examine(
         engine_of(engine_name, duck, case.get("time_zone", "UTC")),
-        CONTRACTS[dataset],
+        CONTRACTS,
         Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),
         tmp_path / file,
         now=NOON,
@@ -213,6 +214,12 @@ def test_every_rule_has_a_case() -> None:
             "compression",
             "inflation",
             "no_records",
+            "byte_order_mark",
+            "sep_line",
+            "lines_above_header",
+            "delimiter",
+            "other_dataset",
+            *(rule.removeprefix("file|") for rule in file_kinds.REMEDIES),
         )
     }
     waiting = {"order_id|in_orders", "product_id|in_products"}

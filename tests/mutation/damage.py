@@ -332,7 +332,9 @@ def headers(draw: st.DrawFn, columns: Sequence[str], dataset: Dataset) -> tuple[
     """Return the header, and which rule of the whole file it breaks."""
     sound = written(columns)
     kind = draw(
-        st.sampled_from([*["none"] * 12, "twice", "missing", "unnamed", "capitals", "nul", "ill-formed", "quote"])
+        st.sampled_from(
+            [*["none"] * 12, "twice", "missing", "unnamed", "capitals", "unseen", "nul", "ill-formed", "quote"]
+        )
     )
     match kind:
         case "twice":
@@ -344,6 +346,10 @@ def headers(draw: st.DrawFn, columns: Sequence[str], dataset: Dataset) -> tuple[
             return written([*columns, ""]), "file|header"
         case "capitals":
             renamed = [column.upper() if column == KEYS[dataset] else column for column in columns]
+            return written(renamed), f"{KEYS[dataset]}|missing"
+        case "unseen":
+            before, behind = draw(st.sampled_from([("", " "), ("\u200b", ""), ("", "\u00a0"), ("\t", ""), (" ", " ")]))
+            renamed = [before + column + behind if column == KEYS[dataset] else column for column in columns]
             return written(renamed), f"{KEYS[dataset]}|missing"
         case "nul":
             return sound + b"\0", "file|header"

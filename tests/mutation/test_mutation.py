@@ -93,7 +93,7 @@ class Bench:
         path.write_bytes(content)
         examination = examine(
             engine,
-            CONTRACTS[dataset],
+            CONTRACTS,
             Arrival(key=f"raw-data/{name}", dataset=dataset, file=name, size=len(content), etag="", version=NOON),
             path,
             now=NOON,

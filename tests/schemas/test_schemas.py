@@ -131,6 +131,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     for dataset, file in (("orders", "good.csv"), ("order_items", "bad.csv"), ("order_items", "empty.csv")):
         printed = takings("validate", folder / file, "--dataset", dataset, "--store", root, "--format", "json")
         found["validate"].append(json.loads(printed))
+    (folder / "page.csv").write_bytes(b"<html>Log in</html>")
+    found["validate"].append(json.loads(takings("validate", folder / "page.csv", "--format", "json")))
     for by in ("day", "category"):
         found[f"kpis-by-{by}"].append(json.loads(takings("kpis", root, "--by", by, "--format", "json")))
     for day in ("2025-03-30", "2025-03-31"):

@@ -15,16 +15,29 @@ from duckdb import DuckDBPyConnection
 
 from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.faults import translated_faults
-from takings.adapters.scanned_file import inspect
+from takings.adapters.scanned_file import first_bytes, inspect
 from takings.arrivals import Arrival
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import UsageError
 from takings.examination import Examination, examine
 from takings.layout import RAW, Drop, read_raw_key
 from takings.ports import BusinessTime, ValidationEngine
+from takings.validation.recognition import resembled
+from takings.validation.structure_values import FileFault, Structure
 from takings.validation.verdicts import Tolerance
 
 _FOLDERS = {"products": "products", "orders": "orders", "order-items": "order-items", "order_items": "order-items"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unplaced:
+    """A file that is refused whatever dataset it is of, which cannot be told."""
+
+    file: Path
+    structure: Structure
+    fault: FileFault
+    #: when its bytes were written
+    version: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +55,8 @@ class DryRun:
     #: fingerprint -> key of the files that a store has accepted
     accepted: Mapping[str, str]
 
-    def examine(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[Examination]:
-        """Examine files one after the other; UsageError where a file's dataset cannot be told.
+    def examine(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[Examination | Unplaced]:
+        """Examine files one after the other; UsageError, before the first, where a sound file's dataset cannot be told.
 
         An examination's faulty records can be read until the next file is examined.
         """
@@ -53,12 +66,15 @@ class DryRun:
             closing(open_duckdb(self.memory, self.threads, Path(folder, "spill"))) as connection,
         ):
             validation = self.engine(connection, self.business_time)
-            for place, file in enumerate(files):
+            kinds = [dataset or self._dataset_of(file) or _unplaced(file, Path(folder), self.now) for file in files]
+            for place, (file, kind) in enumerate(zip(files, kinds, strict=True)):
                 workspace = Path(folder, str(place))
-                kind = dataset or self._dataset_of(file, workspace)
+                if isinstance(kind, Unplaced):
+                    yield kind
+                    continue
                 yield examine(
                     validation,
-                    self.contracts[kind],
+                    self.contracts,
                     _arrival(file, kind, self.now),
                     file,
                     now=self.now,
@@ -68,23 +84,23 @@ class DryRun:
                     original_of=self.accepted.get,
                 )
 
-    def _dataset_of(self, file: Path, workspace: Path) -> Dataset:
-        """Tell a file's dataset by its folder, else by the contract whose mandatory columns its header has."""
+    def _dataset_of(self, file: Path) -> Dataset | None:
+        """Tell a file's dataset by its folder, else by what resembles a header in its first lines."""
         match read_raw_key(f"{RAW}{_FOLDERS.get(file.resolve().parent.name, '')}/x.csv"):
             case Drop(dataset=dataset):
                 return dataset
-        header = set(inspect(file, workspace / "header").header or ())
-        fitting = [
-            dataset
-            for dataset in Dataset
-            if {column.name for column in self.contracts[dataset].columns if column.is_mandatory} <= header
-        ]
-        if len(fitting) == 1:
-            return fitting[0]
-        raise UsageError(
-            f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
-            " order_items."
-        )
+        return resembled(first_bytes(file), self.contracts)
+
+
+def _unplaced(file: Path, workspace: Path, now: datetime) -> Unplaced:
+    """Refuse a file that can be of no dataset; UsageError where it may be of one."""
+    structure = inspect(file, workspace)
+    if structure.fault is not None:
+        return Unplaced(file=file, structure=structure, fault=structure.fault, version=_written(file, now))
+    raise UsageError(
+        f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
+        " order_items."
+    )
 
 
 def accepted_files(database: Path) -> dict[str, str]:
@@ -103,8 +119,10 @@ def accepted_files(database: Path) -> dict[str, str]:
 
 
 def _arrival(file: Path, dataset: Dataset, now: datetime) -> Arrival:
-    status = file.stat()
-    written = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=status.st_mtime_ns // 1000)
-    return Arrival(
-        key=str(file), dataset=dataset, file=file.name, size=status.st_size, etag="", version=min(written, now)
-    )
+    size, version = file.stat().st_size, _written(file, now)
+    return Arrival(key=str(file), dataset=dataset, file=file.name, size=size, etag="", version=version)
+
+
+def _written(file: Path, now: datetime) -> datetime:
+    written = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.stat().st_mtime_ns // 1000)
+    return min(written, now)

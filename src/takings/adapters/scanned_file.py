@@ -7,23 +7,16 @@ record's number and physical line in front.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
+from takings.adapters.inflation import HEAD_BYTES, NotReadable, is_compressed, text_blocks
+from takings.validation.file_kinds import foreign_kind
 from takings.validation.structure import BrokenRecord, FileFault, Structure, scan
-
-_BLOCK = 4 << 20
-#: CSV of a shop compresses to a tenth; a file that inflates further than this is a bomb …
-_MAX_RATIO = 200
-#: … unless it is small all the same
-_FREE_INFLATION = 64 << 20
-#: whatever its size, no file may fill the disk
-_MAX_INFLATED = 64 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +38,40 @@ def inspect(path: Path, workspace: Path) -> Structure:
             spool.writelines(json.dumps(_to_json(record)) + "\n" for record in broken)
 
         try:
-            structure = scan(_blocks(path), on_broken=keep)
-        except _Unreadable as unreadable:
-            structure = replace(scan((), on_broken=keep), fault=unreadable.fault)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as damaged:
-            fault = FileFault(
-                rule="file|compression", line=None, reason=f"it is no whole gzip file ({damaged}). Compress it again."
-            )
-            structure = replace(scan((), on_broken=keep), fault=fault)
-    if _is_compressed(path):
-        with path.open("rb") as source:
-            fingerprint = hashlib.file_digest(source, "sha256").hexdigest()
-        return replace(structure, fingerprint=fingerprint, size=path.stat().st_size, is_regular=False)
-    return structure
+            structure = _scan(path, keep)
+        except NotReadable as refused:
+            structure = replace(scan((), on_broken=keep, is_fingerprinted=False), fault=refused.fault)
+    if structure.fingerprint:
+        return structure
+    with path.open("rb") as source:
+        fingerprint = hashlib.file_digest(source, "sha256").hexdigest()
+    return replace(structure, fingerprint=fingerprint, size=path.stat().st_size, is_regular=False)
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the beginning of a file that looks like CSV; nothing of any other."""
+    try:
+        head = next(text_blocks(path), b"")[:HEAD_BYTES]
+    except NotReadable:
+        return b""
+    return b"" if foreign_kind(head) else head
+
+
+def _scan(path: Path, keep: Callable[[Sequence[BrokenRecord]], None]) -> Structure:
+    """Scan a file that looks like CSV; NotReadable where it is something else."""
+    blocks = text_blocks(path)
+    first = next(blocks, b"")
+    head = first[:HEAD_BYTES]
+    if fault := foreign_kind(head):
+        raise NotReadable(_twice_compressed(fault) if is_compressed(path) else fault)
+    structure = scan(chain((first,), blocks), on_broken=keep, is_fingerprinted=not is_compressed(path))
+    return replace(structure, head=head)
+
+
+def _twice_compressed(fault: FileFault) -> FileFault:
+    if fault.rule != "file|gzip":
+        return fault
+    return FileFault(rule="file|compression", line=None, reason="it is compressed twice. Compress it once.")
 
 
 def broken_records(workspace: Path) -> Iterator[BrokenRecord]:
@@ -84,44 +98,21 @@ def normal_csv(path: Path, workspace: Path) -> PlainCsv:
         def write(piece: bytes) -> None:
             target.write(piece)
 
-        scan(_blocks(path), on_broken=lambda _: None, normalised=write)
+        scan(text_blocks(path), on_broken=lambda _: None, normalised=write, is_fingerprinted=False)
     return PlainCsv(path=normal, has_header=False, newline="\n")
 
 
 def normalised(path: Path, *, first_record: int) -> bytes:
     """Return a small file's normal form, without its broken records, whose numbers begin with `first_record`."""
     pieces: list[bytes] = []
-    scan(_blocks(path), on_broken=lambda _: None, normalised=pieces.append, first_record=first_record)
+    scan(
+        text_blocks(path),
+        on_broken=lambda _: None,
+        normalised=pieces.append,
+        first_record=first_record,
+        is_fingerprinted=False,
+    )
     return b"".join(pieces)
-
-
-def _is_compressed(path: Path) -> bool:
-    return path.name.lower().endswith(".gz")
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    if not _is_compressed(path):
-        with path.open("rb") as source:
-            while block := source.read(_BLOCK):
-                yield block
-        return
-    inflated, allowed = 0, min(max(_FREE_INFLATION, path.stat().st_size * _MAX_RATIO), _MAX_INFLATED)
-    with gzip.open(path, "rb") as source:
-        while block := source.read(_BLOCK):
-            inflated += len(block)
-            if inflated > allowed:
-                raise _Unreadable(
-                    "file|inflation", f"it inflates to more than {allowed:,} bytes. Drop it uncompressed, in parts."
-                )
-            yield block
-
-
-class _Unreadable(Exception):
-    """A compressed file that cannot be read to its end."""
-
-    def __init__(self, rule: str, reason: str) -> None:
-        super().__init__(reason)
-        self.fault = FileFault(rule=rule, line=None, reason=reason)
 
 
 def _to_json(record: BrokenRecord) -> list[object]:

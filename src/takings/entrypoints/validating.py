@@ -12,16 +12,17 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from takings.bootstrap import open_dry_run
+from takings.bootstrap import Unplaced, open_dry_run
 from takings.contracts.model import Contract, Dataset
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, app, print_json
 from takings.entrypoints.console import out
 from takings.errors import UnknownThing
 from takings.examination import Examination
-from takings.validation.findings import Verdict, Violation
+from takings.layout import format_instant
+from takings.validation.findings import RecordCounts, Verdict, Violation
 from takings.validation.remedies import remedy
-from takings.validation.reports import file_document, violation_document
+from takings.validation.reports import file_document, records_document, violation_document
 
 #: enough to see what is wrong with an export; the rest is counted
 _SHOWN: Final = 20
@@ -54,6 +55,13 @@ def validate(
     documents = []
     is_rejected = False
     for examination in dry_run.examine(files, dataset):
+        if isinstance(examination, Unplaced):
+            is_rejected = True
+            if format_ is ReportFormat.JSON:
+                documents.append(_document_of_unplaced(examination))
+            else:
+                _show_unplaced(examination)
+            continue
         report = examination.report
         contract = dry_run.contracts[report.dataset]
         is_rejected = is_rejected or report.verdict is Verdict.REJECTED or report.records.rejected > 0
@@ -75,10 +83,41 @@ def _document(examination: Examination, contract: Contract) -> dict[str, Any]:
     return {**file_document(examination.report), "violations": violations}
 
 
+def _document_of_unplaced(unplaced: Unplaced) -> dict[str, Any]:
+    """Return what `_document` does for a file whose dataset cannot be told."""
+    fault = unplaced.fault
+    violation = Violation(
+        rule=fault.rule, record=None, line=fault.line, column=None, reason=_reason(fault.rule, fault.reason)
+    )
+    return {
+        "key": str(unplaced.file),
+        "dataset": None,
+        "file": unplaced.file.name,
+        "verdict": Verdict.REJECTED.value,
+        "fingerprint": unplaced.structure.fingerprint,
+        "version": format_instant(unplaced.version),
+        "size": unplaced.structure.size,
+        "records": records_document(RecordCounts()),
+        "errors": {fault.rule: 1},
+        "warnings": {},
+        "reason": fault.reason,
+        "duplicate_of": None,
+        "violations": [{**violation_document(violation), "remedy": remedy(None, fault.rule)}],
+    }
+
+
+def _show_unplaced(unplaced: Unplaced) -> None:
+    out.print(
+        f"[bold]{escape(str(unplaced.file))}[/]: [red]{Verdict.REJECTED}[/]: {escape(unplaced.fault.reason)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def _violations(examination: Examination) -> Iterator[Violation]:
     """Yield what is wrong with the file as a whole, then with its records."""
     report = examination.report
-    fault = examination.structure.fault
+    fault = examination.fault
     records = iter(examination.faulty_records())
     first = next(records, None)
     for rule in {**report.errors, **report.warnings}:

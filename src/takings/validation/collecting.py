@@ -9,6 +9,7 @@ from takings.contracts.model import Contract, Rule, Severity
 from takings.validation.findings import SAMPLES_PER_CHUNK, ChunkReport, FaultyRecord, Violation
 from takings.validation.shapes import shape_of
 from takings.validation.structure_values import BrokenRecord
+from takings.validation.windows_1252 import may_be_windows_1252
 
 #: records per chunk report
 CHUNK = 10_000
@@ -50,7 +51,10 @@ def faulty_record(
 
 def broken_record(broken: BrokenRecord) -> FaultyRecord:
     """Describe a record that cannot be a CSV row."""
-    violation = Violation(rule=broken.rule, record=broken.record, line=broken.line, column=None, reason=broken.reason)
+    reason = broken.reason
+    if broken.rule == "record|encoding" and broken.raw is not None and may_be_windows_1252(broken.raw):
+        reason += "; it may be windows-1252"
+    violation = Violation(rule=broken.rule, record=broken.record, line=broken.line, column=None, reason=reason)
     return FaultyRecord(
         record=broken.record, line=broken.line, violations=(violation,), is_rejected=True, raw=broken.raw
     )

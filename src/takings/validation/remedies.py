@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from takings.contracts.model import ColumnType, Contract
+from takings.validation import file_kinds
 
 _OF_RULE: Final = {
     "record|field_count": "add or remove fields; put a field that holds a comma into double quotes",
@@ -16,13 +17,19 @@ _OF_RULE: Final = {
     "record|too_large": "split the text; a record may have 1 MiB",
     "file|empty": "export the file again; it has no header",
     "file|encoding": "export the file as UTF-8",
-    "file|header": "mend the first line: every column needs a name and correct quoting",
+    "file|header": "mend the first line: every column needs a name, correct quoting and UTF-8",
     "file|duplicate_header": "rename or remove one of the columns with the same name",
     "file|line_ends": "export the file with LF or CRLF line ends",
     "file|unterminated_quote": "close the quote; everything behind it is read as one field",
-    "file|compression": "compress the file again",
+    "file|compression": "compress the file again with gzip, or let its name end in .csv if it is not compressed",
     "file|inflation": "drop the file uncompressed",
     "file|kills_reader": "split the file or export it again; the logs around these deaths say what went wrong",
+    **file_kinds.REMEDIES,
+    "file|byte_order_mark": "keep one byte order mark at the beginning of the file, or none",
+    "file|sep_line": "remove the 'sep=' line; the first line names the columns",
+    "file|lines_above_header": "remove the lines above the header; the first line names the columns",
+    "file|delimiter": "export the file with commas between the fields",
+    "file|other_dataset": "drop the file into the folder of its dataset",
     "file|no_records": "nothing, if the export is meant to be empty",
 }
 _OF_TYPE: Final = {
@@ -34,7 +41,7 @@ _OF_TYPE: Final = {
 }
 _OF_KIND: Final = {
     "required": "fill the field in",
-    "missing": "add the column to the header and every record",
+    "missing": "add the column to the header and every record, or rename the one that stands for it; names are matched exactly",
     "unique": "keep one of the records with this key, or give the others keys of their own",
     "extra_column": "nothing, or name the column in the contract to keep it",
     "not_in_future": "correct the time, or its zone",
@@ -42,10 +49,12 @@ _OF_KIND: Final = {
 }
 
 
-def remedy(contract: Contract, rule: str) -> str:
-    """Return what to do about a broken rule, as an imperative phrase."""
+def remedy(contract: Contract | None, rule: str) -> str:
+    """Return what to do about a broken rule, as an imperative phrase; without a contract, about one on the whole file."""
     if rule in _OF_RULE:
         return _OF_RULE[rule]
+    if contract is None:
+        return _OF_KIND.get(rule.partition("|")[2], "correct the file")
     column, _, kind = rule.partition("|")
     known = {found.name: found for found in contract.columns}
     if kind == "type" and column in known:

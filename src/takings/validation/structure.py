@@ -43,21 +43,25 @@ def scan(
     on_broken: Callable[[Sequence[BrokenRecord]], None],
     normalised: Callable[[bytes], None] | None = None,
     first_record: int = 0,
+    is_fingerprinted: bool = True,
 ) -> Structure:
     """Read a CSV byte stream, cut into blocks anywhere, once; memory stays within some multiples of the limits.
+
+    Where it shall not be fingerprinted, a stream without a usable header is read no further; its size is then unknown.
 
     `on_broken` is given the broken records in order, some at a time. `normalised` is given, in large pieces, a CSV that
     all readers take alike: no header, `record,line,` before each sound record, its fields as they stand, LF at its end;
     there, records count from `first_record`.
     """
-    with Intake(blocks, piece_bytes=limits.piece_bytes) as intake:
+    with Intake(blocks, piece_bytes=limits.piece_bytes, is_fingerprinted=is_fingerprinted) as intake:
         header = read_header(intake, limits)
         normaliser = None
         if normalised is not None:
             normaliser = Normaliser(normalised, piece_bytes=limits.piece_bytes, first_record=first_record)
         body = Body(header, limits=limits, on_broken=on_broken, normaliser=normaliser)
         fault = header.fault or body.read(intake)
-        intake.drain()
+        if is_fingerprinted:
+            intake.drain()
     return Structure(
         header=header.names,
         fault=fault,

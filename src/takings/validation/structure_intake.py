@@ -18,12 +18,13 @@ class Intake:
     The hash of large pieces runs beside the scan, in a thread of its own: hashlib lets go of the interpreter while it works.
     """
 
-    def __init__(self, blocks: Iterable[bytes], *, piece_bytes: int) -> None:
+    def __init__(self, blocks: Iterable[bytes], *, piece_bytes: int, is_fingerprinted: bool = True) -> None:
         self.size = 0
         #: the stream has been taken in to its end
         self.is_done = False
         self._parts = _cut(blocks, piece_bytes)
         self._piece_bytes = piece_bytes
+        self._is_fingerprinted = is_fingerprinted
         self._hash = hashlib.sha256()
         self._hasher: ThreadPoolExecutor | None = None
         self._hashing: Future[None] | None = None
@@ -39,7 +40,9 @@ class Intake:
 
     @property
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that was taken in, in hexadecimal."""
+        """Return the SHA-256 of all that was taken in, in hexadecimal; nothing where it is not asked for."""
+        if not self._is_fingerprinted:
+            return ""
         self._wait_for_hash()
         return self._hash.hexdigest()
 
@@ -59,18 +62,22 @@ class Intake:
                 wanted -= len(part)
         piece = b"".join(parts)
         self.size += len(piece)
-        self._wait_for_hash()
-        if len(piece) < _WORTH_A_THREAD:
-            self._hash.update(piece)
-        else:
-            self._hasher = self._hasher or ThreadPoolExecutor(max_workers=1)
-            self._hashing = self._hasher.submit(self._hash.update, piece)
+        if self._is_fingerprinted:
+            self._fingerprint(piece)
         return kept + piece if kept else piece
 
     def drain(self) -> None:
         """Take in what is left for the size and the fingerprint alone."""
         while not self.is_done:
             self.more(b"")
+
+    def _fingerprint(self, piece: bytes) -> None:
+        self._wait_for_hash()
+        if len(piece) < _WORTH_A_THREAD:
+            self._hash.update(piece)
+        else:
+            self._hasher = self._hasher or ThreadPoolExecutor(max_workers=1)
+            self._hashing = self._hasher.submit(self._hash.update, piece)
 
     def _wait_for_hash(self) -> None:
         if self._hashing is not None:

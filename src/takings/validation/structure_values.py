@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Structure:
     chunks: tuple[ChunkStart, ...]
     #: bytes
     size: int
-    #: SHA-256 of all bytes, in hexadecimal
+    #: SHA-256 of all bytes, in hexadecimal; nothing where it was not asked for
     fingerprint: str
     #: the original bytes can go to a plain CSV reader, and record i stands on physical line i + 2: no broken record,
     #: blank line or BOM, no LF or CR within quotes, one style of line ends
@@ -84,3 +84,5 @@ class Structure:
     has_bom: bool
     #: holds a quote anywhere
     has_quotes: bool
+    #: the first bytes, inflated; they tell what stands where a header is expected
+    head: bytes = field(default=b"", compare=False, repr=False)

@@ -1,0 +1,17 @@
+"""Tell whether bytes that are no UTF-8 read well as windows-1252, which older Windows programs and Excel write. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: what people write beside letters
+_SIGNS: Final = frozenset("€£¥§°²³½¼¾·×«»‘’“”„–—…™©®\u00a0")
+
+
+def may_be_windows_1252(raw: bytes) -> bool:
+    """Tell whether every byte beyond ASCII is a letter or a common sign of windows-1252."""
+    try:
+        text = raw.decode("windows-1252")
+    except UnicodeDecodeError:
+        return False
+    return all(character.isascii() or character.isalpha() or character in _SIGNS for character in text)
