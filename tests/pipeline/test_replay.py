@@ -181,7 +181,7 @@ class TestRebuild:
         assert behind(tmp_path / "new") == rows
 
     def test_batches_are_run_again_in_the_order_of_their_commits(self, root: Path, tmp_path: Path) -> None:
-        """The second one was named by a clock that is a minute ahead; older bytes that came back last must stay a correction."""
+        """The second one was named by a clock that is ahead; older bytes that came back last stay a correction."""
         first, second = (csv_of(item(1, 1, sale_price=price)) for price in ("5.00", "6.00"))
         for content, ahead in ((first, 0), (second, 60), (first, 1)):
             drop(root, "order-items/z.csv", content)
