@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from takings import gate, layout
 from takings.archive import plan_move
@@ -16,7 +17,7 @@ from takings.manifest import Manifest, read_manifest
 from takings.outcome import BatchOutcome
 from takings.pipeline import free_gate, start
 from takings.ports import ObjectStore, Ports
-from takings.validation.findings import FileReport
+from takings.validation.findings import FileReport, Verdict
 from takings.validation.reports import read_file_report
 
 
@@ -29,6 +30,8 @@ class ArchivedBatch:
     reports: tuple[FileReport, ...]
     #: files that it was to hold but never archived; they are still drops, or were dropped again
     unarchived: tuple[str, ...]
+    #: the number under which its rows came into the lake; None where there were none, or where it has not ended
+    commit: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +56,26 @@ class Rebuilt:
 
 
 def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
-    """Read every batch of a store in the order in which they were formed; one without verdicts has decided nothing.
+    """Read every batch of a store in the order in which they were run; one without verdicts has decided nothing.
 
     CorruptState where an original or a document is missing or damaged; an incomplete archive is not rebuilt in part.
     """
     documents = {info.key for info in store.list(layout.BATCHES)}
     originals = {info.key for folder in layout.ARCHIVES for info in store.list(folder)}
     ids = sorted({BatchId(key.split("/")[1]) for key in documents})
-    return tuple(_read_batch(store, batch_id, originals) for batch_id in ids if layout.verdicts(batch_id) in documents)
+    return _in_order(
+        [_read_batch(store, batch_id, originals) for batch_id in ids if layout.verdicts(batch_id) in documents]
+    )
+
+
+def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:
+    """Put batches into the order of their commits: their ids tell it only as far as all clocks agreed.
+
+    What is a copy depends on the order in which files were accepted; a batch that accepted none keeps its place.
+    """
+    taken = [any(report.verdict is Verdict.ACCEPTED for report in batch.reports) for batch in batches]
+    following = iter(sorted(compress(batches, taken), key=lambda batch: (batch.commit is None, batch.commit or 0)))
+    return tuple(next(following) if has_accepted else batch for batch, has_accepted in zip(batches, taken, strict=True))
 
 
 def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str]) -> ArchivedBatch:
@@ -71,7 +86,8 @@ def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str
         for report in reports
         if plan_move(_arrival(manifest, report.key), report, batch_id, manifest.now).destination not in originals
     ]
-    if absent and store.read(layout.outcome(batch_id)) is not None:
+    outcome = store.read(layout.outcome(batch_id))
+    if absent and outcome is not None:
         raise CorruptState(
             f"batch {batch_id}: the original of {absent[0].key} is gone from the archive ({len(absent)} missing in this"
             " batch). Nothing was rebuilt. Restore it from a back-up."
@@ -80,7 +96,18 @@ def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str
         manifest=manifest,
         reports=tuple(report for report in reports if report not in absent),
         unarchived=tuple(report.key for report in absent),
+        commit=None if outcome is None else _read_commit(outcome, layout.outcome(batch_id)),
     )
+
+
+def _read_commit(outcome: bytes, key: str) -> int | None:
+    try:
+        commit: int | None = json.loads(outcome)["commit"]
+    except (ValueError, KeyError, TypeError) as broken:
+        raise CorruptState(
+            f"{key} does not say how the batch ended ({broken!r}). Nothing was rebuilt. Restore it from a back-up."
+        ) from broken
+    return commit
 
 
 def _read_reports(store: ObjectStore, key: str) -> tuple[FileReport, ...]:

@@ -15,7 +15,8 @@ def main(kind: str, numbers: str, lanes: str = str(LANES)) -> int:
     make, begun, failures = MAKERS[kind], time.monotonic(), 0
     for seed in range(int(first), int(last or first) + 1):
         try:
-            assert live(make(seed, int(lanes)), int(lanes), mishaps=seed % 3) == at_once(make(seed, int(lanes)))
+            published, counted = live(make(seed, int(lanes)), int(lanes), mishaps=seed % 3)
+            assert published == at_once(make(seed, int(lanes)), counted)
         except Exception as failed:  # noqa: BLE001 - the next one is tried as well
             failures += 1
             print(f"{kind} {seed}: {type(failed).__name__}: {failed}", flush=True)

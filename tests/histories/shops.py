@@ -8,7 +8,7 @@ of them large.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final, Literal
@@ -17,7 +17,7 @@ from tests.oracle.kpis import Dataset, Row, read_rows
 from tests.shop import Fields, csv_of, item, order, product
 
 Record = dict[str, object]
-Damage = Literal["none", "copy", "dirty"]
+Damage = Literal["none", "copy", "late copy", "dirty"]
 
 FOLDERS: Final[dict[Dataset, str]] = {"products": "products", "orders": "orders", "order_items": "order-items"}
 KEYS: Final[dict[Dataset, str]] = {"products": "id", "orders": "order_id", "order_items": "id"}
@@ -128,6 +128,30 @@ def corrections_in_any_order(seed: int, lanes: int, chance: Random | None = None
                     mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
                     records = [record | {mark: len(writes) + 1} for record in records]
                     writes.append(_write(chance, dataset, f"{number}.csv", records, moment))
+    return _history(chance, seed, writes, lanes)
+
+
+def superseded_copies_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
+    """Write rows again and again, and drop copies of what was corrected meanwhile, or before or beside it, under other keys.
+
+    This is the one thing to which the order of processing matters: the first of several equal contents that is accepted
+    fixes the version, a later one never counts.
+    """
+    chance = chance or Random(f"superseded {seed}")
+    first_day = chance.choice(FIRST_DAYS)
+    writes: list[Write] = []
+    for dataset in FOLDERS:
+        for number in range(chance.randint(1, 2)):
+            for moment in sorted({_moment(chance) for _ in range(chance.randint(2, 3))}):
+                places = [place for place in _places(dataset, lanes) if chance.random() < 0.6] or [(0, 1)]
+                records = [_record(chance, dataset, lane, place, first_day) for lane, place in places]
+                mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
+                records = [record | {mark: len(writes) + 1} for record in records]
+                writes.append(_write(chance, dataset, f"{number}.csv", records, moment))
+    for write in chance.sample(writes, min(len(writes), 4)):
+        for number in range(chance.choice((1, 1, 2))):
+            late = _copy(write, f"{chance.choice('az')}/late {number} {writes.index(write)}.csv", _moment(chance))
+            writes.append(replace(late, damage="late copy"))
     return _history(chance, seed, writes, lanes)
 
 

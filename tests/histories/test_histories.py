@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 
 from tests.depth import DEPTH
 from tests.histories.living import at_once, live
-from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order
+from tests.histories.shops import (
+    History,
+    arrivals_in_any_order,
+    corrections_in_any_order,
+    superseded_copies_in_any_order,
+)
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
 pytestmark = pytest.mark.no_cover
@@ -27,13 +32,17 @@ STORES = 3 * DEPTH
 #: six are enough from here on to hold what they are meant to try
 SEEDS = range(6, 6 + STORES)
 
-MAKERS = {"arrivals": arrivals_in_any_order, "corrections": corrections_in_any_order}
+#: what comes to the same whatever the order of processing …
+ORDERLESS = {"arrivals": arrivals_in_any_order, "corrections": corrections_in_any_order}
+#: … and the one exception
+MAKERS = ORDERLESS | {"superseded": superseded_copies_in_any_order}
 
 
 def live_and_compare(make: Callable[[int, int], History], seed: int, lanes: int, *, mishaps: int) -> None:
     """Live through a history, and drop what it comes to as three files at once."""
     try:
-        assert live(make(seed, lanes), lanes, mishaps=mishaps) == at_once(make(seed, lanes))
+        published, counted = live(make(seed, lanes), lanes, mishaps=mishaps)
+        assert published == at_once(make(seed, lanes), counted)
     except Exception as failed:
         failed.add_note(f"{make.__name__}({seed}, lanes={lanes}), {mishaps} mishaps")
         raise
@@ -51,7 +60,13 @@ def test_corrections_processed_in_any_order_give_the_same_kpis(seed: int) -> Non
     live_and_compare(corrections_in_any_order, seed, LANES, mishaps=seed % 3)
 
 
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("seed", range(2, 2 + DEPTH))
+def test_a_copy_of_superseded_bytes_counts_only_where_its_original_never_did(seed: int) -> None:
+    """The first of several equal contents that is processed fixes the version, under whichever key it came."""
+    live_and_compare(superseded_copies_in_any_order, seed, LANES, mishaps=1)
+
+
+@pytest.mark.parametrize("kind", ORDERLESS)
 def test_no_history_that_hypothesis_thinks_of_gives_other_kpis(kind: str) -> None:
     """A store with a single history, drawn and made as small as it can be where it fails."""
 
@@ -60,7 +75,8 @@ def test_no_history_that_hypothesis_thinks_of_gives_other_kpis(kind: str) -> Non
     def lived_through(chance: Random, mishaps: int) -> None:
         history = MAKERS[kind](0, 1, chance)
         if any(write.damage == "none" for write in history.writes):
-            assert live(history, 1, mishaps=mishaps) == at_once(history)
+            published, counted = live(history, 1, mishaps=mishaps)
+            assert published == at_once(history, counted)
 
     lived_through()
 
@@ -74,9 +90,11 @@ def test_every_number_of_a_store_is_explained(kind: str, seed: int) -> None:
 
 def test_the_histories_are_worth_their_time() -> None:
     """They hold what they are meant to try."""
-    made = [make(seed, LANES) for make in MAKERS.values() for seed in SEEDS]
+    made = [make(seed, LANES) for make in ORDERLESS.values() for seed in SEEDS]
     writes = [write for history in made for write in history.writes]
     assert {write.damage for write in writes} == {"none", "copy", "dirty"}
     assert {history.time_zone for history in made} == {"UTC", "Europe/Berlin", "America/New_York"}
     assert {len(history.drops) for history in made} >= {2, 3, 5, 6}
     assert {history.batch_max_files for history in made} == {4, 1000}
+    late = [write for seed in range(2, 2 + DEPTH) for write in superseded_copies_in_any_order(seed, LANES).writes]
+    assert "late copy" in {write.damage for write in late}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,15 @@ class TestRebuild:
         assert stories(tmp_path / "new") == story
         assert sorted(files(tmp_path / "new", "processed", "failed", "quarantine")) == sorted(archive)
         assert behind(tmp_path / "new") == rows
+
+    def test_batches_are_run_again_in_the_order_of_their_commits(self, root: Path, tmp_path: Path) -> None:
+        """The second one was named by a clock that is ahead; older bytes that came back last stay a correction."""
+        first, second = (csv_of(item(1, 1, sale_price=price)) for price in ("5.00", "6.00"))
+        for content, ahead in ((first, 0), (second, 60), (first, 1)):
+            drop(root, "order-items/z.csv", content)
+            run(root, later=timedelta(seconds=ahead))
+        assert rebuilt(root, tmp_path / "new").changes == ()
+        assert published(tmp_path / "new") == published(root) == expected(root)
 
     def test_a_batch_in_flight_is_rebuilt_as_far_as_it_is_archived(self, root: Path, tmp_path: Path) -> None:
         """What is still a drop is named, to be dropped again."""

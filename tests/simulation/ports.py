@@ -184,23 +184,25 @@ class ScheduledChanges:
 
     def wait(self, seconds: float) -> Wake:
         """Wait for a hint; a short wait is made longer, for a look at the gate every second would find nothing new."""
-        task = self._waiting = current_task()
-        try:
-            stretched = seconds + (self.life.chance.uniform(0, 20) if seconds else 0)
-            if self.is_stopped:
-                return Wake.STOP
-            if self.hint_at is not None:
-                until_hint = (self.hint_at - self.life.scheduler.now).total_seconds()
-                stretched = max(0.0, min(stretched, until_hint))
-            take_step("changes.wait", seconds=stretched)
-        finally:
-            self._waiting = None
+        if not self.is_stopped:
+            self._rest(seconds)
         if self.is_stopped:
             return Wake.STOP
-        if self.hint_at is not None and self.hint_at <= task.scheduler.now:
+        if self.hint_at is not None and self.hint_at <= self.life.scheduler.now:
             self.hint_at = None
             return Wake.CHANGED
         return Wake.QUIET
+
+    def _rest(self, seconds: float) -> None:
+        self._waiting = current_task()
+        stretched = seconds + (self.life.chance.uniform(0, 20) if seconds else 0)
+        if self.hint_at is not None:
+            until_hint = (self.hint_at - self.life.scheduler.now).total_seconds()
+            stretched = max(0.0, min(stretched, until_hint))
+        try:
+            take_step("changes.wait", seconds=stretched)
+        finally:
+            self._waiting = None
 
     def hint(self, moment: datetime) -> None:
         """Let the watch know of a change, at some moment."""

@@ -53,7 +53,9 @@ class Rebuilding:
             self._check_stories(ports, settled)
             self._check_numbers(ports, truth)
         told = {(change.batch_id, change.before.key) for change in rebuilt.changes}
-        before = {(batch.manifest.batch_id, report.key): report for batch in archive for report in batch.reports}
+        before: dict[tuple[str, str], FileReport] = {
+            (batch.manifest.batch_id, report.key): report for batch in archive for report in batch.reports
+        }
         wanted = {place for place, file in settled.items() if _differs(before[place], file)}
         if told != wanted:
             raise Different(f"told to be judged otherwise: {told ^ wanted} is wrong")

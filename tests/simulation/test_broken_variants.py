@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.variants import VARIANTS, without
+from tests.simulation.variants import VARIANTS, VARIANTS_OF_PARTS, without
 from tests.simulation.world import simulate
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
@@ -34,12 +34,23 @@ FIRST: Final = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_missing_guard_is_noticed(variant: str) -> None:
     """Within the first seeds; the one that finds it comes right with every guard in its place."""
+    notice(variant, is_plain=True)
+
+
+@pytest.mark.parametrize("variant", VARIANTS_OF_PARTS)
+def test_a_missing_guard_of_some_runs_is_noticed(variant: str) -> None:
+    """Those with a replay, another policy, changed contracts, or a copy that comes late."""
+    notice(variant, is_plain=False)
+
+
+def notice(variant: str, *, is_plain: bool) -> None:
+    """Try seeds until one goes wrong."""
     first = FIRST.get(variant, 1)
     for seed in range(first, first + TRIES):
         try:
             with without(variant):
-                simulate(seed)
+                simulate(seed, is_plain=is_plain)
         except AssertionError:
-            simulate(seed)
+            simulate(seed, is_plain=is_plain)
             return
     pytest.fail(f"{variant}: {TRIES} seeds came right all the same")

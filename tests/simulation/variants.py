@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from takings import attempt, gate, layout, pipeline, publishing
+from takings import attempt, gate, layout, pipeline, publishing, replaying
 from takings.adapters.delta_lake import DeltaLake
 from takings.adapters.duckdb_engine import DuckDbEngine
+from takings.adapters.duckdb_landing import Landing as DuckDbLanding
 from takings.adapters.local import object_store
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
@@ -33,7 +34,8 @@ from takings.layout import BatchId
 from takings.manifest import to_json
 from takings.pipeline import Ports
 from takings.publishing import Published
-from takings.validation.findings import FileReport, Verdict
+from takings.validation.findings import FileReport, Findings, Verdict
+from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.simulation.machines import Machines
 from tests.simulation.ports import step_within
 
@@ -49,6 +51,7 @@ _apply = DeltaLake.apply
 _landing = DuckDbEngine.landing
 _version_drops = pipeline._version_drops
 _original_of = Judging._original_of
+_replayed: Callable[..., list[Arrival]] = vars(replaying)["_arrivals"]
 _run = Attempt.run
 _publish_affected = Attempt.publish
 
@@ -251,6 +254,42 @@ def publish_no_zeros(*arguments: Any) -> tuple[KpiRow, ...]:
     return _prepare_publication(table, measures, affected, (), publication)
 
 
+# Other policies, changed contracts, replays
+
+
+def replay_as_something_new(ports: Ports, records: Any) -> list[Arrival]:
+    now = ports.clock.now()
+    return [replace(arrival, version=now) for arrival in _replayed(ports, records)]
+
+
+def copy_of_itself(self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+    """Compare with what was accepted under the same version, too: that is the original of a replay."""
+    accepted = self.claim.ports.ledger.accepted_with([fingerprint])
+    if any(record.batch_id != self._id and record.file_key == arrival.key for record in accepted):
+        return arrival.key
+    return _original_of(self, arrival, fingerprint, before)
+
+
+def nothing_is_a_copy(*_: object) -> None:
+    pass
+
+
+def mean_the_same(_: Landing) -> bool:
+    return False
+
+
+def find_no_orphan(*_: object) -> None:
+    pass
+
+
+def allow_any_share(self: Tolerance, findings: Findings) -> bool:
+    return not findings.errors or (self.policy is RejectionPolicy.ROW and findings.violating > 0)
+
+
+def look_at_no_contract(*_: object) -> None:
+    pass
+
+
 # The archive
 
 
@@ -306,10 +345,22 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
 }
 
 
+#: the same for what only some runs are about
+VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
+    "a replay is a new write": [(replaying, "_arrivals", replay_as_something_new)],
+    "a replay is a copy of its original": [(Judging, "_original_of", copy_of_itself)],
+    "a copy of superseded bytes counts": [(Judging, "_original_of", nothing_is_a_copy)],
+    "a changed meaning changes no number": [(Landing, "_has_new_meaning", mean_the_same)],
+    "strict batches may hold orphans": [(DuckDbLanding, "first_orphan", find_no_orphan)],
+    "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
+    "a contract without a column of the lake is found too late": [(DeltaLake, "check_contracts", look_at_no_contract)],
+}
+
+
 @contextmanager
 def without(name: str) -> Iterator[None]:
     """Take a guard away."""
     with ExitStack() as stack:
-        for target, attribute, replacement in VARIANTS[name]:
+        for target, attribute, replacement in (VARIANTS | VARIANTS_OF_PARTS)[name]:
             stack.enter_context(patch.object(target, attribute, replacement))
         yield
