@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from takings.entrypoints import legible
+from takings.entrypoints.spreadsheets import neutralised
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
 
 
-def as_csv(table: KpiTable, rows: Iterable[KpiRow]) -> str:
-    """Return exactly the table's columns; two decimals, an empty field where a ratio has no value, LF line ends."""
+def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = False) -> str:
+    """Return exactly the table's columns; two decimals, an empty field where a ratio has no value, LF line ends.
+
+    For a spreadsheet, a text that it would take for a formula has a `'` before it.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.header)
     for row in rows:
-        writer.writerow([_plain(value) for value in (*row.key, *row.values.values())])
+        cells = [_plain(value) for value in (*row.key, *row.values.values())]
+        writer.writerow(map(neutralised, cells) if for_spreadsheet else cells)
     return text.getvalue()
 
 
 def as_json(table: KpiTable, rows: Iterable[KpiRow]) -> str:
     """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition."""
-    return json.dumps([document(table, row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+    return legible.as_json([document(table, row) for row in rows], indent=1) + "\n"
 
 
 def document(table: KpiTable, row: KpiRow) -> dict[str, Any]:
