@@ -80,7 +80,7 @@ def print_text(text: str) -> None:
     """Print what programs read: exactly, but on a terminal, which would obey what stands in it."""
     if sys.stdout.isatty():
         text = legible.legible(text, keep="\n")
-    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
 
 
 def print_json(document: object) -> None:

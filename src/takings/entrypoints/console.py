@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from rich import box
@@ -92,7 +91,7 @@ class Teller:
 
     def __call__(self, fact: str, known: Mapping[str, object]) -> None:
         """Tell one fact."""
-        known = {key: legible(str(value)) if isinstance(value, str | Path) else value for key, value in known.items()}
+        known = {key: value if isinstance(value, int | float) else legible(str(value)) for key, value in known.items()}
         _log.info("%s %s", fact, " ".join(f"{key}={value}" for key, value in known.items()))
         if fact in _WARNINGS:
             err.print(f"[yellow]{marked(_WARNINGS[fact].format(**known))}[/]", highlight=False, soft_wrap=True)
