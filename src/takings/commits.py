@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from takings import layout
-from takings.errors import CorruptState
+from takings.errors import CorruptState, cause_of
 from takings.lake import Commit
 from takings.ports import ObjectStore
 
@@ -30,6 +30,6 @@ def read_commit(store: ObjectStore, number: int) -> Commit | None:
         return Commit.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{key} is no commit record ({broken!r}). Nothing was changed. Restore it from a back-up; it names the tables'"
-            " versions."
+            f"{key} is no commit record ({cause_of(broken)}). Nothing was changed. Restore it from a back-up; it names the"
+            " tables' versions."
         ) from broken

@@ -69,3 +69,15 @@ class CorruptState(MachineryError):
 
 class InvariantBreach(MachineryError):
     """Tell that computed measures contradict each other; nothing was published."""
+
+
+def cause_of(fault: BaseException) -> str:
+    """Return what went wrong as a phrase, without Python's spelling of it."""
+    match fault:
+        case OSError() if fault.strerror:
+            return f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror
+        case KeyError():
+            return f"'{fault.args[0]}' is missing" if fault.args else "a part is missing"
+        case TypeError() | AttributeError():
+            return f"a value is of an unexpected kind: {fault}"
+    return str(fault).strip() or type(fault).__name__

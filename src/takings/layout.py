@@ -219,5 +219,5 @@ def parse_instant(text: str) -> datetime:
     """Read what `format_instant` wrote; ValueError for anything else without an offset."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC")
+        raise ValueError(f"'{text}' has no offset from UTC")
     return instant.astimezone(UTC)

@@ -10,7 +10,7 @@ from typing import Any
 
 from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
-from takings.errors import CorruptState
+from takings.errors import CorruptState, cause_of
 from takings.layout import BatchId, format_instant, parse_instant, read_raw_key
 
 
@@ -71,7 +71,7 @@ def read_manifest(content: bytes, key: str) -> Manifest:
         )
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{key} is no manifest ({broken!r}). Nothing was changed. Restore it from a back-up, or take the store's"
+            f"{key} is no manifest ({cause_of(broken)}). Nothing was changed. Restore it from a back-up, or take the store's"
             " originals from processed/ and raw-data/ into a new store."
         ) from broken
 

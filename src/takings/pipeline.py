@@ -18,7 +18,15 @@ from takings.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.attempt import Attempt
 from takings.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
 from takings.claim import Claim
-from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded, UsageError
+from takings.errors import (
+    ConflictError,
+    CorruptState,
+    InvariantBreach,
+    MachineryError,
+    Superseded,
+    UsageError,
+    cause_of,
+)
 from takings.gate import Gate, GateState
 from takings.layout import BatchId
 from takings.lineage import RETURNED_TO_PENDING
@@ -285,11 +293,11 @@ def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attem
             return None
         claim.change(lambda current: gate.resumed(current, ports.owners.me(), ports.clock.now()))
     except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is told
-        fault.add_note(f"The batch could not be let go of either: {also!r}")
+        fault.add_note(f"The batch could not be let go of either: {cause_of(also)}")
         return None
-    ports.tell("batch.retrying", {"batch_id": claim.batch_id, "fault": repr(fault), "in_seconds": pause})
+    ports.tell("batch.retrying", {"batch_id": claim.batch_id, "fault": cause_of(fault), "in_seconds": pause})
     ports.clock.sleep(pause)
-    return Attempt(Claim(ports=ports, gate=claim.gate), after=f"the attempt before failed: {fault!r}")
+    return Attempt(Claim(ports=ports, gate=claim.gate), after=f"the attempt before failed: {cause_of(fault)}")
 
 
 __all__ = [

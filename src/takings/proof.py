@@ -119,7 +119,7 @@ def explain(ports: Ports, day: date, category: str | None = None, *, as_of: Comm
     commit = as_of or _commit_of(ports)
     found = ports.engine.rows_behind(ports.tables.snapshot(commit.versions), day, category)
     if not found:
-        of = "" if category is None else f" of category {category!r}"
+        of = "" if category is None else f" of category '{category}'"
         raise UnknownThing(f"there is no row{of} on {day}. `takings kpis` lists the days and categories there are.")
     places = {(record.file_key, record.batch_id): record.archived_at for record in ports.ledger.lineage()}
     return Explanation(

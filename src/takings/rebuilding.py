@@ -10,7 +10,7 @@ from itertools import compress
 from takings import gate, layout
 from takings.archive import plan_move
 from takings.arrivals import Arrival
-from takings.errors import CorruptState
+from takings.errors import CorruptState, cause_of
 from takings.gate import MOST_DEATHS
 from takings.layout import BatchId
 from takings.manifest import Manifest, read_manifest
@@ -115,7 +115,7 @@ def _read_reports(store: ObjectStore, key: str) -> tuple[FileReport, ...]:
         return tuple(read_file_report(file) for file in json.loads(_read(store, key))["files"])
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{key} holds no verdicts ({broken!r}). Nothing was rebuilt. Restore it from a back-up."
+            f"{key} holds no verdicts ({cause_of(broken)}). Nothing was rebuilt. Restore it from a back-up."
         ) from broken
 
 

@@ -18,7 +18,7 @@ def replay_batch(ports: Ports, batch_id: BatchId) -> tuple[BatchOutcome, ...]:
     """Replay every original that a batch has archived; UnknownThing where there is none."""
     records = [record for record in ports.ledger.lineage(batch_id=batch_id) if record.archived_at is not None]
     if not records:
-        raise UnknownThing(f"no batch {batch_id!r} has archived a file. `takings batches STORE` lists them.")
+        raise UnknownThing(f"no batch '{batch_id}' has archived a file. `takings batches STORE` lists them.")
     return _replay(ports, records)
 
 
@@ -26,7 +26,7 @@ def replay_file(ports: Ports, key: str) -> tuple[BatchOutcome, ...]:
     """Replay the newest archived original of a key; UnknownThing where there is none."""
     newest = newest_archived(ports.ledger.lineage(file_key=key))
     if key not in newest:
-        raise UnknownThing(f"no file {key!r} was ever archived. A key looks like raw-data/orders/a.csv.")
+        raise UnknownThing(f"no file '{key}' was ever archived. A key looks like raw-data/orders/a.csv.")
     return _replay(ports, [newest[key]])
 
 

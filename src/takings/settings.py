@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -150,17 +151,21 @@ def merge_settings(sources: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings
     for source, settings in sources:
         for key, value in settings.items():
             if key not in Settings.model_fields:
-                raise SettingsError(f"{source}: there is no setting {key!r}. {_suggest(key)}")
+                raise SettingsError(f"{source}: there is no setting '{key}'. {_suggest(key)}")
             origin[key], values[key] = source, value
     try:
         return Settings(**values)
     except ValidationError as invalid:
         first = invalid.errors()[0]
         key = str(first["loc"][0])
-        raise SettingsError(f"{origin[key]}: {key} = {values[key]!r}: {first['msg']}.") from invalid
+        raise SettingsError(f"{origin[key]}: {key} = {_written(values[key])}: {first['msg']}.") from invalid
+
+
+def _written(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _suggest(key: str) -> str:
     near = difflib.get_close_matches(key, Settings.model_fields, n=1)
     known = ", ".join(Settings.model_fields)
-    return f"Did you mean {near[0]!r}?" if near else f"Known settings: {known}."
+    return f"Did you mean '{near[0]}'?" if near else f"Known settings: {known}."

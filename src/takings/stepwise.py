@@ -18,7 +18,7 @@ from takings import gate, layout
 from takings.attempt import Attempt
 from takings.claim import Claim
 from takings.commits import read_commit
-from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded
+from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded, cause_of
 from takings.filing import FailedFile, Filing
 from takings.gate import GateState
 from takings.judging import Judged, Judging
@@ -244,7 +244,7 @@ def _began_at(step: Attempt) -> datetime:
         return layout.parse_instant(json.loads(content)["began_at"])
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{key} is no record of an attempt ({broken!r}). Nothing was changed. Restore it from a back-up."
+            f"{key} is no record of an attempt ({cause_of(broken)}). Nothing was changed. Restore it from a back-up."
         ) from broken
 
 
@@ -263,5 +263,5 @@ def _read_kept(ports: Ports, batch_id: BatchId) -> _Kept:
         )
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{key} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up."
+            f"{key} cannot be read ({cause_of(broken)}). Nothing was changed. Restore it from a back-up."
         ) from broken

@@ -6,7 +6,7 @@ import json
 
 from takings import layout
 from takings.commits import newest_commit
-from takings.errors import CorruptState, SettingsError
+from takings.errors import CorruptState, SettingsError, cause_of
 from takings.manifest import to_json
 from takings.ports import Ledger, ObjectStore, Ports
 
@@ -21,8 +21,8 @@ def check_format(store: ObjectStore, time_zone: str) -> None:
         version, kept_zone = kept["format"], kept["time_zone"]
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{layout.LAKE_FORMAT} cannot be read ({broken!r}). Nothing was changed. Restore it from a back-up: it holds"
-            ' {"format": 1, "time_zone": "…"}.'
+            f"{layout.LAKE_FORMAT} cannot be read ({cause_of(broken)}). Nothing was changed. Restore it from a back-up: it"
+            ' holds {"format": 1, "time_zone": "…"}.'
         ) from broken
     if version != layout.STORE_FORMAT:
         raise SettingsError(
@@ -31,7 +31,7 @@ def check_format(store: ObjectStore, time_zone: str) -> None:
         )
     if kept_zone != time_zone:
         raise SettingsError(
-            f"time_zone = {time_zone!r}: the store's days are cut in {kept_zone!r}. Set time_zone = {kept_zone!r} again;"
+            f"time_zone = '{time_zone}': the store's days are cut in '{kept_zone}'. Set time_zone = '{kept_zone}' again;"
             " or `takings rebuild` the store into a new folder, which cuts its days anew."
         )
 

@@ -74,7 +74,7 @@ def business_time(name: str) -> BusinessTime:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
         raise SettingsError(
-            f"time_zone: {name!r} is not a time zone. Use an IANA name such as 'UTC' or 'Europe/Berlin'."
+            f"time_zone: '{name}' is not a time zone. Use an IANA name such as 'UTC' or 'Europe/Berlin'."
         ) from unknown
     offset = first = _utc_offset(zone, _FIRST)
     by_instant: list[OffsetChange] = []

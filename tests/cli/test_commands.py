@@ -203,7 +203,7 @@ class TestExitCodes:
         ended = takings("run", root)
         assert (ended.code, ended.out) == (3, "")
         assert unwrapped(ended.err).startswith(
-            "takings: unexpected fault: RuntimeError('[boom]'). It is safe to run again;"
+            "takings: unexpected fault: RuntimeError: [boom]. It is safe to run again;"
         )
 
     def test_130_when_interrupted(self, takings: Takings, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,16 @@ from tests.web import browser, showcase
 from tests.web.site import served
 
 WIDTHS: Final = (390, 820, 1440)
-THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+Theme = Literal["light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
+#: README's pictures: name, page, theme, width, height and scale; they were made with the font Inter, and 64 colours (pngquant)
+README: Final[tuple[tuple[str, str, Theme, int, int, int], ...]] = (
+    ("overview-light", "overview", "light", 1280, 880, 1),
+    ("overview-dark", "overview", "dark", 1280, 880, 1),
+    ("explain", "explain", "light", 1100, 800, 1),
+    ("batch", "batch", "light", 1100, 800, 1),
+    ("phone", "overview", "dark", 390, 844, 2),
+)
 
 
 def addresses(root: Path) -> dict[str, str]:
@@ -39,13 +48,13 @@ def addresses(root: Path) -> dict[str, str]:
     }
 
 
-def picture(page: Page, address: str, output: Path) -> None:
-    """Open a page, wait until everything is there, and keep all of it as a picture."""
+def picture(page: Page, address: str, output: Path, *, full_page: bool = True) -> None:
+    """Open a page, wait until everything is there, and keep all of it as a picture, or what is seen without scrolling."""
     page.goto(address)
     page.wait_for_selector("html[data-live=true]")
     page.wait_for_selector("html[data-filled=true]")
     page.wait_for_timeout(450)
-    page.screenshot(path=output, full_page=True)
+    page.screenshot(path=output, full_page=full_page)
 
 
 def take(chrome: Browser, pages: dict[str, str], output: Path) -> None:
@@ -61,6 +70,17 @@ def take(chrome: Browser, pages: dict[str, str], output: Path) -> None:
             context.close()
 
 
+def take_for_readme(chrome: Browser, pages: dict[str, str], output: Path) -> None:
+    """Take README's pictures, of which only the top is shown."""
+    output.mkdir(exist_ok=True)
+    for name, shown, theme, width, height, scale in README:
+        context = chrome.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, device_scale_factor=scale, locale="en-GB"
+        )
+        picture(context.new_page(), pages[shown], output / f"{name}.png", full_page=False)
+        context.close()
+
+
 def main(output: Path) -> None:
     """Make the shop and take its pictures."""
     if browser.chromium() is None:
@@ -69,7 +89,9 @@ def main(output: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="takings-") as folder, browser.started() as chrome:
         root = showcase.build(Path(folder) / "shop")
         with served(root) as address:
-            take(chrome, {name: address + path for name, path in addresses(root).items()}, output)
+            pages = {name: address + path for name, path in addresses(root).items()}
+            take(chrome, pages, output)
+            take_for_readme(chrome, pages, output / "readme")
         with served(new_store(Path(folder) / "new-shop")) as address:
             take(chrome, {"nothing-yet": address, "no-batch-yet": f"{address}/batches"}, output)
 

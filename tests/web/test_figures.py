@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from takings.entrypoints.spreadsheets import neutralised, neutralised_csv
 from takings.entrypoints.web.asking import quick_periods, read_period
 from takings.entrypoints.web.figures import Period, change, overview, usual_period
 from takings.entrypoints.web.settled import Settled
-from takings.entrypoints.web.spreadsheets import neutralised, neutralised_csv
 from takings.errors import UsageError
 from takings.kpis import KpiRow, load_kpi_tables
 from takings.lake import Commit

@@ -310,12 +310,12 @@ def _check_columns(table: DeltaTable, dataset: Dataset, contract: Contract) -> N
     for name, field in present.items():
         if name not in wanted:
             raise ContractError(
-                f"contract of {dataset}: the lake has the column {name!r}, which the contract lacks. Name it there; it may be"
+                f"contract of {dataset}: the lake has the column '{name}', which the contract lacks. Name it there; it may be"
                 " optional."
             )
         if wanted[name].type != field.type:
             raise ContractError(
-                f"contract of {dataset}: the lake keeps {name!r} as {_type_name(field)}, the contract makes it"
+                f"contract of {dataset}: the lake keeps '{name}' as {_type_name(field)}, the contract makes it"
                 f" {_type_name(wanted[name])}. Give the column another name, or rebuild the store under the new contract."
             )
 

@@ -43,7 +43,7 @@ def translated_faults(memory: str) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as full:
         raise OutOfMemory(
-            f"DuckDB could not go on with memory = {memory!r}: {_first_line(full)}. Raise `memory`, or free disk space for"
+            f"DuckDB could not go on with memory = '{memory}': {_first_line(full)}. Raise `memory`, or free disk space for"
             " what it spills, and run again."
         ) from full
     except RuntimeError as interrupted:

@@ -150,7 +150,7 @@ def _java_home() -> Iterator[None]:
     home = os.environ.get("JAVA_HOME")
     if home:
         if not (Path(home) / "bin" / "java").exists():
-            raise SettingsError(f"JAVA_HOME is {home!r}, where there is no bin/java. Mend it, or unset it.")
+            raise SettingsError(f"JAVA_HOME is '{home}', where there is no bin/java. Mend it, or unset it.")
         yield
         return
     try:

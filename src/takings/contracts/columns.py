@@ -101,7 +101,7 @@ def _name(entry: Entry, fields: Mapping[str, Entry]) -> str:
         )
     if not _NAME.fullmatch(name):
         raise fields["name"].error(
-            f"the column name {name!r} must be a letter followed by at most 62 letters, digits or '_'. Rename it."
+            f"the column name '{name}' must be a letter followed by at most 62 letters, digits or '_'. Rename it."
         )
     if "physicalName" in fields and fields["physicalName"].text() != name:
         raise fields["physicalName"].error(f"'physicalName' must be '{name}' too: columns are matched by 'name' alone.")

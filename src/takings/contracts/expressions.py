@@ -128,7 +128,7 @@ def _rule_name(fields: Mapping[str, Entry], derived: str) -> str:
         return derived
     name = fields["name"].text()
     if not _KIND.fullmatch(name):
-        raise fields["name"].error(f"the rule name {name!r} must be lower-case letters, digits and '_'. Rename it.")
+        raise fields["name"].error(f"the rule name '{name}' must be lower-case letters, digits and '_'. Rename it.")
     return name
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from typer._click.core import Context
+from typer.core import TyperGroup
 
 import takings
+from takings.entrypoints import legible
+from takings.entrypoints.faults import explain_os_error
+from takings.errors import MachineryError
 from takings.settings import EngineChoice
 
 #: a file was rejected, a row quarantined, or a difference found
@@ -19,7 +23,20 @@ EXIT_REJECTED: Final = 1
 EXIT_UNFINISHED: Final = 3
 EXIT_INTERRUPTED: Final = 130
 
+
+class _Commands(TyperGroup):
+    """Run commands; a connection that breaks is a failure, which Typer would end with 1, as if a file had been rejected."""
+
+    def invoke(self, ctx: Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as broken:
+            raise MachineryError(explain_os_error(broken)) from broken
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Turn a shop's raw CSV drops into the day's takings.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -30,6 +47,12 @@ Store = Annotated[str, typer.Argument(help="The store: a folder, or s3://bucket.
 Json = Annotated[bool, typer.Option("--json", help="Print only data, as JSON.")]
 Engine = Annotated[
     EngineChoice | None, typer.Option("--engine", help="What computes the KPIs; both come to the same numbers.")
+]
+SpreadsheetSafe = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet-safe", help="With --format csv: no text is a formula to a spreadsheet; a ' stands before it."
+    ),
 ]
 Contracts = Annotated[
     Path | None, typer.Option("--contracts", help="A folder of contracts instead of the shipped ones.")
@@ -53,6 +76,13 @@ def _options(
         logging.getLogger("takings").setLevel(logging.INFO)
 
 
+def print_text(text: str) -> None:
+    """Print what programs read: exactly, but on a terminal, which would obey what stands in it."""
+    if sys.stdout.isatty():
+        text = legible.legible(text, keep="\n")
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+
+
 def print_json(document: object) -> None:
     """Print a document and nothing else."""
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(legible.as_json(document, indent=1) + "\n")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from takings.bootstrap_aws import complaints_on_aws, missing_on_aws, pipeline_on_aws, redriven_on_aws
 from takings.entrypoints.app import EXIT_REJECTED, Store, app
 from takings.entrypoints.console import out
+from takings.entrypoints.legible import marked
 from takings.errors import UsageError
 
 aws = typer.Typer(help="Set a store and its pipeline up on AWS, and look after them.", no_args_is_help=True)
@@ -158,7 +158,7 @@ def destroy(
         what = "the pipeline, the tables and the bucket with every file" if with_data else "the pipeline, not its data,"
         answer = yes or typer.prompt(f"This removes {what} of {store}. Type the bucket's name to go on")
         if answer != name:
-            raise UsageError(f"{answer!r} is not the bucket's name; nothing was removed.")
+            raise UsageError(f"'{answer}' is not the bucket's name; nothing was removed.")
         count = 0
         for step in parts:
             count += 1
@@ -175,4 +175,4 @@ def named_subnets(named: Sequence[str] | None) -> tuple[str, ...]:
 
 def say(sentence: str) -> None:
     """Print a sentence as it is."""
-    out.print(escape(sentence), highlight=False, soft_wrap=True)
+    out.print(marked(sentence), highlight=False, soft_wrap=True)

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from rich.markup import escape
-
 from takings.entrypoints import (
     aws,
     deploying,
@@ -26,7 +24,9 @@ from takings.entrypoints import (
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, app
 from takings.entrypoints.console import err
 from takings.entrypoints.faults import explain_memory_error, explain_os_error
-from takings.errors import TakingsError
+from takings.entrypoints.legible import LegibleFormatter, marked
+from takings.entrypoints.streams import unbroken_pipes
+from takings.errors import TakingsError, cause_of
 
 #: the modules whose import registers the commands, in the order in which help shows them
 COMMANDS: Final = (
@@ -47,7 +47,14 @@ COMMANDS: Final = (
 
 def main(work: Callable[[], object] = app) -> None:
     """Run the command line, or what another entrypoint makes of it, and end the process."""
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
+    with unbroken_pipes():
+        _run(work)
+
+
+def _run(work: Callable[[], object]) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LegibleFormatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
         work()
     except TakingsError as failure:
@@ -56,10 +63,6 @@ def main(work: Callable[[], object] = app) -> None:
     except KeyboardInterrupt:
         _say("interrupted; run it again and it goes on where it was")
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever reads the output has seen enough.
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as refused:
         logging.getLogger("takings").info("fault", exc_info=refused)
         _say(explain_os_error(refused))
@@ -70,12 +73,15 @@ def main(work: Callable[[], object] = app) -> None:
         sys.exit(EXIT_UNFINISHED)
     except Exception as fault:
         logging.getLogger("takings").info("fault", exc_info=fault)
-        _say(f"unexpected fault: {fault!r}. It is safe to run again; `takings --verbose …` shows where it happened.")
+        _say(
+            f"unexpected fault: {type(fault).__name__}: {cause_of(fault)}. It is safe to run again;"
+            " `takings --verbose …` shows where it happened."
+        )
         sys.exit(EXIT_UNFINISHED)
 
 
 def _say(text: str) -> None:
-    err.print(f"[red]takings:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    err.print(f"[red]takings:[/] {marked(text)}", highlight=False, soft_wrap=True)
 
 
 __all__ = ["COMMANDS", "app", "main"]

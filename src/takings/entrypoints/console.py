@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from takings.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.contracts.model import Contract
+from takings.entrypoints.legible import cut, legible, marked
 from takings.gaps import Incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.lake import RowChanges
@@ -63,8 +65,26 @@ _LESS_IMPORTANT: Final = (
 #: a pipe has no width; wide enough for every table
 _PIPE_WIDTH: Final = 160
 
-out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-err = Console(stderr=True)
+#: columns that a name may take in a table, and the part of a narrow terminal
+_LONGEST_NAME: Final = 40
+_PART_OF_A_NAME: Final = 3
+
+
+class _LegibleConsole(Console):
+    """Print texts of which a terminal obeys nothing; line feeds are the caller's own."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
+        """Read a text with markup."""
+        return super().render_str(legible(text, keep="\n"), **options)
+
+
+out = _LegibleConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = _LegibleConsole(stderr=True)
+
+
+def most_of_a_name() -> int:
+    """Return how many columns of a terminal a name may take in a table."""
+    return min(_LONGEST_NAME, max(12, out.width // _PART_OF_A_NAME))
 
 
 class Teller:
@@ -75,13 +95,14 @@ class Teller:
 
     def __call__(self, fact: str, known: Mapping[str, object]) -> None:
         """Tell one fact."""
+        known = {key: value if isinstance(value, int | float) else legible(str(value)) for key, value in known.items()}
         _log.info("%s %s", fact, " ".join(f"{key}={value}" for key, value in known.items()))
         if fact in _WARNINGS:
-            err.print(f"[yellow]{escape(_WARNINGS[fact].format(**known))}[/]", highlight=False, soft_wrap=True)
+            err.print(f"[yellow]{marked(_WARNINGS[fact].format(**known))}[/]", highlight=False, soft_wrap=True)
         if fact in _ENDS:
             self.be_quiet()
         if err.is_terminal and fact in _STEPS:
-            text = escape(_STEPS[fact].format(**known))
+            text = marked(_STEPS[fact].format(**known))
             if self._status is None:
                 self._status = err.status(text)
                 self._status.start()
@@ -107,7 +128,7 @@ def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did
         show_incomplete(incomplete)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
     for key, ignored in outcome.sighting.ignored:
-        out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
+        out.print(f"[yellow]left alone[/] {marked(key)}: {marked(ignored.reason)}", soft_wrap=True)
 
 
 def show_batch(batch: BatchOutcome) -> None:
@@ -129,16 +150,16 @@ def show_batch(batch: BatchOutcome) -> None:
             f"  {count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
         )
     for warning in () if batch.changes is None else batch.changes.warnings:
-        out.print(f"  [yellow]warning[/] {escape(warning.sentence)}", highlight=False, soft_wrap=True)
+        out.print(f"  [yellow]warning[/] {marked(warning.sentence)}", highlight=False, soft_wrap=True)
     rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
     for report in rejected[:_SHOWN_REJECTIONS]:
         out.print(
-            f"  [red]rejected[/] {escape(report.key)}: {escape(report.reason or '')}", highlight=False, soft_wrap=True
+            f"  [red]rejected[/] {marked(report.key)}: {marked(report.reason or '')}", highlight=False, soft_wrap=True
         )
     if len(rejected) > _SHOWN_REJECTIONS:
         out.print(f"  [red]rejected[/] … and {len(rejected) - _SHOWN_REJECTIONS} more files")
     for key in batch.returned:
-        out.print(f"  [yellow]back to pending[/] {escape(key)}: it was overwritten before it was read", soft_wrap=True)
+        out.print(f"  [yellow]back to pending[/] {marked(key)}: it was overwritten before it was read", soft_wrap=True)
 
 
 def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:
@@ -185,7 +206,7 @@ def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "
     if len(days) > len(shown):
         shown.append(f"… and {count(len(days) - len(shown), 'day')} more; `takings status --json` lists them")
     for line in (*shown, *incomplete.notes):
-        to.print(f"[yellow]{label}[/] {escape(line)}", highlight=False, soft_wrap=True)
+        to.print(f"[yellow]{label}[/] {marked(line)}", highlight=False, soft_wrap=True)
 
 
 def show_kpis(
@@ -198,7 +219,10 @@ def show_kpis(
         return
     cells = [
         [
-            *(f"{_for_people(value)} *" if value in incomplete.days else _for_people(value) for value in row.key),
+            *(
+                f"{_for_people(value)} *" if value in incomplete.days else cut(_for_people(value), most_of_a_name())
+                for value in row.key
+            ),
             *(_for_people(row.values[column.name]) for column in table.columns),
         ]
         for row in rows[:most]
@@ -219,7 +243,7 @@ def show_kpis(
         is_key = place < len(table.key)
         grid.add_column(_stacked(table.header[place]), justify="left" if is_key else "right", no_wrap=True)
     for line in cells:
-        grid.add_row(*(escape(line[place]) for place in shown))
+        grid.add_row(*(marked(line[place]) for place in shown))
     out.print(grid)
     if len(rows) > len(cells):
         out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
@@ -240,7 +264,10 @@ def _stacked(column: str) -> str:
 
 def _width(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int]) -> int:
     widths = [
-        max([len(line[place]) for line in cells] + [len(part) for part in _stacked(table.header[place]).split("\n")])
+        max(
+            [cell_len(line[place]) for line in cells]
+            + [len(part) for part in _stacked(table.header[place]).split("\n")]
+        )
         for place in shown
     ]
     return sum(widths) + 2 * len(widths)
@@ -255,10 +282,10 @@ def show_violations(violations: Sequence[Violation], contract: Contract) -> None
     for found in violations:
         table.add_row(
             "–" if found.line is None else f"{found.line:,}",
-            escape(found.column or "–"),
+            marked(cut(found.column or "–", _LONGEST_NAME)),
             found.rule.partition("|")[2],
-            escape(found.shape or "–"),
-            escape(_advice(found, contract)),
+            marked(cut(found.shape or "–", _LONGEST_NAME)),
+            marked(_advice(found, contract)),
         )
     out.print(table)
 

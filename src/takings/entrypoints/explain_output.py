@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from takings.entrypoints.spreadsheets import neutralised
+from takings.kpis import definitions as amounts
 from takings.proof import Explanation, RowBehind
 
 COLUMNS: Final = (
@@ -21,12 +23,13 @@ def _cells(row: RowBehind) -> list[Any]:
     return [getattr(row, column) for column in COLUMNS]
 
 
-def as_csv(rows: Iterable[RowBehind]) -> str:
-    """Return rows as `takings explain --format csv` prints them."""
+def as_csv(rows: Iterable[RowBehind], *, for_spreadsheet: bool = False) -> str:
+    """Return rows as `takings explain --format csv` prints them; for a spreadsheet, without formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(map(texts, rows))
+    for row in rows:
+        writer.writerow(map(neutralised, texts(row)) if for_spreadsheet else texts(row))
     return text.getvalue()
 
 
@@ -37,10 +40,7 @@ def texts(row: RowBehind) -> list[str]:
 
 def exact(cell: object) -> str:
     """Write a value exactly: a price with all its digits, without trailing zeros behind the cents."""
-    if isinstance(cell, Decimal):
-        whole, _, fraction = f"{cell:f}".partition(".")
-        return f"{whole}.{fraction.rstrip('0'):0<2}"
-    return str(cell)
+    return amounts.exact(cell) if isinstance(cell, Decimal) else str(cell)
 
 
 def as_document(explanation: Explanation, rows: Sequence[RowBehind]) -> dict[str, Any]:

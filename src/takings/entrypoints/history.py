@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from takings.bootstrap import Shop, open_store
 from takings.entrypoints import batch_documents, console
 from takings.entrypoints.app import Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
 from takings.layout import BatchId
 from takings.validation.findings import Violation
@@ -36,7 +36,7 @@ def batches(
                 _show_list(documents)
             return
         if batch_id not in batch_documents.batch_ids(shop):
-            raise UnknownThing(f"{store}: there is no batch {batch_id!r}. `takings batches {store}` lists them.")
+            raise UnknownThing(f"{store}: there is no batch '{batch_id}'. `takings batches {store}` lists them.")
         document = batch_documents.details(shop, BatchId(batch_id))
         if as_json:
             print_json(document)
@@ -76,9 +76,9 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
     of_file = {file["key"]: file for file in changes["files"]}
     for file in document["file_reports"]:
         counts = file["records"]
-        reason = f": {escape(file['reason'])}" if file["reason"] else ""
+        reason = f": {marked(file['reason'])}" if file["reason"] else ""
         out.print(
-            f"  {file['verdict']:<9} {escape(file['key'])} ({counts['read']:,} read, {counts['accepted']:,} accepted,"
+            f"  {file['verdict']:<9} {marked(file['key'])} ({counts['read']:,} read, {counts['accepted']:,} accepted,"
             f" {counts['rejected']:,} rejected, {counts['identical_duplicates']:,} identical duplicates){reason}",
             highlight=False,
             soft_wrap=True,
@@ -88,17 +88,17 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
             told = ", ".join(f"{counted[name]:,} {name}" for name in names if counted[name])
             out.print(f"            {told or 'no row'} against the lake before", highlight=False)
         if file["archived_at"]:
-            out.print(f"            now at {escape(file['archived_at'])}", highlight=False, soft_wrap=True)
+            out.print(f"            now at {marked(file['archived_at'])}", highlight=False, soft_wrap=True)
     for warning in changes["warnings"]:
-        out.print(f"  [yellow]warning[/] {escape(warning['sentence'])}", highlight=False, soft_wrap=True)
+        out.print(f"  [yellow]warning[/] {marked(warning['sentence'])}", highlight=False, soft_wrap=True)
     if not document["file_reports"]:
         for record in document["lineage"]:
-            reason = f": {escape(record['reason'])}" if record["reason"] else ""
-            out.print(f"  {record['status']:<11} {escape(record['key'])}{reason}", highlight=False, soft_wrap=True)
+            reason = f": {marked(record['reason'])}" if record["reason"] else ""
+            out.print(f"  {record['status']:<11} {marked(record['key'])}{reason}", highlight=False, soft_wrap=True)
     for attempt in document["attempts"] if len(document["attempts"]) > 1 else ():
-        after = f" ({escape(attempt['after'])})" if attempt["after"] else ""
+        after = f" ({marked(attempt['after'])})" if attempt["after"] else ""
         out.print(
-            f"  attempt {attempt['attempt']} by {escape(attempt['owner'])} from {attempt['began_at']}{after}",
+            f"  attempt {attempt['attempt']} by {marked(attempt['owner'])} from {attempt['began_at']}{after}",
             highlight=False,
             soft_wrap=True,
         )
@@ -112,7 +112,7 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
 def _show_samples(shop: Shop, samples: list[dict[str, Any]]) -> None:
     for place in sorted({(sample["dataset"], sample["file"]) for sample in samples}):
         found = [sample for sample in samples if (sample["dataset"], sample["file"]) == place]
-        out.print(f"\n{place[0]}/{escape(place[1])}", highlight=False)
+        out.print(f"\n{place[0]}/{marked(place[1])}", highlight=False)
         contract = next(
             contract for contract in shop.ports.contracts.by_dataset.values() if contract.dataset == place[0]
         )

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from takings.entrypoints import legible
+from takings.entrypoints.spreadsheets import neutralised
 from takings.gaps import Incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
 
 
-def as_csv(table: KpiTable, rows: Iterable[KpiRow]) -> str:
-    """Return exactly the table's columns; two decimals, an empty field where a ratio has no value, LF line ends."""
+def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = False) -> str:
+    """Return exactly the table's columns; two decimals, an empty field where a ratio has no value, LF line ends.
+
+    For a spreadsheet, a text that it would take for a formula has a `'` before it.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.header)
     for row in rows:
-        writer.writerow([_plain(value) for value in (*row.key, *row.values.values())])
+        cells = [_plain(value) for value in (*row.key, *row.values.values())]
+        writer.writerow(map(neutralised, cells) if for_spreadsheet else cells)
     return text.getvalue()
 
 
@@ -34,7 +39,7 @@ def as_json(table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete) -> 
     for row in rows:
         missing = incomplete.days.get(row.key[-1])
         documents.append(document(table, row) | ({} if missing is None else {"incomplete": missing.to_json()}))
-    return json.dumps(documents, indent=1, ensure_ascii=False) + "\n"
+    return legible.as_json(documents, indent=1) + "\n"
 
 
 def document(table: KpiTable, row: KpiRow) -> dict[str, Any]:

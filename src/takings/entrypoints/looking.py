@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from takings import bootstrap
 from takings.bootstrap import open_store
 from takings.entrypoints import console, kpi_output
-from takings.entrypoints.app import Store, app
+from takings.entrypoints.app import SpreadsheetSafe, Store, app, print_text
 from takings.entrypoints.console import Teller
 from takings.errors import UnknownThing, UsageError
 from takings.gaps import Incomplete, find_incomplete
@@ -45,6 +44,7 @@ def kpis(
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print them.")] = Format.TABLE,
+    spreadsheet_safe: SpreadsheetSafe = False,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
 ) -> None:
     """Print the published KPIs."""
@@ -52,6 +52,8 @@ def kpis(
         raise UsageError("--category needs --by category: a day's KPIs cover the whole site.")
     if format_ is Format.PARQUET and output is None:
         raise UsageError("--format parquet needs --output FILE.")
+    if spreadsheet_safe and format_ is not Format.CSV:
+        raise UsageError("--spreadsheet-safe goes with --format csv.")
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}.")
     with open_store(store, Teller()) as shop:
@@ -59,8 +61,11 @@ def kpis(
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
         incomplete = find_incomplete(shop.ports).between(_day(first), _day(last))
     if category is not None and not rows:
-        raise UnknownThing(f"no KPIs of category {category!r} in that range. Names are matched exactly.")
-    _print_kpis(table, rows, incomplete, format_, output)
+        raise UnknownThing(f"no KPIs of category '{category}' in that range. Names are matched exactly.")
+    if format_ is Format.CSV:
+        _write_text(kpi_output.as_csv(table, rows, for_spreadsheet=spreadsheet_safe), output)
+    else:
+        _print_kpis(table, rows, incomplete, format_, output)
     if format_ is not Format.TABLE:
         console.show_incomplete(incomplete, to=console.err)
 
@@ -88,14 +93,12 @@ def _print_kpis(
             assert output is not None
             bootstrap.write_kpi_parquet(table, rows, output)
             return
-        case Format.CSV:
-            _write_text(kpi_output.as_csv(table, rows), output)
         case Format.JSON:
             _write_text(kpi_output.as_json(table, rows, incomplete), output)
 
 
 def _write_text(text: str, output: Path | None) -> None:
     if output is None:
-        sys.stdout.buffer.write(text.encode())
+        print_text(text)
     else:
         output.write_bytes(text.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
@@ -10,14 +9,14 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from takings.bootstrap import open_store
 from takings.entrypoints import explain_output
-from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, Store, app, print_json
-from takings.entrypoints.console import Teller, count, out
+from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, SpreadsheetSafe, Store, app, print_json, print_text
+from takings.entrypoints.console import Teller, count, most_of_a_name, out
 from takings.entrypoints.explain_output import exact
+from takings.entrypoints.legible import cut, marked
 from takings.errors import UsageError
 from takings.proof import Difference, Explanation, Verification
 from takings.proof import explain as find_rows
@@ -47,13 +46,16 @@ def explain(
     category: Annotated[str | None, typer.Option(help="Only the rows behind this category's numbers.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows; 50 in a table.")] = None,
     format_: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
+    spreadsheet_safe: SpreadsheetSafe = False,
 ) -> None:
     """Show the rows behind a day's numbers, with file and line, and their exact sum."""
+    if spreadsheet_safe and format_ is not RowFormat.CSV:
+        raise UsageError("--spreadsheet-safe goes with --format csv.")
     with open_store(store, Teller()) as shop:
         explanation = find_rows(shop.ports, day.date(), category)
     match format_:
         case RowFormat.CSV:
-            sys.stdout.write(explain_output.as_csv(explanation.rows[:limit]))
+            print_text(explain_output.as_csv(explanation.rows[:limit], for_spreadsheet=spreadsheet_safe))
         case RowFormat.JSON:
             print_json(explain_output.as_document(explanation, explanation.rows[:limit]))
         case RowFormat.TABLE:
@@ -63,11 +65,18 @@ def explain(
 def _show_rows(explanation: Explanation, limit: int) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("category", "order", "item", "status", "sale_price", "counted as", "file", "line"):
-        table.add_column(column, justify="right" if column in {"sale_price", "line"} else "left")
+        # A long name takes no room from the numbers; a file's name is needed whole, so it is broken into lines.
+        table.add_column(
+            column,
+            justify="right" if column in {"sale_price", "line"} else "left",
+            no_wrap=column != "file",
+            overflow="fold",
+        )
     for row in explanation.rows[:limit]:
         price = "" if row.sale_price is None else exact(row.sale_price)
-        cells = (row.category, row.order_id, row.item_id, row.status, price, row.counted_as, row.key, row.line)
-        table.add_row(*("–" if cell is None else escape(str(cell)) for cell in cells))
+        category = None if row.category is None else cut(row.category, most_of_a_name())
+        cells = (category, row.order_id, row.item_id, row.status, price, row.counted_as, row.key, row.line)
+        table.add_row(*("–" if cell is None else marked(cell) for cell in cells))
     out.print(table)
     items = sum(row.item_id is not None for row in explanation.rows)
     out.print(
@@ -105,8 +114,8 @@ def _verification_document(verification: Verification) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
-        return [str(part) for part in value]
-    return None if value is None else str(value)
+        return [exact(part) for part in value]
+    return None if value is None else exact(value)
 
 
 def _show_verification(verification: Verification) -> None:
@@ -117,8 +126,8 @@ def _show_verification(verification: Verification) -> None:
     for found in [found for found in verification.differences if found.column != "definition"][:_SHOWN]:
         key = ", ".join(str(part) for part in found.key)
         out.print(
-            f"{found.table} {escape(key)}: {found.column} is {_plain(found.published)},"
-            f" the lake says {_plain(found.recomputed)}",
+            f"{found.table} {marked(key)}: {found.column} is {marked(_plain(found.published))},"
+            f" the lake says {marked(_plain(found.recomputed))}",
             highlight=False,
             soft_wrap=True,
         )

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from takings.bootstrap import open_empty_store, open_store
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store, app
 from takings.entrypoints.console import Teller, count, err, out
+from takings.entrypoints.legible import marked
 from takings.errors import UsageError
 from takings.layout import RAW, BatchId
 from takings.rebuilding import Rebuilt, read_archive
@@ -74,7 +74,7 @@ def rebuild(
         pending = sum(1 for _ in source.list(RAW))
     _show_rebuilt(rebuilt, store, folder, pending)
     if time_zone is not None:
-        err.print(f"Set time_zone = {time_zone!r} in {escape(str(folder))}/takings.toml, too.", highlight=False)
+        err.print(f"Set time_zone = '{time_zone}' in {marked(folder)}/takings.toml, too.", highlight=False)
     if rebuilt.changes:
         raise typer.Exit(EXIT_REJECTED)
 
@@ -84,20 +84,20 @@ def _show_rebuilt(rebuilt: Rebuilt, store: str, folder: Path, pending: int) -> N
         before, after = change.before, change.after
         now = "was not judged" if after is None else f"{after.verdict}, {after.records.accepted:,} records"
         out.print(
-            f"{escape(before.key)} of batch {change.batch_id} was {before.verdict}, {before.records.accepted:,} records;"
+            f"{marked(before.key)} of batch {change.batch_id} was {before.verdict}, {before.records.accepted:,} records;"
             f" by the present contracts and settings it is {now}",
             highlight=False,
             soft_wrap=True,
         )
     out.print(
-        f"rebuilt {count(rebuilt.batches, 'batch')} with {count(rebuilt.files, 'file')} in {escape(str(folder))};"
+        f"rebuilt {count(rebuilt.batches, 'batch')} with {count(rebuilt.files, 'file')} in {marked(folder)};"
         f" {count(len(rebuilt.changes), 'file')} judged otherwise than at the time",
         highlight=False,
         soft_wrap=True,
     )
     if rebuilt.unarchived or pending:
         out.print(
-            f"{count(pending, 'file')} under {escape(str(store))}/raw-data and {len(rebuilt.unarchived):,} of batches in flight"
+            f"{count(pending, 'file')} under {marked(store)}/raw-data and {len(rebuilt.unarchived):,} of batches in flight"
             " are in no archive; drop them into the new store",
             highlight=False,
             soft_wrap=True,

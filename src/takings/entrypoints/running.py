@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from takings import gate, layout, maintenance, pipeline
 from takings.bootstrap import open_store
-from takings.entrypoints import console
+from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.legible import marked
 from takings.entrypoints.status_document import status_document
 from takings.errors import UnknownThing
 from takings.gaps import Incomplete, find_incomplete
@@ -77,13 +77,11 @@ class _Done:
 
 def _print_run(outcome: pipeline.RunOutcome, incomplete: Incomplete, batches: Iterator[bytes]) -> None:
     """Print a run as one JSON document, without all of its batches in memory: they stand in the store as JSON."""
-    head, _, rest = json.dumps(_run_document(outcome, incomplete), indent=1, ensure_ascii=False).partition(
-        '"batches": []'
-    )
+    head, _, rest = legible.as_json(_run_document(outcome, incomplete), indent=1).partition('"batches": []')
     sys.stdout.write(f'{head}"batches": [')
     separator = "\n"
     for batch in batches:
-        lines = batch.decode().splitlines()
+        lines = legible.as_json(json.loads(batch), indent=1).split("\n")
         sys.stdout.write(separator + "\n".join(f"  {line}" for line in lines))
         separator = ",\n"
     sys.stdout.write(("]" if separator == "\n" else "\n ]") + rest + "\n")
@@ -116,7 +114,7 @@ def status(store: Store, as_json: Json = False) -> None:
         if as_json:
             print_json(document)
             return
-        out.print(f"[bold]{escape(str(store))}[/]: {document['state']}", highlight=False)
+        out.print(f"[bold]{marked(store)}[/]: {document['state']}", highlight=False)
         for dataset, count in document["pending"].items():
             out.print(f"  pending {dataset:<12} {count:,}", highlight=False)
         _show_status(document)
@@ -133,15 +131,15 @@ def _show_status(document: dict[str, Any]) -> None:
     for label in _SHOWN_LABELS:
         if document[label]:
             shown = ", ".join(document[label]) if isinstance(document[label], list) else document[label]
-            out.print(f"  {label.replace('_', ' '):<20} {escape(str(shown))}", highlight=False, soft_wrap=True)
+            out.print(f"  {label.replace('_', ' '):<20} {marked(shown)}", highlight=False, soft_wrap=True)
     for suspect in document["suspects"]:
         out.print(
-            f"  [yellow]suspected[/] {escape(suspect['key'])}: a process died {suspect['deaths']} times while it read the file,"
+            f"  [yellow]suspected[/] {marked(suspect['key'])}: a process died {suspect['deaths']} times while it read the file,"
             " which is tried alone",
             soft_wrap=True,
         )
     for letter in document["dead_letters"][-_SHOWN_FAILURES:]:
-        out.print(f"  [red]failed[/] {escape(letter['key'])}: {escape(letter['reason'] or '')}", soft_wrap=True)
+        out.print(f"  [red]failed[/] {marked(letter['key'])}: {marked(letter['reason'] or '')}", soft_wrap=True)
     if document["dead_letters"]:
         out.print(
             f"  {console.count(len(document['dead_letters']), 'file')} in failed/ without a newer one: mend and drop again, or"

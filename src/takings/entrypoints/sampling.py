@@ -45,7 +45,7 @@ def _percent(text: str) -> Decimal:
     try:
         return Decimal(text.removesuffix("%"))
     except InvalidOperation:
-        raise UsageError(f"--dirty {text!r} is no percentage. Write a number such as 5 or 0.5.") from None
+        raise UsageError(f"--dirty '{text}' is no percentage. Write a number such as 5 or 0.5.") from None
 
 
 def _show_generated(directory: Path, made: Generated) -> None:

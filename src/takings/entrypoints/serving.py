@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.markup import escape
 
 from takings.bootstrap import read_settings_of
 from takings.entrypoints.app import Store, app
 from takings.entrypoints.console import Teller, err
+from takings.entrypoints.legible import marked
 from takings.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def serve(
             page, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3
         )
         address = _address(settings.serve_host, listener.getsockname()[1])
-        err.print(f"{escape(store)} is at {address} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+        err.print(f"{marked(store)} is at {address} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
         PageServer(config, live).run([listener])
     finally:
         opened.close()

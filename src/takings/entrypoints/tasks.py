@@ -13,7 +13,6 @@ Facts are printed as JSON, one a line. The exit code says what became of the ste
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -28,6 +27,7 @@ from typing import Final
 
 from takings import stepwise
 from takings.bootstrap import open_store
+from takings.entrypoints import legible
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import OutOfMemory, Superseded, TakingsError, UsageError
 from takings.layout import BatchId, format_instant
@@ -104,7 +104,7 @@ def tell(fact: str, known: Mapping[str, object]) -> None:
     """Print a fact as one line of JSON, as CloudWatch and its like take it."""
     line = {"at": format_instant(datetime.now(UTC)), "fact": fact, **known}
     with _last_word:
-        sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+        sys.stdout.write(legible.as_json(line, default=str) + "\n")
         sys.stdout.flush()
 
 
@@ -157,7 +157,7 @@ def _work() -> tuple[str, BatchId, int]:
         raise UsageError(f"the environment lacks {', '.join(missing)}. A state machine sets them for its tasks.")
     store, batch_id, attempt = found
     if not attempt.isdigit():
-        raise UsageError(f"TAKINGS_ATTEMPT is {attempt!r}, which is no number.")
+        raise UsageError(f"TAKINGS_ATTEMPT is '{attempt}', which is no number.")
     return store, BatchId(batch_id), int(attempt)
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.markup import escape
 
 from takings.bootstrap import Unplaced, open_dry_run
 from takings.contracts.model import Contract, Dataset
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, app, print_json
 from takings.entrypoints.console import out
+from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
 from takings.examination import Examination
 from takings.layout import format_instant
@@ -108,7 +108,7 @@ def _document_of_unplaced(unplaced: Unplaced) -> dict[str, Any]:
 
 def _show_unplaced(unplaced: Unplaced) -> None:
     out.print(
-        f"[bold]{escape(str(unplaced.file))}[/]: [red]{Verdict.REJECTED}[/]: {escape(unplaced.fault.reason)}",
+        f"[bold]{marked(unplaced.file)}[/]: [red]{Verdict.REJECTED}[/]: {marked(unplaced.fault.reason)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -152,8 +152,8 @@ def _show(examination: Examination, contract: Contract) -> None:
     report = examination.report
     colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.DUPLICATE: "yellow"}[report.verdict]
     out.print(
-        f"[bold]{escape(report.key)}[/] ({report.dataset}): [{colour}]{report.verdict}[/], "
-        f"{console.count(report.records.read, 'record')}{': ' + escape(report.reason) if report.reason else ''}",
+        f"[bold]{marked(report.key)}[/] ({report.dataset}): [{colour}]{report.verdict}[/], "
+        f"{console.count(report.records.read, 'record')}{': ' + marked(report.reason) if report.reason else ''}",
         highlight=False,
         soft_wrap=True,
     )

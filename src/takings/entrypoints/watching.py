@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,14 +11,15 @@ from types import FrameType
 from typing import Final
 
 import typer
-from rich.markup import escape
 
 from takings.batching import NothingPending
 from takings.bootstrap import Shop, notice_changes, open_store
-from takings.entrypoints import console
+from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store, app
 from takings.entrypoints.console import Teller, err, out
 from takings.entrypoints.faults import explain_memory_error, explain_os_error
+from takings.entrypoints.legible import marked
+from takings.entrypoints.streams import nobody_reads
 from takings.outcome import BatchOutcome, outcome_document
 from takings.pipeline import Blocked
 from takings.ports import Changes, Clock
@@ -42,10 +42,12 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
         asked, happening = _Asked(changes=changes), None
         try:
             with asked.by_signals():
-                err.print(f"watching {escape(str(store))}; Ctrl-C ends it", highlight=False, soft_wrap=True)
+                err.print(f"watching {marked(store)}; Ctrl-C ends it", highlight=False, soft_wrap=True)
                 for happening in watch_store(shop.ports, changes, sweep=shop.settings.sweep):
                     tell.be_quiet()
                     _show(happening, shop.ports.clock, as_json=as_json)
+                    if nobody_reads():
+                        break
         except BaseException:
             # Whatever an interruption became on its way up, it was asked for, and the batch was let go.
             if not asked.is_interrupted:
@@ -60,7 +62,7 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
     beside = err if as_json else out
     match happening:
         case BatchOutcome() if as_json:
-            sys.stdout.write(json.dumps(outcome_document(happening), ensure_ascii=False) + "\n")
+            sys.stdout.write(legible.as_json(outcome_document(happening)) + "\n")
             sys.stdout.flush()
         case BatchOutcome():
             console.show_batch(happening)
@@ -69,7 +71,7 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
         case Waiting(decision=decision, files=files):
             console.show_decision(decision, files, clock.now(), did_work=True, to=beside)
         case LeftAlone(key=key, reason=reason):
-            beside.print(f"[yellow]left alone[/] {escape(key)}: {reason}", highlight=False, soft_wrap=True)
+            beside.print(f"[yellow]left alone[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
         case Blocked(batch_id=batch_id, reason=reason):
             _complain(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`; the watch goes on by itself.")
         case Failed(error=error, retry_in=retry_in):
@@ -77,7 +79,7 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
 
 
 def _complain(text: str) -> None:
-    err.print(f"[red]takings:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    err.print(f"[red]takings:[/] {marked(text)}", highlight=False, soft_wrap=True)
 
 
 def _explain(error: Exception) -> str:

@@ -35,6 +35,12 @@ def round_money(value: Decimal) -> Decimal:
         return value.quantize(_CENT, rounding=ROUND_HALF_UP) + Decimal("0.00")
 
 
+def exact(value: Decimal) -> str:
+    """Write an amount with all its digits, at least two behind the point, and never as 0E-16."""
+    whole, _, fraction = f"{value:f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0'):0<2}"
+
+
 def divide(numerator: Decimal | int, denominator: int) -> Decimal | None:
     """Divide and round half-up to 2 places; None where the denominator is zero.
 
@@ -73,7 +79,7 @@ class KpiColumn:
                 return divide(100 * int(measures[self.measure]), measures[str(self.per)])
             case "average":
                 return divide(measures[self.measure], measures[str(self.per)])
-        raise AssertionError(f"{self.name}: no kind {self.kind!r}")
+        raise AssertionError(f"{self.name}: no kind '{self.kind}'")
 
     @property
     def sql_type(self) -> str:

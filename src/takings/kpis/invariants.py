@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 
 from takings.errors import InvariantBreach
-from takings.kpis.definitions import Measures
+from takings.kpis.definitions import Measures, exact
 
 
 def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]) -> None:
@@ -21,7 +21,7 @@ def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]
     with localcontext() as context:
         context.prec = 60
         for row in by_category:
-            _check_row(f"category {row['category']!r} on {row['order_date']}", row)
+            _check_row(f"category '{row['category']}' on {row['order_date']}", row)
             revenue_of[row["order_date"]] += row["revenue"]
             items_of[row["order_date"]] += row["items"]
         for row in by_day:
@@ -31,7 +31,9 @@ def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]
                 raise _breach(place, f"{row['customers']} customers placed {row['orders']} orders")
             revenue = revenue_of.pop(row["order_date"], Decimal(0))
             if revenue != row["revenue"]:
-                raise _breach(place, f"its categories' revenue is {revenue}, the site's is {row['revenue']}")
+                raise _breach(
+                    place, f"its categories' revenue is {exact(revenue)}, the site's is {exact(row['revenue'])}"
+                )
             items = items_of.pop(row["order_date"], 0)
             if items != row["items"]:
                 raise _breach(place, f"its categories have {items} items, the site has {row['items']}")
@@ -44,7 +46,7 @@ def _check_row(place: str, row: Measures) -> None:
         raise _breach(place, f"{row['returned_orders']} of {row['orders']} orders are returned")
     reduced = row["returned_value"] + row["cancelled_value"]
     if row["revenue"] < 0 or row["returned_value"] < 0 or row["cancelled_value"] < 0 or reduced > row["revenue"]:
-        raise _breach(place, f"returned and cancelled {reduced} exceed the revenue {row['revenue']}")
+        raise _breach(place, f"returned and cancelled {exact(reduced)} exceed the revenue {exact(row['revenue'])}")
 
 
 def _breach(place: str, contradiction: str) -> InvariantBreach:

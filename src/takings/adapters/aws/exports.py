@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from takings.adapters.aws.bucket import Bucket
-from takings.errors import CorruptState, SettingsError, UnknownThing, UsageError
+from takings.errors import CorruptState, SettingsError, UnknownThing, UsageError, cause_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -183,5 +183,6 @@ def _read_manifest(folder: str, manifest: bytes, table: str, within: Folder) -> 
         )
     except (ValueError, KeyError, TypeError) as damaged:
         raise CorruptState(
-            f"{folder}manifest-summary.json is no summary of an export: {damaged!r}. Remove that folder, or export again."
+            f"{folder}manifest-summary.json is no summary of an export: {cause_of(damaged)}."
+            " Remove that folder, or export again."
         ) from damaged

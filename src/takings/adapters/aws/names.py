@@ -55,7 +55,7 @@ class Pipeline:
         """Raise SettingsError if the prefix suits tables, but not all else that it names."""
         if not _FITS_ALL.fullmatch(self.table_prefix):
             raise SettingsError(
-                f"table_prefix is {self.table_prefix!r}, but it names images and roles as well: small letters and digits, with"
+                f"table_prefix is '{self.table_prefix}', but it names images and roles as well: small letters and digits, with"
                 " single - _ . between or after them, 34 characters at most. Change it in takings.toml, or make tables only by"
                 " --only-store."
             )

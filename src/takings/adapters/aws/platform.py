@@ -59,7 +59,7 @@ class AwsPlatform:
             return Path(named) if named else None
         if named.removesuffix("/") != f"{self._bucket}/{CONTRACTS}":
             raise SettingsError(
-                f"contracts = {named!r}: contracts of {self._bucket} lie in {self._bucket}/{CONTRACTS}."
+                f"contracts = '{named}': contracts of {self._bucket} lie in {self._bucket}/{CONTRACTS}."
             )
         folder = self.root / CONTRACTS
         folder.mkdir(exist_ok=True)

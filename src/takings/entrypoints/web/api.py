@@ -15,13 +15,13 @@ from fastapi import Path as PathParameter
 from takings.bootstrap import write_kpi_parquet
 from takings.entrypoints import batch_documents, explain_output, kpi_output
 from takings.entrypoints.looking import By
+from takings.entrypoints.spreadsheets import neutralised_csv
 from takings.entrypoints.web import documents
 from takings.entrypoints.web.answers import CSV, JSON, PARQUET, answer, next_link, page_of, to_json
 from takings.entrypoints.web.house import House, Made
 from takings.entrypoints.web.problems import PROBLEM
 from takings.entrypoints.web.records import file_document, files
 from takings.entrypoints.web.settled import Settled
-from takings.entrypoints.web.spreadsheets import neutralised, neutralised_csv
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import BatchId
@@ -94,7 +94,7 @@ def api(house: House) -> APIRouter:
         def made() -> Made:
             rows = settled.rows(by, first=first, last=last, category=category)
             if category is not None and not rows:
-                raise UnknownThing(f"no KPIs of category {category!r} in that range. Names are matched exactly.")
+                raise UnknownThing(f"no KPIs of category '{category}' in that range. Names are matched exactly.")
             if format_ is KpiFormat.JSON:
                 return _kpi_page(settled, by, rows, limit, cursor)
             return _kpi_file(settled.table(by), rows, format_, for_spreadsheet=for_spreadsheet)
@@ -121,7 +121,7 @@ def api(house: House) -> APIRouter:
         """Return one batch: its files, verdicts, violations and the days that it restated (batch.schema.json)."""
         with house.opened.reading() as shop:
             if batch_id not in house.records.batches(shop):
-                raise UnknownThing(f"there is no batch {batch_id!r}. /api/v1/batches lists them.")
+                raise UnknownThing(f"there is no batch '{batch_id}'. /api/v1/batches lists them.")
             document = batch_documents.details(shop, BatchId(batch_id))
         return answer(request, to_json(document), JSON)
 
@@ -160,7 +160,7 @@ def api(house: House) -> APIRouter:
         """Count how many records of each file break which rule, newest batch first."""
         with house.opened.reading() as shop:
             if batch is not None and batch not in house.records.batches(shop):
-                raise UnknownThing(f"there is no batch {batch!r}. /api/v1/batches lists them.")
+                raise UnknownThing(f"there is no batch '{batch}'. /api/v1/batches lists them.")
             rows = [
                 row
                 for row in house.records.violations(shop, batch)
@@ -230,19 +230,7 @@ def _kpi_document(settled: Settled, table: KpiTable, row: KpiRow) -> dict[str, A
 def _kpi_file(table: KpiTable, rows: list[KpiRow], format_: KpiFormat, *, for_spreadsheet: bool) -> Made:
     if format_ is KpiFormat.PARQUET:
         return _parquet(table, rows), PARQUET, None
-    shown = [_neutral(row) for row in rows] if for_spreadsheet else rows
-    return kpi_output.as_csv(table, shown).encode(), CSV, None
-
-
-def _neutral(row: KpiRow) -> KpiRow:
-    return KpiRow(
-        key=tuple(neutralised(part) if isinstance(part, str) else part for part in row.key),
-        values=row.values,
-        commit=row.commit,
-        batch_id=row.batch_id,
-        computed_at=row.computed_at,
-        definition=row.definition,
-    )
+    return kpi_output.as_csv(table, rows, for_spreadsheet=for_spreadsheet).encode(), CSV, None
 
 
 def _parquet(table: KpiTable, rows: list[KpiRow]) -> bytes:

@@ -20,7 +20,7 @@ def read_day(text: str | None, name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{name}={text!r} is no date. Write it as 2025-01-31.") from None
+        raise UsageError(f"{name}='{text}' is no date. Write it as 2025-01-31.") from None
 
 
 def read_period(days: Sequence[date], first: str | None, last: str | None) -> Period:

@@ -11,7 +11,7 @@ from typing import Final
 
 from takings import layout
 from takings.bootstrap import Shop
-from takings.entrypoints.web.spreadsheets import neutralised_csv
+from takings.entrypoints.spreadsheets import neutralised_csv
 from takings.errors import UnknownThing
 from takings.layout import BatchId
 from takings.lineage import LineageRecord
@@ -78,4 +78,4 @@ def _record(shop: Shop, batch_id: str, key: str) -> LineageRecord:
     for record in shop.ports.ledger.lineage(batch_id=BatchId(batch_id)):
         if record.file_key == key:
             return record
-    raise UnknownThing(f"no file {key!r} in a batch {batch_id!r}. The page Files lists them.")
+    raise UnknownThing(f"no file '{key}' in a batch '{batch_id}'. The page Files lists them.")

@@ -70,7 +70,7 @@ def routes(house: House, pages: Pages) -> APIRouter:
             chosen = [name for name in dict.fromkeys(category) if name]
             unknown = [name for name in chosen if name not in settled.categories]
             if unknown:
-                raise UnknownThing(f"there is no category {unknown[0]!r}. The filter lists those there are.")
+                raise UnknownThing(f"there is no category '{unknown[0]}'. The filter lists those there are.")
             shown = overview(settled, period, chosen)
             changes = {
                 name: shown.before and change(getattr(shown.totals, name), getattr(shown.before, name))
@@ -189,7 +189,7 @@ def routes(house: House, pages: Pages) -> APIRouter:
         with house.opened.reading() as shop:
             records = files(shop, key=key)
             if not records:
-                raise UnknownThing(f"no file {key!r} was ever taken up. The page Files lists those that were.")
+                raise UnknownThing(f"no file '{key}' was ever taken up. The page Files lists those that were.")
             reports = {
                 record.batch_id: next(
                     (each for each in house.records.reports(shop, record.batch_id) if each["key"] == key), None
@@ -220,7 +220,7 @@ def routes(house: House, pages: Pages) -> APIRouter:
 
 def _known_batch(house: House, shop: Shop, batch_id: str) -> None:
     if batch_id not in house.records.batches(shop):
-        raise UnknownThing(f"there is no batch {batch_id!r}. The page Batches lists those there are.")
+        raise UnknownThing(f"there is no batch '{batch_id}'. The page Batches lists those there are.")
 
 
 def _parts(rows: Sequence[Any]) -> list[tuple[str, int, Decimal]]:

@@ -17,7 +17,7 @@ from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import Step, patiently
-from takings.errors import CorruptState, StoreError, UnknownThing
+from takings.errors import CorruptState, StoreError, UnknownThing, cause_of
 
 #: how long a function may take: a look is a matter of seconds, filing away may need all that there is
 _TIMEOUTS: Final = {names.DETECTOR: 120, names.ARCHIVER: 900}
@@ -56,7 +56,7 @@ def read_archives(folder: Path) -> dict[str, Archive]:
         runtime, architecture = built["runtime"], built["architecture"]
     except (ValueError, KeyError, TypeError) as broken:
         raise CorruptState(
-            f"{described} cannot be read ({broken!r}). Build the functions again: `make lambdas`."
+            f"{described} cannot be read ({cause_of(broken)}). Build the functions again: `make lambdas`."
         ) from broken
     return {
         name: Archive(content=file.read_bytes(), runtime=runtime, architecture=architecture)

@@ -24,7 +24,7 @@ def github_steps(services: Services, pipeline: Pipeline, repository: str | None)
         repository = _trusted(trust_of(services, pipeline.name(names.DEPLOY_ROLE)))
     elif not _REPOSITORY.fullmatch(repository):
         raise UsageError(
-            f"{repository!r} names no repository on GitHub. Say OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID."
+            f"'{repository}' names no repository on GitHub. Say OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID."
         )
     if repository is not None:
         yield from _provider_steps(services, pipeline)
