@@ -67,6 +67,9 @@ class Attempt:
         if manifest.contracts != self._ports.contracts.hash:
             self._drop_old_contracts()
             return False
+        if self._ports.store.read(layout.verdicts(self._id)) is None:
+            # From the verdicts on only these contracts can complete the batch, so the lake has to take what they describe.
+            self._ports.tables.check_fit(self._ports.contracts.by_dataset)
         if self.suspect is not None and self._sets_aside(self.suspect):
             return False
         if self.claim.gate.state is GateState.FORMING:

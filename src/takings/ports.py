@@ -145,6 +145,9 @@ class KpiStore(Protocol):
 class LakeTables(Protocol):
     """The lake's tables: their versions and atomic changes."""
 
+    def check_fit(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Raise ContractError where a contract lacks or retypes a column that the lake has. May be repeated."""
+
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained. May be repeated.
 

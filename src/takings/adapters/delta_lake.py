@@ -82,6 +82,13 @@ class DeltaLake:
         """Keep files that an engine wrote into the table's folder."""
         self._files.put(dataset, (file.path for file in files))
 
+    def check_fit(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Raise ContractError where a contract lacks or retypes a column that the lake has."""
+        for dataset, contract in contracts.items():
+            version = self._newest_snapshot(dataset).version
+            if version >= 0:
+                _check_fit(self._table_at(dataset, version), dataset, contract)
+
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained."""
         for dataset, contract in contracts.items():
@@ -262,6 +269,7 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
         version=table.version(),
         files=tuple(sorted(files, key=lambda file: file.path)),
         is_widened=any(_ADDED_LATER in (field.metadata or {}) for field in table.schema().fields),
+        columns=frozenset(field.name for field in table.schema().fields),
     )
 
 
@@ -278,10 +286,21 @@ def _check_files(table: DeltaTable, dataset: Dataset, sizes: Mapping[str, int]) 
 
 
 def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
-    """Add the contract's new columns and tell whether there are any.
+    """Add the contract's new columns and tell whether there are any; ContractError where it does not fit the table."""
+    _check_fit(table, dataset, contract)
+    present = {field.name for field in table.schema().fields}
+    added = [
+        Field(field.name, field.type, metadata={_ADDED_LATER: "true"})
+        for field in _schema(dataset, contract).fields
+        if field.name not in present
+    ]
+    if added:
+        table.alter.add_columns(added, post_commithook_properties=_KEEP_LOGS)
+    return bool(added)
 
-    ContractError where it lacks or retypes one that the lake has.
-    """
+
+def _check_fit(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
+    """Raise ContractError where the contract lacks or retypes a column that the table has."""
     wanted = {field.name: field for field in _schema(dataset, contract).fields}
     present = {field.name: field for field in table.schema().fields}
     for name, field in present.items():
@@ -295,14 +314,6 @@ def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
                 f"contract of {dataset}: the lake keeps {name!r} as {_type_name(field)}, the contract makes it"
                 f" {_type_name(wanted[name])}. Give the column another name, or rebuild the store under the new contract."
             )
-    added = [
-        Field(name, field.type, metadata={_ADDED_LATER: "true"})
-        for name, field in wanted.items()
-        if name not in present
-    ]
-    if added:
-        table.alter.add_columns(added, post_commithook_properties=_KEEP_LOGS)
-    return bool(added)
 
 
 def _type_name(field: Field) -> str:

@@ -48,8 +48,9 @@ class LakeRows:
         paths = ", ".join(path_literal(folder / file.path) for file in table.files)
         partition = ", hive_partitioning = true, hive_types = {'order_date': date}" if dataset in PARTITIONED else ""
         source = f"read_parquet([{paths}], filename = true{partition})"
-        if table.is_widened:
-            # Only a widened table pays for a look into every file's schema; older files lack columns.
+        lacks_columns = bool(table.columns) and not table.columns.issuperset(self.columns(dataset))
+        if table.is_widened or lacks_columns:
+            # Only a table that is widened, or is about to be, pays for a look into every file's schema.
             union = f"read_parquet([{paths}], filename = true{partition}, union_by_name = true)"
             source = f"(select * from {union} union all by name {empty})"
         return f"select {self.all_columns(dataset)}, filename from {source}"

@@ -95,7 +95,7 @@ class _TypedPass:
 
     def _source(self, csv: scanned_file.PlainCsv) -> str:
         """Return the table function that reads a plain CSV file's raw fields."""
-        fields = {f"r{place}": "varchar" for place in range(len(self._header))}
+        fields = {f"_r{place}": "varchar" for place in range(len(self._header))}
         columns = fields if csv.has_header else {"_record": "bigint", "_line": "bigint"} | fields
         spelled = ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
         # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.
@@ -207,7 +207,7 @@ class _TypedPass:
         return in_order(scanned_file.broken_records(self.workspace), self._records_with_violations(limit))
 
     def _records_with_violations(self, limit: str) -> Iterator[FaultyRecord]:
-        fields = ", ".join(f"n.r{place}" for place in range(len(self._header)))
+        fields = ", ".join(f"n._r{place}" for place in range(len(self._header)))
         raw = self._source(scanned_file.normal_csv(self.path, self.workspace))
         rows = self._run(f"""
             select v._record, v._line, v._mask, [{fields}]

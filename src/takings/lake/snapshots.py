@@ -50,6 +50,8 @@ class TableSnapshot:
     files: tuple[LakeFile, ...]
     #: the table has gained a column, which older files do not have
     is_widened: bool = False
+    #: the names of the table's columns; none where they are not known
+    columns: frozenset[str] = frozenset()
 
     def near(self, wanted: Ranges) -> TableSnapshot:
         """Leave out the files that hold no row with a value within these ranges."""

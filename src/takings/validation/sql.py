@@ -69,10 +69,10 @@ def typed_query(
 ) -> str:
     """Return the query that types and checks every record of `source`.
 
-    `source` yields the raw fields of the header's columns as `r0`, `r1` …, NULL where empty; `keep` names further columns
+    `source` yields the raw fields of the header's columns as `_r0`, `_r1` …, NULL where empty; `keep` names further columns
     of it to hand through. The result has the contract's columns and `_mask` (bit i: the contract's rule i is broken).
     """
-    raw = {column: f"r{place}" for place, column in enumerate(header)}
+    raw = {column: f"_r{place}" for place, column in enumerate(header)}
     typed = ",\n        ".join(
         f"{_typed(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
     )
@@ -214,10 +214,15 @@ def _in_calendar(instant: str) -> str:
 
 
 def business_day(instant: str, business_time: BusinessTime) -> str:
-    """Return the SQL of the business day of a timestamptz; a plain cast asks the time zone library for every row."""
+    """Return the SQL of the business day of a timestamptz; a plain cast asks the time zone library for every row.
+
+    A wall clock that shows a year before 1 or after 9999 counts on the calendar's first or last day.
+    """
     micros = f"epoch_us({instant})"
     if not business_time.is_utc:
-        micros += f" + {_steps(micros, business_time.by_instant, business_time.first_offset)}"
+        wall_clock = f"{micros} + {_steps(micros, business_time.by_instant, business_time.first_offset)}"
+        first, last = ((end - _EPOCH) // _MICROSECOND for end in (datetime.min, datetime.max))  # noqa: DTZ901 - wall clocks
+        micros = f"least(greatest({wall_clock}, {first}), {last})"
     return f"cast(make_timestamp({micros}) as date)"
 
 
