@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from takings import gate, layout
 from takings.claim import Claim
+from takings.documents import AFFECTED, need_document
 from takings.errors import SettingsError
 from takings.filing import Filing
 from takings.gate import GateState
@@ -92,7 +92,7 @@ class Attempt:
 
     def publish(self, commit: Commit) -> Published:
         """Publish the keys that the batch may have changed, as of its commit."""
-        affected = Affected.from_json(json.loads(self._ports.store.read(layout.affected(self._id)) or b""))
+        affected = Affected.from_json(need_document(self._ports.store, layout.affected(self._id), AFFECTED))
         return publish_keys(self._ports, commit, affected, self.claim.check)
 
     def orphans_as_of(self, commit: Commit) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +9,7 @@ from takings import layout
 from takings.claim import Claim
 from takings.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
+from takings.documents import AFFECTED, need_document, read_document
 from takings.errors import ConflictError, MachineryError
 from takings.judging import Judged, Judging
 from takings.lake import Affected, Commit, everything
@@ -56,15 +56,15 @@ class Landing:
     def _affected(self, session: LandingSession) -> Affected:
         """Compute the affected keys from the lake before the first merge, once."""
         key = layout.affected(self._id)
-        known = self._ports.store.read(key)
+        known = read_document(self._ports.store, key, AFFECTED)
         if known is None:
             self.claim.check()
             affected = session.affected(self._ports.tables.snapshot())
             if not affected.is_everything and self._has_new_meaning():
                 affected = everything()
             self._ports.store.create(key, to_json({"schema_version": 1, "batch_id": self._id, **affected.to_json()}))
-            known = self._ports.store.read(key)
-        return Affected.from_json(json.loads(known or b""))
+            known = need_document(self._ports.store, key, AFFECTED)
+        return Affected.from_json(known)
 
     def _has_new_meaning(self) -> bool:
         """Tell whether contracts or definitions have changed since the last batch, which may change every number."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from takings import gate, layout
 from takings.archive import plan_move
 from takings.arrivals import Arrival
+from takings.documents import MANIFEST, VERDICTS, need_document
 from takings.errors import CorruptState
 from takings.gate import MOST_DEATHS
 from takings.layout import BatchId
-from takings.manifest import Manifest, read_manifest
+from takings.manifest import Manifest, manifest_of
 from takings.outcome import BatchOutcome
 from takings.pipeline import free_gate, start
 from takings.ports import ObjectStore, Ports
@@ -64,8 +64,9 @@ def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
 
 
 def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str]) -> ArchivedBatch:
-    manifest = read_manifest(_read(store, layout.manifest(batch_id)), layout.manifest(batch_id))
-    reports = _read_reports(store, layout.verdicts(batch_id))
+    manifest = manifest_of(need_document(store, layout.manifest(batch_id), MANIFEST))
+    verdicts = need_document(store, layout.verdicts(batch_id), VERDICTS)
+    reports = tuple(read_file_report(file) for file in verdicts["files"])
     absent = [
         report
         for report in reports
@@ -81,22 +82,6 @@ def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str
         reports=tuple(report for report in reports if report not in absent),
         unarchived=tuple(report.key for report in absent),
     )
-
-
-def _read_reports(store: ObjectStore, key: str) -> tuple[FileReport, ...]:
-    try:
-        return tuple(read_file_report(file) for file in json.loads(_read(store, key))["files"])
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} holds no verdicts ({broken!r}). Nothing was rebuilt. Restore it from a back-up."
-        ) from broken
-
-
-def _read(store: ObjectStore, key: str) -> bytes:
-    content = store.read(key)
-    if content is None:
-        raise CorruptState(f"{key} is missing. Nothing was rebuilt. Restore it from a back-up.")
-    return content
 
 
 def _arrival(manifest: Manifest, key: str) -> Arrival:
