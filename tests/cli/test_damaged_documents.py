@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -14,7 +15,11 @@ from takings.errors import CorruptState
 from tests.cli.terminal import Takings, unwrapped
 from tests.shop import csv_of, drop, drop_all, expected, item, new_store, opened, published, run
 
-DAMAGES = {"truncated": lambda whole: whole[: len(whole) // 2], "a list": lambda _: b"[]", "bare": lambda _: b"{}"}
+DAMAGES: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "truncated": lambda whole: whole[: len(whole) // 2],
+    "a list": lambda _: b"[]",
+    "bare": lambda _: b"{}",
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +87,9 @@ class Dead:
 def test_a_batch_that_is_taken_up_again_is_not_retried_over_damage(root: Path, name: str, how: str) -> None:
     """One attempt, no back-off; with the document restored, the batch is completed."""
     drop_all(root)
+    dead: Any = Dead()
     with opened(root) as shop, pytest.raises(Killed):
-        pipeline.run(replace(shop.ports, kpi_engine=Dead()), at_once=True)  # type: ignore[arg-type]
+        pipeline.run(replace(shop.ports, kpi_engine=dead), at_once=True)
     path, whole = damage(root, f"batches/*/{name}.json", how)
     with opened(root) as shop:
         attempt = shop.ports.ledger.gate().attempt

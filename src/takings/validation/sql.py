@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import PurePath
 from string import ascii_lowercase, ascii_uppercase
-from typing import Final
+from typing import Final, assert_never
 
 from takings.contracts.model import (
     Column,
     ColumnType,
     Compared,
     Contract,
+    InDataset,
     Matches,
     MaxLength,
     Now,
@@ -27,6 +29,7 @@ from takings.contracts.model import (
     Required,
     Rule,
     Typed,
+    Unique,
 )
 from takings.time_zones import BusinessTime, OffsetChange
 
@@ -121,6 +124,8 @@ def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> 
             return f"case when strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)} then {field} end"
         case ColumnType.TEXT:
             return _stored_value(column.values, field)
+        case _:
+            assert_never(column.type)
 
 
 def _stored_value(values: Mapping[str, str], field: str) -> str:
@@ -198,6 +203,8 @@ def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, b
                 times.append(field)
             case ColumnType.INTEGER | ColumnType.TEXT:
                 pass
+            case _:
+                assert_never(column.type)
     layers = [readings, [f"{_wall_clock(field)} as {field}_wall_clock" for field in times]]
     if not business_time.is_utc:
         steps = partial(_steps, changes=business_time.by_wall_clock, first=business_time.first_offset)
@@ -240,11 +247,8 @@ def _steps(at: str, changes: Sequence[OffsetChange], first: timedelta) -> str:
 
 def _mask(contract: Contract, raw: dict[str, str], now: datetime) -> str:
     """Return the mask's expression: a cheap look at every row, and the exact bits only of those that look suspicious."""
-    broken = [
-        (bit, condition)
-        for bit, rule in enumerate(contract.rules)
-        if (condition := _broken(contract, rule, raw, now)) is not None
-    ]
+    compiled = [(bit, rule, _broken(contract, rule, raw, now)) for bit, rule in enumerate(contract.rules)]
+    broken = [(bit, condition) for bit, _, condition in compiled if condition is not None]
     if not broken:
         return "cast(0 as ubigint)"
     suspects = [
@@ -252,10 +256,11 @@ def _mask(contract: Contract, raw: dict[str, str], now: datetime) -> str:
         for column in contract.columns
         if column.name in raw
     ]
+    # What is broken only where a field is empty or unreadable, a look at the fields tells; every other condition is asked.
     others = [
-        str(_broken(contract, rule, raw, now))
-        for rule in contract.rules
-        if rule.column in raw and isinstance(rule.check, Matches | MaxLength | Compared | PresentWhen)
+        condition
+        for _, rule, condition in compiled
+        if condition is not None and not isinstance(rule.check, Required | Typed | OneOf)
     ]
     anything = " or ".join(suspects + others)
     bits = "\n        + ".join(
@@ -286,13 +291,19 @@ def _broken(contract: Contract, rule: Rule, raw: dict[str, str], now: datetime) 
             return f"not ({value} {operator} {_bound(bound, now)})"
         case PresentWhen(column=other, value=stored):
             return f"({blank(field)} and {name(other)} = {literal(stored)})"
-    return None
+        case Unique() | InDataset():
+            return None
+        case _:
+            assert_never(rule.check)
 
 
-def _bound(bound: object, now: datetime) -> str:
+def _bound(bound: Decimal | OtherColumn | Now, now: datetime) -> str:
     match bound:
+        case Decimal():
+            return f"{bound:f}"
         case OtherColumn(name=other):
             return name(other)
         case Now(plus=plus):
             return f"timestamptz '{(now + plus).isoformat(sep=' ')}'"
-    return str(bound)
+        case _:
+            assert_never(bound)
