@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from takings import gate, layout
 from takings.claim import Claim
+from takings.documents import AFFECTED, need_document
 from takings.errors import SettingsError
 from takings.filing import Filing
 from takings.gaps import keep_gaps
@@ -72,9 +72,9 @@ class Attempt:
         if manifest.contracts != self._ports.contracts.hash:
             self._drop_old_contracts()
             return False
-        # A contract that the lake cannot take is refused before anything is decided under it: afterwards neither this
-        # contract nor a mended one could complete the batch.
-        self._ports.tables.check_contracts(self._ports.contracts.by_dataset)
+        if self._ports.store.read(layout.verdicts(self._id)) is None:
+            # From the verdicts on only these contracts can complete the batch, so the lake has to take what they describe.
+            self._ports.tables.check_fit(self._ports.contracts.by_dataset)
         if self.suspect is not None and self._sets_aside(self.suspect):
             return False
         if self.claim.gate.state is GateState.FORMING:
@@ -97,7 +97,7 @@ class Attempt:
 
     def publish(self, commit: Commit) -> Published:
         """Publish the keys that the batch may have changed, as of its commit."""
-        affected = Affected.from_json(json.loads(self._ports.store.read(layout.affected(self._id)) or b""))
+        affected = Affected.from_json(need_document(self._ports.store, layout.affected(self._id), AFFECTED))
         published = publish_keys(self._ports, commit, affected, self.claim.check)
         self.claim.check()
         keep_gaps(self._ports, commit, affected)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from takings import layout
-from takings.errors import CorruptState, cause_of
+from takings.documents import COMMIT, read_document
 from takings.lake import Commit
 from takings.ports import ObjectStore
 
@@ -22,14 +20,5 @@ def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
 
 def read_commit(store: ObjectStore, number: int) -> Commit | None:
     """Read a commit record; None where there is none of that number, CorruptState where it is damaged."""
-    key = layout.commit(number)
-    content = store.read(key)
-    if content is None:
-        return None
-    try:
-        return Commit.from_json(json.loads(content))
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} is no commit record ({cause_of(broken)}). Nothing was changed. Restore it from a back-up; it names the"
-            " tables' versions."
-        ) from broken
+    document = read_document(store, layout.commit(number), COMMIT)
+    return None if document is None else Commit.from_json(document)

@@ -6,7 +6,6 @@ and the ledger, since a refused file makes no commit.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from takings import layout
 from takings.commits import newest_commit, read_commit
+from takings.documents import GAPS, REFUSED_DAYS, read_document
 from takings.errors import CorruptState, MachineryError
 from takings.kpis.publication import days_of
 from takings.lake import NO_GAP, Affected, Commit, Gap, Gaps
@@ -130,25 +130,8 @@ def _gaps_before(store: ObjectStore, commit: Commit) -> Gaps | None:
 
 
 def _read_gaps(store: ObjectStore, batch_id: BatchId) -> Gaps | None:
-    document = _read(store, layout.gaps(batch_id))
-    try:
-        return None if document is None else Gaps.from_json(document)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as broken:
-        raise _damaged(layout.gaps(batch_id), broken) from broken
-
-
-def _read(store: ObjectStore, key: str) -> Any:  # noqa: ANN401 - a JSON document
-    content = store.read(key)
-    try:
-        return None if content is None else json.loads(content)
-    except ValueError as broken:
-        raise _damaged(key, broken) from broken
-
-
-def _damaged(key: str, broken: Exception) -> CorruptState:
-    return CorruptState(
-        f"{key} cannot be read ({broken!r}). Restore it from a back-up; the next batch finds anew what waits."
-    )
+    document = read_document(store, layout.gaps(batch_id), GAPS)
+    return None if document is None else Gaps.from_json(document)
 
 
 def find_incomplete(ports: Ports, as_of: Commit | None = None) -> Incomplete:
@@ -216,13 +199,9 @@ def refused_days_document(batch_id: BatchId, days: Mapping[str, Iterable[date]])
 
 
 def _read_refused_days(store: ObjectStore, batch_id: BatchId) -> Mapping[str, tuple[date, ...]]:
-    key = layout.refused_days(batch_id)
-    document = _read(store, key)
-    try:
-        files = () if document is None else document["files"]
-        return {file["key"]: tuple(date.fromisoformat(day) for day in file["days"]) for file in files}
-    except (ValueError, KeyError, TypeError) as broken:
-        raise _damaged(key, broken) from broken
+    document = read_document(store, layout.refused_days(batch_id), REFUSED_DAYS)
+    files = () if document is None else document["files"]
+    return {file["key"]: tuple(date.fromisoformat(day) for day in file["days"]) for file in files}
 
 
 def _waiting(gap: Gap, one: str, several: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +15,7 @@ from takings.arrivals import Arrival
 from takings.claim import Claim
 from takings.commits import newest_commit
 from takings.contracts.model import Dataset
+from takings.documents import VERDICTS, parse_document
 from takings.errors import MachineryError
 from takings.examination import Examination, examine
 from takings.gaps import refused_days_document
@@ -67,9 +67,10 @@ class Judging:
 
     def judge(self) -> Judged:
         """Judge every file, once: an earlier attempt's verdicts stand."""
-        settled = self._ports.store.read(layout.verdicts(self._id))
+        key = layout.verdicts(self._id)
+        settled = self._ports.store.read(key)
         if settled is not None:
-            return _read_verdicts(settled)
+            return _read_verdicts(settled, key)
         reports: list[FileReport] = []
         returned: list[str] = []
         read_until = 0
@@ -300,8 +301,8 @@ class Judging:
         return staged
 
 
-def _read_verdicts(content: bytes) -> Judged:
-    document = json.loads(content)
+def _read_verdicts(content: bytes, key: str) -> Judged:
+    document = parse_document(content, key, VERDICTS)
     return Judged(
         reports=tuple(read_file_report(file) for file in document["files"]), returned=tuple(document["returned"])
     )

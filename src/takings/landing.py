@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,8 @@ from takings import layout
 from takings.claim import Claim
 from takings.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
-from takings.errors import ConflictError, CorruptState, MachineryError
+from takings.documents import AFFECTED, CHANGES, need_document, read_document
+from takings.errors import ConflictError, MachineryError
 from takings.judging import Judged, Judging
 from takings.lake import Affected, BatchChanges, Commit, everything
 from takings.layout import BatchId
@@ -24,17 +24,12 @@ _MERGE_TRIES: Final = 20
 
 
 def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
-    """Return what a batch's rows were to the lake before its first merge; None where that was not counted."""
-    key = layout.changes(batch_id)
-    content = store.read(key)
-    if content is None:
-        return None
-    try:
-        return BatchChanges.from_json(json.loads(content))
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} cannot be read ({broken!r}). Restore it from a back-up, or remove it: the batch then has no counts."
-        ) from broken
+    """Return what a batch's rows were to the lake before its first merge; None where that was not counted.
+
+    CorruptState where the document is damaged.
+    """
+    document = read_document(store, layout.changes(batch_id), CHANGES)
+    return None if document is None else BatchChanges.from_json(document)
 
 
 @dataclass(frozen=True)
@@ -86,15 +81,15 @@ class Landing:
     def _affected(self, session: LandingSession) -> Affected:
         """Compute the affected keys from the lake before the first merge, once."""
         key = layout.affected(self._id)
-        known = self._ports.store.read(key)
+        known = read_document(self._ports.store, key, AFFECTED)
         if known is None:
             self.claim.check()
             affected = session.affected(self._ports.tables.snapshot())
             if not affected.is_everything and self._has_new_meaning():
                 affected = everything()
             self._ports.store.create(key, to_json({"schema_version": 1, "batch_id": self._id, **affected.to_json()}))
-            known = self._ports.store.read(key)
-        return Affected.from_json(json.loads(known or b""))
+            known = need_document(self._ports.store, key, AFFECTED)
+        return Affected.from_json(known)
 
     def _has_new_meaning(self) -> bool:
         """Tell whether contracts or definitions have changed since the last batch, which may change every number."""

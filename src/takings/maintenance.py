@@ -52,7 +52,7 @@ def maintain(ports: Ports, *, keep_reports: timedelta, is_dry_run: bool) -> Main
     before = ports.ledger.gate()
     snapshot = ports.tables.snapshot()
     # Compacted under a contract that lacks a column, rows would lose what they hold in it.
-    ports.tables.check_contracts(ports.contracts.by_dataset)
+    ports.tables.check_fit(ports.contracts.by_dataset)
     plans = {dataset: files_to_compact(snapshot[dataset]) for dataset in Dataset}
     compacted: dict[str, tuple[int, int]] = {}
     for dataset, files in plans.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
-from takings.errors import CorruptState, cause_of
+from takings.documents import MANIFEST, parse_document
 from takings.layout import BatchId, format_instant, parse_instant, read_raw_key
 
 
@@ -58,22 +58,20 @@ def write_manifest(manifest: Manifest) -> bytes:
 
 def read_manifest(content: bytes, key: str) -> Manifest:
     """Read manifest.json; CorruptState where it is no manifest of this version."""
-    try:
-        document = json.loads(content)
-        return Manifest(
-            batch_id=BatchId(document["batch_id"]),
-            now=parse_instant(document["now"]),
-            package_version=document["package_version"],
-            time_zone=document["time_zone"],
-            contracts=document["contracts"],
-            settings=document["settings"],
-            arrivals=tuple(_read_arrival(file) for file in document["files"]),
-        )
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} is no manifest ({cause_of(broken)}). Nothing was changed. Restore it from a back-up, or take the store's"
-            " originals from processed/ and raw-data/ into a new store."
-        ) from broken
+    return manifest_of(parse_document(content, key, MANIFEST))
+
+
+def manifest_of(document: Mapping[str, Any]) -> Manifest:
+    """Return the manifest of a document that was read."""
+    return Manifest(
+        batch_id=BatchId(document["batch_id"]),
+        now=parse_instant(document["now"]),
+        package_version=document["package_version"],
+        time_zone=document["time_zone"],
+        contracts=document["contracts"],
+        settings=document["settings"],
+        arrivals=tuple(_read_arrival(file) for file in document["files"]),
+    )
 
 
 def _read_arrival(file: Mapping[str, Any]) -> Arrival:

@@ -159,14 +159,14 @@ class KpiStore(Protocol):
 class LakeTables(Protocol):
     """The lake's tables: their versions and atomic changes."""
 
+    def check_fit(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Raise ContractError where a contract lacks or retypes a column that the lake has. May be repeated."""
+
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained. May be repeated.
 
         ContractError where a contract lacks or retypes a column that the lake has.
         """
-
-    def check_contracts(self, contracts: Mapping[Dataset, Contract]) -> None:
-        """Look whether `prepare` would refuse these contracts, and raise its ContractError. Reads only; may be repeated."""
 
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
         """Read the tables at these versions, or at their newest. May be repeated."""

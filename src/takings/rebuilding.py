@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -10,10 +9,11 @@ from itertools import compress
 from takings import gate, layout
 from takings.archive import plan_move
 from takings.arrivals import Arrival
-from takings.errors import CorruptState, cause_of
+from takings.documents import MANIFEST, OUTCOME, VERDICTS, need_document, read_document
+from takings.errors import CorruptState
 from takings.gate import MOST_DEATHS
 from takings.layout import BatchId
-from takings.manifest import Manifest, read_manifest
+from takings.manifest import Manifest, manifest_of
 from takings.outcome import BatchOutcome
 from takings.pipeline import free_gate, start
 from takings.ports import ObjectStore, Ports
@@ -79,14 +79,15 @@ def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:
 
 
 def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str]) -> ArchivedBatch:
-    manifest = read_manifest(_read(store, layout.manifest(batch_id)), layout.manifest(batch_id))
-    reports = _read_reports(store, layout.verdicts(batch_id))
+    manifest = manifest_of(need_document(store, layout.manifest(batch_id), MANIFEST))
+    verdicts = need_document(store, layout.verdicts(batch_id), VERDICTS)
+    reports = tuple(read_file_report(file) for file in verdicts["files"])
     absent = [
         report
         for report in reports
         if plan_move(_arrival(manifest, report.key), report, batch_id, manifest.now).destination not in originals
     ]
-    outcome = store.read(layout.outcome(batch_id))
+    outcome = read_document(store, layout.outcome(batch_id), OUTCOME)
     if absent and outcome is not None:
         raise CorruptState(
             f"batch {batch_id}: the original of {absent[0].key} is gone from the archive ({len(absent)} missing in this"
@@ -96,34 +97,8 @@ def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str
         manifest=manifest,
         reports=tuple(report for report in reports if report not in absent),
         unarchived=tuple(report.key for report in absent),
-        commit=None if outcome is None else _read_commit(outcome, layout.outcome(batch_id)),
+        commit=None if outcome is None else outcome["commit"],
     )
-
-
-def _read_commit(outcome: bytes, key: str) -> int | None:
-    try:
-        commit: int | None = json.loads(outcome)["commit"]
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} does not say how the batch ended ({broken!r}). Nothing was rebuilt. Restore it from a back-up."
-        ) from broken
-    return commit
-
-
-def _read_reports(store: ObjectStore, key: str) -> tuple[FileReport, ...]:
-    try:
-        return tuple(read_file_report(file) for file in json.loads(_read(store, key))["files"])
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} holds no verdicts ({cause_of(broken)}). Nothing was rebuilt. Restore it from a back-up."
-        ) from broken
-
-
-def _read(store: ObjectStore, key: str) -> bytes:
-    content = store.read(key)
-    if content is None:
-        raise CorruptState(f"{key} is missing. Nothing was rebuilt. Restore it from a back-up.")
-    return content
 
 
 def _arrival(manifest: Manifest, key: str) -> Arrival:

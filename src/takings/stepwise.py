@@ -6,7 +6,6 @@ newer attempt has the gate. A step may be repeated: whatever an earlier try has 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from takings import gate, layout
 from takings.attempt import Attempt
 from takings.claim import Claim
 from takings.commits import read_commit
-from takings.errors import ConflictError, CorruptState, InvariantBreach, MachineryError, Superseded, cause_of
+from takings.documents import ATTEMPT, PUBLISHED, read_document
+from takings.errors import ConflictError, InvariantBreach, MachineryError, Superseded
 from takings.filing import FailedFile, Filing
 from takings.gate import GateState
 from takings.judging import Judged, Judging
@@ -236,32 +236,17 @@ def _verdicts(step: Attempt) -> Judged:
 def _began_at(step: Attempt) -> datetime:
     """Return when the attempt began, as its first step has noted; one that was resumed later begins with this step."""
     claim = step.claim
-    key = layout.attempt(claim.batch_id, claim.gate.attempt)
-    content = claim.ports.store.read(key)
-    if content is None:
-        return claim.ports.clock.now()
-    try:
-        return layout.parse_instant(json.loads(content)["began_at"])
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} is no record of an attempt ({cause_of(broken)}). Nothing was changed. Restore it from a back-up."
-        ) from broken
+    document = read_document(claim.ports.store, layout.attempt(claim.batch_id, claim.gate.attempt), ATTEMPT)
+    return claim.ports.clock.now() if document is None else layout.parse_instant(document["began_at"])
 
 
 def _read_kept(ports: Ports, batch_id: BatchId) -> _Kept:
     """Return what the batch's transformation has kept; nothing where it was not done, or had nothing to do."""
-    key = layout.published(batch_id)
-    content = ports.store.read(key)
-    if content is None:
+    document = read_document(ports.store, layout.published(batch_id), PUBLISHED)
+    if document is None:
         return _Kept(commit=None, published=_NOTHING, orphans=0)
-    try:
-        document = json.loads(content)
-        return _Kept(
-            commit=read_commit(ports.store, document["commit"]),
-            published=Published(keys=document["published"], overtaken=document["overtaken"]),
-            orphans=document["orphans"],
-        )
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{key} cannot be read ({cause_of(broken)}). Nothing was changed. Restore it from a back-up."
-        ) from broken
+    return _Kept(
+        commit=read_commit(ports.store, document["commit"]),
+        published=Published(keys=document["published"], overtaken=document["overtaken"]),
+        orphans=document["orphans"],
+    )

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 from takings import layout
 from takings.commits import newest_commit
-from takings.errors import CorruptState, SettingsError, cause_of
+from takings.documents import LAKE_FORMAT, read_document
+from takings.errors import CorruptState, SettingsError
 from takings.manifest import to_json
 from takings.ports import Ledger, ObjectStore, Ports
 
 
 def check_format(store: ObjectStore, time_zone: str) -> None:
     """Raise SettingsError where the store is of another format or time zone; a new store is of none yet."""
-    content = store.read(layout.LAKE_FORMAT)
-    if content is None:
+    kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
+    if kept is None:
         return
-    try:
-        kept = json.loads(content)
-        version, kept_zone = kept["format"], kept["time_zone"]
-    except (ValueError, KeyError, TypeError) as broken:
-        raise CorruptState(
-            f"{layout.LAKE_FORMAT} cannot be read ({cause_of(broken)}). Nothing was changed. Restore it from a back-up: it"
-            ' holds {"format": 1, "time_zone": "…"}.'
-        ) from broken
+    version, kept_zone = kept["format"], kept["time_zone"]
     if version != layout.STORE_FORMAT:
         raise SettingsError(
             f"{layout.LAKE_FORMAT}: the store has format {version}, this is for format {layout.STORE_FORMAT}."

@@ -51,9 +51,13 @@ class BusinessTime:
         return self.instant_of(datetime(day.year, day.month, day.day))  # noqa: DTZ001 - a wall-clock time
 
     def day_of(self, instant: datetime) -> date:
-        """Return the business day of an instant."""
+        """Return the business day of an instant; one that the calendar has not, before 0001 or after 9999, is its end."""
         naive = instant.astimezone(UTC).replace(tzinfo=None)
-        return (naive + _offset_at(self.by_instant, self.first_offset, naive)).date()
+        offset = _offset_at(self.by_instant, self.first_offset, naive)
+        try:
+            return (naive + offset).date()
+        except OverflowError:
+            return date.min if offset < timedelta(0) else date.max
 
 
 def _offset_at(changes: tuple[OffsetChange, ...], first: timedelta, at: datetime) -> timedelta:

@@ -184,7 +184,7 @@ class TestExitCodes:
         (done / "lake" / "format.json").write_text("{")
         ended = takings("status", done)
         assert (ended.code, ended.out) == (3, "")
-        assert "takings: lake/format.json cannot be read" in unwrapped(ended.err)
+        assert "takings: lake/format.json is damaged: no format of a store (not JSON" in unwrapped(ended.err)
 
     def test_2_for_a_store_of_another_format(self, takings: Takings, done: Path) -> None:
         """A newer version of Takings wrote it."""

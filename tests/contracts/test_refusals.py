@@ -180,6 +180,14 @@ COLUMN = [
     ),
     (
         "name: cost",
+        "name: Filename",
+        (
+            "14: the column name 'Filename' is reserved: the reader of Parquet files has a column of that name itself."
+            " Leave the column out: it is then reported as extra and stays out of the lake."
+        ),
+    ),
+    (
+        "name: cost",
         "name: cost price",
         "14: the column name 'cost price' must be a letter followed by at most 62 letters, digits or '_'. Rename it.",
     ),
@@ -437,6 +445,10 @@ TIME_EXPRESSION = [
     ('{atMost: {day: "1.1.2000"}}', "28: 'day' must be a date such as 2000-01-01."),
     ('{atMost: {day: "0001-01-01"}}', "28: 'day' must be a date such as 2000-01-01."),
     ("{atMost: {now: 5 minutes}}", "28: 'now' must be a duration to add to it, such as 0s, 5m, 2h or -1d."),
+    (
+        "{atMost: {now: -999999d}}",
+        "28: 'now' may be moved by 36,525 days at most: there is a calendar's end.",
+    ),
     (
         "{presentWhen: {column: status, value: retourned}}",
         "28: 'status' is never stored as 'retourned'. Did you mean 'returned'?",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sqlite3
@@ -11,20 +12,26 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Timer
-from typing import Any
+from threading import Thread, Timer
+from threading import enumerate as enumerate_threads
+from time import monotonic
+from typing import Any, Final
 
 import duckdb
 import pytest
 from deltalake.exceptions import DeltaError
 
 from takings import pipeline
+from takings.adapters.duckdb_session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import CorruptState, MachineryError, StoreError
 from takings.gate import Gate, GateState
 from takings.refusals import code_in, remedy_of
 from tests.shop import drop_all, new_store, opened
+
+#: far less than any of the queries takes, and enough for a busy machine
+_SOON_SECONDS: Final = 15
 
 
 @pytest.mark.parametrize(
@@ -73,17 +80,110 @@ def test_faults_of_libraries_name_the_next_step(raised: Exception, told: type[Ex
     assert found.value.__cause__ is raised
 
 
-def test_a_signal_during_a_query_interrupts() -> None:
+def test_a_signal_during_a_query_that_duckdb_runs_itself_interrupts() -> None:
     """DuckDB makes it a RuntimeError of the interruption, which nothing may take for a failure and try again.
 
     On one thread: beside others the main thread may wait for the query's end before it looks for signals.
     """
-    endless = "select count(*) from range(1_000_000_000_000) numbers (number) where number % 7 = 3"
     alarm = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with closing(duckdb.connect(config={"threads": 1})) as connection:
         alarm.start()
         with pytest.raises(KeyboardInterrupt), translated_faults("400MB"):
-            connection.execute(endless).fetchall()
+            connection.execute(ENDLESS["aggregate"]).fetchall()
+
+
+#: what takes hours, each in another part of an engine
+ENDLESS: Final = {
+    "aggregate": "select sum(sin(number)) from range(1_000_000_000_000_000) numbers (number)",
+    "group": "select number % 5_000_000, count(*) from range(1_000_000_000_000) numbers (number) group by all",
+    "join": "select count(*) from range(100_000_000) a (x) join range(100_000_000) b (y) on a.x % 1000 = b.y % 1000",
+    "rows": "select * from range(1_000_000_000_000) numbers (number)",
+}
+
+
+class Asked(KeyboardInterrupt):
+    """What a handler of one's own raises."""
+
+
+def exhaust(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Fetch every row."""
+    cursor.execute(query)
+    while cursor.fetchmany(1000):
+        pass
+
+
+class TestInterruption:
+    @pytest.mark.parametrize("threads", [1, 2])
+    @pytest.mark.parametrize("query", ENDLESS)
+    def test_a_signal_breaks_off_whatever_a_query_is_at(self, tmp_path: Path, query: str, threads: int) -> None:
+        """Beside other threads as well, where DuckDB itself would hear it at the query's end; then the session goes on."""
+        with closing(open_duckdb("400MB", threads, tmp_path)) as connection:
+            alarm = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+            alarm.start()
+            began = monotonic()
+            with pytest.raises(KeyboardInterrupt), translated_faults("400MB"), connection.cursor() as cursor:
+                exhaust(cursor, ENDLESS[query])
+            assert monotonic() - began < _SOON_SECONDS
+            assert connection.execute("select 1").fetchall() == [(1,)]
+
+    def test_what_a_handler_raises_arrives_and_what_it_does_not_raise_breaks_nothing_off(self, tmp_path: Path) -> None:
+        """A watch finishes its batch after the first signal, and a task has an interruption of its own."""
+        heard: list[int] = []
+
+        def handler(number: int, _: object) -> None:
+            heard.append(number)
+            if len(heard) == 2:
+                raise Asked
+
+        before = signal.signal(signal.SIGTERM, handler)
+        timers = [Timer(after, lambda: os.kill(os.getpid(), signal.SIGTERM)) for after in (0.1, 0.6)]
+        try:
+            with closing(open_duckdb("400MB", 2, tmp_path)) as connection:
+                for timer in timers:
+                    timer.start()
+                with pytest.raises(Asked):
+                    connection.execute(ENDLESS["aggregate"])
+        finally:
+            for timer in timers:
+                timer.join()
+            signal.signal(signal.SIGTERM, before)
+        assert heard == [signal.SIGTERM] * 2
+
+    def test_other_threads_ask_duckdb_themselves(self, tmp_path: Path) -> None:
+        """A page's; several may ask at a time, each on a cursor of its own."""
+        answers: list[object] = []
+        with closing(open_duckdb("400MB", 2, tmp_path)) as connection:
+
+            def ask(number: int) -> None:
+                with connection.cursor() as cursor:
+                    answers.append(cursor.execute("select $1", [number]).fetchone())
+
+            threads = [Thread(target=ask, args=(number,)) for number in range(5)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert sorted(map(str, answers)) == [f"({number},)" for number in range(5)]
+
+    def test_errors_of_duckdb_stay_what_they_are(self, tmp_path: Path) -> None:
+        """Raised where the query was asked, with DuckDB's own words."""
+        with (
+            closing(open_duckdb("400MB", 1, tmp_path)) as connection,
+            pytest.raises(duckdb.BinderException, match="nowhere"),
+        ):
+            connection.execute("select nowhere")
+
+    def test_no_thread_is_left_behind(self, tmp_path: Path) -> None:
+        """A process that opens stores again and again has as many threads as before."""
+        before = set(enumerate_threads())
+        for _ in range(3):
+            with closing(open_duckdb("400MB", 1, tmp_path)) as connection:
+                connection.execute("select 1").fetchall()
+            del connection
+        gc.collect()
+        for thread in set(enumerate_threads()) - before:
+            thread.join(timeout=10)
+        assert set(enumerate_threads()) <= before
 
 
 def test_a_program_error_stays_what_it_is() -> None:

@@ -248,5 +248,7 @@ class TestRebuild:
         """With the place and what to do."""
         first = min(root.glob("batches/*/verdicts.json"))
         first.write_text("{")
-        with pytest.raises(CorruptState, match=r"verdicts\.json holds no verdicts .* Restore it from a back-up"):
+        with pytest.raises(
+            CorruptState, match=r"verdicts\.json is damaged: no verdicts of a batch .* Restore it from a back-up"
+        ):
             read_archive(FolderStore(root))

@@ -195,6 +195,47 @@ class TestBetweenBatches:
         }
         assert published(root) == expected(root)
 
+    def test_numbers_are_verified_explained_and_restated_before_the_lake_is_wider(
+        self, root: Path, contracts: Path
+    ) -> None:
+        """Until the next batch the lake lacks the contract's new column, which then holds nothing."""
+        run(drop_all(root))
+        with opened(root, contracts=with_colour(contracts)) as shop:
+            assert verify(shop.ports).differences == ()
+            assert [row.item_id for row in explain(shop.ports, date(2025, 3, 30)).rows] == [1, 2]
+            assert restate(shop.ports).published == {"OrderKPIs": 2, "CategoryKPIs": 3}
+
+    @pytest.mark.parametrize(
+        ("old", "new", "fault"),
+        [
+            (COLOUR, "", "the lake has the column 'colour', which the contract lacks"),
+            (
+                "As the shop window shows it.\n        logicalType: string",
+                "As in the shop window.\n        logicalType: integer",
+                "the lake keeps 'colour' as string, the contract makes it long",
+            ),
+        ],
+        ids=["a column less", "a column of another type"],
+    )
+    def test_a_contract_that_the_lake_does_not_fit_stops_a_batch_before_its_verdicts(
+        self, root: Path, contracts: Path, old: str, new: str, fault: str
+    ) -> None:
+        """Otherwise no contract could complete it: with the old one back, its files are taken by the next batch."""
+        wider = with_colour(contracts)
+        run(drop_all(root), contracts=wider)
+        drop(root, "order-items/b.csv", b"id,order_id,product_id,user_id,status,sale_price\n4,1,2,7,shipped,1.00\n")
+        file = contracts / "products.odcs.yaml"
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        for _ in range(2):
+            with pytest.raises(ContractError, match=fault):
+                run(root, contracts=wider)
+        file.write_text(text, encoding="utf-8")
+        (batch,) = run(root, contracts=wider).batches
+        assert (batch.commit, len(batch.reports)) == (2, 1)
+        assert published(root, contracts=wider) == expected(root)
+
 
 class TestInTheMiddleOfABatch:
     def test_before_the_verdicts_the_files_are_given_back(self, root: Path, contracts: Path) -> None:

@@ -247,6 +247,19 @@ class TestSqlite:
         )
         assert path.read_bytes() == b"no database" * 100
 
+    @pytest.mark.parametrize(
+        ("column", "content"),
+        [("pending", "{"), ("pending", "[]"), ("suspects", '["a"]'), ("landed", '["customers"]'), ("state", "ASLEEP")],
+    )
+    def test_a_damaged_gate_is_corrupt_state(self, column: str, content: str) -> None:
+        """Its text was damaged from outside; trying again would not mend it."""
+        with closing(open_database(None)) as connection:
+            ledger = SqliteLedger(connection)
+            ledger.change_gate(replace(ledger.gate(), generation=1))
+            connection.execute(f"update PendingBatches set {column} = ?", (content,))
+            with pytest.raises(CorruptState, match=r"takings\.db is damaged: PendingBatches holds no gate .* Restore"):
+                ledger.gate()
+
     def test_a_file_that_cannot_be_opened_is_a_store_error(self, tmp_path: Path) -> None:
         """Nothing is wrong with its content."""
         with pytest.raises(StoreError, match=r"unable to open database file\. Check that the folder can be written"):

@@ -42,20 +42,24 @@ def category(name: str, revenue: str, items: int, **other: object) -> dict[str, 
     } | other
 
 
-BOOKS, TOYS = category("Books", "10.0000000000000001", 1), category("Toys", "20", 2)
+BOOKS = category("Books", "10.0000000000000001", 1, returned_value=Decimal(10))
+TOYS = category("Toys", "20", 2, cancelled_value=Decimal(5))
 
 
 def test_sound_measures_pass() -> None:
-    """Also a day of orders without items, and no day at all."""
+    """Also a day of orders without items, a day of refunds alone, and no day at all."""
     empty = day(order_date=MONDAY, items=0, revenue=Decimal(0), returned_value=Decimal(0), cancelled_value=Decimal(0))
     check_invariants([day(), empty], [BOOKS, TOYS])
+    refunds = day(revenue=Decimal(-30), items=1, returned_value=Decimal(-30), cancelled_value=Decimal(0))
+    check_invariants([refunds], [category("Books", "-30", 1, returned_value=Decimal(-30))])
     check_invariants([], [])
 
 
 def test_sums_are_compared_to_the_last_digit() -> None:
     """38 digits are not cut to a context's 28."""
     site = Decimal("1234567890123456789032.0000000000000001")
-    check_invariants([day(revenue=site)], [category("Books", "1234567890123456789012.0000000000000001", 1), TOYS])
+    books = Decimal("1234567890123456789012.0000000000000001")
+    check_invariants([day(revenue=site)], [BOOKS | {"revenue": books}, TOYS])
 
 
 @pytest.mark.parametrize(
@@ -64,32 +68,27 @@ def test_sums_are_compared_to_the_last_digit() -> None:
         (
             [day(revenue=Decimal(30))],
             [BOOKS, TOYS],
-            "day 2025-03-30: its categories' revenue is 30.0000000000000001, the site's is 30",
+            "day 2025-03-30: its categories' revenue: 30.0000000000000001, the site's: 30",
         ),
-        ([day()], [], "day 2025-03-30: its categories' revenue is 0, the site's is 30.0000000000000001"),
-        ([day(items=4)], [BOOKS, TOYS], "day 2025-03-30: its categories have 3 items, the site has 4"),
+        ([day()], [], "day 2025-03-30: its categories' items: 0, the site's: 3"),
+        ([day(items=4)], [BOOKS, TOYS], "day 2025-03-30: its categories' items: 3, the site's: 4"),
         ([day(customers=3)], [BOOKS, TOYS], "day 2025-03-30: 3 customers placed 2 orders"),
         ([day(returned_orders=3)], [BOOKS, TOYS], "day 2025-03-30: 3 of 2 orders are returned"),
         ([day(returned_orders=-1)], [BOOKS, TOYS], "day 2025-03-30: -1 of 2 orders are returned"),
         (
             [day(returned_value=Decimal(26))],
             [BOOKS, TOYS],
-            "day 2025-03-30: returned and cancelled 31 exceed the revenue 30.0000000000000001",
+            "day 2025-03-30: its categories' returned value: 10, the site's: 26",
         ),
         (
             [day(cancelled_value=Decimal(-1))],
             [BOOKS, TOYS],
-            "day 2025-03-30: returned and cancelled 9 exceed the revenue 30.0000000000000001",
+            "day 2025-03-30: its categories' cancelled value: 5, the site's: -1",
         ),
         (
             [day()],
             [BOOKS, TOYS | {"returned_orders": 2}],
             "category 'Toys' on 2025-03-30: 2 of 1 orders are returned",
-        ),
-        (
-            [day()],
-            [BOOKS, TOYS | {"returned_value": Decimal(21)}],
-            "category 'Toys' on 2025-03-30: returned and cancelled 21 exceed the revenue 20",
         ),
         (
             [day()],
@@ -104,10 +103,9 @@ def test_sums_are_compared_to_the_last_digit() -> None:
         "more customers than orders",
         "more than all orders returned",
         "fewer than none returned",
-        "net below zero",
-        "a negative part",
+        "returned value differs",
+        "cancelled value differs",
         "a category's orders",
-        "a category's net",
         "a day without an order",
     ],
 )

@@ -80,7 +80,7 @@ def test_a_damaged_manifest_is_corrupt_state(content: bytes) -> None:
     """It names the key and a way out; nothing is guessed."""
     with pytest.raises(CorruptState) as corrupt:
         read_manifest(content, KEY)
-    assert str(corrupt.value).startswith(f"{KEY} is no manifest (")
+    assert str(corrupt.value).startswith(f"{KEY} is damaged: no manifest (")
     assert str(corrupt.value).endswith(
         "Nothing was changed. Restore it from a back-up, or take the store's originals from processed/ and raw-data/"
         " into a new store."

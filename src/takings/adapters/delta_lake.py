@@ -82,6 +82,13 @@ class DeltaLake:
         """Keep files that an engine wrote into the table's folder."""
         self._files.put(dataset, (file.path for file in files))
 
+    def check_fit(self, contracts: Mapping[Dataset, Contract]) -> None:
+        """Raise ContractError where a contract lacks or retypes a column that the lake has."""
+        for dataset, contract in contracts.items():
+            version = self._newest_snapshot(dataset).version
+            if version >= 0:
+                _check_fit(self._table_at(dataset, version), dataset, contract)
+
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained."""
         for dataset, contract in contracts.items():
@@ -100,13 +107,6 @@ class DeltaLake:
                 configuration={"delta.checkpointInterval": _CHECKPOINT_INTERVAL},
                 storage_options=dict(address.options),
             )
-
-    def check_contracts(self, contracts: Mapping[Dataset, Contract]) -> None:
-        """Look whether the contracts have every column that the lake has, with its type."""
-        for dataset, contract in contracts.items():
-            version = self._newest_snapshot(dataset).version
-            if version >= 0:
-                _check_columns(self._table_at(dataset, version), dataset, contract)
 
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
         """Read the tables at these versions, or at their newest; a table that does not exist is empty."""
@@ -287,11 +287,8 @@ def _check_files(table: DeltaTable, dataset: Dataset, sizes: Mapping[str, int]) 
 
 
 def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
-    """Add the contract's new columns and tell whether there are any.
-
-    ContractError where it lacks or retypes one that the lake has.
-    """
-    _check_columns(table, dataset, contract)
+    """Add the contract's new columns and tell whether there are any; ContractError where it does not fit the table."""
+    _check_fit(table, dataset, contract)
     present = {field.name for field in table.schema().fields}
     added = [
         Field(field.name, field.type, metadata={_ADDED_LATER: "true"})
@@ -303,8 +300,8 @@ def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
     return bool(added)
 
 
-def _check_columns(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
-    """Raise ContractError where the contract lacks or retypes a column that the lake has."""
+def _check_fit(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
+    """Raise ContractError where the contract lacks or retypes a column that the table has."""
     wanted = {field.name: field for field in _schema(dataset, contract).fields}
     present = {field.name: field for field in table.schema().fields}
     for name, field in present.items():

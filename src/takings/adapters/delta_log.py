@@ -66,9 +66,12 @@ class DeltaLog:
                 f"lake/{self.dataset}: version {version} is not in the table's log, but one before it is needed."
                 f" {LAKE_REMEDY}"
             )
-        for action in map(json.loads, entry.decode().splitlines()):
-            if "add" in action:
-                yield unquote(action["add"]["path"])
+        try:
+            actions = [json.loads(line) for line in entry.decode().splitlines()]
+            paths = [unquote(action["add"]["path"]) for action in actions if "add" in action]
+        except (ValueError, KeyError, TypeError) as torn:
+            raise self._damaged(f"{LOG}{version:020}.json", torn) from torn
+        yield from paths
 
     def forget_before(self, version: int) -> None:
         """Drop the entries and checkpoints before the last checkpoint that is no newer than this version."""
@@ -85,7 +88,10 @@ class DeltaLog:
 
     def _last_checkpoint(self) -> int:
         content = self.files.read(self.dataset, f"{LOG}_last_checkpoint")
-        return -1 if content is None else int(json.loads(content)["version"])
+        try:
+            return -1 if content is None else int(json.loads(content)["version"])
+        except (ValueError, KeyError, TypeError) as torn:
+            raise self._damaged(f"{LOG}_last_checkpoint", torn) from torn
 
 
 def _version(path: str) -> int:

@@ -215,7 +215,7 @@ class _TypedPass:
         return in_order(scanned_file.broken_records(self.workspace), self._records_with_violations(limit))
 
     def _records_with_violations(self, limit: str) -> Iterator[FaultyRecord]:
-        fields = ", ".join(f"n.r{place}" for place in range(len(self._header)))
+        fields = ", ".join(f"n._r{place}" for place in range(len(self._header)))
         raw = self._source(scanned_file.normal_csv(self.path, self.workspace))
         rows = self._run(f"""
             select v._record, v._line, v._mask, [{fields}]

@@ -43,6 +43,8 @@ PHYSICAL_TYPES: Mapping[ColumnType, tuple[str, ...]] = {
 }
 #: What a foreign key may refer to: the primary keys that order items wait for.
 TARGETS = {"products.id": (Dataset.PRODUCTS, "id"), "orders.order_id": (Dataset.ORDERS, "order_id")}
+#: what DuckDB adds to the columns of a Parquet file; a file's own column of that name would hide it
+READERS_OWN = ("filename", "file_row_number")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
@@ -98,6 +100,11 @@ def _name(entry: Entry, fields: Mapping[str, Entry]) -> str:
     if name.startswith("_") or name.lower() == "order_date":
         raise fields["name"].error(
             f"the column name '{name}' is reserved: the lake has its own order_date and '_' columns. Rename it."
+        )
+    if name.lower() in READERS_OWN:
+        raise fields["name"].error(
+            f"the column name '{name}' is reserved: the reader of Parquet files has a column of that name itself."
+            " Leave the column out: it is then reported as extra and stays out of the lake."
         )
     if not _NAME.fullmatch(name):
         raise fields["name"].error(

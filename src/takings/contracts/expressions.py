@@ -60,6 +60,8 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DURATION = re.compile(r"([+-]?)([0-9]{1,6})([smhd])")
 _DAY = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+#: a hundred years: no batch is so near an end of the calendar that now, so far away, were outside it
+_LONGEST = timedelta(days=36_525)
 _ORDERED = (ColumnType.INTEGER, ColumnType.MONEY, ColumnType.TIMESTAMP)
 
 
@@ -216,4 +218,6 @@ def _duration(entry: Entry) -> timedelta:
         raise entry.error("'now' must be a duration to add to it, such as 0s, 5m, 2h or -1d.")
     sign, amount, unit = written.groups()
     duration = timedelta(**{_UNITS[unit]: int(amount)})
+    if duration > _LONGEST:
+        raise entry.error(f"'now' may be moved by {_LONGEST.days:,} days at most: there is a calendar's end.")
     return -duration if sign == "-" else duration

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from takings import layout
 from takings.bootstrap import Shop
+from takings.documents import AFFECTED, ATTEMPT, CHUNK_REPORT, MANIFEST, OUTCOME, VERDICTS, need_document, read_document
 from takings.landing import read_changes
 from takings.layout import BatchId
 
@@ -20,8 +20,8 @@ def batch_ids(shop: Shop) -> list[BatchId]:
 def summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     """Return a batch as the list of batches shows it."""
     store = shop.ports.store
-    manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
-    outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
+    manifest = read_document(store, layout.manifest(batch_id), MANIFEST) or {}
+    outcome = read_document(store, layout.outcome(batch_id), OUTCOME) or {}
     changes = read_changes(store, batch_id)
     state = "DONE" if outcome else _state(shop, batch_id)
     return {
@@ -52,10 +52,10 @@ def _state(shop: Shop, batch_id: BatchId) -> str:
 def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     """Return one batch: its files, verdicts, violations and the days that it restated."""
     store = shop.ports.store
-    manifest = json.loads(store.read(layout.manifest(batch_id)) or b"{}")
-    verdicts = json.loads(store.read(layout.verdicts(batch_id)) or b"{}")
-    affected = json.loads(store.read(layout.affected(batch_id)) or b"{}")
-    outcome = json.loads(store.read(layout.outcome(batch_id)) or b"{}")
+    manifest = read_document(store, layout.manifest(batch_id), MANIFEST) or {}
+    verdicts = read_document(store, layout.verdicts(batch_id), VERDICTS) or {}
+    affected = read_document(store, layout.affected(batch_id), AFFECTED) or {}
+    outcome = read_document(store, layout.outcome(batch_id), OUTCOME) or {}
     changes = read_changes(store, batch_id)
     lineage = {record.file_key: record for record in shop.ports.ledger.lineage(batch_id=batch_id)}
     files = [
@@ -89,7 +89,7 @@ def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
 def _attempts(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
     """Return who tried the batch, when, and how the attempt before ended; oldest first."""
     keys = [info.key for info in shop.ports.store.list(f"batches/{batch_id}/") if "/attempt-" in info.key]
-    found = [json.loads(shop.ports.store.read(key) or b"{}") for key in keys]
+    found = [need_document(shop.ports.store, key, ATTEMPT) for key in keys]
     told = ("attempt", "owner", "began_at", "after")
     return sorted(({name: each[name] for name in told} for each in found), key=lambda each: int(each["attempt"]))
 
@@ -100,6 +100,6 @@ def _samples(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
     for info in sorted(shop.ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
         if "/chunk-" in info.key:
             dataset, _, file = info.key.split("/", 2)[2].rpartition("/")[0].partition("/")
-            report = json.loads(shop.ports.store.read(info.key) or b"{}")
+            report = read_document(shop.ports.store, info.key, CHUNK_REPORT) or {}
             samples += [{"dataset": dataset, "file": file, **sample} for sample in report.get("samples", ())]
     return samples

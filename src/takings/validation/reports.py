@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from takings.contracts.model import Dataset
+from takings.documents import VIOLATION, damaged, parse_document
 from takings.layout import BatchId, format_instant, parse_instant
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, RecordCounts, Verdict, Violation
 
@@ -104,10 +105,16 @@ def reason_lines(report: FileReport, faulty: Iterable[FaultyRecord]) -> Iterator
     yield "\n ]\n}\n"
 
 
-def violations_in(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield the violations of a <file>.reason.json from its lines, without the whole of it in memory."""
+def violations_in(lines: Iterable[str], key: str) -> Iterator[dict[str, Any]]:
+    """Yield the violations of a <file>.reason.json from its lines, without the whole of it in memory.
+
+    CorruptState where one of them is damaged, or the document ends too early.
+    """
+    line = ""
     is_among_them = False
     for line in lines:
         if is_among_them and line.startswith("  {"):
-            yield json.loads(line.strip().removesuffix(","))
+            yield parse_document(line.strip().removesuffix(","), key, VIOLATION)
         is_among_them = is_among_them or line.startswith(' "violations": [')
+    if line.rstrip("\n") != "}":
+        raise damaged(key, VIOLATION, "it ends too early")

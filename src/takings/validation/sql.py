@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import PurePath
 from string import ascii_lowercase, ascii_uppercase
-from typing import Final
+from typing import Final, assert_never
 
 from takings.contracts.model import (
     Column,
     ColumnType,
     Compared,
     Contract,
+    InDataset,
     Matches,
     MaxLength,
     Now,
@@ -28,6 +30,7 @@ from takings.contracts.model import (
     Rule,
     StartOfDay,
     Typed,
+    Unique,
 )
 from takings.time_zones import BusinessTime, OffsetChange
 
@@ -71,10 +74,10 @@ def typed_query(
 ) -> str:
     """Return the query that types and checks every record of `source`.
 
-    `source` yields the raw fields of the header's columns as `r0`, `r1` …, NULL where empty; `keep` names further columns
+    `source` yields the raw fields of the header's columns as `_r0`, `_r1` …, NULL where empty; `keep` names further columns
     of it to hand through. The result has the contract's columns and `_mask` (bit i: the contract's rule i is broken).
     """
-    raw = {column: f"r{place}" for place, column in enumerate(header)}
+    raw = {column: f"_r{place}" for place, column in enumerate(header)}
     typed = ",\n        ".join(
         f"{_typed(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
     )
@@ -123,6 +126,8 @@ def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> 
             return f"case when strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)} then {field} end"
         case ColumnType.TEXT:
             return _stored_value(column.values, field)
+        case _:
+            assert_never(column.type)
 
 
 def _stored_value(values: Mapping[str, str], field: str) -> str:
@@ -202,6 +207,8 @@ def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, b
                 times.append(field)
             case ColumnType.INTEGER | ColumnType.TEXT:
                 pass
+            case _:
+                assert_never(column.type)
     layers = [readings, [f"{_wall_clock(field)} as {field}_wall_clock" for field in times]]
     if not business_time.is_utc:
         steps = partial(_steps, changes=business_time.by_wall_clock, first=business_time.first_offset)
@@ -218,10 +225,15 @@ def _in_calendar(instant: str) -> str:
 
 
 def business_day(instant: str, business_time: BusinessTime) -> str:
-    """Return the SQL of the business day of a timestamptz; a plain cast asks the time zone library for every row."""
+    """Return the SQL of the business day of a timestamptz; a plain cast asks the time zone library for every row.
+
+    A wall clock that shows a year before 1 or after 9999 counts on the calendar's first or last day.
+    """
     micros = f"epoch_us({instant})"
     if not business_time.is_utc:
-        micros += f" + {_steps(micros, business_time.by_instant, business_time.first_offset)}"
+        wall_clock = f"{micros} + {_steps(micros, business_time.by_instant, business_time.first_offset)}"
+        first, last = ((end - _EPOCH) // _MICROSECOND for end in (datetime.min, datetime.max))  # noqa: DTZ901 - wall clocks
+        micros = f"least(greatest({wall_clock}, {first}), {last})"
     return f"cast(make_timestamp({micros}) as date)"
 
 
@@ -239,11 +251,10 @@ def _steps(at: str, changes: Sequence[OffsetChange], first: timedelta) -> str:
 
 def _mask(contract: Contract, raw: dict[str, str], now: datetime, business_time: BusinessTime) -> str:
     """Return the mask's expression: a cheap look at every row, and the exact bits only of those that look suspicious."""
-    broken = [
-        (bit, condition)
-        for bit, rule in enumerate(contract.rules)
-        if (condition := _broken(contract, rule, raw, now, business_time)) is not None
+    compiled = [
+        (bit, rule, _broken(contract, rule, raw, now, business_time)) for bit, rule in enumerate(contract.rules)
     ]
+    broken = [(bit, condition) for bit, _, condition in compiled if condition is not None]
     if not broken:
         return "cast(0 as ubigint)"
     suspects = [
@@ -251,10 +262,11 @@ def _mask(contract: Contract, raw: dict[str, str], now: datetime, business_time:
         for column in contract.columns
         if column.name in raw
     ]
+    # What is broken only where a field is empty or unreadable, a look at the fields tells; every other condition is asked.
     others = [
-        str(_broken(contract, rule, raw, now, business_time))
-        for rule in contract.rules
-        if rule.column in raw and isinstance(rule.check, Matches | MaxLength | Compared | PresentWhen)
+        condition
+        for _, rule, condition in compiled
+        if condition is not None and not isinstance(rule.check, Required | Typed | OneOf)
     ]
     anything = " or ".join(suspects + others)
     bits = "\n        + ".join(
@@ -287,15 +299,21 @@ def _broken(
             return f"not ({value} {operator} {_bound(bound, now, business_time)})"
         case PresentWhen(column=other, value=stored):
             return f"({blank(field)} and {name(other)} = {literal(stored)})"
-    return None
+        case Unique() | InDataset():
+            return None
+        case _:
+            assert_never(rule.check)
 
 
-def _bound(bound: object, now: datetime, business_time: BusinessTime) -> str:
+def _bound(bound: Decimal | OtherColumn | Now | StartOfDay, now: datetime, business_time: BusinessTime) -> str:
     match bound:
+        case Decimal():
+            return f"{bound:f}"
         case OtherColumn(name=other):
             return name(other)
         case Now(plus=plus):
             return f"timestamptz '{(now + plus).isoformat(sep=' ')}'"
         case StartOfDay(day=day):
             return f"timestamptz '{business_time.start_of(day).isoformat(sep=' ')}'"
-    return str(bound)
+        case _:
+            assert_never(bound)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.contracts.model import Dataset
-from takings.errors import ConflictError
+from takings.errors import ConflictError, CorruptState
 from takings.gate import Gate, GateState, Suspect
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, LineageStatus
@@ -120,6 +120,16 @@ class SqliteLedger:
 
 
 def _read_gate(row: sqlite3.Row) -> Gate:
+    try:
+        return _gate_of(row)
+    except (ValueError, KeyError, TypeError, AttributeError) as damaged:
+        raise CorruptState(
+            f".takings/takings.db is damaged: PendingBatches holds no gate ({damaged}). Nothing was changed. Restore the file"
+            " from a back-up, or move .takings away and rebuild the store from its archive."
+        ) from damaged
+
+
+def _gate_of(row: sqlite3.Row) -> Gate:
     return Gate(
         generation=row["generation"],
         state=GateState(row["state"]),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from takings.adapters.duckdb_session import interruptible
 from takings.adapters.shop_generator.damage import Damage
 from takings.adapters.shop_generator.draws import STREAMS, seed_word_of, stream_word_of
 from takings.adapters.shop_generator.plan import Generated, ShopFormat, ShopPlan
@@ -157,13 +158,15 @@ def _targets_of(dataset: Dataset, records: int, directory: Path, plan: ShopPlan,
 
 def _connected(plan: ShopPlan, threads: int | None) -> duckdb.DuckDBPyConnection:
     """Open an engine that knows the plan and the shop's definitions."""
-    engine = duckdb.connect(
-        config={
-            "threads": threads or min(os.cpu_count() or 1, MOST_THREADS),
-            "memory_limit": MEMORY_LIMIT,
-            "preserve_insertion_order": True,
-            "temp_directory": "",
-        }
+    engine = interruptible(
+        duckdb.connect(
+            config={
+                "threads": threads or min(os.cpu_count() or 1, MOST_THREADS),
+                "memory_limit": MEMORY_LIMIT,
+                "preserve_insertion_order": True,
+                "temp_directory": "",
+            }
+        )
     )
     seed_word = seed_word_of(plan.seed)
     arrangements = arrangements_of(seed_word)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from takings import layout
 from takings.bootstrap import Shop
+from takings.documents import AFFECTED, OUTCOME, read_document
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.records import Records
 from takings.errors import StoreError
@@ -28,7 +28,7 @@ _COMPARED: Final = (
 def row(records: Records, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     """Return a batch as the list shows it."""
     summary = records.summary(shop, batch_id)
-    outcome = json.loads(shop.ports.store.read(layout.outcome(batch_id)) or b"{}")
+    outcome = read_document(shop.ports.store, layout.outcome(batch_id), OUTCOME) or {}
     return summary | {"orphans": outcome.get("orphans"), "seconds": _seconds(summary)}
 
 
@@ -94,8 +94,8 @@ def _timed(steps: list[tuple[str, datetime | None]], *, is_over: bool) -> list[d
 def restated(house: House, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     """Return the days that a batch restated, before and after it; those that stayed as they were are counted only."""
     commit = house.records.summary(shop, batch_id)["commit"]
-    affected = json.loads(shop.ports.store.read(layout.affected(batch_id)) or b"{}")
-    if commit is None or not affected:
+    affected = read_document(shop.ports.store, layout.affected(batch_id), AFFECTED)
+    if commit is None or affected is None:
         return {"days": [], "all": 0, "same": 0, "gone": None}
     if affected["everything"]:
         wanted = house.settled(shop).days

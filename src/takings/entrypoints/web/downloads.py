@@ -32,7 +32,7 @@ def reasons(shop: Shop, batch_id: str, key: str) -> Iterator[str]:
 def _reason_lines(shop: Shop, place: str) -> Iterator[str]:
     yield from neutralised_csv([_REASON_COLUMNS])
     with shop.ports.store.borrow(place) as path, path.open(encoding="utf-8") as lines:
-        yield from neutralised_csv([found[name] for name in _REASON_COLUMNS] for found in violations_in(lines))
+        yield from neutralised_csv([found[name] for name in _REASON_COLUMNS] for found in violations_in(lines, place))
 
 
 def quarantine(shop: Shop, batch_id: str, key: str, *, exactly: bool) -> Iterator[bytes]:

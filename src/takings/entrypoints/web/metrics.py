@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from takings import layout
 from takings.arrivals import sight
 from takings.bootstrap import Shop
+from takings.documents import MANIFEST, read_document
 from takings.entrypoints.web.house import House
 from takings.gate import GateState
 from takings.layout import parse_instant
@@ -63,8 +63,8 @@ def _arrival_to_publish(house: House, shop: Shop) -> float | None:
         found = house.records.summary(shop, batch_id)
         if found["commit"] is None or found["finished_at"] is None:
             continue
-        files = json.loads(shop.ports.store.read(layout.manifest(batch_id)) or b'{"files": []}')["files"]
-        replayed = {file["key"] for file in files if "archived_at" in file}
+        manifest = read_document(shop.ports.store, layout.manifest(batch_id), MANIFEST) or {"files": []}
+        replayed = {file["key"] for file in manifest["files"] if "archived_at" in file}
         arrived: list[datetime] = [
             parse_instant(report["version"])
             for report in house.records.reports(shop, batch_id)

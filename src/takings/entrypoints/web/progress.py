@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from takings import layout
 from takings.bootstrap import Shop
 from takings.commits import read_commit
+from takings.documents import MANIFEST, read_document
 from takings.gate import Gate, GateState
 from takings.layout import format_instant
 from takings.lineage import LineageStatus
@@ -33,7 +33,8 @@ def look(shop: Shop) -> dict[str, Any]:
 def _progress(shop: Shop, state: Gate) -> dict[str, Any]:
     assert state.batch_id is not None
     store, batch_id = shop.ports.store, state.batch_id
-    keys = [file["key"] for file in json.loads(store.read(layout.manifest(batch_id)) or b'{"files": []}')["files"]]
+    manifest = read_document(store, layout.manifest(batch_id), MANIFEST) or {"files": []}
+    keys = [file["key"] for file in manifest["files"]]
     papers = {info.key for info in store.list(f"{layout.BATCHES}{batch_id}/")}
     step, done = "forming", 0
     if layout.verdicts(batch_id) not in papers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from takings import layout
 from takings.bootstrap import Shop
+from takings.documents import VERDICTS, read_document
 from takings.entrypoints import batch_documents
 from takings.layout import BatchId, format_instant
 from takings.lineage import LineageRecord
@@ -46,10 +46,10 @@ class Records:
         """Return what was decided about each file of a batch; nothing before its verdicts."""
         if (known := self._reports.get(batch_id)) is not None:
             return known
-        content = shop.ports.store.read(layout.verdicts(batch_id))
-        if content is None:
+        verdicts = read_document(shop.ports.store, layout.verdicts(batch_id), VERDICTS)
+        if verdicts is None:
             return ()
-        found = tuple(json.loads(content)["files"])
+        found = tuple(verdicts["files"])
         self._keep(self._reports, batch_id, found)
         return found
 

@@ -1,0 +1,56 @@
+"""Whatever the contract allows, the store can publish: no batch of valid rows is refused, blocked, or fails."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from takings import pipeline
+from takings.gate import GateState
+from takings.proof import verify
+from tests.depth import DEPTH
+from tests.shop import drop, new_store, opened
+from tests.valid.contracts import contracts
+from tests.valid.rows import batches
+
+ZONES: Final = ("UTC", "Pacific/Auckland", "America/New_York")
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "pandas"])
+def test_no_batch_of_valid_rows_is_refused_or_blocked(engine: str) -> None:
+    """Any contract that the loader accepts, any rows that keep to it, in one batch or two; the numbers verify."""
+
+    @settings(max_examples=12 * DEPTH, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        spec = data.draw(contracts())
+        drops = data.draw(batches(spec))
+        zone = data.draw(st.sampled_from(ZONES))
+        folder = Path(tempfile.mkdtemp())
+        try:
+            options: dict[str, Any] = {
+                "contracts": spec.write(folder / "contracts"),
+                "time_zone": zone,
+                "validation_engine": engine,
+            }
+            root = new_store(folder / "shop")
+            for batch in drops:
+                for each in batch:
+                    drop(root, each.file, each.content)
+                with opened(root, **options) as shop:
+                    (outcome,) = pipeline.run(shop.ports, at_once=True).batches
+                    assert {report.key: (report.verdict.value, dict(report.errors)) for report in outcome.reports} == {
+                        f"raw-data/{each.file}": ("accepted", {}) for each in batch
+                    }
+                    assert shop.ports.ledger.gate().state is GateState.IDLE
+                    assert verify(shop.ports).differences == ()
+        finally:
+            shutil.rmtree(folder)
+
+    check()
