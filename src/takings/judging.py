@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import file_digest
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from takings import gate, layout
 from takings.arrivals import Arrival
 from takings.claim import Claim
-from takings.errors import MachineryError
+from takings.errors import MachineryError, StoreError, UnreadableFile
 from takings.examination import Examination, examine
 from takings.lake import StagedBatch, StagedFile
 from takings.layout import BatchId
@@ -35,8 +35,10 @@ class Judged:
     """The verdicts of a batch, which nothing changes once they are written."""
 
     reports: tuple[FileReport, ...]
-    #: keys of the files whose bytes were overwritten before they were read: they are pending again
+    #: keys of the files whose bytes were overwritten before they were read, or could not be read: they are pending again
     returned: tuple[str, ...]
+    #: of those that could not be read, the reasons
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_accepted(self) -> bool:
@@ -57,9 +59,16 @@ class Judging:
             return _read_verdicts(settled)
         reports: list[FileReport] = []
         returned: list[str] = []
+        unread: dict[str, str] = {}
         for place, arrival in enumerate(self.claim.arrivals):
             self._ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(self.claim.arrivals)})
-            report = self._validate_file(place, arrival, reports)
+            try:
+                report = self._validate_file(place, arrival, reports)
+            except UnreadableFile as refused:
+                unread[arrival.key] = str(refused)
+                self._ports.tell("file.unread", {"key": arrival.key, "reason": str(refused)})
+                self._check_number_of(unread)
+                report = None
             if report is None:
                 returned.append(arrival.key)
                 continue
@@ -71,10 +80,19 @@ class Judging:
         for report in reports:
             key = layout.file_report(self._id, report.dataset, report.file)
             self._ports.store.create(key, to_json(file_document(report)))
-        document = to_json(verdicts_document(self._id, reports, returned))
+        document = to_json(verdicts_document(self._id, reports, returned, unread))
         if not self._ports.store.create(layout.verdicts(self._id), document):
             return self.judge()
-        return Judged(reports=tuple(reports), returned=tuple(returned))
+        return Judged(reports=tuple(reports), returned=tuple(returned), unread=unread)
+
+    def _check_number_of(self, unread: Mapping[str, str]) -> None:
+        """Raise StoreError where so many files cannot be read that each is hardly to blame."""
+        if len(unread) + len(self.claim.gate.left) > gate.MOST_LEFT:
+            last = list(unread.values())[-1]
+            raise StoreError(
+                f"more than {gate.MOST_LEFT} files under raw-data/ cannot be read, at last this one: {last}"
+                " Mend that and run again; nothing is lost."
+            )
 
     @property
     def _ports(self) -> Ports:
@@ -100,7 +118,7 @@ class Judging:
         )
 
     def _validate_file(self, place: int, arrival: Arrival, before: list[FileReport]) -> FileReport | None:
-        """Judge one file; None where its bytes were overwritten before they were read."""
+        """Judge one file; None where its bytes were overwritten before they were read, UnreadableFile where it cannot be."""
         path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
         if path is None:
             return None
@@ -220,7 +238,10 @@ class Judging:
 def _read_verdicts(content: bytes) -> Judged:
     document = json.loads(content)
     return Judged(
-        reports=tuple(read_file_report(file) for file in document["files"]), returned=tuple(document["returned"])
+        reports=tuple(read_file_report(file) for file in document["files"]),
+        returned=tuple(document["returned"]),
+        # Verdicts of before 0.2 do not tell.
+        unread=document.get("unread", {}),
     )
 
 

@@ -43,6 +43,7 @@ _WARNINGS: Final = {
     " only; see the setting `sweep`",
     "batch.retrying": "batch {batch_id} broke off ({fault}); its next attempt begins in {in_seconds:g} s",
     "batch.given_up": "batch {batch_id} was given up and its files are pending again: {cause}",
+    "file.stuck": "{key}: {reason}",
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }
 _SHOWN_REJECTIONS: Final = 20
@@ -96,7 +97,7 @@ def show_run(outcome: RunOutcome, now: datetime) -> None:
         show_batch(batch)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=bool(outcome.batches))
     for key, ignored in outcome.sighting.ignored:
-        out.print(f"[yellow]left alone[/] {escape(key)}: {ignored.reason}", soft_wrap=True)
+        out.print(f"[yellow]left alone[/] {escape(key)}: {escape(ignored.reason)}", highlight=False, soft_wrap=True)
 
 
 def show_batch(batch: BatchOutcome) -> None:
@@ -125,7 +126,8 @@ def show_batch(batch: BatchOutcome) -> None:
     if len(rejected) > _SHOWN_REJECTIONS:
         out.print(f"  [red]rejected[/] … and {len(rejected) - _SHOWN_REJECTIONS} more files")
     for key in batch.returned:
-        out.print(f"  [yellow]back to pending[/] {escape(key)}: it was overwritten before it was read", soft_wrap=True)
+        reason = batch.unread.get(key, "it was overwritten before it was read")
+        out.print(f"  [yellow]back to pending[/] {escape(key)}: {escape(reason)}", highlight=False, soft_wrap=True)
 
 
 def _accounting(reports: Sequence[FileReport]) -> Iterable[str]:

@@ -91,6 +91,12 @@ def _show_status(document: dict[str, Any]) -> None:
             " which is tried alone",
             soft_wrap=True,
         )
+    for each in document["unreadable"][:_SHOWN_FAILURES]:
+        out.print(
+            f"  [yellow]left alone[/] {escape(each['key'])}: {escape(each['reason'])}", highlight=False, soft_wrap=True
+        )
+    if (more := len(document["unreadable"]) - _SHOWN_FAILURES) > 0:
+        out.print(f"  [yellow]left alone[/] … and {more:,} more; --json has all", highlight=False)
     for letter in document["dead_letters"][-_SHOWN_FAILURES:]:
         out.print(f"  [red]failed[/] {escape(letter['key'])}: {escape(letter['reason'] or '')}", soft_wrap=True)
     if document["dead_letters"]:

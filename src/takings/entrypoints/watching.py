@@ -69,7 +69,7 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
         case Waiting(decision=decision, files=files):
             console.show_decision(decision, files, clock.now(), did_work=True, to=beside)
         case LeftAlone(key=key, reason=reason):
-            beside.print(f"[yellow]left alone[/] {escape(key)}: {reason}", highlight=False, soft_wrap=True)
+            beside.print(f"[yellow]left alone[/] {escape(key)}: {escape(reason)}", highlight=False, soft_wrap=True)
         case Blocked(batch_id=batch_id, reason=reason):
             _complain(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`; the watch goes on by itself.")
         case Failed(error=error, retry_in=retry_in):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -33,6 +33,7 @@ def open_database(path: Path | None) -> Database:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.executescript((resources.files(__package__) / "schema.sql").read_text())
+        _migrate(connection)
     except sqlite3.DatabaseError as broken:
         if connection is not None:
             connection.close()
@@ -45,6 +46,15 @@ def open_database(path: Path | None) -> Database:
             " and rebuild the store from its archive, or restore the file from a back-up."
         ) from broken
     return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Give the tables of an older version the columns that it did not have."""
+    present = {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
+    if "left_files" not in present:
+        # Another process may be first.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
 
 
 class Database(sqlite3.Connection):

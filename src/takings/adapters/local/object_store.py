@@ -7,36 +7,47 @@ cannot tell, if two looks at it, some time apart, show the same size and the sam
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
-import signal
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from takings import layout
+from takings.adapters.local.placing import OWN, place, same_bytes
+from takings.adapters.local.reading import (
+    NO_FILE_THERE,
+    Look,
+    copy_drop,
+    explain_oddity,
+    explain_unlisted,
+    explain_unreadable,
+    is_of_one_file,
+    is_read_only,
+    look_at,
+    may_write,
+    why_kept,
+)
+from takings.adapters.local.removing import Removal, etag_of, remove_empty_folders
 from takings.adapters.text_files import open_text
 from takings.arrivals import ObjectInfo
-from takings.errors import ConflictError, StoreError
+from takings.errors import ConflictError, StoreError, UnreadableFile
 from takings.layout import BatchId
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: written often and made again at will, so not worth waiting for the disk
 _NOT_SYNCED = ("validation-reports/",)
-#: Linux: make a file share the blocks of another
-_FICLONE = 0x40049409
-_COPY_BYTES = 4 << 20
-#: a file that was listed has gone, or something else has taken its place
-_NO_FILE_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO}
 #: how far apart two looks are; a writer that pauses longer has most likely ended
 _LOOKS_APART_SECONDS = 1.0
+#: the folders that a batch writes to; each may be a link, or a file system of its own
+_WRITTEN: Final = (".takings", "batches", "failed", "lake", "processed", "quarantine", "staging", "validation-reports")
 
 
 class FolderStore:
@@ -64,35 +75,113 @@ class FolderStore:
         return path
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List all regular files under a prefix; links and special files are none."""
+        """List all regular files under a prefix; under raw-data/ also what stands there instead of one, with its trouble.
+
+        StoreError where the folder of raw-data/ itself is not to be had.
+        """
+        top = self._root / prefix
+        if not prefix.startswith(layout.RAW):
+            yield from (info for _, info in self._walk(top))
+            return
+        self._check_link(layout.RAW.rstrip("/"))
         unsure = []
-        for path, info in self._walk(prefix):
-            is_being_written = _is_being_written(path) if prefix.startswith(layout.RAW) else False
-            if is_being_written is None:
+        for path, info in self._walk_drops(top):
+            look = look_at(path) if info.trouble is None else Look(trouble=info.trouble)
+            if look is None:
+                continue
+            if look.is_being_written is None and look.trouble is None:
                 unsure.append((path, info))
             else:
-                yield replace(info, is_settled=not is_being_written)
+                yield replace(info, is_settled=not look.is_being_written, trouble=look.trouble)
         if unsure:
             yield from self._look_twice(unsure)
 
-    def _walk(self, prefix: str) -> Iterator[tuple[Path, ObjectInfo]]:
-        for folder, _, names in os.walk(self._root / prefix):
+    def _walk(self, top: Path) -> Iterator[tuple[Path, ObjectInfo]]:
+        for folder, _, names in os.walk(top, onerror=_raise_unless_gone):
             for name in names:
                 path = Path(folder, name)
                 try:
                     status = path.lstat()
                 except FileNotFoundError:
                     continue
-                if stat.S_ISREG(status.st_mode):
-                    yield (
-                        path,
-                        ObjectInfo(
-                            key=path.relative_to(self._root).as_posix(),
-                            size=status.st_size,
-                            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
-                            etag=_etag(status),
-                        ),
-                    )
+                if stat.S_ISREG(status.st_mode) and not name.startswith(OWN):
+                    yield path, self._info(path, status)
+
+    def _walk_drops(self, top: Path) -> Iterator[tuple[Path, ObjectInfo]]:
+        """Walk through raw-data/; what cannot be listed, read or removed is told with its trouble."""
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    found = [Path(entry.path) for entry in entries if not entry.name.startswith(OWN)]
+            except OSError as refused:
+                if refused.errno in NO_FILE_THERE:
+                    continue
+                if folder == top or not is_of_one_file(refused):
+                    raise
+                yield folder, self._troubled(folder, explain_unlisted(refused), is_folder=True)
+                continue
+            kept = why_kept(folder)
+            for path in found:
+                try:
+                    status = path.lstat()
+                except OSError as refused:
+                    if refused.errno in NO_FILE_THERE:
+                        continue
+                    if not is_of_one_file(refused):
+                        raise
+                    yield path, self._troubled(path, explain_unreadable(refused))
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(path)
+                elif stat.S_ISREG(status.st_mode):
+                    info = self._info(path, status)
+                    yield path, info if kept is None else replace(info, trouble=kept)
+                else:
+                    yield path, self._troubled(path, explain_oddity(path), is_folder=os.path.isdir(path))  # noqa: PTH112 - a link may lead to what may not be seen
+
+    def _info(self, path: Path, status: os.stat_result) -> ObjectInfo:
+        return ObjectInfo(
+            key=path.relative_to(self._root).as_posix(),
+            size=status.st_size,
+            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
+            etag=etag_of(status),
+        )
+
+    def _troubled(self, path: Path, trouble: str, *, is_folder: bool = False) -> ObjectInfo:
+        """Describe what has no size or time that would matter."""
+        key = path.relative_to(self._root).as_posix() + ("/" if is_folder else "")
+        return ObjectInfo(key=key, size=0, written_at=_EPOCH, etag="", trouble=trouble)
+
+    def _check_link(self, name: str) -> None:
+        """Raise StoreError where a folder of the store is a link to nothing, such as to a disk that is not mounted."""
+        folder = self._root / name
+        if folder.is_symlink() and not os.path.isdir(folder):  # noqa: PTH112
+            raise StoreError(
+                f"{folder} is a link to {folder.readlink()}, where no folder is. Mount the disk that it leads to, or make the"
+                " folder, and run again; nothing is lost."
+            )
+
+    def check_writable(self, keys: Iterable[str]) -> None:
+        """Raise StoreError where the system says that a batch could not be written, or its drops not be removed."""
+        for name in _WRITTEN:
+            self._check_link(name)
+            folder = self._root / name
+            self._check_folder(folder if folder.exists() else self._root)
+        for folder in sorted({self.path(key).parent for key in keys if key.startswith(layout.RAW)}):
+            if folder.exists():
+                self._check_folder(folder)
+
+    def _check_folder(self, folder: Path) -> None:
+        if may_write(folder):
+            return
+        why = (
+            "the file system is mounted read-only. Mount it writable"
+            if is_read_only(folder)
+            else "it may not be written to. Let the user that runs Takings write to it (chmod, chown)"
+        )
+        raise StoreError(f"{folder}: {why} and run again. No batch was begun; nothing is lost.")
 
     def _look_twice(self, unsure: Sequence[tuple[Path, ObjectInfo]]) -> Iterator[ObjectInfo]:
         """List files of which the system cannot tell whether they are being written: settled is what does not change."""
@@ -101,7 +190,7 @@ class FolderStore:
             self._pause(_LOOKS_APART_SECONDS)
             for path, info in unsure:
                 with suppress(FileNotFoundError):
-                    if _etag(path.lstat()) == info.etag:
+                    if etag_of(path.lstat()) == info.etag:
                         quiet[info.key] = info.etag
         self._quiet = quiet
         for _, info in unsure:
@@ -153,12 +242,7 @@ class FolderStore:
             draft.unlink(missing_ok=True)
 
     def _link(self, source: Path, target: Path) -> bool:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            return False
-        return True
+        return place(source, target)
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
         """Return a copy of exactly the bytes that the ETag names; None where they are gone or were changing."""
@@ -167,13 +251,16 @@ class FolderStore:
             return fetched
         with self._draft() as draft:
             try:
-                _copy(source, draft)
-                is_whole = _etag(source.lstat()) == etag and not _is_being_written(source)
+                if not copy_drop(source, draft) or etag_of(source.lstat()) != etag:
+                    return None
+                look = look_at(source)
+            except UnreadableFile as refused:
+                raise UnreadableFile(f"{key}: {refused}") from refused
             except OSError as gone:
-                if gone.errno not in _NO_FILE_THERE:
+                if gone.errno not in NO_FILE_THERE:
                     raise
                 return None
-            if not is_whole:
+            if look is None or look.is_being_written:
                 return None
             self._link(draft, fetched)
         return fetched
@@ -189,7 +276,8 @@ class FolderStore:
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
         """Copy a local file to where the fetched bytes of a key lie."""
         with self._draft() as draft:
-            _copy(path, draft)
+            if not copy_drop(path, draft):
+                raise StoreError(f"{path} is no file any more. Run again; nothing is lost.")
             self._link(draft, self._fetched(key, batch_id))
 
     def file_away(
@@ -203,24 +291,31 @@ class FolderStore:
         if fetched.exists():
             moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
             os.utime(fetched, ns=(moment, moment))
-            if not self._link(fetched, target) and not _same_bytes(fetched, target):
+            if not self._link(fetched, target) and not same_bytes(fetched, target):
                 raise ConflictError(
                     f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
                 )
         elif not target.exists():
             raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
         if key.startswith(layout.RAW):
-            self._remove(key, etag, batch_id)
+            self._remove(key, etag, batch_id, target)
 
     def discard(self, keys: Iterable[str]) -> None:
-        """Remove files, and the folders that they leave empty."""
+        """Remove files, and the folders that they leave empty; one that cannot be removed keeps no other from it."""
+        refusals = []
         for key in keys:
             path = self.path(key)
-            path.unlink(missing_ok=True)
-            for folder in path.parents:
-                if folder == self._root or any(folder.iterdir()):
-                    break
-                folder.rmdir()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as refused:
+                refusals.append(f"{key} could not be removed: {refused.strerror}")
+                continue
+            remove_empty_folders(path, self._root)
+        if refusals:
+            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+            raise StoreError(
+                f"{self._root}: {refusals[0]}{more}. Change the permissions and run again; nothing is lost."
+            )
 
     def staging(self, batch_id: BatchId) -> Path:
         """Return the folder of the batch's staged rows."""
@@ -237,82 +332,32 @@ class FolderStore:
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended; a drop that was set aside goes back first."""
         fetched = self._private / "fetched" / batch_id
-        for aside in (fetched / "aside" / layout.RAW).rglob("*"):
-            # Whoever died here had not compared its bytes yet. If they were the batch's own, they are a duplicate.
-            if aside.is_file():
-                self._link(aside, self.path(aside.relative_to(fetched / "aside").as_posix()))
-        for folder in (self._root / layout.staging(batch_id), self._private / "fetched" / batch_id):
+        for folder in (fetched / "aside", fetched / "beside"):
+            for found in (folder / layout.RAW).rglob("*"):
+                # Whoever died here had not compared its bytes yet. If they were the batch's own, they are a duplicate.
+                if found.is_file():
+                    self._removal(found.relative_to(folder).as_posix(), batch_id).put_back()
+        for folder in (self._root / layout.staging(batch_id), fetched):
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
 
     def _fetched(self, key: str, batch_id: BatchId) -> Path:
         return self._private / "fetched" / batch_id / self.path(key).relative_to(self._root)
 
-    def _remove(self, key: str, etag: str, batch_id: BatchId) -> None:
-        """Remove a key if it holds the bytes that the ETag names: rename aside, compare, put back if different."""
-        source, aside = self.path(key), self._private / "fetched" / batch_id / "aside" / key
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        if not aside.exists():
-            try:
-                source.rename(aside)
-            except FileNotFoundError:
-                return
-        if _etag(aside.lstat()) != etag:
-            with suppress(FileExistsError):
-                os.link(aside, source)
-        aside.unlink()
+    def _remove(self, key: str, etag: str, batch_id: BatchId, archived: Path) -> None:
+        self._removal(key, batch_id).remove(etag, archived)
+
+    def _removal(self, key: str, batch_id: BatchId) -> Removal:
+        source, fetched = self.path(key), self._private / "fetched" / batch_id
+        beside = f"{OWN}aside-{sha256(f'{batch_id}/{key}'.encode()).hexdigest()[:32]}"
+        return Removal(
+            source=source,
+            aside=fetched / "aside" / key,
+            beside=source.with_name(beside),
+            marker=fetched / "beside" / key,
+        )
 
 
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file; where the file system can, both share their blocks until one is written to."""
-    # A pipe would be waited for, for ever, if it were opened as a file.
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as origin, target.open("wb") as copy:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError(errno.ENOENT, "it is no file any more", str(source))
-        try:
-            fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
-        except OSError:
-            shutil.copyfileobj(origin, copy, _COPY_BYTES)
-
-
-def _same_bytes(one: Path, other: Path) -> bool:
-    if one.samefile(other):
-        return True
-    with one.open("rb") as left, other.open("rb") as right:
-        while True:
-            block = left.read(1 << 20)
-            if block != right.read(1 << 20):
-                return False
-            if not block:
-                return True
-
-
-def _is_being_written(path: Path) -> bool | None:
-    """Tell whether a process holds a file open for writing; None where the system cannot tell.
-
-    Linux grants a read lease only on a file that nobody has open for writing, and only to its owner.
-    """
-    if not hasattr(fcntl, "F_SETLEASE"):
-        return None
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        # A writer that comes now breaks the lease; the signal that tells so must be one that ends no process.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        # Another user's file, or a file system without leases.
-        return None
-    finally:
-        os.close(descriptor)
-    return False
+def _raise_unless_gone(refused: OSError) -> None:
+    if refused.errno not in NO_FILE_THERE:
+        raise refused
