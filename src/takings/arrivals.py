@@ -64,7 +64,7 @@ class Sighting:
     @property
     def troubles(self) -> tuple[tuple[str, str], ...]:
         """Return what a person has to mend before it can be taken: keys and reasons."""
-        return tuple((key, ignored.reason) for key, ignored in self.ignored if ignored.has_trouble)
+        return tuple(sorted((key, ignored.reason) for key, ignored in self.ignored if ignored.has_trouble))
 
 
 def sight(listing: Iterable[ObjectInfo], unread: Mapping[tuple[str, str], str] | None = None) -> Sighting:

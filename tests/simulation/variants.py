@@ -268,7 +268,7 @@ def delete_before_copying(
     target.write_bytes(data)
 
 
-def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId) -> None:
+def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId, ___: Path) -> None:
     self.path(key).unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from takings import bootstrap
-from takings.bootstrap import open_store
+from takings.bootstrap import open_store_to_look
 from takings.entrypoints import console, kpi_output
 from takings.entrypoints.app import Store, app
 from takings.entrypoints.console import Teller
@@ -53,7 +53,7 @@ def kpis(
         raise UsageError("--format parquet needs --output FILE.")
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}.")
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         table = kpi_table(shop.ports.kpi_tables, by)
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
     if category is not None and not rows:

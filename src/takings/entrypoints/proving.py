@@ -13,7 +13,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from takings.bootstrap import open_store
+from takings.bootstrap import open_store, open_store_to_look
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, count, out
@@ -49,7 +49,7 @@ def explain(
     format_: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
 ) -> None:
     """Show the rows behind a day's numbers, with file and line, and their exact sum."""
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         explanation = find_rows(shop.ports, day.date(), category)
     match format_:
         case RowFormat.CSV:
@@ -80,7 +80,7 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
 @app.command()
 def verify(store: Store, as_json: Json = False, engine: Engine = None) -> None:
     """Recompute every KPI from the lake and compare it with what is published; changes nothing."""
-    with open_store(store, Teller(), {"engine": engine}) as shop:
+    with open_store_to_look(store, Teller(), {"engine": engine}) as shop:
         check_lake(shop.ports)
         verification = compare(shop.ports)
     if as_json:

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from takings import gate, layout, maintenance, pipeline
-from takings.bootstrap import open_store
+from takings.bootstrap import open_store, open_store_to_look
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
@@ -63,7 +63,7 @@ def _run_document(outcome: pipeline.RunOutcome) -> dict[str, Any]:
 @app.command()
 def status(store: Store, as_json: Json = False) -> None:
     """Show what is pending, what is missing or until when it waits, the batch in flight and waiting orphans."""
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         document = status_document(shop)
         if as_json:
             print_json(document)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,19 +20,15 @@ from typing import Final
 from uuid import uuid4
 
 from takings import layout
+from takings.adapters.local.listing import Listing
 from takings.adapters.local.placing import OWN, place, same_bytes
 from takings.adapters.local.reading import (
     NO_FILE_THERE,
     Look,
     copy_drop,
-    explain_oddity,
-    explain_unlisted,
-    explain_unreadable,
-    is_of_one_file,
     is_read_only,
     look_at,
     may_write,
-    why_kept,
 )
 from takings.adapters.local.removing import Removal, etag_of, remove_empty_folders
 from takings.adapters.text_files import open_text
@@ -79,13 +74,13 @@ class FolderStore:
 
         StoreError where the folder of raw-data/ itself is not to be had.
         """
-        top = self._root / prefix
+        listing = Listing(self._root)
         if not prefix.startswith(layout.RAW):
-            yield from (info for _, info in self._walk(top))
+            yield from (info for _, info in listing.files(prefix))
             return
         self._check_link(layout.RAW.rstrip("/"))
         unsure = []
-        for path, info in self._walk_drops(top):
+        for path, info in listing.drops(prefix):
             look = look_at(path) if info.trouble is None else Look(trouble=info.trouble)
             if look is None:
                 continue
@@ -95,64 +90,6 @@ class FolderStore:
                 yield replace(info, is_settled=not look.is_being_written, trouble=look.trouble)
         if unsure:
             yield from self._look_twice(unsure)
-
-    def _walk(self, top: Path) -> Iterator[tuple[Path, ObjectInfo]]:
-        for folder, _, names in os.walk(top, onerror=_raise_unless_gone):
-            for name in names:
-                path = Path(folder, name)
-                try:
-                    status = path.lstat()
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISREG(status.st_mode) and not name.startswith(OWN):
-                    yield path, self._info(path, status)
-
-    def _walk_drops(self, top: Path) -> Iterator[tuple[Path, ObjectInfo]]:
-        """Walk through raw-data/; what cannot be listed, read or removed is told with its trouble."""
-        folders = [top]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder) as entries:
-                    found = [Path(entry.path) for entry in entries if not entry.name.startswith(OWN)]
-            except OSError as refused:
-                if refused.errno in NO_FILE_THERE:
-                    continue
-                if folder == top or not is_of_one_file(refused):
-                    raise
-                yield folder, self._troubled(folder, explain_unlisted(refused), is_folder=True)
-                continue
-            kept = why_kept(folder)
-            for path in found:
-                try:
-                    status = path.lstat()
-                except OSError as refused:
-                    if refused.errno in NO_FILE_THERE:
-                        continue
-                    if not is_of_one_file(refused):
-                        raise
-                    yield path, self._troubled(path, explain_unreadable(refused))
-                    continue
-                if stat.S_ISDIR(status.st_mode):
-                    folders.append(path)
-                elif stat.S_ISREG(status.st_mode):
-                    info = self._info(path, status)
-                    yield path, info if kept is None else replace(info, trouble=kept)
-                else:
-                    yield path, self._troubled(path, explain_oddity(path), is_folder=os.path.isdir(path))  # noqa: PTH112 - a link may lead to what may not be seen
-
-    def _info(self, path: Path, status: os.stat_result) -> ObjectInfo:
-        return ObjectInfo(
-            key=path.relative_to(self._root).as_posix(),
-            size=status.st_size,
-            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
-            etag=etag_of(status),
-        )
-
-    def _troubled(self, path: Path, trouble: str, *, is_folder: bool = False) -> ObjectInfo:
-        """Describe what has no size or time that would matter."""
-        key = path.relative_to(self._root).as_posix() + ("/" if is_folder else "")
-        return ObjectInfo(key=key, size=0, written_at=_EPOCH, etag="", trouble=trouble)
 
     def _check_link(self, name: str) -> None:
         """Raise StoreError where a folder of the store is a link to nothing, such as to a disk that is not mounted."""
@@ -211,7 +148,7 @@ class FolderStore:
                 if not key.startswith(_NOT_SYNCED):
                     file.flush()
                     os.fsync(file.fileno())
-            return self._link(draft, self.path(key))
+            return self._link(draft, self.path(key), is_draft=True)
 
     def create_from(self, key: str, pieces: Iterable[str]) -> bool:
         """Write a file piece by piece unless it exists; it appears whole or not at all."""
@@ -223,7 +160,7 @@ class FolderStore:
             with open_text(draft, is_compressed=key.lower().endswith(".gz")) as file:
                 file.write(first)
                 file.writelines(rest)
-            return self._link(draft, self.path(key))
+            return self._link(draft, self.path(key), is_draft=True)
 
     def copy(self, key: str, destination: str) -> bool:
         """Link a file to a destination unless that exists; tell whether it exists now."""
@@ -241,8 +178,8 @@ class FolderStore:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _link(self, source: Path, target: Path) -> bool:
-        return place(source, target)
+    def _link(self, source: Path, target: Path, *, is_draft: bool = False) -> bool:
+        return place(source, target, is_draft=is_draft)
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
         """Return a copy of exactly the bytes that the ETag names; None where they are gone or were changing."""
@@ -262,7 +199,7 @@ class FolderStore:
                 return None
             if look is None or look.is_being_written:
                 return None
-            self._link(draft, fetched)
+            self._link(draft, fetched, is_draft=True)
         return fetched
 
     @contextmanager
@@ -276,9 +213,13 @@ class FolderStore:
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
         """Copy a local file to where the fetched bytes of a key lie."""
         with self._draft() as draft:
-            if not copy_drop(path, draft):
+            try:
+                is_there = copy_drop(path, draft)
+            except UnreadableFile as refused:
+                raise StoreError(f"{path}: {refused}") from refused
+            if not is_there:
                 raise StoreError(f"{path} is no file any more. Run again; nothing is lost.")
-            self._link(draft, self._fetched(key, batch_id))
+            self._link(draft, self._fetched(key, batch_id), is_draft=True)
 
     def file_away(
         self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
@@ -356,8 +297,3 @@ class FolderStore:
             beside=source.with_name(beside),
             marker=fetched / "beside" / key,
         )
-
-
-def _raise_unless_gone(refused: OSError) -> None:
-    if refused.errno not in NO_FILE_THERE:
-        raise refused

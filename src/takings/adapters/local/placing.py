@@ -36,8 +36,11 @@ _AT_FDCWD: Final = -100
 _DEAD_DRAFT_SECONDS: Final = 3600
 
 
-def place(source: Path, target: Path) -> bool:
-    """Give a file's bytes another name as well, unless that is taken; tell whether they got it. May be repeated."""
+def place(source: Path, target: Path, *, is_draft: bool = False) -> bool:
+    """Give a file's bytes another name as well, unless that is taken; tell whether they got it. May be repeated.
+
+    A draft, which nobody needs under its own name, need not keep it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
@@ -46,7 +49,8 @@ def place(source: Path, target: Path) -> bool:
     except OSError as refused:
         if refused.errno not in IMPOSSIBLE:
             raise
-        return _place_copy(source, target)
+        can_be_renamed = is_draft and refused.errno != errno.EXDEV
+        return rename_new(source, target) if can_be_renamed else _place_copy(source, target)
     return True
 
 
