@@ -67,7 +67,8 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param in {"folder", *FILE_SYSTEMS}:
         root = tmp_path / "shop"
         root.mkdir()
-        FILE_SYSTEMS.get(request.param, lambda *_: None)(monkeypatch, root)
+        if request.param in FILE_SYSTEMS:
+            FILE_SYSTEMS[request.param](monkeypatch, root)
         return Bucket(
             store=FolderStore(root),
             put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content),
@@ -445,9 +446,9 @@ class TestFolder:
             for _ in range(2):
                 with pytest.raises(StuckFile) as stuck:
                     folder.file_away(etag)
-        assert str(stuck.value) == (
-            "it is archived, but cannot be removed from raw-data/: Operation not permitted. Remove it by hand."
-        )
+                assert str(stuck.value) == (
+                    "it is archived, but cannot be removed from raw-data/: Operation not permitted. Remove it by hand."
+                )
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"rows", b"rows")
         folder.file_away(etag)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"rows", None)
