@@ -216,6 +216,17 @@ def test_a_bucket_without_versions_is_refused(shop: S3Shop, tmp_path: Path) -> N
         store.fetch(KEY, listed.etag, BATCH)
 
 
+@contextmanager
+def handling(s3: Any, operation: str, refuse: Callable[..., None]) -> Iterator[None]:
+    """Ask `refuse` before each request of a kind until the block ends."""
+    event = f"provide-client-params.s3.{operation}"
+    s3.meta.events.register(event, refuse)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, refuse)
+
+
 class TestRefusals:
     """What S3 refuses of one object."""
 
@@ -242,8 +253,7 @@ class TestRefusals:
             if params.get("Key") == "raw-data/orders/a.csv":
                 raise ClientError({"Error": {"Code": code, "Message": "not yours."}}, operation)
 
-        s3.meta.events.register(f"provide-client-params.s3.{operation}", refuse)
-        with pytest.raises(UnreadableFile) as unread:
+        with handling(s3, operation, refuse), pytest.raises(UnreadableFile) as unread:
             store.fetch("raw-data/orders/a.csv", etags["raw-data/orders/a.csv"], BatchId("b1"))
         assert str(unread.value).startswith(
             f"raw-data/orders/a.csv: it cannot be read: AWS refused {operation}: {code}: not yours."
@@ -264,8 +274,8 @@ class TestRefusals:
         def refuse(**_: object) -> None:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours."}}, "DeleteObject")
 
-        s3.meta.events.register("provide-client-params.s3.DeleteObject", refuse)
-        with pytest.raises(StuckFile, match="it is archived, but cannot be removed from raw-data/"):
+        told = "it is archived, but cannot be removed from raw-data/"
+        with handling(s3, "DeleteObject", refuse), pytest.raises(StuckFile, match=told):
             store.file_away(
                 "raw-data/orders/a.csv", etag, BatchId("b1"), "processed/a.csv", NOON, sha256(b"rows").hexdigest()
             )
