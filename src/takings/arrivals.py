@@ -27,6 +27,8 @@ class ObjectInfo:
     etag: str
     #: no process is known to hold it open for writing
     is_settled: bool = True
+    #: why it cannot be taken as it is, and what to do; the key of a folder ends in a slash
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +61,31 @@ class Sighting:
     #: everything else, with the reason why it stays where it is
     ignored: tuple[tuple[str, Ignored], ...]
 
+    @property
+    def troubles(self) -> tuple[tuple[str, str], ...]:
+        """Return what a person has to mend before it can be taken: keys and reasons."""
+        return tuple(sorted((key, ignored.reason) for key, ignored in self.ignored if ignored.has_trouble))
 
-def sight(listing: Iterable[ObjectInfo]) -> Sighting:
-    """Sort a listing of raw-data/ into drops and things to leave alone."""
+
+def sight(listing: Iterable[ObjectInfo], unread: Mapping[tuple[str, str], str] | None = None) -> Sighting:
+    """Sort a listing of raw-data/ into drops and things to leave alone.
+
+    `unread` holds, per key and ETag, why a file that looks sound is left for now: reading it has failed before.
+    """
     drops: list[tuple[ObjectInfo, Drop]] = []
     ignored: list[tuple[str, Ignored]] = []
     for info in listing:
         shown = info.key.encode(errors="backslashreplace").decode()
+        trouble = info.trouble or (unread or {}).get((info.key, info.etag))
         match read_raw_key(info.key):
+            case Drop() if trouble is not None:
+                ignored.append((shown, Ignored(reason=trouble, has_trouble=True)))
             case Drop() if not info.is_settled:
-                ignored.append((shown, Ignored(reason="it is still being written")))
+                ignored.append((shown, Ignored(reason="it is still being written", is_passing=True)))
             case Drop() as drop:
                 drops.append((info, drop))
+            case Ignored() if info.trouble is not None and info.key.endswith("/") and "/." not in info.key:
+                ignored.append((shown, Ignored(reason=info.trouble, has_trouble=True)))
             case Ignored() as reason:
                 ignored.append((shown, reason))
     drops.sort(key=lambda pair: (pair[0].written_at, pair[0].key))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from takings import gate, layout
+from takings.arrivals import Arrival
 from takings.claim import Claim
 from takings.documents import AFFECTED, need_document
-from takings.errors import SettingsError
+from takings.errors import SettingsError, UnreadableFile
 from takings.filing import Filing
 from takings.gaps import keep_gaps
-from takings.gate import GateState
+from takings.gate import GateState, LeftFile
 from takings.judging import Judged, Judging
 from takings.lake import Affected, Commit
 from takings.landing import Landing, read_changes
@@ -49,9 +51,10 @@ class Attempt:
         judged = judging.judge()
         commit = Landing(self.claim, judging).land(judged)
         published = self.publish(commit) if commit else Published(keys={}, overtaken=0)
-        Filing(self.claim).file_away(judged)
+        filing = Filing(self.claim)
+        filing.file_away(judged)
         orphans = self.orphans_as_of(commit) if commit else 0
-        return self.finish(judged, commit, published, orphans=orphans, started_at=started_at)
+        return self.finish(judged, commit, published, orphans=orphans, started_at=started_at, stuck=filing.stuck)
 
     def judging(self) -> Judging:
         """Return the validation of the batch, which is careful if an earlier try has died or failed."""
@@ -108,9 +111,16 @@ class Attempt:
         return self._ports.tables.snapshot(commit.versions).orphans
 
     def finish(
-        self, judged: Judged, commit: Commit | None, published: Published, *, orphans: int, started_at: datetime
+        self,
+        judged: Judged,
+        commit: Commit | None,
+        published: Published,
+        *,
+        orphans: int,
+        started_at: datetime,
+        stuck: Mapping[str, str],
     ) -> BatchOutcome:
-        """Write how the batch ended, clean up, and free the gate."""
+        """Write how the batch ended, clean up, and free the gate; `stuck` says why archived drops are still there."""
         outcome = BatchOutcome(
             batch_id=self._id,
             attempt=self.claim.gate.attempt,
@@ -118,6 +128,7 @@ class Attempt:
             finished_at=self._ports.clock.now(),
             reports=judged.reports,
             returned=judged.returned,
+            unread=judged.unread,
             commit=commit.number if commit else None,
             published=published.keys,
             overtaken=published.overtaken,
@@ -130,9 +141,26 @@ class Attempt:
         landed = {report.dataset for report in judged.reports if report.verdict is Verdict.ACCEPTED}
         last = commit.number if commit else self.claim.gate.last_commit
         settled = {report.key for report in judged.reports}
-        self.claim.change(lambda current: gate.released(current, last_commit=last, landed=landed, settled=settled))
+        left = self._left(judged, stuck)
+        self.claim.change(
+            lambda current: gate.released(current, last_commit=last, landed=landed, settled=settled, left=left)
+        )
         self._ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit, **self._measured(outcome)})
         return outcome
+
+    def _left(self, judged: Judged, stuck: Mapping[str, str]) -> tuple[LeftFile, ...]:
+        """Return the drops of the batch that stay under raw-data/, for the next looks to leave alone."""
+        return tuple(
+            LeftFile(
+                key=arrival.key,
+                etag=arrival.etag,
+                reason=stuck.get(arrival.key) or judged.unread[arrival.key],
+                tried_at=self._ports.clock.now(),
+                is_archived=arrival.key in stuck,
+            )
+            for arrival in self.claim.arrivals
+            if arrival.archived_at is None and (arrival.key in stuck or arrival.key in judged.unread)
+        )
 
     def _measured(self, outcome: BatchOutcome) -> dict[str, object]:
         """Return what is worth watching of a batch that has ended."""
@@ -169,10 +197,16 @@ class Attempt:
     def _holds_overwritten_bytes(self) -> bool:
         listed = {info.key: info.etag for info in self._ports.store.list(layout.RAW)}
         return any(
-            self._ports.store.fetch(arrival.source, arrival.etag, self._id) is not None
+            self._can_fetch(arrival)
             for arrival in self.claim.arrivals
             if arrival.archived_at is None and listed.get(arrival.key) != arrival.etag
         )
+
+    def _can_fetch(self, arrival: Arrival) -> bool:
+        try:
+            return self._ports.store.fetch(arrival.source, arrival.etag, self._id) is not None
+        except UnreadableFile:
+            return False
 
     def _drop_old_contracts(self) -> None:
         """Give every file back, so that the next batch checks it by the present contracts."""

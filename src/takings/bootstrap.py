@@ -115,14 +115,23 @@ def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None 
 
 
 @contextmanager
-def open_store_to_read(store: str | Path, tell: Tell) -> Iterator[Shop]:
+def open_store_to_look(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
+    """Open a store for a command that changes nothing; where it cannot be written to, so that nothing is."""
+    is_writable = str(store).startswith(S3) or not Path(store).is_dir() or LocalPlatform(Path(store)).can_write()
+    opened = open_store(store, tell, options) if is_writable else open_store_to_read(store, tell, options)
+    with opened as shop:
+        yield shop
+
+
+@contextmanager
+def open_store_to_read(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
     """Open a store so that nothing is written to it, not even what an engine spills; only to look at it."""
     # Spark comes to the same numbers, but not within a moment.
-    options = {"engine": EngineChoice.DUCKDB, "validation_engine": ValidationChoice.DUCKDB}
+    at_once = {"engine": EngineChoice.DUCKDB, "validation_engine": ValidationChoice.DUCKDB}
     with (
         find_store(store, only_reads=True) as platform,
         TemporaryDirectory(prefix="takings-") as work,
-        _opened(platform, tell, options, spill=Path(work) / "spill") as shop,
+        _opened(platform, tell, at_once if options is None else options, spill=Path(work) / "spill") as shop,
     ):
         yield shop
 
@@ -241,6 +250,7 @@ __all__ = [
     "open_dry_run",
     "open_empty_store",
     "open_store",
+    "open_store_to_look",
     "open_store_to_read",
     "read_settings",
     "read_settings_of",

@@ -60,7 +60,7 @@ def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> De
         return Stopped(batch_id=state.batch_id, reason=state.reason)
     if state.has_batch:
         return _see_to(ports, executions, state)
-    _, decision = look(ports, state, at_once=at_once)
+    _, decision = look(ports, state, at_once=at_once, since=ports.clock.now() if at_once else None)
     executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
     if not isinstance(decision, Dispatch):
         return Resting(decision=decision)

@@ -234,7 +234,7 @@ ATTEMPT: Final = Kind(
 )
 VERDICTS: Final = Kind(
     name="verdicts of a batch",
-    shape={"files": [_FILE_REPORT], "returned": [str]},
+    shape={"files": [_FILE_REPORT], "returned": [str], "unread?": {str: str}},
     remedy=_FROM_BACK_UP,
 )
 AFFECTED: Final = Kind(
@@ -285,6 +285,7 @@ OUTCOME: Final = Kind(
         "orphans": int,
         "files": [_FILE_REPORT],
         "returned": [str],
+        "unread?": {str: str},
     },
     remedy=_FROM_BACK_UP,
 )

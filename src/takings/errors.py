@@ -8,6 +8,8 @@
     └── MachineryError        the pipeline could not finish; it can be run again: exit 3
         ├── OutOfMemory       the machine, or the setting `memory`, does not suffice
         ├── StoreError        the store could not be read or written
+        │   ├── UnreadableFile  one file could not be read; the others go on
+        │   └── StuckFile       one file was archived and could not be removed from raw-data/; the others go on
         ├── ConflictError     another writer was first; read again
         ├── Superseded        this attempt lost the gate to a newer one; it ends without a side effect
         ├── CorruptState      ledger, lake or manifest is damaged; nothing is overwritten
@@ -53,6 +55,14 @@ class OutOfMemory(MachineryError):
 
 class StoreError(MachineryError):
     """Tell that the store could not be read or written."""
+
+
+class UnreadableFile(StoreError):
+    """Tell that one file cannot be read, which is no fault of the store's: the others go on without it."""
+
+
+class StuckFile(StoreError):
+    """Tell that one file was archived but could not be removed, which is no fault of the store's: the others go on."""
 
 
 class ConflictError(MachineryError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from takings import archive, layout
 from takings.archive import Move
 from takings.arrivals import Arrival
 from takings.claim import Claim
+from takings.errors import StuckFile
 from takings.judging import Judged
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, ended, given_back
@@ -33,6 +34,8 @@ class Filing:
     """The archive of one batch."""
 
     claim: Claim
+    #: why drops that are filed away are still there
+    stuck: dict[str, str] = field(default_factory=dict)
 
     def file_away(self, judged: Judged, has_time: Callable[[], bool] = lambda: True) -> bool:
         """File every original away, with its lineage; False where the time was over before.
@@ -79,7 +82,13 @@ class Filing:
         store = self._ports.store
         if move.reason_key is not None:
             self._keep_reasons(place, report, move.reason_key)
-        store.file_away(arrival.source, arrival.etag, self._id, move.destination, arrival.version, report.fingerprint)
+        try:
+            store.file_away(
+                arrival.source, arrival.etag, self._id, move.destination, arrival.version, report.fingerprint
+            )
+        except StuckFile as refused:
+            self.stuck[arrival.key] = str(refused)
+            self._ports.tell("file.stuck", {"key": arrival.key, "reason": str(refused)})
         self._ports.tell("file.archived", {"key": arrival.key, "archived_at": move.destination})
         return ended(
             self.claim.begun(arrival),

@@ -21,6 +21,10 @@ LEASE: Final = timedelta(seconds=60)
 RENEWAL: Final = timedelta(seconds=15)
 #: a file that kills its reader more often is refused; the first time it may not have been alone, or not to blame
 MOST_DEATHS: Final = 3
+#: more files that cannot be read are no longer the trouble of each; and the gate stays small
+MOST_LEFT: Final = 500
+#: a file that could not be read is tried again after so long
+TRY_AGAIN: Final = timedelta(minutes=5)
 
 
 class GateState(StrEnum):
@@ -44,6 +48,20 @@ class Suspect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftFile:
+    """A file under raw-data/ that is left for now; other bytes under its key are not."""
+
+    key: str
+    etag: str
+    #: why, and what to do
+    reason: str
+    #: when it was tried
+    tried_at: datetime
+    #: it is archived and only could not be removed, so that it is never tried again
+    is_archived: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gate:
     """The gate at one generation."""
 
@@ -64,6 +82,8 @@ class Gate:
     reading: str | None = None
     #: files whose reading has killed a process
     suspects: tuple[Suspect, ...] = ()
+    #: files that batches could not read, or not remove
+    left: tuple[LeftFile, ...] = ()
     #: a cache of the newest commit's number
     last_commit: int = 0
     #: datasets that ever reached the lake
@@ -75,10 +95,19 @@ class Gate:
         return self.state in {GateState.FORMING, GateState.RUNNING, GateState.BLOCKED}
 
 
-def waiting(gate: Gate, deadline: datetime | None, pending: Mapping[Dataset, int]) -> Gate:
-    """Note what is pending, and until when it waits."""
+def waiting(
+    gate: Gate, deadline: datetime | None, pending: Mapping[Dataset, int], left: tuple[LeftFile, ...] = ()
+) -> Gate:
+    """Note what is pending, until when it waits, and which of the files that were left are still there."""
     state = GateState.IDLE if deadline is None else GateState.WAITING
-    return replace(gate, generation=gate.generation + 1, state=state, deadline=deadline, pending=dict(pending))
+    return replace(
+        gate, generation=gate.generation + 1, state=state, deadline=deadline, pending=dict(pending), left=left
+    )
+
+
+def left_alone(gate: Gate, since: datetime) -> Mapping[tuple[str, str], str]:
+    """Return, per key and ETag, why a file is left alone: it is archived, or was tried at this time or later."""
+    return {(each.key, each.etag): each.reason for each in gate.left if each.is_archived or each.tried_at >= since}
 
 
 def claimed(gate: Gate, batch_id: BatchId, owner: str, now: datetime) -> Gate:
@@ -161,8 +190,16 @@ def unblocked(gate: Gate, now: datetime) -> Gate:
     return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING, reason=None, lease_expires_at=now)
 
 
-def released(gate: Gate, *, last_commit: int, landed: Iterable[Dataset] = (), settled: Collection[str] = ()) -> Gate:
-    """End the batch; the files that it has settled are suspected no longer."""
+def released(
+    gate: Gate,
+    *,
+    last_commit: int,
+    landed: Iterable[Dataset] = (),
+    settled: Collection[str] = (),
+    left: Collection[LeftFile] = (),
+) -> Gate:
+    """End the batch; the files that it has settled are suspected no longer, and those that it left are remembered."""
+    known = {*settled, *(each.key for each in left)}
     return replace(
         gate,
         generation=gate.generation + 1,
@@ -175,6 +212,7 @@ def released(gate: Gate, *, last_commit: int, landed: Iterable[Dataset] = (), se
         reason=None,
         reading=None,
         suspects=tuple(suspect for suspect in gate.suspects if suspect.key not in settled),
+        left=(*(each for each in gate.left if each.key not in known), *left),
         last_commit=last_commit,
         landed=gate.landed | frozenset(landed),
     )

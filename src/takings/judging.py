@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from hashlib import file_digest
@@ -16,7 +16,7 @@ from takings.claim import Claim
 from takings.commits import newest_commit
 from takings.contracts.model import Dataset
 from takings.documents import VERDICTS, parse_document
-from takings.errors import MachineryError
+from takings.errors import MachineryError, StoreError, UnreadableFile
 from takings.examination import Examination, examine
 from takings.gaps import refused_days_document
 from takings.lake import LakeSnapshot, StagedBatch, StagedFile, TableSnapshot
@@ -48,8 +48,10 @@ class Judged:
     """The verdicts of a batch, which nothing changes once they are written."""
 
     reports: tuple[FileReport, ...]
-    #: keys of the files whose bytes were overwritten before they were read: they are pending again
+    #: keys of the files whose bytes were overwritten before they were read, or could not be read: they are pending again
     returned: tuple[str, ...]
+    #: of those that could not be read, the reasons
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_accepted(self) -> bool:
@@ -74,11 +76,18 @@ class Judging:
         reports: list[FileReport] = []
         returned: list[str] = []
         read_until = 0
+        unread: dict[str, str] = {}
         for place, arrival in enumerate(self.claim.arrivals):
             if place == read_until:
                 read_until = self._read_ahead(place)
             self._ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(self.claim.arrivals)})
-            report = self._validate_file(place, arrival, reports)
+            try:
+                report = self._validate_file(place, arrival, reports)
+            except UnreadableFile as refused:
+                unread[arrival.key] = str(refused)
+                self._ports.tell("file.unread", {"key": arrival.key, "reason": str(refused)})
+                self._check_number_of(unread)
+                report = None
             if report is None:
                 returned.append(arrival.key)
                 continue
@@ -91,10 +100,19 @@ class Judging:
         for report in reports:
             key = layout.file_report(self._id, report.dataset, report.file)
             self._ports.store.create(key, to_json(file_document(report)))
-        document = to_json(verdicts_document(self._id, reports, returned))
+        document = to_json(verdicts_document(self._id, reports, returned, unread))
         if not self._ports.store.create(layout.verdicts(self._id), document):
             return self.judge()
-        return Judged(reports=tuple(reports), returned=tuple(returned))
+        return Judged(reports=tuple(reports), returned=tuple(returned), unread=unread)
+
+    def _check_number_of(self, unread: Mapping[str, str]) -> None:
+        """Raise StoreError where so many files cannot be read that each is hardly to blame."""
+        if len(unread) + len(self.claim.gate.left) > gate.MOST_LEFT:
+            last = list(unread.values())[-1]
+            raise StoreError(
+                f"more than {gate.MOST_LEFT} files under raw-data/ cannot be read, at last this one: {last}"
+                " Mend that and run again; nothing is lost."
+            )
 
     @property
     def _ports(self) -> Ports:
@@ -140,7 +158,7 @@ class Judging:
         return self._ports.tables.snapshot(commit.versions)
 
     def _validate_file(self, place: int, arrival: Arrival, before: list[FileReport]) -> FileReport | None:
-        """Judge one file; None where its bytes were overwritten before they were read."""
+        """Judge one file; None where its bytes were overwritten before they were read, UnreadableFile where it cannot be."""
         path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
         if path is None:
             return None
@@ -189,9 +207,12 @@ class Judging:
         return end
 
     def _found(self, place: int) -> SmallFile | None:
-        """Return a small file as it can be read; None where its bytes were overwritten before."""
+        """Return a small file as it can be read; None where it cannot, which its own turn tells."""
         arrival = self.claim.arrivals[place]
-        path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
+        try:
+            path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
+        except UnreadableFile:
+            return None
         if path is None:
             return None
         return SmallFile(
@@ -304,7 +325,10 @@ class Judging:
 def _read_verdicts(content: bytes, key: str) -> Judged:
     document = parse_document(content, key, VERDICTS)
     return Judged(
-        reports=tuple(read_file_report(file) for file in document["files"]), returned=tuple(document["returned"])
+        reports=tuple(read_file_report(file) for file in document["files"]),
+        returned=tuple(document["returned"]),
+        # Verdicts of before 0.2 do not tell.
+        unread=document.get("unread", {}),
     )
 
 

@@ -58,9 +58,13 @@ class Drop:
 
 @dataclass(frozen=True, kw_only=True)
 class Ignored:
-    """A key under raw-data/ that is no drop."""
+    """A key under raw-data/ that is no drop, or none for now."""
 
     reason: str
+    #: it ends by itself
+    is_passing: bool = False
+    #: it is a file like any other but for something that a person has to mend
+    has_trouble: bool = False
 
 
 def read_raw_key(key: str) -> Drop | Ignored:
@@ -76,7 +80,7 @@ def read_raw_key(key: str) -> Drop | Ignored:
     try:
         key.encode()
     except UnicodeEncodeError:
-        return Ignored(reason="its name is not UTF-8")
+        return Ignored(reason="its name is not UTF-8. Rename it.", has_trouble=True)
     if any(part in {"", ".", ".."} for part in file.split("/")) or "\\" in file or "\0" in file:
         return Ignored(reason="its name has an empty, '.', '..', backslash or NUL part")
     if any(part.startswith(".") for part in file.split("/")):

@@ -21,8 +21,10 @@ class BatchOutcome:
     started_at: datetime
     finished_at: datetime
     reports: tuple[FileReport, ...]
-    #: keys that went back to pending because their bytes changed before they were read
+    #: keys that went back to pending because their bytes changed before they were read, or could not be read
     returned: tuple[str, ...]
+    #: of those that could not be read, the reasons
+    unread: Mapping[str, str]
     #: None where no file was accepted
     commit: int | None
     #: keys published again, per KPI table
@@ -54,4 +56,5 @@ def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
         "changes": outcome.changes and outcome.changes.to_json(),
         "files": [file_document(report) for report in outcome.reports],
         "returned": list(outcome.returned),
+        "unread": dict(outcome.unread),
     }

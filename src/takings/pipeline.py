@@ -92,9 +92,10 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
     handed over when it ends, and none is kept: there may be hundreds, of a thousand files each.
     """
     batches: list[BatchOutcome] = []
+    began = ports.clock.now()
     hand_over = batches.append if ended is None else ended
     while True:
-        match step(ports, at_once=at_once):
+        match step(ports, at_once=at_once, since=began):
             case Worked(outcome=BatchOutcome() as outcome):
                 hand_over(outcome)
             case Worked():
@@ -107,8 +108,8 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
                 return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
 
 
-def step(ports: Ports, *, at_once: bool) -> Step:
-    """Do the next thing that is to be done on the store, one batch at most."""
+def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> Step:
+    """Do the next thing that is to be done on the store, one batch at most; files that could not be read since are left."""
     state = ports.ledger.gate()
     if state.state is GateState.BLOCKED:
         return Blocked(batch_id=state.batch_id, reason=state.reason)
@@ -116,7 +117,7 @@ def step(ports: Ports, *, at_once: bool) -> Step:
         return Worked(outcome=resume(ports, state))
     if state.has_batch:
         return Busy(batch_id=state.batch_id)
-    sighting, decision = look(ports, state, at_once=at_once)
+    sighting, decision = look(ports, state, at_once=at_once, since=since)
     if isinstance(decision, Dispatch):
         return Worked(outcome=dispatch(ports, state, decision.drops))
     return Rest(decision=decision, sighting=sighting)
@@ -143,12 +144,16 @@ def _is_free(ports: Ports, state: Gate) -> bool:
     return state.owner == ports.owners.me()
 
 
-def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decision]:
+def look(ports: Ports, state: Gate, *, at_once: bool, since: datetime | None = None) -> tuple[Sighting, Decision]:
     """List raw-data/ and decide; a first deadline, or a change of what is pending, is kept in the gate.
 
-    A file during whose reading a process died goes when no other does, and alone.
+    A file during whose reading a process died goes when no other does, and alone. One that could not be read is left for
+    some minutes (or what could not be read `since` then, if that is given), one that could not be removed for good.
     """
-    sighting = sight(ports.store.list(layout.RAW))
+    listing = tuple(ports.store.list(layout.RAW))
+    sighting = sight(listing, gate.left_alone(state, since or ports.clock.now() - gate.TRY_AGAIN))
+    still_there = {(info.key, info.etag) for info in listing} if state.left else set()
+    left = tuple(each for each in state.left if (each.key, each.etag) in still_there)
     suspected = tuple(drop for drop in sighting.drops if gate.deaths_of(state, drop[0].key, drop[0].etag))
     decision = decide(
         tuple(drop for drop in sighting.drops if drop not in suspected),
@@ -162,14 +167,15 @@ def look(ports: Ports, state: Gate, *, at_once: bool) -> tuple[Sighting, Decisio
         decision = Dispatch(drops=suspected[:1])
     pending = Counter(drop.dataset for _, drop in sighting.drops)
     deadline = decision.deadline if isinstance(decision, WaitUntil) else None
-    if not isinstance(decision, Dispatch) and (state.deadline != deadline or dict(state.pending) != dict(pending)):
+    noted = (state.deadline, dict(state.pending), state.left)
+    if not isinstance(decision, Dispatch) and noted != (deadline, dict(pending), left):
         try:
-            ports.ledger.change_gate(gate.waiting(state, deadline, pending))
+            ports.ledger.change_gate(gate.waiting(state, deadline, pending, left))
         except ConflictError:
             # A gate through which a batch goes now is that batch's; what waits is noted by the look that follows it.
             current = ports.ledger.gate()
             if not current.has_batch:
-                return look(ports, current, at_once=at_once)
+                return look(ports, current, at_once=at_once, since=since)
     return sighting, decision
 
 
@@ -209,6 +215,7 @@ def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Man
 
 
 def _claim(ports: Ports, state: Gate, manifest: Manifest) -> Gate | None:
+    ports.store.check_writable(arrival.source for arrival in manifest.arrivals)
     fix_format(ports.store, ports.time_zone)
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
     claim = gate.claimed(state, manifest.batch_id, ports.owners.me(), ports.clock.now())

@@ -43,7 +43,17 @@ class ObjectStore(Protocol):
     """Where a shop's files live."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List all objects under a prefix, in no order; nothing where there is none. May be repeated."""
+        """List all objects under a prefix, in no order; nothing where there is none. May be repeated.
+
+        Under raw-data/ also what cannot be read, removed or entered, with its trouble: one file's keeps no other from being
+        listed.
+        """
+
+    def check_writable(self, keys: Iterable[str]) -> None:
+        """Raise StoreError where it can be told beforehand that a batch of these keys could not be written or filed away.
+
+        Nothing is written. May be repeated.
+        """
 
     def read(self, key: str) -> bytes | None:
         """Return a small object's bytes; None where it is absent. May be repeated."""
@@ -55,6 +65,7 @@ class ObjectStore(Protocol):
         """Return a local copy of exactly the bytes that the ETag names; None where they are gone or were changing.
 
         May be repeated, also by another attempt of the batch: bytes once fetched stay as they are until `forget`.
+        UnreadableFile where this one cannot be read, whoever reads others.
         """
 
     def file_away(
@@ -64,7 +75,7 @@ class ObjectStore(Protocol):
 
         `fingerprint` is theirs, for a store that keeps it with them. Only drops are removed: an original that was fetched from
         the archive stays there, too. May be repeated.
-        ConflictError where the destination holds other bytes.
+        ConflictError where the destination holds other bytes. StuckFile where all is done but that the key cannot be removed.
         """
 
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:

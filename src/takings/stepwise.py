@@ -168,7 +168,9 @@ def _file_and_finish(
         return None
     if failed := filing.failed(judged):
         on_failed(failed)
-    return step.finish(judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step))
+    return step.finish(
+        judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step), stuck=filing.stuck
+    )
 
 
 def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:

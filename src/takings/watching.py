@@ -17,7 +17,6 @@ from takings.arrivals import Sighting
 from takings.batching import Decision
 from takings.errors import CorruptState, InvariantBreach, MachineryError, Superseded
 from takings.gate import Gate
-from takings.layout import Drop, read_raw_key
 from takings.outcome import BatchOutcome
 from takings.pipeline import Blocked, Busy, Rest, Step, Worked
 from takings.ports import Changes, Ports, Wake
@@ -93,7 +92,7 @@ class _Watcher:
     _next_look: datetime | None = None
     _not_before: datetime | None = None
     _failures: int = 0
-    #: files that were being written at the last look, and how long it waits for them now
+    #: files that were being written at the last look, or that somebody has to mend, and how long it waits for them now
     _unsettled: frozenset[str] = frozenset()
     _patience: timedelta = _SOONEST_LOOK
     #: what was told already
@@ -155,15 +154,15 @@ class _Watcher:
                 return self._news_of(decision, sighting)
 
     def _plan_next_look(self, sighting: Sighting, now: datetime) -> None:
-        """Look again soon where a file is being written; its end may come without a hint."""
-        unsettled = frozenset(key for key, _ in sighting.ignored if isinstance(read_raw_key(key), Drop))
+        """Look again soon where a file is being written, or somebody may be mending one; the end may come without a hint."""
+        unsettled = frozenset(key for key, ignored in sighting.ignored if ignored.is_passing or ignored.has_trouble)
         self._patience = min(self._patience * 2, self.sweep) if unsettled == self._unsettled else _SOONEST_LOOK
         self._unsettled = unsettled
         self._next_look = now + (self._patience if unsettled else self.sweep)
 
     def _news_of(self, decision: Decision, sighting: Sighting) -> list[Happening]:
         left_alone = [
-            LeftAlone(key=key, reason=ignored.reason) for key, ignored in sighting.ignored if key not in self._unsettled
+            LeftAlone(key=key, reason=ignored.reason) for key, ignored in sighting.ignored if not ignored.is_passing
         ]
         news: list[Happening] = [found for found in left_alone if found not in self._left_alone]
         if decision != self._decision:

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from takings.adapters.aws.bucket import Bucket
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.object_store import FINGERPRINT, VERSION, BucketStore
-from takings.errors import SettingsError, StoreError
+from takings.errors import SettingsError, StoreError, StuckFile, UnreadableFile
 from takings.layout import BatchId
 from tests.aws.shop import S3Shop
 from tests.emulators import BUCKET, REGION
@@ -214,3 +214,69 @@ def test_a_bucket_without_versions_is_refused(shop: S3Shop, tmp_path: Path) -> N
     (listed,) = store.list("raw-data/")
     with pytest.raises(SettingsError, match=r"s3://shop-without-versions: versioning is off.*put-bucket-versioning"):
         store.fetch(KEY, listed.etag, BATCH)
+
+
+@contextmanager
+def handling(s3: Any, operation: str, refuse: Callable[..., None]) -> Iterator[None]:
+    """Ask `refuse` before each request of a kind until the block ends."""
+    event = f"provide-client-params.s3.{operation}"
+    s3.meta.events.register(event, refuse)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, refuse)
+
+
+class TestRefusals:
+    """What S3 refuses of one object."""
+
+    @pytest.mark.parametrize(
+        ("operation", "code"),
+        [
+            ("HeadObject", "403"),
+            ("GetObject", "AccessDenied"),
+            ("GetObject", "KMS.DisabledException"),
+            ("GetObject", "InvalidObjectState"),
+        ],
+    )
+    def test_an_object_that_may_not_be_read_is_its_own_trouble(
+        self, moto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, code: str
+    ) -> None:
+        """Its permission, its key or its storage class is told, and the others are fetched."""
+        s3 = moto.emptied(monkeypatch).s3
+        store = BucketStore(Bucket(s3, BUCKET), tmp_path)
+        for name in ("a", "b"):
+            s3.put_object(Bucket=BUCKET, Key=f"raw-data/orders/{name}.csv", Body=b"rows")
+        etags = {info.key: info.etag for info in store.list("raw-data/")}
+
+        def refuse(params: dict[str, Any], **_: object) -> None:
+            if params.get("Key") == "raw-data/orders/a.csv":
+                raise ClientError({"Error": {"Code": code, "Message": "not yours."}}, operation)
+
+        with handling(s3, operation, refuse), pytest.raises(UnreadableFile) as unread:
+            store.fetch("raw-data/orders/a.csv", etags["raw-data/orders/a.csv"], BatchId("b1"))
+        assert str(unread.value).startswith(
+            f"raw-data/orders/a.csv: it cannot be read: AWS refused {operation}: {code}: not yours."
+            " Let these credentials read the object"
+        )
+        other = store.fetch("raw-data/orders/b.csv", etags["raw-data/orders/b.csv"], BatchId("b1"))
+        assert other is not None
+
+    def test_an_object_that_may_not_be_removed_is_archived_and_told(
+        self, moto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The batch goes on."""
+        s3 = moto.emptied(monkeypatch).s3
+        store = BucketStore(Bucket(s3, BUCKET), tmp_path)
+        s3.put_object(Bucket=BUCKET, Key="raw-data/orders/a.csv", Body=b"rows")
+        (etag,) = (info.etag for info in store.list("raw-data/"))
+
+        def refuse(**_: object) -> None:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours."}}, "DeleteObject")
+
+        told = "it is archived, but cannot be removed from raw-data/"
+        with handling(s3, "DeleteObject", refuse), pytest.raises(StuckFile, match=told):
+            store.file_away(
+                "raw-data/orders/a.csv", etag, BatchId("b1"), "processed/a.csv", NOON, sha256(b"rows").hexdigest()
+            )
+        assert store.read("processed/a.csv") == b"rows"

@@ -462,7 +462,7 @@ class TestRejections:
         nameless.write_bytes(ORDERS)
         outcome = run(root)
         assert [(key, ignored.reason) for key, ignored in outcome.sighting.ignored] == [
-            (r"raw-data/orders/\udcff.csv", "its name is not UTF-8")
+            (r"raw-data/orders/\udcff.csv", "its name is not UTF-8. Rename it.")
         ]
         assert (nameless.exists(), published(root)) == (True, expected(root))
 

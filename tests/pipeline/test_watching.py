@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from takings.outcome import BatchOutcome
 from takings.pipeline import Blocked, Hold, NothingPending, WaitUntil
 from takings.ports import Ports, Wake
 from takings.watching import BEAT, Failed, Happening, LeftAlone, Waiting, watch
+from tests.file_systems import refusing_to_open
 from tests.shop import ORDERS, PRODUCTS, csv_of, drop, drop_all, expected, item, opened, order, published
 
 START = datetime.now(UTC)
@@ -219,6 +221,18 @@ class TestWaiting:
             nothing(),
             LeftAlone(key="raw-data/orders/notes.txt", reason="its name ends in neither .csv nor .csv.gz"),
         ]
+
+
+class TestTroubled:
+    def test_a_file_that_may_not_be_read_is_told_once_and_taken_when_it_may(self, done: Path) -> None:
+        """Without a hint: changed permissions are no event."""
+        path = drop(done, "orders/b.csv", csv_of(order(8)))
+        with ExitStack() as trouble:
+            trouble.enter_context(refusing_to_open(path))
+            world = World(until=MINUTE, silently={20: trouble.close})
+            told = watched(done, world, batch_files=1)
+        denied = "it cannot be read: Permission denied. Let the user that runs Takings read it (chmod, chown)."
+        assert told == [LeftAlone(key="raw-data/orders/b.csv", reason=denied), nothing(), (1, 1)]
 
 
 class TestUnsettled:

@@ -19,10 +19,11 @@ from takings.adapters.aws.bucket import Bucket as S3Bucket
 from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
 from takings.arrivals import ObjectInfo
-from takings.errors import ConflictError, StoreError
+from takings.errors import ConflictError, StoreError, StuckFile, UnreadableFile
 from takings.layout import BatchId
 from takings.ports import ObjectStore
 from tests.emulators import BUCKET
+from tests.file_systems import FILE_SYSTEMS, bad_block, refusing_to_move, refusing_to_open
 from tests.shop import NOON, drop, files
 
 BATCH, NEXT_BATCH = BatchId("b1"), BatchId("b2")
@@ -60,12 +61,14 @@ class Bucket:
         self.store.file_away(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
 
 
-@pytest.fixture(params=["folder", "moto", "ministack"])
+@pytest.fixture(params=["folder", *FILE_SYSTEMS, "moto", "ministack"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """Return an empty store on each platform."""
-    if request.param == "folder":
+    if request.param in {"folder", *FILE_SYSTEMS}:
         root = tmp_path / "shop"
         root.mkdir()
+        if request.param in FILE_SYSTEMS:
+            FILE_SYSTEMS[request.param](monkeypatch, root)
         return Bucket(
             store=FolderStore(root),
             put=lambda key, content: drop(root, key.removeprefix("raw-data/"), content),
@@ -346,8 +349,8 @@ class TestFolder:
             assert folder.store.fetch(KEY, etag, BATCH) is None
         assert folder.fetched().read_bytes() == b"rows"
 
-    def test_links_and_special_files_are_not_listed(self, folder: Bucket, root: Path, tmp_path: Path) -> None:
-        """Nothing outside the store is read through them, and nobody waits for a pipe."""
+    def test_links_and_special_files_are_no_files(self, folder: Bucket, root: Path, tmp_path: Path) -> None:
+        """They are listed with their remedies; nothing outside the store is read through them, and nobody waits for a pipe."""
         outside = tmp_path / "outside"
         outside.mkdir()
         (outside / "secret.csv").write_bytes(b"secret")
@@ -357,7 +360,119 @@ class TestFolder:
         (orders / "dangling.csv").symlink_to(outside / "nothing.csv")
         os.mkfifo(orders / "pipe.csv")
         folder.put(KEY, b"rows")
-        assert [info.key for info in folder.store.list("raw-data/")] == [KEY]
+        assert {info.key: info.trouble for info in folder.store.list("raw-data/")} == {
+            KEY: None,
+            "raw-data/orders/link.csv": (
+                "it is a link, and no link within raw-data/ is followed. Put the file itself in its place."
+            ),
+            "raw-data/orders/dangling.csv": (
+                "it is a link that leads to no file. Put the file itself in its place, or remove the link."
+            ),
+            "raw-data/orders/folder/": (
+                "it is a link to a folder, and no link within raw-data/ is followed. Let raw-data itself be the link, or mount"
+                " the folder here."
+            ),
+            "raw-data/orders/pipe.csv": "it is a pipe, a socket or a device, not a file. Remove it.",
+        }
+
+    def test_a_file_that_may_not_be_read_is_listed_with_its_remedy(self, folder: Bucket, root: Path) -> None:
+        """The others are listed beside it; once it may be read, it is a file like them."""
+        folder.put(KEY, b"rows")
+        folder.put("raw-data/orders/b.csv", b"rows")
+        with refusing_to_open(root / KEY):
+            assert folder.seen().trouble == (
+                "it cannot be read: Permission denied. Let the user that runs Takings read it (chmod, chown)."
+            )
+            assert folder.seen("raw-data/orders/b.csv").trouble is None
+        assert folder.seen().trouble is None
+
+    def test_a_folder_that_may_not_be_listed_hides_no_other(
+        self, folder: Bucket, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is named, with a slash behind its name."""
+        folder.put(KEY, b"rows")
+        folder.put("raw-data/orders/locked/b.csv", b"rows")
+        real = os.scandir
+
+        def scanning(folder: Path) -> object:
+            if folder.name == "locked":
+                raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+            return real(folder)
+
+        monkeypatch.setattr(os, "scandir", scanning)
+        assert {info.key: info.trouble for info in folder.store.list("raw-data/")} == {
+            KEY: None,
+            "raw-data/orders/locked/": (
+                "the folder cannot be listed: Permission denied. Let the user that runs Takings read and enter it"
+                " (chmod, chown)."
+            ),
+        }
+
+    def test_a_file_that_vanishes_between_the_listing_and_the_look_is_none(self, folder: Bucket, root: Path) -> None:
+        """Nor does it keep the others from being listed."""
+        folder.put(KEY, b"rows")
+        folder.put("raw-data/orders/b.csv", b"rows")
+        with refusing_to_open(root / KEY, errno.ENOENT):
+            assert [info.key for info in folder.store.list("raw-data/")] == ["raw-data/orders/b.csv"]
+
+    def test_a_machine_without_file_handles_is_no_file_s_trouble(self, folder: Bucket, root: Path) -> None:
+        """Each file would seem to have it."""
+        folder.put(KEY, b"rows")
+        etag = folder.seen().etag
+        with refusing_to_open(root / KEY, errno.EMFILE):
+            with pytest.raises(OSError, match="Too many open files"):
+                folder.seen()
+            with pytest.raises(OSError, match="Too many open files"):
+                folder.store.fetch(KEY, etag, BATCH)
+
+    def test_a_bad_block_is_the_file_s_own_trouble(self, folder: Bucket, root: Path) -> None:
+        """It is told with its remedy, and no half of it is kept; once it can be read, it is fetched."""
+        folder.put(KEY, b"rows, " * 10)
+        etag = folder.seen().etag
+        with bad_block(root / KEY), pytest.raises(UnreadableFile) as unread:
+            folder.store.fetch(KEY, etag, BATCH)
+        assert str(unread.value) == (
+            f"{KEY}: it cannot be read: Input/output error. Check the disk that it lies on, and drop the file again."
+        )
+        assert files(root, ".takings") == []
+        assert folder.fetched().read_bytes() == b"rows, " * 10
+
+    def test_an_original_that_cannot_be_removed_is_archived_and_told(self, folder: Bucket, root: Path) -> None:
+        """Nothing is lost, and it may be repeated."""
+        folder.put(KEY, b"rows")
+        etag = folder.seen().etag
+        folder.fetched()
+        with refusing_to_move(root / KEY):
+            for _ in range(2):
+                with pytest.raises(StuckFile) as stuck:
+                    folder.file_away(etag)
+                assert str(stuck.value) == (
+                    "it is archived, but cannot be removed from raw-data/: Operation not permitted. Remove it by hand."
+                )
+        assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"rows", b"rows")
+        folder.file_away(etag)
+        assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"rows", None)
+
+    def test_one_file_that_cannot_be_discarded_keeps_no_other(
+        self, folder: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is told at the end."""
+        keys = [f"validation-reports/b1/{number}.json" for number in range(3)]
+        for key in keys:
+            folder.store.create(key, b"{}")
+        real = os.unlink
+
+        def unlinking(path: str | Path, **more: object) -> None:
+            if Path(path).name == "1.json":
+                raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+            real(path, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "unlink", unlinking)
+        with pytest.raises(
+            StoreError, match=r"validation-reports/b1/1.json could not be removed: Operation not permitted"
+        ):
+            folder.store.discard(keys)
+        assert [info.key for info in folder.store.list("validation-reports/")] == keys[1:2]
 
     def test_a_file_that_is_open_for_writing_is_not_settled(self, folder: Bucket, root: Path) -> None:
         """It is, once it is closed; readers do not matter."""

@@ -244,9 +244,9 @@ class SteppingPath(PosixPath):
 class SteppingFolder(FolderStore):
     """A store in a folder whose processes may stop between any two changes of a file."""
 
-    def _link(self, source: Path, target: Path) -> bool:
+    def _link(self, source: Path, target: Path, *, is_draft: bool = False) -> bool:
         step_within("folder.link")
-        return super()._link(source, target)
+        return super()._link(source, target, is_draft=is_draft)
 
 
 def step_within(step: str) -> None:

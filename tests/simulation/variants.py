@@ -16,7 +16,7 @@ from takings import attempt, gate, layout, pipeline, publishing, replaying
 from takings.adapters.delta_lake import DeltaLake
 from takings.adapters.duckdb_engine import DuckDbEngine
 from takings.adapters.duckdb_landing import Landing as DuckDbLanding
-from takings.adapters.local import object_store
+from takings.adapters.local import reading
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
@@ -107,7 +107,7 @@ def forget_the_batch(ports: Ports, state: Gate) -> None:
 # Arrivals
 
 
-def take_what_is_being_written(_: Path) -> bool:
+def take_what_is_being_written(_: int) -> bool:
     return False
 
 
@@ -307,7 +307,7 @@ def delete_before_copying(
     target.write_bytes(data)
 
 
-def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId) -> None:
+def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId, ___: Path) -> None:
     self.path(key).unlink(missing_ok=True)
 
 
@@ -322,7 +322,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
         (Attempt, "run", create_the_manifest_now),
     ],
     "an abandoned batch is forgotten": [(pipeline, "resume", forget_the_batch)],
-    "files are taken while they are written": [(object_store, "_is_being_written", take_what_is_being_written)],
+    "files are taken while they are written": [(reading, "_is_written_to", take_what_is_being_written)],
     "versions are the order of processing": [(pipeline, "_version_drops", process_in_any_order)],
     "bytes are not compared when they are read": [(FolderStore, "fetch", fetch_whatever_is_there)],
     "bytes are read again by each attempt": [(FolderStore, "fetch", fetch_again)],

@@ -11,7 +11,7 @@ from random import Random
 from typing import IO, Any, Final
 
 from takings import gate, maintenance
-from takings.adapters.local.object_store import _etag as etag_of
+from takings.adapters.local.removing import etag_of as etag_of
 from takings.bootstrap import Shop
 from takings.contracts.model import Dataset
 from takings.gate import GateState

@@ -68,6 +68,7 @@ def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         "settings": manifest.get("settings"),
         "time_zone": manifest.get("time_zone"),
         "returned": verdicts.get("returned", []),
+        "unread": verdicts.get("unread", {}),
         "attempts": _attempts(shop, batch_id),
         "lineage": [
             {

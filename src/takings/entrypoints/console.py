@@ -47,6 +47,7 @@ _WARNINGS: Final = {
     " only; see the setting `sweep`",
     "batch.retrying": "batch {batch_id} broke off ({fault}); its next attempt begins in {in_seconds:g} s",
     "batch.given_up": "batch {batch_id} was given up and its files are pending again: {cause}",
+    "file.stuck": "{key}: {reason}",
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }
 _SHOWN_REJECTIONS: Final = 20
@@ -128,7 +129,7 @@ def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did
         show_incomplete(incomplete)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
     for key, ignored in outcome.sighting.ignored:
-        out.print(f"[yellow]left alone[/] {marked(key)}: {marked(ignored.reason)}", soft_wrap=True)
+        out.print(f"[yellow]left alone[/] {marked(key)}: {marked(ignored.reason)}", highlight=False, soft_wrap=True)
 
 
 def show_batch(batch: BatchOutcome) -> None:
@@ -159,7 +160,8 @@ def show_batch(batch: BatchOutcome) -> None:
     if len(rejected) > _SHOWN_REJECTIONS:
         out.print(f"  [red]rejected[/] … and {len(rejected) - _SHOWN_REJECTIONS} more files")
     for key in batch.returned:
-        out.print(f"  [yellow]back to pending[/] {marked(key)}: it was overwritten before it was read", soft_wrap=True)
+        reason = batch.unread.get(key, "it was overwritten before it was read")
+        out.print(f"  [yellow]back to pending[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
 
 
 def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:

@@ -8,7 +8,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from takings.bootstrap import Shop, open_store
+from takings.bootstrap import Shop, open_store_to_look
 from takings.entrypoints import batch_documents, console
 from takings.entrypoints.app import Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
@@ -27,7 +27,7 @@ def batches(
     as_json: Json = False,
 ) -> None:
     """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and days restated."""
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         if batch_id is None:
             documents = [batch_documents.summary(shop, found) for found in batch_documents.batch_ids(shop)]
             if as_json:

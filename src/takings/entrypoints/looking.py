@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from takings import bootstrap
-from takings.bootstrap import open_store
+from takings.bootstrap import open_store_to_look
 from takings.entrypoints import console, kpi_output
 from takings.entrypoints.app import SpreadsheetSafe, Store, app, print_text
 from takings.entrypoints.console import Teller
@@ -56,7 +56,7 @@ def kpis(
         raise UsageError("--spreadsheet-safe goes with --format csv.")
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}.")
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         table = kpi_table(shop.ports.kpi_tables, by)
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
         incomplete = find_incomplete(shop.ports).between(_day(first), _day(last))

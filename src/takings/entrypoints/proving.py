@@ -11,7 +11,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from takings.bootstrap import open_store
+from takings.bootstrap import open_store, open_store_to_look
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, SpreadsheetSafe, Store, app, print_json, print_text
 from takings.entrypoints.console import Teller, count, most_of_a_name, out
@@ -51,7 +51,7 @@ def explain(
     """Show the rows behind a day's numbers, with file and line, and their exact sum."""
     if spreadsheet_safe and format_ is not RowFormat.CSV:
         raise UsageError("--spreadsheet-safe goes with --format csv.")
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         explanation = find_rows(shop.ports, day.date(), category)
     match format_:
         case RowFormat.CSV:
@@ -89,7 +89,7 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
 @app.command()
 def verify(store: Store, as_json: Json = False, engine: Engine = None) -> None:
     """Recompute every KPI from the lake and compare it with what is published; changes nothing."""
-    with open_store(store, Teller(), {"engine": engine}) as shop:
+    with open_store_to_look(store, Teller(), {"engine": engine}) as shop:
         check_lake(shop.ports)
         verification = compare(shop.ports)
     if as_json:

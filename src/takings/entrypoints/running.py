@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from takings import gate, layout, maintenance, pipeline
-from takings.bootstrap import open_store
+from takings.bootstrap import open_store, open_store_to_look
 from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
@@ -108,7 +108,7 @@ def _run_document(outcome: pipeline.RunOutcome, incomplete: Incomplete) -> dict[
 @app.command()
 def status(store: Store, as_json: Json = False) -> None:
     """Show what is pending, what is missing or until when it waits, the batch in flight and waiting orphans."""
-    with open_store(store, Teller()) as shop:
+    with open_store_to_look(store, Teller()) as shop:
         incomplete = find_incomplete(shop.ports)
         document = status_document(shop, incomplete)
         if as_json:
@@ -138,6 +138,12 @@ def _show_status(document: dict[str, Any]) -> None:
             " which is tried alone",
             soft_wrap=True,
         )
+    for each in document["unreadable"][:_SHOWN_FAILURES]:
+        out.print(
+            f"  [yellow]left alone[/] {marked(each['key'])}: {marked(each['reason'])}", highlight=False, soft_wrap=True
+        )
+    if (more := len(document["unreadable"]) - _SHOWN_FAILURES) > 0:
+        out.print(f"  [yellow]left alone[/] … and {more:,} more; --json has all", highlight=False)
     for letter in document["dead_letters"][-_SHOWN_FAILURES:]:
         out.print(f"  [red]failed[/] {marked(letter['key'])}: {marked(letter['reason'] or '')}", soft_wrap=True)
     if document["dead_letters"]:

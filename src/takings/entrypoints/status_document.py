@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from takings import gate, layout, pipeline
@@ -20,8 +21,9 @@ def status_document(shop: Shop, incomplete: Incomplete) -> dict[str, Any]:
     """Return where a store stands."""
     ports = shop.ports
     state = ports.ledger.gate()
-    sighting = sight(ports.store.list(layout.RAW))
     now = ports.clock.now()
+    # Whatever was tried at whatever time: a file that could not be read is no file like the others.
+    sighting = sight(ports.store.list(layout.RAW), gate.left_alone(state, datetime.min.replace(tzinfo=UTC)))
     decision = pipeline.decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
     commit = newest_commit(ports.store, state.last_commit)
     lake = ports.tables.snapshot(commit.versions) if commit else None
@@ -41,6 +43,7 @@ def status_document(shop: Shop, incomplete: Incomplete) -> dict[str, Any]:
         "lease_expires_at": None if expires is None else layout.format_instant(expires),
         "reading": state.reading,
         "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in state.suspects],
+        "unreadable": [{"key": key, "reason": reason} for key, reason in sighting.troubles],
         "is_abandoned": gate.is_abandoned(state, now),
         "reason": state.reason,
         "commit": commit.number if commit else None,

@@ -66,13 +66,16 @@ def records_document(records: RecordCounts) -> dict[str, int]:
     }
 
 
-def verdicts_document(batch_id: BatchId, reports: Sequence[FileReport], returned: Sequence[str]) -> dict[str, Any]:
-    """Return the content of verdicts.json; `returned` are keys whose bytes were gone before they were read."""
+def verdicts_document(
+    batch_id: BatchId, reports: Sequence[FileReport], returned: Sequence[str], unread: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the content of verdicts.json; `returned` are keys whose bytes were not read, `unread` those that could not be."""
     return {
         "schema_version": SCHEMA_VERSION,
         "batch_id": batch_id,
         "files": [file_document(report) for report in reports],
         "returned": list(returned),
+        "unread": dict(unread),
     }
 
 

@@ -17,9 +17,22 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing, UsageError
+from takings.errors import (
+    SettingsError,
+    StoreError,
+    StuckFile,
+    TakingsError,
+    UnknownThing,
+    UnreadableFile,
+    UsageError,
+)
 
 _NOT_ALLOWED: Final = {"AccessDenied", "AccessDeniedException", "403"}
+#: not allowed, or archived in a storage class from which it has to be restored first; a HEAD request tells the status only
+_OF_ONE_OBJECT: Final = _NOT_ALLOWED | {"InvalidObjectState", "400"}
+_REMEDY: Final = (
+    "Let these credentials read the object and decrypt with its key; if it is archived in Glacier, restore it first."
+)
 _NOT_KNOWN: Final = {
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
@@ -45,14 +58,43 @@ def aws_faults() -> Iterator[None]:
         ) from failed
 
 
+@contextmanager
+def refused_to_be_read(key: str) -> Iterator[None]:
+    """Raise UnreadableFile where S3 refuses one object: to these credentials, for its encryption key, or its storage class."""
+    try:
+        yield
+    except ClientError as refused:
+        if code_of(refused) not in _OF_ONE_OBJECT and not code_of(refused).startswith("KMS."):
+            raise
+        raise UnreadableFile(f"{key}: it cannot be read: {_said(refused)} {_REMEDY}") from refused
+
+
+@contextmanager
+def refused_to_be_removed() -> Iterator[None]:
+    """Raise StuckFile where S3 keeps one object from being removed."""
+    try:
+        yield
+    except ClientError as refused:
+        if code_of(refused) not in _NOT_ALLOWED:
+            raise
+        raise StuckFile(
+            f"it is archived, but cannot be removed from raw-data/: {_said(refused)} Give these credentials the"
+            " permission, and remove it by hand."
+        ) from refused
+
+
+def _said(refused: ClientError) -> str:
+    said = str(refused.response.get("Error", {}).get("Message", "")).rstrip(".")
+    return f"AWS refused {refused.operation_name}: {code_of(refused)}: {said}."
+
+
 def code_of(refused: ClientError) -> str:
     """Return the code of a refusal, such as NoSuchKey; of a HEAD request, which has none, the HTTP status."""
     return str(refused.response.get("Error", {}).get("Code", ""))
 
 
 def _explain(refused: ClientError) -> TakingsError:
-    code, said = code_of(refused), str(refused.response.get("Error", {}).get("Message", "")).rstrip(".")
-    what = f"AWS refused {refused.operation_name}: {code}: {said}."
+    code, what = code_of(refused), _said(refused)
     if code == "NoSuchBucket":
         return UnknownThing(f"{what} Check the bucket's name, the region and the account.")
     if code in _NOT_ALLOWED:

@@ -12,7 +12,7 @@ from takings.adapters.aws.database import Database, Item
 from takings.adapters.aws.tables import BY_BATCH, BY_FINGERPRINT, PENDING_BATCHES, PROCESSED_FILES
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, SettingsError
-from takings.gate import Gate, GateState, Suspect
+from takings.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId, format_instant, parse_instant
 from takings.lineage import LineageRecord, LineageStatus
 from takings.validation.findings import RecordCounts, Verdict
@@ -121,6 +121,10 @@ def _read_gate(item: Item) -> Gate:
         reason=item.get("reason"),
         reading=item.get("reading"),
         suspects=tuple(Suspect(**suspect) for suspect in item["suspects"]),
+        # A gate of an older version knows of none.
+        left=tuple(
+            LeftFile(**each | {"tried_at": parse_instant(each["tried_at"])}) for each in item.get("left_files", ())
+        ),
         last_commit=item["last_commit"],
         landed=frozenset(Dataset(name) for name in item["landed"]),
     )
@@ -139,6 +143,7 @@ def _write_gate(gate: Gate) -> Item:
         "reason": gate.reason,
         "reading": gate.reading,
         "suspects": [asdict(suspect) for suspect in gate.suspects],
+        "left_files": [asdict(each) | {"tried_at": format_instant(each.tried_at)} for each in gate.left],
         "last_commit": gate.last_commit,
         "landed": sorted(dataset.value for dataset in gate.landed),
     }

@@ -21,6 +21,7 @@ from uuid import uuid4
 from takings import layout
 from takings.adapters.aws.bucket import Bucket, ObjectVersion
 from takings.adapters.aws.clients import THREADS
+from takings.adapters.aws.faults import refused_to_be_read, refused_to_be_removed
 from takings.adapters.text_files import open_text
 from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError
@@ -42,6 +43,9 @@ class BucketStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all objects under a prefix; an object appears whole, so all are settled."""
         return self._bucket.list(prefix)
+
+    def check_writable(self, keys: Iterable[str]) -> None:
+        """Do nothing: what a bucket refuses is told only by trying."""
 
     def read(self, key: str) -> bytes | None:
         """Return an object's bytes; None where it is absent."""
@@ -79,10 +83,11 @@ class BucketStore:
         fetched = self._fetched(key, batch_id)
         if fetched.exists():
             return fetched
-        version = self._bucket.find(key, etag)
+        with refused_to_be_read(self._checked(key)):
+            version = self._bucket.find(key, etag)
         if version is None:
             return None
-        with self._draft() as draft:
+        with self._draft() as draft, refused_to_be_read(key):
             self._bucket.download(version, draft)
             _place(draft, fetched)
         return fetched
@@ -116,7 +121,8 @@ class BucketStore:
                 f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
             )
         if key.startswith(layout.RAW):
-            self._bucket.delete_unchanged(key, etag)
+            with refused_to_be_removed():
+                self._bucket.delete_unchanged(key, etag)
 
     def _archive(self, key: str, etag: str, batch_id: BatchId, destination: str, metadata: dict[str, str]) -> bool:
         """Write an original to its destination unless that exists; tell whether it was written."""

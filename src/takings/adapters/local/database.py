@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from takings.errors import CorruptState, StoreError
 
@@ -33,6 +36,7 @@ def open_database(path: Path | None) -> Database:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.executescript((resources.files(__package__) / "schema.sql").read_text())
+        _migrate(connection)
     except sqlite3.DatabaseError as broken:
         if connection is not None:
             connection.close()
@@ -45,6 +49,15 @@ def open_database(path: Path | None) -> Database:
             " and rebuild the store from its archive, or restore the file from a back-up."
         ) from broken
     return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Give the tables of an older version the columns that it did not have."""
+    present = {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
+    if "left_files" not in present:
+        # Another process may be first.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
 
 
 class Database(sqlite3.Connection):
@@ -67,6 +80,33 @@ def open_database_to_read(path: Path) -> Database:
     connection.row_factory = sqlite3.Row
     connection.lock = threading.RLock()
     return connection
+
+
+@contextmanager
+def reading_database(path: Path) -> Iterator[Database]:
+    """Open the database file for reading, also where nothing can be written beside it: then a copy of it is read."""
+    with closing(open_database_to_read(path)) as database:
+        if _can_be_read(database, path):
+            yield database
+            return
+    with TemporaryDirectory(prefix="takings-") as folder:
+        for suffix in ("", "-wal"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, Path(folder, part.name))
+        with closing(open_database(Path(folder, path.name))) as copy:
+            yield copy
+
+
+def _can_be_read(database: Database, path: Path) -> bool:
+    """Tell whether SQLite can read in place: even a reader of a WAL database writes an index beside it, if there is none."""
+    try:
+        database.execute("select 1 from sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        if os.access(path.parent, os.W_OK):
+            raise
+        return False
+    return True
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState
-from takings.gate import Gate, GateState, Suspect
+from takings.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, LineageStatus
 from takings.validation.findings import RecordCounts, Verdict
@@ -142,6 +142,11 @@ def _gate_of(row: sqlite3.Row) -> Gate:
         reason=row["reason"],
         reading=row["reading"],
         suspects=tuple(Suspect(**suspect) for suspect in json.loads(row["suspects"])),
+        left=tuple(
+            LeftFile(**each | {"tried_at": from_micros(each["tried_at"])})
+            # The database of an older version, opened only to be read, does not have them.
+            for each in json.loads(row["left_files"] if "left_files" in row.keys() else "[]")  # noqa: SIM118 - a Row has values
+        ),
         last_commit=row["last_commit"],
         landed=frozenset(Dataset(name) for name in json.loads(row["landed"])),
     )
@@ -161,6 +166,7 @@ def _write_gate(gate: Gate) -> dict[str, object]:
         "reason": gate.reason,
         "reading": gate.reading,
         "suspects": json.dumps([asdict(suspect) for suspect in gate.suspects]),
+        "left_files": json.dumps([asdict(each) | {"tried_at": to_micros(each.tried_at)} for each in gate.left]),
         "last_commit": gate.last_commit,
         "landed": json.dumps(sorted(gate.landed)),
     }

@@ -7,36 +7,42 @@ cannot tell, if two looks at it, some time apart, show the same size and the sam
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
-import signal
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from takings import layout
+from takings.adapters.local.listing import Listing
+from takings.adapters.local.placing import OWN, place, same_bytes
+from takings.adapters.local.reading import (
+    NO_FILE_THERE,
+    Look,
+    copy_drop,
+    is_read_only,
+    look_at,
+    may_write,
+)
+from takings.adapters.local.removing import Removal, etag_of, remove_empty_folders
 from takings.adapters.text_files import open_text
 from takings.arrivals import ObjectInfo
-from takings.errors import ConflictError, StoreError
+from takings.errors import ConflictError, StoreError, UnreadableFile
 from takings.layout import BatchId
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: written often and made again at will, so not worth waiting for the disk
 _NOT_SYNCED = ("validation-reports/",)
-#: Linux: make a file share the blocks of another
-_FICLONE = 0x40049409
-_COPY_BYTES = 4 << 20
-#: a file that was listed has gone, or something else has taken its place
-_NO_FILE_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO}
 #: how far apart two looks are; a writer that pauses longer has most likely ended
 _LOOKS_APART_SECONDS = 1.0
+#: the folders that a batch writes to; each may be a link, or a file system of its own
+_WRITTEN: Final = (".takings", "batches", "failed", "lake", "processed", "quarantine", "staging", "validation-reports")
 
 
 class FolderStore:
@@ -64,48 +70,55 @@ class FolderStore:
         return path
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List all regular files under a prefix; links and special files are none."""
-        is_raw = prefix.startswith(layout.RAW)
+        """List all regular files under a prefix; under raw-data/ also what stands there instead of one, with its trouble.
+
+        StoreError where the folder of raw-data/ itself is not to be had.
+        """
+        listing = Listing(self._root)
+        if not prefix.startswith(layout.RAW):
+            yield from (info for _, info in listing.files(prefix))
+            return
+        self._check_link(layout.RAW.rstrip("/"))
         unsure = []
-        for path, status in self._walk(str(self._root / prefix)):
-            is_being_written = _is_being_written(path) if is_raw else False
-            if is_being_written is None:
-                unsure.append((path, self._info(path, status)))
+        for path, info in listing.drops(prefix):
+            look = look_at(path) if info.trouble is None else Look(trouble=info.trouble)
+            if look is None:
+                continue
+            if look.is_being_written is None and look.trouble is None:
+                unsure.append((path, info))
             else:
-                yield self._info(path, status, is_settled=not is_being_written)
+                yield replace(info, is_settled=not look.is_being_written, trouble=look.trouble)
         if unsure:
             yield from self._look_twice(unsure)
 
-    def _walk(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Yield the regular files under a folder; there may be so many that a Path for each would take its time."""
-        folders = []
-        try:
-            entries = os.scandir(folder)
-        except OSError:
-            # It is gone, or may not be read.
-            return
-        with entries:
-            for entry in entries:
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                        continue
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    yield entry.path, status
-        for each in folders:
-            yield from self._walk(each)
+    def _check_link(self, name: str) -> None:
+        """Raise StoreError where a folder of the store is a link to nothing, such as to a disk that is not mounted."""
+        folder = self._root / name
+        if folder.is_symlink() and not os.path.isdir(folder):  # noqa: PTH112
+            raise StoreError(
+                f"{folder} is a link to {folder.readlink()}, where no folder is. Mount the disk that it leads to, or make the"
+                " folder, and run again; nothing is lost."
+            )
 
-    def _info(self, path: str, status: os.stat_result, *, is_settled: bool = True) -> ObjectInfo:
-        return ObjectInfo(
-            key=path[len(str(self._root)) :].lstrip("/"),
-            size=status.st_size,
-            written_at=_EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000),
-            etag=_etag(status),
-            is_settled=is_settled,
+    def check_writable(self, keys: Iterable[str]) -> None:
+        """Raise StoreError where the system says that a batch could not be written, or its drops not be removed."""
+        for name in _WRITTEN:
+            self._check_link(name)
+            folder = self._root / name
+            self._check_folder(folder if folder.exists() else self._root)
+        for folder in sorted({self.path(key).parent for key in keys if key.startswith(layout.RAW)}):
+            if folder.exists():
+                self._check_folder(folder)
+
+    def _check_folder(self, folder: Path) -> None:
+        if may_write(folder):
+            return
+        why = (
+            "the file system is mounted read-only. Mount it writable"
+            if is_read_only(folder)
+            else "it may not be written to. Let the user that runs Takings write to it (chmod, chown)"
         )
+        raise StoreError(f"{folder}: {why} and run again. No batch was begun; nothing is lost.")
 
     def _look_twice(self, unsure: Sequence[tuple[str, ObjectInfo]]) -> Iterator[ObjectInfo]:
         """List files of which the system cannot tell whether they are being written: settled is what does not change."""
@@ -114,7 +127,7 @@ class FolderStore:
             self._pause(_LOOKS_APART_SECONDS)
             for path, info in unsure:
                 with suppress(FileNotFoundError):
-                    if _etag(os.lstat(path)) == info.etag:
+                    if etag_of(os.lstat(path)) == info.etag:
                         quiet[info.key] = info.etag
         self._quiet = quiet
         for _, info in unsure:
@@ -135,7 +148,7 @@ class FolderStore:
                 if not key.startswith(_NOT_SYNCED):
                     file.flush()
                     os.fsync(file.fileno())
-            return self._link(draft, self.path(key))
+            return self._link(draft, self.path(key), is_draft=True)
 
     def create_from(self, key: str, pieces: Iterable[str]) -> bool:
         """Write a file piece by piece unless it exists; it appears whole or not at all."""
@@ -147,7 +160,7 @@ class FolderStore:
             with open_text(draft, is_compressed=key.lower().endswith(".gz")) as file:
                 file.write(first)
                 file.writelines(rest)
-            return self._link(draft, self.path(key))
+            return self._link(draft, self.path(key), is_draft=True)
 
     def copy(self, key: str, destination: str) -> bool:
         """Link a file to a destination unless that exists; tell whether it exists now."""
@@ -165,13 +178,8 @@ class FolderStore:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _link(self, source: Path, target: Path) -> bool:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            return False
-        return True
+    def _link(self, source: Path, target: Path, *, is_draft: bool = False) -> bool:
+        return place(source, target, is_draft=is_draft)
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
         """Return a copy of exactly the bytes that the ETag names; None where they are gone or were changing."""
@@ -180,15 +188,18 @@ class FolderStore:
             return fetched
         with self._draft() as draft:
             try:
-                _copy(source, draft)
-                is_whole = _etag(source.lstat()) == etag and not _is_being_written(source)
+                if not copy_drop(source, draft) or etag_of(source.lstat()) != etag:
+                    return None
+                look = look_at(source)
+            except UnreadableFile as refused:
+                raise UnreadableFile(f"{key}: {refused}") from refused
             except OSError as gone:
-                if gone.errno not in _NO_FILE_THERE:
+                if gone.errno not in NO_FILE_THERE:
                     raise
                 return None
-            if not is_whole:
+            if look is None or look.is_being_written:
                 return None
-            self._link(draft, fetched)
+            self._link(draft, fetched, is_draft=True)
         return fetched
 
     @contextmanager
@@ -202,8 +213,13 @@ class FolderStore:
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
         """Copy a local file to where the fetched bytes of a key lie."""
         with self._draft() as draft:
-            _copy(path, draft)
-            self._link(draft, self._fetched(key, batch_id))
+            try:
+                is_there = copy_drop(path, draft)
+            except UnreadableFile as refused:
+                raise StoreError(f"{path}: {refused}") from refused
+            if not is_there:
+                raise StoreError(f"{path} is no file any more. Run again; nothing is lost.")
+            self._link(draft, self._fetched(key, batch_id), is_draft=True)
 
     def file_away(
         self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
@@ -216,24 +232,31 @@ class FolderStore:
         if fetched.exists():
             moment = (version - _EPOCH) // timedelta(microseconds=1) * 1000
             os.utime(fetched, ns=(moment, moment))
-            if not self._link(fetched, target) and not _same_bytes(fetched, target):
+            if not self._link(fetched, target) and not same_bytes(fetched, target):
                 raise ConflictError(
                     f"{destination} already holds other bytes; {key} was not moved. Move that file away and run again."
                 )
         elif not target.exists():
             raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
         if key.startswith(layout.RAW):
-            self._remove(key, etag, batch_id)
+            self._remove(key, etag, batch_id, target)
 
     def discard(self, keys: Iterable[str]) -> None:
-        """Remove files, and the folders that they leave empty."""
+        """Remove files, and the folders that they leave empty; one that cannot be removed keeps no other from it."""
+        refusals = []
         for key in keys:
             path = self.path(key)
-            path.unlink(missing_ok=True)
-            for folder in path.parents:
-                if folder == self._root or any(folder.iterdir()):
-                    break
-                folder.rmdir()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as refused:
+                refusals.append(f"{key} could not be removed: {refused.strerror}")
+                continue
+            remove_empty_folders(path, self._root)
+        if refusals:
+            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+            raise StoreError(
+                f"{self._root}: {refusals[0]}{more}. Change the permissions and run again; nothing is lost."
+            )
 
     def staging(self, batch_id: BatchId) -> Path:
         """Return the folder of the batch's staged rows."""
@@ -250,82 +273,27 @@ class FolderStore:
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended; a drop that was set aside goes back first."""
         fetched = self._private / "fetched" / batch_id
-        for aside in (fetched / "aside" / layout.RAW).rglob("*"):
-            # Whoever died here had not compared its bytes yet. If they were the batch's own, they are a duplicate.
-            if aside.is_file():
-                self._link(aside, self.path(aside.relative_to(fetched / "aside").as_posix()))
-        for folder in (self._root / layout.staging(batch_id), self._private / "fetched" / batch_id):
+        for folder in (fetched / "aside", fetched / "beside"):
+            for found in (folder / layout.RAW).rglob("*"):
+                # Whoever died here had not compared its bytes yet. If they were the batch's own, they are a duplicate.
+                if found.is_file():
+                    self._removal(found.relative_to(folder).as_posix(), batch_id).put_back()
+        for folder in (self._root / layout.staging(batch_id), fetched):
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
 
     def _fetched(self, key: str, batch_id: BatchId) -> Path:
         return self._private / "fetched" / batch_id / self.path(key).relative_to(self._root)
 
-    def _remove(self, key: str, etag: str, batch_id: BatchId) -> None:
-        """Remove a key if it holds the bytes that the ETag names: rename aside, compare, put back if different."""
-        source, aside = self.path(key), self._private / "fetched" / batch_id / "aside" / key
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        if not aside.exists():
-            try:
-                source.rename(aside)
-            except FileNotFoundError:
-                return
-        if _etag(aside.lstat()) != etag:
-            with suppress(FileExistsError):
-                os.link(aside, source)
-        aside.unlink()
+    def _remove(self, key: str, etag: str, batch_id: BatchId, archived: Path) -> None:
+        self._removal(key, batch_id).remove(etag, archived)
 
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file; where the file system can, both share their blocks until one is written to."""
-    # A pipe would be waited for, for ever, if it were opened as a file.
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as origin, target.open("wb") as copy:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError(errno.ENOENT, "it is no file any more", str(source))
-        try:
-            fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
-        except OSError:
-            shutil.copyfileobj(origin, copy, _COPY_BYTES)
-
-
-def _same_bytes(one: Path, other: Path) -> bool:
-    if one.samefile(other):
-        return True
-    with one.open("rb") as left, other.open("rb") as right:
-        while True:
-            block = left.read(1 << 20)
-            if block != right.read(1 << 20):
-                return False
-            if not block:
-                return True
-
-
-def _is_being_written(path: str | Path) -> bool | None:
-    """Tell whether a process holds a file open for writing; None where the system cannot tell.
-
-    Linux grants a read lease only on a file that nobody has open for writing, and only to its owner.
-    """
-    if not hasattr(fcntl, "F_SETLEASE"):
-        return None
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        # A writer that comes now breaks the lease; the signal that tells so must be one that ends no process.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        # Another user's file, or a file system without leases.
-        return None
-    finally:
-        # The lease ends with it.
-        os.close(descriptor)
-    return False
+    def _removal(self, key: str, batch_id: BatchId) -> Removal:
+        source, fetched = self.path(key), self._private / "fetched" / batch_id
+        beside = f"{OWN}aside-{sha256(f'{batch_id}/{key}'.encode()).hexdigest()[:32]}"
+        return Removal(
+            source=source,
+            aside=fetched / "aside" / key,
+            beside=source.with_name(beside),
+            marker=fetched / "beside" / key,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -10,12 +11,13 @@ from typing import Final
 
 from takings import layout
 from takings.adapters.dry_run import accepted_files
-from takings.adapters.local.database import Database, open_database, open_database_to_read
+from takings.adapters.local.database import Database, open_database, reading_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
+from takings.adapters.local.reading import may_write
 from takings.adapters.platform import PlatformPorts
 from takings.adapters.settings_sources import read_settings_file
 from takings.errors import StoreError, UnknownThing, UsageError
@@ -50,11 +52,18 @@ class LocalPlatform:
             raise UnknownThing(
                 f"{root} is no folder. Make it and drop files under {root}/raw-data/products, orders, order-items."
             )
-        if not any((root / part).is_dir() for part in ("raw-data", "lake", ".takings")):
+        # A link to a folder that is not there is told by whatever needs the folder: its disk is not mounted.
+        parts = [root / part for part in ("raw-data", "lake", ".takings")]
+        if not any(part.is_dir() or part.is_symlink() for part in parts):
             raise UnknownThing(
                 f"{root} is no store: it has no raw-data folder. Drop files under {root}/raw-data/products, orders and"
                 " order-items."
             )
+
+    def can_write(self) -> bool:
+        """Tell whether the system lets anybody write to the folder's ledger."""
+        folder = self._private if self._private.exists() else self.root
+        return may_write(folder) and (not (ledger := folder / "takings.db").exists() or os.access(ledger, os.W_OK))
 
     def settings_file(self) -> tuple[str, str] | None:
         """Return name and text of the folder's settings; those of the working folder are read anyway."""
@@ -74,7 +83,7 @@ class LocalPlatform:
         if self._only_reads:
             path = self._private / "takings.db"
             has_ledger = path.exists()
-            with closing(open_database_to_read(path) if has_ledger else open_database(None)) as database:
+            with reading_database(path) if has_ledger else closing(open_database(None)) as database:
                 yield self._ports(database, SqliteKpiStore(database, kpi_tables, only_reads=has_ledger))
             return
         try:

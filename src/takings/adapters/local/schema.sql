@@ -34,6 +34,7 @@ create table if not exists PendingBatches (
     reason text,
     reading text,
     suspects text not null,
+    left_files text not null default '[]',
     last_commit integer not null,
     landed text not null
 ) without rowid;

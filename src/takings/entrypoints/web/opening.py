@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from takings.bootstrap import Shop, open_store_to_read
 from takings.ports import Tell
 
-_Identity = tuple[int, int] | None
+_Identity = tuple[int, int, int] | None
 
 
 class OpenedStore:
@@ -54,4 +55,6 @@ class OpenedStore:
             status = (Path(self.store) / ".takings" / "takings.db").stat()
         except OSError:
             return None
-        return (status.st_dev, status.st_ino)
+        # Where nothing can be written beside the database, a copy of it is read, which is as old as its opening.
+        changed = 0 if os.access(self.store, os.W_OK) else status.st_mtime_ns
+        return (status.st_dev, status.st_ino, changed)
