@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from takings import gate, layout
 from takings.arrivals import Arrival, Sighting, fix_versions, sight
@@ -82,7 +82,7 @@ def run(ports: Ports, *, at_once: bool) -> RunOutcome:
     """
     batches: list[BatchOutcome] = []
     while True:
-        match step(ports, at_once=at_once):
+        match done := step(ports, at_once=at_once):
             case Worked(outcome=outcome):
                 batches += [] if outcome is None else [outcome]
             case Busy():
@@ -91,6 +91,8 @@ def run(ports: Ports, *, at_once: bool) -> RunOutcome:
                 raise MachineryError(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`.")
             case Rest(decision=decision, sighting=sighting):
                 return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
+            case _:
+                assert_never(done)
 
 
 def step(ports: Ports, *, at_once: bool) -> Step:
