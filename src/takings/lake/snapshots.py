@@ -51,7 +51,7 @@ class TableSnapshot:
     #: the table has gained a column, which older files do not have
     is_widened: bool = False
     #: the names of the table's columns; none where they are not known
-    columns: frozenset[str] = frozenset()
+    columns: frozenset[str] = field(default=frozenset(), compare=False)
 
     def near(self, wanted: Ranges) -> TableSnapshot:
         """Leave out the files that hold no row with a value within these ranges."""
