@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from takings import gate, layout
 from takings.arrivals import Arrival, Sighting, fix_versions, sight
@@ -95,7 +95,7 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
     began = ports.clock.now()
     hand_over = batches.append if ended is None else ended
     while True:
-        match step(ports, at_once=at_once, since=began):
+        match done := step(ports, at_once=at_once, since=began):
             case Worked(outcome=BatchOutcome() as outcome):
                 hand_over(outcome)
             case Worked():
@@ -106,6 +106,8 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
                 raise MachineryError(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`.")
             case Rest(decision=decision, sighting=sighting):
                 return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
+            case _:
+                assert_never(done)
 
 
 def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> Step:

@@ -237,7 +237,7 @@ class _TypedPass:
 
 def csv_source(csv: scanned_file.PlainCsv, header: Sequence[str]) -> str:
     """Return the table function that reads a plain CSV file's raw fields."""
-    fields = {f"r{place}": "varchar" for place in range(len(header))}
+    fields = {f"_r{place}": "varchar" for place in range(len(header))}
     columns = fields if csv.has_header else {"_record": "bigint", "_line": "bigint"} | fields
     spelled = ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
     # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.

@@ -54,7 +54,7 @@ class CheckedTogether:
         with self.csv.open("wb") as target:
             for place, file in enumerate(self.files):
                 target.write(scanned_file.normalised(file.path, first_record=place * _SPAN))
-        fields = "".join(f"r{place}, " for place in range(len(self._header)))
+        fields = "".join(f"_r{place}, " for place in range(len(self._header)))
         query = typed_query(
             self.contract, self._header, self.source, now, business_time, keep=f"_record, _line, {fields}"
         )
@@ -94,7 +94,7 @@ class CheckedTogether:
     def _faulty(self, alone: set[int]) -> dict[int, list[_Faulty]]:
         """Return the records that break rules, by the places of their files, in order."""
         faulty: dict[int, list[_Faulty]] = defaultdict(list)
-        fields = ", ".join(f"r{place}" for place in range(len(self._header)))
+        fields = ", ".join(f"_r{place}" for place in range(len(self._header)))
         rows = self._run(
             f"select _record // {_SPAN}, _record % {_SPAN}, _line, _mask, [{fields}] from together"
             f" where _mask <> 0 and _record // {_SPAN} not in (select unnest({sorted(alone)}::bigint[])) order by _record"

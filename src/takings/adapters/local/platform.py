@@ -15,6 +15,7 @@ from takings.adapters.local.database import Database, open_database, reading_dat
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.ledger import SqliteLedger
+from takings.adapters.local.leftovers import remove_leftovers
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
 from takings.adapters.local.reading import may_write
@@ -92,6 +93,7 @@ class LocalPlatform:
             raise StoreError(
                 f"{self.root}: {refused.strerror}. Takings needs to write into the store's folder."
             ) from refused
+        remove_leftovers(self._private)
         with closing(open_database(self._private / "takings.db")) as database:
             yield self._ports(database, SqliteKpiStore(database, kpi_tables))
 
