@@ -269,6 +269,7 @@ class TestStatus:
             "lease_expires_at": None,
             "reading": None,
             "suspects": [],
+            "unreadable": [],
             "is_abandoned": False,
             "reason": None,
             "commit": None,
