@@ -106,6 +106,19 @@ def by_key(documents: list[dict[str, str]]) -> list[dict[str, str]]:
     return sorted(documents, key=lambda each: each["key"])
 
 
+def test_validate_checks_the_files_that_can_be_read(root: Path) -> None:
+    """The other is named, and the exit code says that something was left."""
+    products = root / "raw-data" / "products" / "a.csv"
+    (root / KEY).chmod(0)
+    (done,) = as_user(("validate", root / KEY, products))
+    told = (
+        f"takings: {root / KEY}: it cannot be read: Permission denied. Change its permissions, or check its disk; the other"
+        " files are checked.\n"
+    )
+    assert (done.code, done.err) == (3, told)
+    assert f"{products} (products): accepted" in done.out
+
+
 def test_raw_data_without_permission_is_told_before_a_batch_begins(root: Path) -> None:
     """Nothing is merged or published, and nothing moved."""
     for name in ("products", "orders", "order-items"):

@@ -21,7 +21,7 @@ from takings.adapters.local.ledger import SqliteLedger
 from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, StoreError
-from takings.gate import Gate, GateState, Suspect
+from takings.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
 from takings.lineage import LineageRecord, LineageStatus, begun, ended, given_back
 from takings.ports import Ledger
@@ -94,6 +94,15 @@ class TestGate:
             lease_expires_at=NOON + timedelta(microseconds=3),
             reading="raw-data/orders/a.csv",
             suspects=(Suspect(key="raw-data/orders/b.csv", etag="1-2-3", deaths=2),),
+            left=(
+                LeftFile(
+                    key="raw-data/orders/c.csv",
+                    etag="1-2-4",
+                    reason="it cannot be read",
+                    tried_at=NOON + timedelta(microseconds=7),
+                    is_archived=True,
+                ),
+            ),
             reason="numbers contradict each other",
             last_commit=7,
             landed=frozenset({Dataset.ORDERS, Dataset.ORDER_ITEMS}),

@@ -14,8 +14,8 @@ import typer
 from takings.bootstrap import Unplaced, open_dry_run
 from takings.contracts.model import Contract, Dataset
 from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, app, print_json
-from takings.entrypoints.console import out
+from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, Contracts, app, print_json
+from takings.entrypoints.console import err, out
 from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
 from takings.examination import Examination
@@ -37,7 +37,9 @@ class ReportFormat(StrEnum):
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV files, wherever they lie.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", readable=False, help="CSV files, wherever they lie.")
+    ],
     dataset: Annotated[
         Dataset | None, typer.Option(help="What the files are; told by folder or header otherwise.")
     ] = None,
@@ -51,10 +53,11 @@ def validate(
     for file in files:
         if not file.is_file():
             raise UnknownThing(f"{file} is no file.")
+    readable = [file for file in files if _can_be_read(file)]
     dry_run = open_dry_run(store, {"contracts": None if contracts is None else str(contracts)})
     documents = []
     is_rejected = False
-    for examination in dry_run.examine(files, dataset):
+    for examination in dry_run.examine(readable, dataset):
         if isinstance(examination, Unplaced):
             is_rejected = True
             if format_ is ReportFormat.JSON:
@@ -71,8 +74,26 @@ def validate(
             _show(examination, contract)
     if format_ is ReportFormat.JSON:
         print_json({"schema_version": 1, "files": documents})
+    if len(readable) < len(files):
+        raise typer.Exit(EXIT_UNFINISHED)
     if is_rejected:
         raise typer.Exit(EXIT_REJECTED)
+
+
+def _can_be_read(file: Path) -> bool:
+    """Tell whether the system lets a file be read, and say on stderr if it does not: the others are checked all the same."""
+    try:
+        with file.open("rb") as content:
+            content.read(1)
+    except OSError as refused:
+        err.print(
+            f"[red]takings:[/] {marked(file)}: it cannot be read: {refused.strerror}. Change its permissions, or check its"
+            " disk; the other files are checked.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return False
+    return True
 
 
 def _document(examination: Examination, contract: Contract) -> dict[str, Any]:
