@@ -133,6 +133,7 @@ class TestBatches:
             "affected.json",
             "attempt-1.json",
             "changes.json",
+            "gaps.json",
             "manifest.json",
             "outcome.json",
             "verdicts.json",
