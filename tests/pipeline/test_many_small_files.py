@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -57,6 +58,23 @@ def test_files_of_a_batch_fit_into_the_default_memory_and_256_open_files(tmp_pat
     assert [file["verdict"] for file in batch["files"]] == ["accepted"] * 602
     assert (batch["attempt"], batch["published"]) == (1, {"OrderKPIs": 28, "CategoryKPIs": 1})
     assert published(root) == expected(root)
+
+
+def test_a_batch_ends_with_far_fewer_open_files_than_it_is_made_for(tmp_path: Path) -> None:
+    """Where the first attempt lacks some, the next ones have fewer open at a time."""
+    root = new_store(tmp_path / "shop")
+    drop(root, "products/p.csv", csv_of(product(1)))
+    for number in range(300):
+        drop(root, f"orders/{number}.csv", csv_of(order(number, f"2025-01-0{number % 5 + 1}T10:00:00")))
+    done = takings("run", root, "--now", open_files=60)
+    assert (done.returncode, lineage_of(root)) == (0, {"accepted": 301}), done.stderr
+    assert published(root) == expected(root)
+
+
+def lineage_of(root: Path) -> dict[str, int]:
+    """Count the store's files by their verdicts."""
+    with opened(root) as shop:
+        return dict(Counter(str(record.verdict) for record in shop.ports.ledger.lineage()))
 
 
 def test_a_run_of_many_batches_shows_each_as_the_store_keeps_it(tmp_path: Path) -> None:

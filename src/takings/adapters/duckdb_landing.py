@@ -38,6 +38,8 @@ _ROW_GROUP: Final = 5_000
 #: rows looked at to learn how days follow each other, in so many files
 _WINDOW: Final = 20_000
 _SAMPLED_FILES: Final = 4
+#: days to which a write may add at once, each of which has a file open; rows of more come to more files
+_MOST_WRITTEN: Final = 100
 #: more days than this among a window's rows, and sorting is cheaper than holding rows back
 _MOST_DAYS_UNSORTED: Final = 16
 #: when a day has so many files …
@@ -212,6 +214,9 @@ class Landing:
         return tuple(file for file in table.files if named and str(folder / file.path) in named)
 
     def _write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
+        # As many as DuckDB has at most anyway, unless the rounds are smaller than the first attempt's.
+        most = min(_MOST_WRITTEN, 2 * self.staged.batch.files_at_once)
+        self._run(f"set partitioned_write_max_open_files = {most}")
         return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id).write(dataset, query)
 
     def _arrange(self, dataset: Dataset, query: str) -> str:
