@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +17,8 @@ from takings.adapters.delta_lake import DeltaLake
 from takings.adapters.lake_files import LakeFiles
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.contracts import load_contracts
-from takings.contracts.model import Dataset
-from takings.errors import ConflictError, CorruptState
+from takings.contracts.model import Column, ColumnType, Dataset
+from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import AddedFile, LakeFile, TableChange, TableSnapshot
 from takings.layout import BatchId
 from takings.ports import LakeTables
@@ -282,3 +285,27 @@ def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables, files: La
         tables.check({Dataset.ORDERS: 1})
     with pytest.raises(CorruptState, match="the table's log ends at version 2, but a commit names version 3"):
         tables.check({Dataset.ORDERS: 3})
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (lambda columns: columns[:-1], "the lake has the column 'returned_at', which the contract lacks"),
+        (
+            lambda columns: (*columns[:-1], replace(columns[-1], type=ColumnType.TEXT)),
+            "the lake keeps 'returned_at' as timestamp, the contract makes it string",
+        ),
+        (lambda columns: (*columns, replace(columns[-1], name="colour")), None),
+    ],
+    ids=["a column less", "a column of another type", "a column more"],
+)
+def test_looks_whether_contracts_fit_without_changing_a_table(
+    tables: LakeTables, change: Callable[[Sequence[Column]], tuple[Column, ...]], refusal: str | None
+) -> None:
+    """What a batch would be refused for is known before it decides anything; a column more is none of it."""
+    contract = load_contracts(None)[Dataset.ORDER_ITEMS]
+    changed = {Dataset.ORDER_ITEMS: replace(contract, columns=change(contract.columns))}
+    with nullcontext() if refusal is None else pytest.raises(ContractError, match=refusal):
+        tables.check_fit(changed)
+    tables.check_fit(load_contracts(None).by_dataset)
+    assert tables.snapshot()[Dataset.ORDER_ITEMS].version == 0

@@ -293,6 +293,7 @@ class Judge:
         """
         drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
         known = self.contents()
+        originals = {record.archived_at: record for record in self._ended()}
         ended: dict[str, list[LineageRecord]] = defaultdict(list)
         for record in self._ended():
             ended[record.batch_id].append(record)
@@ -308,6 +309,9 @@ class Judge:
                 if file.records is not None and record.records != file.records:
                     raise Violated(f"its records should be {file.records}: {record}")
                 if file.arrival.archived_at is not None:
+                    original = originals[file.arrival.archived_at]
+                    if (original.file_key, original.version) != (record.file_key, record.version):
+                        raise Violated(f"a replay of {original} is no other write: {record}")
                     continue
                 if record.file_key in versions and record.version <= versions[record.file_key]:
                     raise Violated(f"a version not behind {versions[record.file_key]}: {record}")

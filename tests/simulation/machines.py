@@ -140,7 +140,7 @@ class Machines:
             scheduler=self.scheduler,
             skew=skew,
             chance=self.chance,
-            mishaps=[self._maybe_interrupted(mishap) for mishap in mishaps],
+            mishaps=[self._maybe_another(mishap) for mishap in mishaps],
             witness=self.witness,
             is_maintenance=is_maintenance,
             is_eventful=is_maintenance or self.chance.random() < 0.15,
@@ -150,10 +150,14 @@ class Machines:
         self.processes[process.name] = process
         return life
 
-    def _maybe_interrupted(self, mishap: Mishap) -> Mishap:
-        """Draw whether a process that would be killed is asked to end instead."""
-        is_asked = mishap.kind == "killed" and self.parts.chance.random() < self.parts.interrupts
-        return replace(mishap, kind="interrupted") if is_asked else mishap
+    def _maybe_another(self, mishap: Mishap) -> Mishap:
+        """Draw whether a process that would be killed is asked to end instead, and whether a fault is a breach."""
+        match mishap.kind:
+            case "killed" if self.parts.chance.random() < self.parts.interrupts:
+                return replace(mishap, kind="interrupted")
+            case "a fault" if self.parts.chance.random() < self.parts.breaches:
+                return replace(mishap, kind="a breach", among=frozenset({"kpi_engine.measures"}), at=1)
+        return mishap
 
     def _live(
         self, machine: Machine, life: Life, ports: Ports, body: Callable[[], object] | None, at_once: bool

@@ -66,6 +66,8 @@ class Parts:
     watches: float = 0
     #: a killed process was asked to stop instead, and lets go of its batch on the way out
     interrupts: float = 0
+    #: a call that would fail lets the numbers contradict each other instead, which blocks the batch
+    breaches: float = 0
     #: files have bad rows, and columns that a contract may gain
     is_rich: bool = False
     #: the chance that rows come back from quarantine, mended, whenever something happens
@@ -100,8 +102,9 @@ def draw_parts(seed: int) -> Parts:
         kinds=("replay", "replay", "replay", "restate", "rebuild"),
         watches=chance.choice((0, 0.5, 1)),
         interrupts=chance.choice((0, 0.5)),
-        is_rich=chance.random() < 0.7,
-        mends=chance.choice((0, 0.5)),
+        breaches=chance.choice((0, 0.3)),
+        is_rich=chance.random() < 0.8,
+        mends=chance.choice((0, 0.5, 0.5)),
         copies=chance.choice((0, 1, 2)),
         skew=chance.choice((1, 1, 5)),
         is_rebuilt=chance.random() < 0.2,

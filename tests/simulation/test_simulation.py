@@ -17,7 +17,7 @@ from tests.simulation.world import BEGIN, simulate
 pytestmark = pytest.mark.no_cover
 
 #: runs of `make test`; `make simulate` tries more …
-SEEDS = 150
+SEEDS = 60
 #: … so many in one test
 TOGETHER = 10
 
@@ -29,10 +29,49 @@ def test_everything_comes_right_in_the_end(first: int) -> None:
         simulate(seed)
 
 
+#: so many runs hold everything that is meant to be tried; a fifth of them is enough as a rule
+MOST = 150
+#: what a story tells of what happened
+SIGHTS = {
+    "a watch": "begins to watch",
+    "a watch that is asked to stop": "is asked to stop",
+    "a process that is killed": " killed: ",
+    "a process that is interrupted": " interrupted: ",
+    "a blocked batch": "unblocks the batch",
+    "a replay": "is to replay",
+    "a restatement": "is to restate",
+    "a rebuild": "is to rebuild",
+    "a maintenance": "begins to maintain",
+    "changed rules": " sets Rules(",
+    "contracts that are put back": "puts the contracts back",
+    "a column that is put back": "puts the column back",
+    "mended rows": "/mended/",
+    "a batch that is given up": "batch.given_up",
+    "a strict batch that is looked at for orphans": "engine.landing.first_orphan",
+    "rows in quarantine": "store.create_from quarantine/",
+}
+
+
+def test_the_runs_hold_what_they_are_meant_to_try() -> None:
+    """So that nothing is left out unnoticed, such as a mishap at a step that has another name by now."""
+    missing = {*SIGHTS, "a batch that lost the gate", "a copy that is ignored", "a copy that counts"}
+    for seed in range(SEEDS + 1, SEEDS + 1 + MOST):
+        world = simulate(seed)
+        story = "\n".join(world.story)
+        missing -= {sight for sight, text in SIGHTS.items() if text in story}
+        missing -= {"a batch that lost the gate"} if world.judge.losers else set()
+        missing -= {"a copy that is ignored"} if world.judge.truth.ignored_copies else set()
+        missing -= {"a copy that counts"} if world.judge.truth.counted_copies else set()
+        if not missing:
+            return
+    pytest.fail(f"not in {MOST} runs: {missing}")
+
+
 def test_a_seed_replays() -> None:
     """The same number makes the same story, step by step, but for what the operating system numbers."""
-    first, second = (simulate(17) for _ in range(2))
-    assert [line[:55] for line in first.story] == [line[:55] for line in second.story]
+    for seed in (17, 33):
+        first, second = (simulate(seed) for _ in range(2))
+        assert [line[:55] for line in first.story] == [line[:55] for line in second.story]
 
 
 def test_what_is_remembered_of_bytes_is_not_found_without_them() -> None:

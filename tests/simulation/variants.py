@@ -286,10 +286,6 @@ def allow_any_share(self: Tolerance, findings: Findings) -> bool:
     return not findings.errors or (self.policy is RejectionPolicy.ROW and findings.violating > 0)
 
 
-def look_at_no_contract(*_: object) -> None:
-    pass
-
-
 # The archive
 
 
@@ -353,7 +349,6 @@ VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "a changed meaning changes no number": [(Landing, "_has_new_meaning", mean_the_same)],
     "strict batches may hold orphans": [(DuckDbLanding, "first_orphan", find_no_orphan)],
     "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
-    "a contract without a column of the lake is found too late": [(DeltaLake, "check_fit", look_at_no_contract)],
 }
 
 
