@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 
 from takings.errors import InvariantBreach
-from takings.kpis.definitions import Measures, exact
+from takings.kpis.definitions import Measures
 
 
 def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]) -> None:
@@ -32,7 +32,7 @@ def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]
             revenue = revenue_of.pop(row["order_date"], Decimal(0))
             if revenue != row["revenue"]:
                 raise _breach(
-                    place, f"its categories' revenue is {exact(revenue)}, the site's is {exact(row['revenue'])}"
+                    place, f"its categories' revenue is {_plain(revenue)}, the site's is {_plain(row['revenue'])}"
                 )
             items = items_of.pop(row["order_date"], 0)
             if items != row["items"]:
@@ -46,7 +46,12 @@ def _check_row(place: str, row: Measures) -> None:
         raise _breach(place, f"{row['returned_orders']} of {row['orders']} orders are returned")
     reduced = row["returned_value"] + row["cancelled_value"]
     if row["revenue"] < 0 or row["returned_value"] < 0 or row["cancelled_value"] < 0 or reduced > row["revenue"]:
-        raise _breach(place, f"returned and cancelled {exact(reduced)} exceed the revenue {exact(row['revenue'])}")
+        raise _breach(place, f"returned and cancelled {_plain(reduced)} exceed the revenue {_plain(row['revenue'])}")
+
+
+def _plain(amount: Decimal) -> str:
+    """Write an amount with the digits that it has; nothing is 0, not 0E-16."""
+    return f"{amount.normalize():f}"
 
 
 def _breach(place: str, contradiction: str) -> InvariantBreach:
