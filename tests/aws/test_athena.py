@@ -215,7 +215,7 @@ def test_what_cannot_be_read_is_told(sold: S3Shop, takings: Takings) -> None:
         "takings: --database my-shop: a name of Athena has small letters, digits and underscores.",
     )
     put(sold.clients, f"exports/OrderKPIs/AWSDynamoDB/{NEW}/manifest-summary.json", b"{}")
-    said = "is no summary of an export: KeyError('outputFormat'). Remove that folder, or export again."
+    said = "is no summary of an export: 'outputFormat' is missing. Remove that folder, or export again."
     assert refused() == (3, f"takings: s3://shop/exports/OrderKPIs/AWSDynamoDB/{NEW}/manifest-summary.json {said}")
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 from takings.errors import InvariantBreach
-from takings.kpis.definitions import Measures, exact
+from takings.kpis.definitions import Measures
 
 #: what each item has in exactly one category, with the words for it: the categories' add up to the site's
 _ADDITIVE: Final[Mapping[str, str]] = {
@@ -47,10 +47,15 @@ def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]
                 if of_categories[measure] != row[measure]:
                     raise _breach(
                         place,
-                        f"its categories' {words}: {exact(of_categories[measure])}, the site's: {exact(row[measure])}",
+                        f"its categories' {words}: {_plain(of_categories[measure])}, the site's: {_plain(row[measure])}",
                     )
     for day in sums:
         raise _breach(f"day {day}", "categories have items on a day without an order")
+
+
+def _plain(amount: Decimal | int) -> str:
+    """Write an amount with the digits that it has; nothing is 0, not 0E-16."""
+    return f"{Decimal(amount).normalize():f}"
 
 
 def _no_items() -> dict[str, Decimal]:
