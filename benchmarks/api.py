@@ -20,9 +20,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from takings import pipeline
 from takings.adapters.shop_generator import ShopPlan, generate_shop
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
+from takings.runs import pipeline
 
 _QUESTIONS = (
     "/api/v1/kpis?from=2025-03-02",

@@ -28,12 +28,12 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from takings import pipeline
-from takings.adapters.duckdb_lake_files import PARTITIONED, LakeRows, LakeWriter
-from takings.adapters.duckdb_landing import Landing
-from takings.adapters.duckdb_session import open_duckdb
-from takings.adapters.duckdb_staged import StagedRows
-from takings.bootstrap import open_store
+from takings.adapters.duckdb.lake_files import PARTITIONED, LakeRows, LakeWriter
+from takings.adapters.duckdb.merge import Landing
+from takings.adapters.duckdb.rules import SQL_TYPES, literal, name, path_literal
+from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.staged import StagedRows
+from takings.composition.stores import open_store
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.lake import (
@@ -46,8 +46,8 @@ from takings.lake import (
     TableSnapshot,
 )
 from takings.layout import BatchId, table
+from takings.runs import pipeline
 from takings.time_zones import business_time
-from takings.validation.sql import SQL_TYPES, literal, name, path_literal
 
 _FIRST, _DAYS = date(2025, 1, 1), 365
 _NEW, _CORRECTED, _ROUNDS = 100_000, 1_000, 3

@@ -16,12 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from takings import pipeline
 from takings.adapters.shop_generator import ShopPlan, generate_shop
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
 from takings.contracts.model import Dataset
-from takings.maintenance import maintain
 from takings.ports import Ports
+from takings.runs import pipeline
+from takings.runs.maintenance import maintain
 
 _ORDERS, _LAST = 20, 20
 

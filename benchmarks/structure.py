@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from takings.validation.structure import Structure, scan
+from takings.validation.structure.scan import Structure, scan
 
 _HEADER = b"id,order_id,product_id,user_id,status,created_at,shipped_at,delivered_at,returned_at,sale_price,name\n"
 _ROW = b"%d,%d,%d,%d,Complete,2023-04-12 08:31:22 UTC,2023-04-13 08:31:22 UTC,,2023-04-16 11:02:59 UTC,%d.5,%b\n"

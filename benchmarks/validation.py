@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from takings.adapters.duckdb_session import open_duckdb
-from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.adapters.shop_generator import ShopFormat, ShopPlan, generate_shop
 from takings.contracts import Dataset, load_contracts
 from takings.time_zones import business_time

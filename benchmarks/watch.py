@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from takings import pipeline
 from takings.adapters.shop_generator import ShopPlan, generate_shop
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
+from takings.runs import pipeline
 
 _ORDERS, _FILES = 20, 5
 #: far above the generated ids

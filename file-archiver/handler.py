@@ -1,5 +1,5 @@
 """Plan a batch's tasks, and file its originals away."""
 
-from takings.entrypoints.lambdas import archiver as handle
+from takings.entrypoints.functions import archiver as handle
 
 __all__ = ["handle"]

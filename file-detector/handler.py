@@ -1,5 +1,5 @@
 """Look at the store whenever a file, a deadline or a sweep asks for it."""
 
-from takings.entrypoints.lambdas import detector as handle
+from takings.entrypoints.functions import detector as handle
 
 __all__ = ["handle"]

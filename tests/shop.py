@@ -18,16 +18,17 @@ from unittest.mock import patch
 
 import duckdb
 
-from takings import bootstrap, pipeline
-from takings.adapters.duckdb_session import open_duckdb
-from takings.arrivals import ObjectInfo
-from takings.bootstrap import Shop, open_store
+from takings.adapters.duckdb.session import open_duckdb
+from takings.archive.lineage import LineageRecord
+from takings.composition import stores
+from takings.composition.stores import Shop, open_store
 from takings.entrypoints.kpi_output import as_csv
+from takings.intake.arrivals import ObjectInfo
 from takings.kpis import KpiRow
 from takings.kpis.publication import visible
 from takings.layout import Drop, read_raw_key
-from takings.lineage import LineageRecord
-from takings.pipeline import Ports, RunOutcome
+from takings.runs import pipeline
+from takings.runs.pipeline import Ports, RunOutcome
 from tests.oracle.kpis import category_kpis, kpis_csv, order_kpis
 from tests.oracle.store import read_store
 
@@ -146,7 +147,7 @@ def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any)
     """Open a store, `later` by its clock, on the one DuckDB of this process unless its options concern that."""
     is_its_own = bool({"memory", "threads"} & options.keys())
     with ExitStack() as stack:
-        with patch.object(bootstrap, "open_duckdb", open_duckdb if is_its_own else _session):
+        with patch.object(stores, "open_duckdb", open_duckdb if is_its_own else _session):
             shop = stack.enter_context(open_store(root, silent, {"threads": 1} | options))
         yield replace(shop, ports=replace(shop.ports, clock=ShiftedClock(later)))
 

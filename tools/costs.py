@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from takings.batching import BatchPolicy
+from takings.entrypoints.task_size import TaskSize, task_size
+from takings.intake.batching import BatchPolicy
 from takings.settings import Settings
-from takings.task_size import TaskSize, task_size
 
 #: US dollars, written down without the price list at hand: compare them with it before you rely on them
 REGION: Final = "us-east-1"

@@ -14,10 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from takings.arrivals import ObjectInfo
-from takings.batching import BatchPolicy
+from takings.archive.lineage import LineageRecord
 from takings.contracts.model import Contract, Contracts, Dataset
-from takings.gate import Gate
+from takings.intake.arrivals import ObjectInfo
+from takings.intake.batching import BatchPolicy
+from takings.intake.gate import Gate
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.publication import KpiKey, KpiRow
 from takings.lake import (
@@ -33,10 +34,9 @@ from takings.lake import (
     TableSnapshot,
 )
 from takings.layout import BatchId
-from takings.lineage import LineageRecord
 from takings.time_zones import BusinessTime
 from takings.validation.findings import FaultyRecord, Findings
-from takings.validation.structure_values import Structure
+from takings.validation.structure.values import Structure
 
 
 class ObjectStore(Protocol):

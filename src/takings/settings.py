@@ -13,8 +13,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from takings.batching import BatchPolicy
 from takings.errors import SettingsError
+from takings.intake.batching import BatchPolicy
 from takings.validation.verdicts import RejectionPolicy
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}

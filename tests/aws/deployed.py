@@ -13,7 +13,7 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.resources.storage import keep_every_second
 from takings.adapters.aws.tables import TABLES
-from takings.bootstrap_aws import missing_on_aws
+from takings.composition.aws_setup import missing_on_aws
 from takings.settings import Settings
 from tests.aws.pipeline import Aws, environment_of_tasks, until
 from tests.shop import ITEMS, ORDERS, PRODUCTS, lineage

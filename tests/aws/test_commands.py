@@ -13,11 +13,11 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from takings.adapters.aws.changes import NoChanges
 from takings.adapters.aws.clients import Clients, connected
 from takings.adapters.aws.faults import aws_faults
-from takings.bootstrap import notice_changes
+from takings.composition.stores import notice_changes
 from takings.contracts import load_contracts
 from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing
 from takings.ports import Wake
-from takings.watching import watch
+from takings.runs.watch import watch
 from tests.aws.shop import STORE, S3Shop
 from tests.cli.conftest import takings as takings_fixture
 from tests.cli.terminal import Takings, unwrapped

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from takings import gate
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.kpi_store import DynamoKpiStore
@@ -24,7 +23,8 @@ from takings.adapters.aws.tables import (
     create_tables,
 )
 from takings.errors import ConflictError, SettingsError, StoreError
-from takings.gate import Gate, Suspect
+from takings.intake import gate
+from takings.intake.gate import Gate, Suspect
 from takings.kpis import load_kpi_tables
 from tests.emulators import BUCKET
 from tests.ports.test_kpi_store import CATEGORIES, ORDERS, category, day

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from takings.adapters.aws import names
-from takings.gate import GateState
+from takings.intake.gate import GateState
 from tests.aws.deployed import STORE, Deployed, stopping_at, story
 from tests.aws.pipeline import until
 from tests.shop import ORDERS, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run

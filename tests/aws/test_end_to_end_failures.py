@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from takings import gate
 from takings.adapters.aws import names
-from takings.lineage import LineageStatus
+from takings.archive.lineage import LineageStatus
+from takings.intake import gate
 from tests.aws.deployed import STORE, Deployed, failing_at, stopping_at, story
 from tests.aws.pipeline import until
 from tests.shop import drop_all, lineage, new_store, opened, published, run

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from takings.adapters.aws import names
-from takings.lineage import LineageStatus
+from takings.archive.lineage import LineageStatus
 from tests.aws.deployed import STORE, Deployed, stopping_at, story
 from tests.cli.conftest import takings as takings_fixture
 from tests.cli.terminal import Takings

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from takings import stepwise
 from takings.adapters.aws.executions import Handover, StateMachine
 from takings.adapters.aws.names import DEADLINE
-from takings.entrypoints.lambdas import archiver, detector
+from takings.entrypoints.functions import archiver, detector
 from takings.layout import BatchId
+from takings.runs import steps
 from tests.aws.deployed import STORE, Deployed, deploy
 from tests.aws.pipeline import Aws
 from tests.shop import opened
@@ -81,7 +81,7 @@ def test_a_batch_is_planned_filed_away_in_pieces_and_ended(deployed: Deployed, m
         "memory": "4096",
         "disk_gib": 22,
     }
-    for task in (stepwise.validate, stepwise.transform):
+    for task in (steps.validate, steps.transform):
         do(task, batch_id, monkeypatch)
     hurried: Any = Context(iter([15 * MINUTES, MINUTES]))
     assert archiver({"step": "file_away", **step}, hurried) == {"outcome": "unfinished", "done": False}
@@ -116,11 +116,11 @@ def test_a_batch_that_keeps_failing_waits_for_a_person(
     """Behind the point of no return each sweep tries again, but not for ever; then a metric says so, which is an alarm."""
     deployed.drop_all()
     batch_id = begin()
-    do(stepwise.validate, batch_id, monkeypatch)
+    do(steps.validate, batch_id, monkeypatch)
     error = {"Error": "States.TaskFailed", "Cause": "the lake is gone"}
     ends: list[object] = []
     found: dict[str, object] = {}
-    for attempt in range(1, stepwise.MOST_ATTEMPTS + 1):
+    for attempt in range(1, steps.MOST_ATTEMPTS + 1):
         ended = archiver({"step": "mark_failed", "batch_id": batch_id, "attempt": attempt, "error": error}, in_time())
         ends.append(ended["outcome"])
         stop(deployed)

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from takings import layout, stepwise
+from takings import layout
 from takings.layout import BatchId
-from takings.pipeline import claim_batch, look
 from takings.ports import ValidationEngine
+from takings.runs import steps
+from takings.runs.pipeline import claim_batch, look
 from tests.aws.shop import STORE, S3Shop
 from tests.shop import drop_all, new_store, opened, published, run
 
@@ -45,7 +46,7 @@ def of_a_folder(tmp_path: Path) -> tuple[str, str]:
 def validate(batch_id: BatchId) -> None:
     """Validate on a machine of its own: every opened store in a bucket has another folder to work in."""
     with opened(STORE) as here:
-        stepwise.validate(here.ports, batch_id, 1)
+        steps.validate(here.ports, batch_id, 1)
 
 
 def transform(batch_id: BatchId, validation: object | None = None) -> None:
@@ -54,7 +55,7 @@ def transform(batch_id: BatchId, validation: object | None = None) -> None:
         ports = there.ports
         if validation is not None:
             ports = replace(ports, validation=cast("ValidationEngine", validation))
-        stepwise.transform(ports, batch_id, 1)
+        steps.transform(ports, batch_id, 1)
 
 
 def staged(shop: S3Shop, batch_id: BatchId) -> list[str]:
@@ -68,7 +69,7 @@ def test_no_file_is_validated_twice(shop: S3Shop, batch_id: BatchId, of_a_folder
     assert [key.split("/")[2] for key in staged(shop, batch_id)] == ["order_items", "orders", "products"]
     transform(batch_id, NeverAsked())
     with opened(STORE) as anywhere:
-        outcome = stepwise.file_away(anywhere.ports, batch_id, 1)
+        outcome = steps.file_away(anywhere.ports, batch_id, 1)
     assert outcome is not None
     assert outcome.commit == 1
     assert published(STORE) == of_a_folder

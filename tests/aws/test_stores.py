@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from takings import pipeline
 from takings.adapters.aws.object_store import FINGERPRINT, VERSION
-from takings.arrivals import sight
-from takings.bootstrap import Shop
+from takings.composition.stores import Shop
 from takings.entrypoints.kpi_output import as_csv
 from takings.errors import MachineryError
-from takings.gate import Gate, GateState
+from takings.intake.arrivals import sight
+from takings.intake.gate import Gate, GateState
 from takings.kpis.publication import visible
 from takings.layout import RAW, format_instant
-from takings.proof import explain, verify
-from takings.restatement import restate
+from takings.queries.verification import explain, verify
+from takings.runs import pipeline
+from takings.runs.restate import restate
 from takings.validation.findings import Verdict
 from tests.aws.shop import STORE, S3Shop
 from tests.pipeline.test_crashes import Death, Killed, mortal

@@ -28,7 +28,7 @@ from typing import Final
 
 import pytest
 
-from takings.lineage import RETURNED_TO_PENDING
+from takings.archive.lineage import RETURNED_TO_PENDING
 from tests.aws.deployed import BUCKET, STORE, Deployed, built_functions, deploy
 from tests.aws.pipeline import pipeline
 from tests.emulators import started

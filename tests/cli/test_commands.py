@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from takings import __version__
-from takings.gate import Gate, GateState
+from takings.intake.gate import Gate, GateState
 from takings.layout import BatchId, parse_instant
 from tests.cli.terminal import Ended, Takings, unwrapped
 from tests.shop import (
@@ -199,7 +199,7 @@ class TestExitCodes:
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("[boom]")
 
-        monkeypatch.setattr("takings.pipeline.run", broken)
+        monkeypatch.setattr("takings.runs.pipeline.run", broken)
         ended = takings("run", root)
         assert (ended.code, ended.out) == (3, "")
         assert unwrapped(ended.err).startswith(
@@ -212,7 +212,7 @@ class TestExitCodes:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("takings.pipeline.run", interrupted)
+        monkeypatch.setattr("takings.runs.pipeline.run", interrupted)
         assert takings("run", root).code == 130
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-from takings import pipeline
 from takings.errors import CorruptState
+from takings.runs import pipeline
 from tests.cli.terminal import Takings, unwrapped
 from tests.shop import csv_of, drop, drop_all, expected, item, new_store, opened, published, run
 

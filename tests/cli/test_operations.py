@@ -12,7 +12,7 @@ import pytest
 
 from takings.errors import InvariantBreach
 from takings.kpis import check_invariants
-from takings.stepwise import MOST_ATTEMPTS
+from takings.runs.steps import MOST_ATTEMPTS
 from tests.cli.terminal import Takings
 from tests.shop import csv_of, drop_all, new_store, published, run
 

@@ -156,7 +156,7 @@ def test_another_pipe_that_breaks_is_a_failure(takings: Takings, shop: Path, mon
     def broken(*_: object, **__: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("takings.pipeline.run", broken)
+    monkeypatch.setattr("takings.runs.pipeline.run", broken)
     ended = takings("run", shop)
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.startswith("takings: Broken pipe. It is safe to run again;")

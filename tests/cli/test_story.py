@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from takings import gate, pipeline
 from takings.errors import StoreError
+from takings.intake import gate
 from takings.layout import BatchId, format_instant
+from takings.runs import pipeline
 from tests.cli.terminal import Takings, unwrapped
 from tests.shop import drop_all, opened, run
 

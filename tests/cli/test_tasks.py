@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from takings import gate, stepwise
-from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.entrypoints import tasks
 from takings.errors import OutOfMemory
-from takings.gate import GateState
+from takings.intake import gate
+from takings.intake.gate import GateState
 from takings.layout import BatchId
-from takings.pipeline import claim_batch, look
+from takings.runs import steps
+from takings.runs.pipeline import claim_batch, look
 from tests.shop import drop, drop_all, expected, new_store, opened, published
 
 
@@ -149,7 +150,7 @@ def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.
 ENDLESS = {
     # DuckDB itself would hear it at the query's end: its main thread sleeps where another one has the last of the work.
     "duckdb": """
-from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.adapters.duckdb.validation import DuckDbValidation
 def check(self, *_, **__):
     begin()
     self._connection.cursor().execute("select sum(sin(range)) from range(1000000000000000)").fetchall()
@@ -159,7 +160,7 @@ DuckDbValidation.check = check
     "a deaf library": """
 import ctypes, datetime, os, signal, time
 from takings.adapters import heartbeat
-from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.entrypoints import tasks
 heartbeat.RENEWAL = datetime.timedelta(milliseconds=1)
 tasks._GRACE_SECONDS = 1
@@ -172,12 +173,12 @@ def check(self, *_, **__):
 DuckDbValidation.check = check
 """,
     "jvm": """
-from takings.adapters.spark_engine import SparkEngine
+from takings.adapters.spark.kpi_engine import SparkEngine
 measures = SparkEngine.measures
 SparkEngine.measures = lambda *arguments: begin() or measures(*arguments)
 """,
     "spark": """
-from takings.adapters.spark_engine import SparkEngine
+from takings.adapters.spark.kpi_engine import SparkEngine
 def rows(_, session, *__):
     begin()
     session.range(10**15).selectExpr("sum(sin(id))").collect()
@@ -273,6 +274,6 @@ def test_the_last_step_finds_what_tasks_did(task: Task) -> None:
     task.run("validate")
     task.run("transform")
     with opened(task.root) as shop:
-        outcome = stepwise.file_away(shop.ports, task.batch_id, 1)
+        outcome = steps.file_away(shop.ports, task.batch_id, 1)
     assert outcome is not None
     assert outcome.commit == 1

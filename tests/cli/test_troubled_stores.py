@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from takings.bootstrap import open_store_to_look
+from takings.batch.gaps import find_incomplete
+from takings.composition.stores import open_store_to_look
 from takings.entrypoints.status_document import status_document
-from takings.gaps import find_incomplete
 from tests.cli.terminal import Ended, Takings
 from tests.file_systems import as_ordinary_user, read_only
 from tests.shop import (

@@ -22,9 +22,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import takings
-from takings.gate import Gate, GateState, blocked
+from takings.archive.lineage import LineageStatus
+from takings.intake.gate import Gate, GateState, blocked
 from takings.layout import BatchId
-from takings.lineage import LineageStatus
 from takings.validation.findings import Verdict
 from tests.shop import (
     ITEMS,
@@ -79,7 +79,7 @@ cli.main()
 
 #: `takings` whose KPIs are never computed
 ENDLESS = """
-from takings.adapters.spark_engine import SparkEngine
+from takings.adapters.spark.kpi_engine import SparkEngine
 from takings.entrypoints import cli, watching
 
 watching._GRACE_SECONDS = 1

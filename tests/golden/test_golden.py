@@ -33,11 +33,11 @@ import duckdb
 import pytest
 import yaml
 
-from takings.adapters.duckdb_session import open_duckdb
-from takings.arrivals import Arrival
+from takings.adapters.duckdb.session import open_duckdb
+from takings.batch.validate_file import Examination, examine
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
-from takings.examination import Examination, examine
+from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
 from takings.time_zones import business_time
 from takings.validation import file_kinds
@@ -48,8 +48,8 @@ from tests.shop import NOON
 CONTRACTS: Final = load_contracts(None)
 CASES: Final = Path(__file__).with_name("validation")
 ENGINES: Final = {
-    "duckdb": ("takings.adapters.duckdb_validation", "DuckDbValidation"),
-    "pandas": ("takings.adapters.pandas_validation", "PandasValidation"),
+    "duckdb": ("takings.adapters.duckdb.validation", "DuckDbValidation"),
+    "pandas": ("takings.adapters.pandas.validation", "PandasValidation"),
 }
 
 

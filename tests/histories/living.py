@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 
-from takings import pipeline, proof
-from takings.bootstrap import Shop, open_store
+from takings.archive.lineage import RETURNED_TO_PENDING, LineageRecord
+from takings.composition.stores import Shop, open_store
 from takings.entrypoints.kpi_output import as_csv
 from takings.errors import StoreError, Superseded
 from takings.kpis.publication import visible
-from takings.lineage import RETURNED_TO_PENDING, LineageRecord
-from takings.pipeline import Ports
+from takings.queries import verification
+from takings.runs import pipeline
+from takings.runs.pipeline import Ports
 from tests.histories.shops import FOLDERS, History, Write, newest
 from tests.oracle.comparison import differences
 from tests.oracle.kpis import Lake, Row, category_kpis, counted_items, day_of, kpis_csv, lake_of, order_kpis
@@ -270,8 +271,8 @@ def _check_numbers(life: Life) -> None:
     for name, oracles, actual in zip(("by day", "by category"), right, life.published(), strict=True):
         found = differences(name, oracles, actual)
         assert not found, found
-    verification = proof.verify(life.ports)
-    assert verification.differences == ()
+    again = verification.verify(life.ports)
+    assert again.differences == ()
     for table in life.ports.kpi_tables:
         rows = list(life.ports.kpis.rows(table))
         shown = {row.key for row in visible(rows)}
@@ -281,7 +282,7 @@ def _check_numbers(life: Life) -> None:
             if row.is_gone:
                 TALLY.hidden += row.key not in shown
                 assert row.values == {column.name: column.zero for column in table.columns}
-        assert all(row.commit <= (verification.commit or 0) for row in rows)
+        assert all(row.commit <= (again.commit or 0) for row in rows)
 
 
 def _check_stories(life: Life) -> None:
@@ -315,7 +316,7 @@ def _check_explanations(life: Life, most: int | None) -> None:
     keys = sorted(revenue, key=str)
     for day, category in keys if most is None else life.history.chance.sample(keys, min(most, len(keys))):
         TALLY.explained += 1
-        explanation = proof.explain(life.ports, day, category)
+        explanation = verification.explain(life.ports, day, category)
         assert rounded(explanation.revenue) == revenue[day, category], (day, category)
         behind = [(row.item_id, row.key) for row in explanation.rows if row.item_id is not None]
         assert len(behind) == len(items[day, category]), (day, category)

@@ -19,7 +19,7 @@ QUICK: Final = {
 @pytest.fixture(scope="package")
 def spark() -> Iterator[SparkSession]:
     """Return the session of a local application, which every engine that is opened meanwhile uses."""
-    from takings.adapters.spark_session import open_spark
+    from takings.adapters.spark.session import open_spark
 
     with pytest.MonkeyPatch.context() as environment:
         for name, value in QUICK.items():

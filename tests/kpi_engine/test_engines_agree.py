@@ -14,11 +14,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 import takings.contracts
-from takings import pipeline
-from takings.bootstrap import ShopPlan, generate_shop
+from takings.composition.stores import ShopPlan, generate_shop
 from takings.errors import MachineryError
-from takings.proof import verify
-from takings.restatement import restate
+from takings.queries.verification import verify
+from takings.runs import pipeline
+from takings.runs.restate import restate
 from tests.golden.kpis.test_kpis import CASES, drop_and_run, read_case
 from tests.histories.living import Life
 from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order

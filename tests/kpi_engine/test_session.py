@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from takings.adapters.spark_engine import spark_path
-from takings.adapters.spark_session import open_spark
+from takings.adapters.spark.kpi_engine import spark_path
+from takings.adapters.spark.session import open_spark
 from takings.errors import SettingsError
 from tests.kpi_engine.conftest import QUICK
 from tests.shop import opened
@@ -65,7 +65,7 @@ def test_without_any_java_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     """As soon as the store is opened; and the setting is only looked at then."""
-    monkeypatch.delitem(sys.modules, "takings.adapters.spark_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "takings.adapters.spark.kpi_engine", raising=False)
     monkeypatch.setitem(sys.modules, "pyspark.errors", None)
     with opened(root):
         pass
@@ -78,7 +78,8 @@ def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, roo
 def test_pyspark_is_loaded_only_where_it_is_used(done: Path) -> None:
     """DuckDB's users do not pay for it."""
     program = (
-        "import sys; from pathlib import Path; from takings.bootstrap import open_store; from takings.proof import verify\n"
+        "import sys; from pathlib import Path\n"
+        "from takings.composition.stores import open_store; from takings.queries.verification import verify\n"
         f"with open_store(Path({str(done)!r}), print, {{}}) as shop: verify(shop.ports)\n"
         "print([name for name in sys.modules if name.startswith(('pyspark', 'py4j'))])"
     )
@@ -96,9 +97,9 @@ from pathlib import Path
 from signal import SIGSTOP
 from threading import Timer
 from pyspark import SparkContext
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
 from takings.errors import MachineryError
-from takings.proof import verify
+from takings.queries.verification import verify
 with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spark_master": "local[1]"}}) as shop:
     print(verify(shop.ports).rows)
     held = SparkContext._jvm.java.util.ArrayList()
@@ -124,7 +125,7 @@ def test_want_of_memory_is_told_apart(done: Path, size: str) -> None:
     program = f"""
 from dataclasses import replace
 from pathlib import Path
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
 from takings.errors import OutOfMemory
 with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spark_master": "local[1]"}}) as shop:
     ports = shop.ports

@@ -20,12 +20,12 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from takings.adapters.duckdb_session import open_duckdb
-from takings.adapters.duckdb_validation import DuckDbValidation
-from takings.arrivals import Arrival
+from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.validation import DuckDbValidation
+from takings.batch.validate_file import examine
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
-from takings.examination import examine
+from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
 from takings.time_zones import business_time
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, RecordCounts
@@ -73,7 +73,7 @@ class Bench:
 
     def pandas(self, chunk_size: int) -> ValidationEngine:
         """Return the other engine, which reads so many records at a time."""
-        engine: ValidationEngine = import_module("takings.adapters.pandas_validation").PandasValidation(
+        engine: ValidationEngine = import_module("takings.adapters.pandas.validation").PandasValidation(
             self.duck, business_time("UTC"), chunk_size=chunk_size
         )
         return engine
@@ -123,7 +123,7 @@ class Bench:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Open DuckDB as Takings does, and see whether pandas is there."""
     try:
-        import_module("takings.adapters.pandas_validation")
+        import_module("takings.adapters.pandas.validation")
         has_pandas = True
     except ImportError:
         has_pandas = False

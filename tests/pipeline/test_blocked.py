@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from takings import gate, pipeline, stepwise
-from takings.bootstrap import open_empty_store
+from takings.composition.stores import open_empty_store
 from takings.contracts.model import Dataset
 from takings.errors import InvariantBreach, MachineryError
-from takings.gate import GateState
+from takings.intake import gate
+from takings.intake.gate import GateState
 from takings.lake import TableChange
 from takings.layout import BatchId
-from takings.rebuilding import read_archive, rebuild
+from takings.runs import pipeline, steps
+from takings.runs.rebuild import read_archive, rebuild
 from tests.shop import csv_of, drop, drop_all, expected, files, item, new_store, opened, published, run, silent
 
 MORE_ITEMS = csv_of(item(4, 1, 2, "3.00"), item(5, 3, 3, "1.25"))
@@ -64,7 +65,7 @@ def test_bytes_that_were_overwritten_meanwhile_are_in_the_batchs_own_copy(
         raise InvariantBreach("KPIs of day 2025-03-30: a fault.")
 
     with monkeypatch.context() as faulty:
-        faulty.setattr("takings.publishing.check_invariants", breached)
+        faulty.setattr("takings.batch.publish.check_invariants", breached)
         with pytest.raises(InvariantBreach):
             run(root)
     newer = csv_of(item(5, 3, 3, "2.50"))
@@ -87,12 +88,12 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
         claimed = pipeline.claim_batch(shop.ports, state, drops)
         assert claimed is not None
         assert claimed.batch_id is not None
-        stepwise.validate(shop.ports, claimed.batch_id, 1)
-        tired = replace(shop.ports.ledger.gate(), attempt=stepwise.MOST_ATTEMPTS)
+        steps.validate(shop.ports, claimed.batch_id, 1)
+        tired = replace(shop.ports.ledger.gate(), attempt=steps.MOST_ATTEMPTS)
         shop.ports.ledger.change_gate(replace(tired, generation=tired.generation + 1))
         if has_word:
-            failed = stepwise.mark_failed(shop.ports, claimed.batch_id, stepwise.MOST_ATTEMPTS, "no disk")
-            assert failed is stepwise.Failed.BLOCKED
+            failed = steps.mark_failed(shop.ports, claimed.batch_id, steps.MOST_ATTEMPTS, "no disk")
+            assert failed is steps.Failed.BLOCKED
         else:
             state = shop.ports.ledger.gate()
             shop.ports.ledger.change_gate(gate.blocked(state, "5 attempts have ended without a word"))
@@ -100,7 +101,7 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
         run(root)
     unblock(root)
     (batch,) = run(root).batches
-    assert (batch.batch_id, batch.attempt, batch.commit) == (claimed.batch_id, stepwise.MOST_ATTEMPTS + 1, 1)
+    assert (batch.batch_id, batch.attempt, batch.commit) == (claimed.batch_id, steps.MOST_ATTEMPTS + 1, 1)
     assert published(root) == expected(root)
     assert files(root, "raw-data", "failed") == []
 

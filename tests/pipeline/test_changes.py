@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from takings import pipeline
+from takings.archive.outcome import BatchOutcome
+from takings.batch.merge import read_changes
 from takings.contracts.model import Dataset
 from takings.errors import CorruptState, StoreError
 from takings.lake import BatchChanges, RowChanges, TableChange, TableSnapshot
-from takings.landing import read_changes
 from takings.layout import BatchId
-from takings.outcome import BatchOutcome
 from takings.ports import LakeTables
-from takings.replaying import replay_batch
+from takings.runs import pipeline
+from takings.runs.replay import replay_batch
 from tests.shop import NOON, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run
 
 MINUTE = timedelta(minutes=1)

@@ -12,16 +12,17 @@ from typing import Any, cast
 
 import pytest
 
-from takings import gate, pipeline
+from takings.archive.lineage import RETURNED_TO_PENDING, LineageStatus
 from takings.contracts.model import Dataset
 from takings.errors import InvariantBreach, MachineryError, StoreError, Superseded
-from takings.gate import GateState
+from takings.intake import gate
+from takings.intake.gate import GateState
 from takings.kpis import load_kpi_tables
 from takings.lake import AddedFile, TableChange, TableSnapshot
 from takings.layout import BatchId
-from takings.lineage import RETURNED_TO_PENDING, LineageStatus
-from takings.pipeline import Ports, RunOutcome
 from takings.ports import LakeTables
+from takings.runs import pipeline
+from takings.runs.pipeline import Ports, RunOutcome
 from tests.shop import (
     csv_of,
     drop,

@@ -21,13 +21,13 @@ import duckdb
 import pytest
 from deltalake.exceptions import DeltaError
 
-from takings import pipeline
-from takings.adapters.duckdb_session import open_duckdb
+from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import CorruptState, MachineryError, StoreError
-from takings.gate import Gate, GateState
+from takings.intake.gate import Gate, GateState
 from takings.refusals import code_in, remedy_of
+from takings.runs import pipeline
 from tests.shop import drop_all, new_store, opened
 
 #: far less than any of the queries takes, and enough for a busy machine

@@ -15,7 +15,7 @@ import pytest
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.placing import OWN
 from takings.errors import StoreError
-from takings.gate import GateState
+from takings.intake.gate import GateState
 from takings.layout import BatchId
 from tests.file_systems import FILE_SYSTEMS, keep_apart, mounted, read_only
 from tests.shop import NOON, csv_of, drop, drop_all, expected, files, new_store, opened, order, published, run

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from takings.gaps import Incomplete, find_incomplete
-from takings.maintenance import maintain
+from takings.batch.gaps import Incomplete, find_incomplete
+from takings.runs.maintenance import maintain
 from tests.shop import NOON, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run
 
 SUNDAY, MONDAY, TUESDAY = date(2025, 3, 30), date(2025, 3, 31), date(2025, 4, 1)

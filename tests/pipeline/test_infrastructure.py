@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from takings import gate, pipeline
+from takings.archive.lineage import RETURNED_TO_PENDING, LineageStatus
 from takings.errors import StoreError
-from takings.gate import GateState
-from takings.lineage import RETURNED_TO_PENDING, LineageStatus
-from takings.pipeline import Ports
+from takings.intake import gate
+from takings.intake.gate import GateState
 from takings.ports import ObjectStore
+from takings.runs import pipeline
+from takings.runs.pipeline import Ports
 from takings.validation.findings import Verdict
 from tests.shop import csv_of, drop, drop_all, expected, files, item, lineage, new_store, opened, published, run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from takings.contracts.model import Dataset
-from takings.proof import verify
+from takings.queries.verification import verify
 from tests.shop import csv_of, drop, expected, item, new_store, opened, order, product, published, run
 
 SUNDAY, MONDAY, TUESDAY = (f"2025-{day}T10:00:00" for day in ("03-30", "03-31", "04-01"))

@@ -67,7 +67,7 @@ def test_a_spill_folder_in_which_anything_is_new_stays(root: Path, dead: str) ->
 
 def test_looking_at_a_store_removes_nothing(root: Path) -> None:
     """Who only reads leaves everything as it is; so does an opening of what lies elsewhere in the store."""
-    from takings.bootstrap import open_store_to_read
+    from takings.composition.stores import open_store_to_read
     from tests.shop import silent
 
     left(root, "drafts/0123abcd", days=2)

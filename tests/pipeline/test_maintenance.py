@@ -12,16 +12,18 @@ from typing import cast
 
 import pytest
 
-from takings import gate, layout, pipeline
-from takings.commits import newest_commit, read_commit
+from takings import layout
+from takings.batch.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
-from takings.gate import GateState
+from takings.intake import gate
+from takings.intake.gate import GateState
+from takings.intake.manifest import to_json
 from takings.lake import AddedFile, Commit, LakeFile, TableChange, TableSnapshot
 from takings.layout import BatchId
-from takings.maintenance import MAINTENANCE, Maintenance, files_to_compact, maintain
-from takings.manifest import to_json
 from takings.ports import LakeTables
-from takings.proof import Verification, verify
+from takings.queries.verification import Verification, verify
+from takings.runs import pipeline
+from takings.runs.maintenance import MAINTENANCE, Maintenance, files_to_compact, maintain
 from tests.shop import csv_of, drop, drop_all, expected, item, new_store, opened, order, product, published, run
 
 SUNDAY, MONDAY, TUESDAY = date(2025, 3, 30), date(2025, 3, 31), date(2025, 4, 1)

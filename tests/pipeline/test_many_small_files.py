@@ -17,9 +17,11 @@ from unittest.mock import patch
 
 import pytest
 
-from takings import gate, pipeline, reading_ahead
+from takings.batch import reading_ahead
 from takings.contracts.model import Dataset
+from takings.intake import gate
 from takings.lake import StagedBatch
+from takings.runs import pipeline
 from takings.validation.findings import Verdict
 from tests.shop import Fields, csv_of, drop, expected, item, new_store, opened, order, product, published, run
 

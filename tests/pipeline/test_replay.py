@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from takings import pipeline
 from takings.adapters.local.object_store import FolderStore
 from takings.errors import CorruptState, UnknownThing
 from takings.layout import BatchId
-from takings.pipeline import BatchOutcome
-from takings.proof import explain, verify
-from takings.rebuilding import Rebuilt, read_archive, rebuild
-from takings.replaying import replay_batch, replay_failed, replay_file
+from takings.queries.verification import explain, verify
+from takings.runs import pipeline
+from takings.runs.pipeline import BatchOutcome
+from takings.runs.rebuild import Rebuilt, read_archive, rebuild
+from takings.runs.replay import replay_batch, replay_failed, replay_file
 from takings.validation.findings import Verdict
 from tests.shop import (
     NOON,

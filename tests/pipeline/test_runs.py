@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from takings.batching import Hold, NothingPending, WaitUntil
+from takings.archive.lineage import LineageStatus
 from takings.contracts.model import Dataset
 from takings.errors import SettingsError
-from takings.gate import GateState
-from takings.lineage import LineageStatus
-from takings.pipeline import RunOutcome
+from takings.intake.batching import Hold, NothingPending, WaitUntil
+from takings.intake.gate import GateState
+from takings.runs.pipeline import RunOutcome
 from takings.validation.findings import RecordCounts, Verdict
 from tests.shop import (
     ITEMS,

@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 
-from takings import gate, layout, stepwise
-from takings.batching import Hold
-from takings.detecting import InProgress, Resting, Started, Stopped, detect
+from takings import layout
 from takings.errors import InvariantBreach, MachineryError, Superseded
-from takings.gate import Gate, GateState
+from takings.intake import gate
+from takings.intake.batching import Hold
+from takings.intake.gate import Gate, GateState
 from takings.layout import BatchId
-from takings.pipeline import WaitUntil
-from takings.stepwise import Failed, Validated
+from takings.runs import steps
+from takings.runs.detect import InProgress, Resting, Started, Stopped, detect
+from takings.runs.pipeline import WaitUntil
+from takings.runs.steps import Failed, Validated
 from takings.validation.findings import Verdict
 from tests.shop import drop, drop_all, expected, files, lineage, new_store, opened, published, run
 
-STEPS: tuple[Callable[..., object], ...] = (stepwise.validate, stepwise.transform, stepwise.file_away)
+STEPS: tuple[Callable[..., object], ...] = (steps.validate, steps.transform, steps.file_away)
 AFTER_THE_LEASE = gate.LEASE + timedelta(seconds=1)
 
 
@@ -102,9 +104,9 @@ class TestSteps:
             drop(other, file.relative_to(root / "raw-data").as_posix(), file.read_bytes(), written_at=None)
         run(other)
         batch_id = begin(root)
-        assert do(stepwise.validate, root, batch_id) is Validated.ACCEPTED
-        do(stepwise.transform, root, batch_id)
-        outcome = do(stepwise.file_away, root, batch_id)
+        assert do(steps.validate, root, batch_id) is Validated.ACCEPTED
+        do(steps.transform, root, batch_id)
+        outcome = do(steps.file_away, root, batch_id)
         assert (outcome.commit, dict(outcome.published)) == (1, {"OrderKPIs": 2, "CategoryKPIs": 3})
         assert published(root) == published(other) == expected(root)
         assert files(root, "processed", "failed") == files(other, "processed", "failed")
@@ -117,10 +119,10 @@ class TestSteps:
         for step in STEPS[:2]:
             do(step, root, batch_id)
             do(step, root, batch_id)
-        do(stepwise.file_away, root, batch_id)
+        do(steps.file_away, root, batch_id)
         assert published(root) == expected(root)
         with pytest.raises(Superseded, match="has ended, or lost the gate"):
-            do(stepwise.file_away, root, batch_id)
+            do(steps.file_away, root, batch_id)
 
     @pytest.mark.parametrize("step", STEPS)
     def test_a_newer_attempt_makes_them_end_without_a_side_effect(
@@ -140,39 +142,39 @@ class TestSteps:
     def test_a_second_process_of_a_step_supersedes_the_first(self, root: Path) -> None:
         """A task that was given up for dead, and is not, loses the gate to the one that was started instead."""
         batch_id = begin(root)
-        do(stepwise.validate, root, batch_id)
+        do(steps.validate, root, batch_id)
         with opened(root) as slow:
 
             class Late:
                 def __getattr__(self, name: str) -> Any:
                     if name == "prepare":
-                        do(stepwise.transform, root, batch_id)
+                        do(steps.transform, root, batch_id)
                     return getattr(slow.ports.tables, name)
 
             tables: Any = Late()
             ports = replace(slow.ports, tables=tables, owners=named(slow.ports.owners, "another:1:1:a"))
             with pytest.raises(Superseded):
-                stepwise.transform(ports, batch_id, 1)
-        assert do(stepwise.file_away, root, batch_id).commit == 1
+                steps.transform(ports, batch_id, 1)
+        assert do(steps.file_away, root, batch_id).commit == 1
         assert published(root) == expected(root)
 
     def test_none_goes_before_the_one_it_builds_on(self, root: Path) -> None:
         """Nothing is filed away that is not judged, or not published."""
         batch_id = begin(root)
         with pytest.raises(MachineryError, match=r"is not judged yet\. Run its validation first"):
-            do(stepwise.file_away, root, batch_id)
-        do(stepwise.validate, root, batch_id)
+            do(steps.file_away, root, batch_id)
+        do(steps.validate, root, batch_id)
         with pytest.raises(MachineryError, match=r"is not published yet\. Run its transformation first"):
-            do(stepwise.file_away, root, batch_id)
+            do(steps.file_away, root, batch_id)
         assert files(root, "processed", "failed") == []
 
     def test_files_of_which_none_is_accepted_are_only_filed_away(self, tmp_path: Path) -> None:
         """There is nothing to transform, and no commit."""
         root = drop(new_store(tmp_path / "shop"), "orders/bad.csv", b"id\n1\n").parents[2]
         batch_id = begin(root)
-        assert do(stepwise.validate, root, batch_id) is Validated.NOTHING_ACCEPTED
-        do(stepwise.transform, root, batch_id)
-        assert do(stepwise.file_away, root, batch_id).commit is None
+        assert do(steps.validate, root, batch_id) is Validated.NOTHING_ACCEPTED
+        do(steps.transform, root, batch_id)
+        assert do(steps.file_away, root, batch_id).commit is None
         assert files(root, "failed") == ["failed/orders/bad.csv", "failed/orders/bad.csv.reason.json"]
 
     def test_filing_away_goes_on_where_the_time_was_over(self, root: Path) -> None:
@@ -182,7 +184,7 @@ class TestSteps:
             do(step, root, batch_id)
         for taken in (1, 2, 3):
             times = iter([True, False])
-            outcome = do(stepwise.file_away, root, batch_id, has_time=lambda times=times: next(times))
+            outcome = do(steps.file_away, root, batch_id, has_time=lambda times=times: next(times))
             assert (len(files(root, "processed")), outcome is None) == (taken, taken < 3)
         assert verdicts(root) == [(key, Verdict.ACCEPTED) for key, _ in verdicts(root)]
         assert gate_of(root).state is GateState.IDLE
@@ -195,7 +197,7 @@ class TestSteps:
             do(step, root, batch_id)
         told: list[tuple[str, str | None, GateState]] = []
         do(
-            stepwise.file_away,
+            steps.file_away,
             root,
             batch_id,
             on_failed=lambda failed: told.extend((file.key, file.reason, gate_of(root).state) for file in failed),
@@ -208,7 +210,7 @@ class TestSteps:
         with opened(root) as shop:
             state = shop.ports.ledger.gate()
             shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
-        assert do(stepwise.validate, root, batch_id) is Validated.GIVEN_UP
+        assert do(steps.validate, root, batch_id) is Validated.GIVEN_UP
         state = gate_of(root)
         assert (state.state, [suspect.deaths for suspect in state.suspects]) == (GateState.IDLE, [1])
 
@@ -223,10 +225,10 @@ class TestSteps:
 
             validation: Any = Interrupted()
             with pytest.raises(KeyboardInterrupt):
-                stepwise.validate(replace(shop.ports, validation=validation), batch_id, 1)
+                steps.validate(replace(shop.ports, validation=validation), batch_id, 1)
         left = gate_of(root)
         assert (left.state, left.owner, left.reading) == (GateState.RUNNING, None, None)
-        assert do(stepwise.validate, root, batch_id) is Validated.ACCEPTED
+        assert do(steps.validate, root, batch_id) is Validated.ACCEPTED
 
     def test_a_batch_is_handed_back_also_while_its_lease_is_renewed(self, root: Path) -> None:
         """A beat comes between the look and the change."""
@@ -251,23 +253,23 @@ class TestSteps:
                     return ledger.change_gate(after)
 
             beaten: Any = Beaten()
-            stepwise.hand_back(replace(shop.ports, ledger=beaten), batch_id, 1)
+            steps.hand_back(replace(shop.ports, ledger=beaten), batch_id, 1)
         assert (gate_of(root).owner, gate_of(root).attempt) == (None, 1)
 
     def test_contradicting_numbers_block_the_batch(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is published, and a person is asked."""
         batch_id = begin(root)
-        do(stepwise.validate, root, batch_id)
+        do(steps.validate, root, batch_id)
 
         def breached(*_: object) -> None:
             raise InvariantBreach("the categories' revenue is not the site's.")
 
-        monkeypatch.setattr("takings.publishing.check_invariants", breached)
+        monkeypatch.setattr("takings.batch.publish.check_invariants", breached)
         with pytest.raises(InvariantBreach):
-            do(stepwise.transform, root, batch_id)
+            do(steps.transform, root, batch_id)
         assert gate_of(root).state is GateState.BLOCKED
         with pytest.raises(MachineryError, match="is blocked: the categories' revenue"):
-            do(stepwise.transform, root, batch_id)
+            do(steps.transform, root, batch_id)
 
 
 class TestMarkFailed:
@@ -276,7 +278,7 @@ class TestMarkFailed:
     def test_before_its_verdicts_it_is_given_back(self, root: Path) -> None:
         """No file is condemned for what broke around it."""
         batch_id = begin(root)
-        assert do(stepwise.mark_failed, root, batch_id, 1, "no disk") is Failed.GIVEN_BACK
+        assert do(steps.mark_failed, root, batch_id, 1, "no disk") is Failed.GIVEN_BACK
         assert gate_of(root).state is GateState.IDLE
         run(root)
         assert published(root) == expected(root)
@@ -284,8 +286,8 @@ class TestMarkFailed:
     def test_after_them_it_stays_to_be_completed(self, root: Path) -> None:
         """Its files go neither to failed/ nor back; the next attempt completes it."""
         batch_id = begin(root)
-        do(stepwise.validate, root, batch_id)
-        assert do(stepwise.mark_failed, root, batch_id, 1, "no disk") is Failed.TO_BE_COMPLETED
+        do(steps.validate, root, batch_id)
+        assert do(steps.mark_failed, root, batch_id, 1, "no disk") is Failed.TO_BE_COMPLETED
         assert files(root, "processed", "failed") == []
         executions = Noted()
         with opened(root) as shop:
@@ -303,8 +305,8 @@ class TestMarkFailed:
             started = detect(shop.ports, Noted(), at_once=True)
         assert isinstance(started, Started)
         batch_id = started.batch_id
-        assert do(stepwise.validate, root, batch_id, **strict) is Validated.NOTHING_ACCEPTED
-        assert do(stepwise.mark_failed, root, batch_id, 1, "bad data", **strict) is Failed.FILED_AWAY
+        assert do(steps.validate, root, batch_id, **strict) is Validated.NOTHING_ACCEPTED
+        assert do(steps.mark_failed, root, batch_id, 1, "bad data", **strict) is Failed.FILED_AWAY
         assert [file for file in files(root, "failed") if not file.endswith(".reason.json")] == [
             "failed/order_items/a.csv",
             "failed/orders/a.csv",
@@ -320,16 +322,16 @@ class TestDetect:
     def test_a_batch_whose_attempts_all_die_is_blocked(self, root: Path) -> None:
         """A lost manifest lets not even the marking succeed; once unblocked, it is tried again."""
         batch_id = begin(root)
-        for attempt in range(1, stepwise.MOST_ATTEMPTS):
+        for attempt in range(1, steps.MOST_ATTEMPTS):
             with opened(root, later=AFTER_THE_LEASE * attempt) as shop:
                 assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=attempt + 1)
-        late = AFTER_THE_LEASE * stepwise.MOST_ATTEMPTS
+        late = AFTER_THE_LEASE * steps.MOST_ATTEMPTS
         with opened(root, later=late) as shop:
             stopped = detect(shop.ports, Noted())
             assert isinstance(stopped, Stopped)
             assert detect(shop.ports, Noted()) == stopped
             shop.ports.ledger.change_gate(gate.unblocked(shop.ports.ledger.gate(), shop.ports.clock.now()))
-            assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=stepwise.MOST_ATTEMPTS + 1)
+            assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=steps.MOST_ATTEMPTS + 1)
 
     def test_waits_for_a_missing_dataset(self, tmp_path: Path) -> None:
         """Nothing is started, and nothing wakes it but an event."""
@@ -400,7 +402,7 @@ class TestDetect:
             shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
         with opened(root, later=AFTER_THE_LEASE) as shop:
             detect(shop.ports, Noted())
-        assert do(stepwise.validate, root, batch_id, 2) is Validated.GIVEN_UP
+        assert do(steps.validate, root, batch_id, 2) is Validated.GIVEN_UP
         assert [suspect.key for suspect in gate_of(root).suspects] == ["raw-data/orders/a.csv"]
 
     def test_a_blocked_batch_waits_for_a_person(self, root: Path) -> None:
@@ -414,7 +416,7 @@ class TestDetect:
 def test_what_a_batch_published_is_kept_for_its_last_step(root: Path) -> None:
     """batches/<batch_id>/published.json."""
     batch_id = begin(root)
-    do(stepwise.validate, root, batch_id)
+    do(steps.validate, root, batch_id)
     assert not (root / layout.published(batch_id)).exists()
-    do(stepwise.transform, root, batch_id)
+    do(steps.transform, root, batch_id)
     assert (root / layout.published(batch_id)).exists()

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from takings import gate, pipeline, stepwise
 from takings.adapters.local.database import open_database
-from takings.batching import Dispatch
+from takings.archive.lineage import RETURNED_TO_PENDING
+from takings.batch.gaps import find_incomplete
 from takings.entrypoints.status_document import status_document
 from takings.errors import StoreError
-from takings.gaps import find_incomplete
-from takings.gate import GateState
+from takings.intake import gate
+from takings.intake.batching import Dispatch
+from takings.intake.gate import GateState
 from takings.layout import BatchId
-from takings.lineage import RETURNED_TO_PENDING
-from takings.replaying import replay_batch
-from takings.stepwise import Validated
+from takings.runs import pipeline, steps
+from takings.runs.replay import replay_batch
+from takings.runs.steps import Validated
 from takings.validation.findings import Verdict
 from tests.file_systems import bad_block, refusing_to_move, refusing_to_open
 from tests.shop import csv_of, drop, drop_all, expected, files, lineage, new_store, opened, order, published, run
@@ -120,9 +121,9 @@ def test_the_steps_of_a_state_machine_leave_it_as_well(root: Path) -> None:
         claimed = pipeline.claim_batch(shop.ports, shop.ports.ledger.gate(), decision.drops)
         assert claimed is not None
         batch_id = BatchId(str(claimed.batch_id))
-        assert stepwise.validate(shop.ports, batch_id, 1) is Validated.ACCEPTED
-        stepwise.transform(shop.ports, batch_id, 1)
-        outcome = stepwise.file_away(shop.ports, batch_id, 1)
+        assert steps.validate(shop.ports, batch_id, 1) is Validated.ACCEPTED
+        steps.transform(shop.ports, batch_id, 1)
+        outcome = steps.file_away(shop.ports, batch_id, 1)
         assert outcome is not None
         assert dict(outcome.unread) == {KEY: BAD_BLOCK}
         assert [(each.key, each.reason) for each in shop.ports.ledger.gate().left] == [(KEY, BAD_BLOCK)]
@@ -138,7 +139,7 @@ def test_a_batch_can_be_given_up_beside_an_unreadable_overwritten_file(root: Pat
         assert claimed is not None
         drop(root, "orders/a.csv", csv_of(order(1), order(2, user_id=9), order(3)))
         with refusing_to_open(root / KEY):
-            assert stepwise.mark_failed(shop.ports, BatchId(str(claimed.batch_id)), 1, "no disk") == "given back"
+            assert steps.mark_failed(shop.ports, BatchId(str(claimed.batch_id)), 1, "no disk") == "given back"
         assert shop.ports.ledger.gate().state is GateState.IDLE
 
 

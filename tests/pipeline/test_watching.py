@@ -14,15 +14,16 @@ from typing import Any
 
 import pytest
 
-from takings import gate, pipeline
-from takings.bootstrap import Shop
+from takings.archive.outcome import BatchOutcome
+from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
 from takings.errors import CorruptState, InvariantBreach, SettingsError, StoreError
-from takings.gate import Gate, GateState
-from takings.outcome import BatchOutcome
-from takings.pipeline import Blocked, Hold, NothingPending, WaitUntil
+from takings.intake import gate
+from takings.intake.gate import Gate, GateState
 from takings.ports import Ports, Wake
-from takings.watching import BEAT, Failed, Happening, LeftAlone, Waiting, watch
+from takings.runs import pipeline
+from takings.runs.pipeline import Blocked, Hold, NothingPending, WaitUntil
+from takings.runs.watch import BEAT, Failed, Happening, LeftAlone, Waiting, watch
 from tests.file_systems import refusing_to_open
 from tests.shop import ORDERS, PRODUCTS, csv_of, drop, drop_all, expected, item, opened, order, published
 

@@ -13,14 +13,14 @@ import pytest
 from deltalake import DeltaTable
 
 import takings.contracts
-from takings import pipeline
+from takings.archive.lineage import RETURNED_TO_PENDING
 from takings.contracts.model import Dataset
 from takings.errors import ContractError, SettingsError
-from takings.gate import GateState
-from takings.lineage import RETURNED_TO_PENDING
-from takings.maintenance import maintain
-from takings.proof import explain, verify
-from takings.restatement import restate
+from takings.intake.gate import GateState
+from takings.queries.verification import explain, verify
+from takings.runs import pipeline
+from takings.runs.maintenance import maintain
+from takings.runs.restate import restate
 from tests.shop import (
     csv_of,
     drop,

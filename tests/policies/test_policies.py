@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import pytest
 
+from takings.archive.lineage import LineageStatus
 from takings.entrypoints import cli
 from takings.layout import parse_instant
-from takings.lineage import LineageStatus
-from takings.pipeline import RunOutcome
+from takings.runs.pipeline import RunOutcome
 from takings.validation.findings import RecordCounts
 from takings.validation.mended import STEP
 from tests.shop import (

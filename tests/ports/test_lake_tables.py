@@ -13,7 +13,7 @@ import pytest
 from takings.adapters.aws.bucket import Bucket
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.lake_files import BucketLakeFiles
-from takings.adapters.delta_lake import DeltaLake
+from takings.adapters.delta.lake_tables import DeltaLake
 from takings.adapters.lake_files import LakeFiles
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.contracts import load_contracts

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from takings import gate
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.local.database import open_database, transaction
 from takings.adapters.local.ledger import SqliteLedger
-from takings.arrivals import Arrival
+from takings.archive.lineage import LineageRecord, LineageStatus, begun, ended, given_back
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, StoreError
-from takings.gate import Gate, GateState, LeftFile, Suspect
+from takings.intake import gate
+from takings.intake.arrivals import Arrival
+from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
-from takings.lineage import LineageRecord, LineageStatus, begun, ended, given_back
 from takings.ports import Ledger
 from takings.validation.findings import RecordCounts, Verdict
 from tests.emulators import BUCKET

@@ -18,8 +18,8 @@ import pytest
 from takings.adapters.aws.bucket import Bucket as S3Bucket
 from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
-from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError, StuckFile, UnreadableFile
+from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
 from takings.ports import ObjectStore
 from tests.emulators import BUCKET

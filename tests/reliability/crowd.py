@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
 from tests.oracle.kpis import Dataset, Row, category_kpis, kpis_csv, lake_of, order_kpis, read_rows
 from tests.reliability.children import command, forget_settings, remember_what_is_read, start
 from tests.reliability.judge import Dropped, fingerprint, judge

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from takings import proof
-from takings.bootstrap import Shop
+from takings.archive.lineage import RETURNED_TO_PENDING
+from takings.composition.stores import Shop
 from takings.entrypoints.kpi_output import as_csv
-from takings.gate import GateState
+from takings.intake.gate import GateState
 from takings.kpis.publication import visible
 from takings.layout import Drop, read_raw_key
-from takings.lineage import RETURNED_TO_PENDING
+from takings.queries import verification
 from tests.oracle.comparison import differences
 from tests.oracle.kpis import category_kpis, kpis_csv, order_kpis
 from tests.oracle.store import read_store
@@ -103,7 +103,7 @@ def _different_numbers(shop: Shop, right: Kpis | None) -> Iterator[str]:
     rows = {dataset.value: table.rows for dataset, table in shop.ports.tables.snapshot().tables.items()}
     if rows != {"products": len(lake.products), "orders": len(lake.orders), "order_items": len(lake.items)}:
         yield f"the lake's tables hold {rows}"
-    yield from (f"verify: {difference}" for difference in proof.verify(shop.ports).differences)
+    yield from (f"verify: {difference}" for difference in verification.verify(shop.ports).differences)
 
 
 def published(shop: Shop) -> Kpis:

@@ -34,7 +34,7 @@ from typing import Any, Final
 
 import takings
 from takings.adapters.local.object_store import FolderStore
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
 from takings.errors import TakingsError
 from takings.layout import BatchId, Drop, Ignored, read_raw_key
 from tests.reliability.children import PATIENCE_SECONDS

@@ -25,9 +25,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from takings import pipeline
 from takings.adapters.clock import SystemClock
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
+from takings.runs import pipeline
 from tests.reliability.children import Child, command, forget_settings, remember_what_is_read, start
 from tests.reliability.judge import Dropped, fingerprint, judge, published
 from tests.reliability.victim import run_telling, run_until

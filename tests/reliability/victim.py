@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from takings import pipeline
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
+from takings.runs import pipeline
 
 #: what tells the tellings of a fact apart
 _NAMED_BY = {"lake.merging": "dataset", "kpis.published": "table"}

@@ -14,12 +14,12 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
-from takings import pipeline, stepwise
-from takings.batching import Dispatch
 from takings.entrypoints import cli
-from takings.gate import GateState, blocked
+from takings.intake.batching import Dispatch
+from takings.intake.gate import GateState, blocked
 from takings.layout import BatchId
 from takings.ports import Ports
+from takings.runs import pipeline, steps
 from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, order, run
 
 SCHEMAS: Final[dict[str, Any]] = {
@@ -108,9 +108,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     drop(root, "orders/d.csv", csv_of(order(9)))
     with opened(root) as shop:
         batch_id = claim_in_steps(shop.ports)
-        stepwise.validate(shop.ports, batch_id, 1)
-        stepwise.transform(shop.ports, batch_id, 1)
-        stepwise.file_away(shop.ports, batch_id, 1)
+        steps.validate(shop.ports, batch_id, 1)
+        steps.transform(shop.ports, batch_id, 1)
+        steps.file_away(shop.ports, batch_id, 1)
     with opened(root) as shop:
         gate = shop.ports.ledger.gate()
         shop.ports.ledger.change_gate(blocked(gate, "a breach."))

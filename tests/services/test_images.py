@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from takings.layout import BatchId
-from takings.pipeline import claim_batch, look
+from takings.runs.pipeline import claim_batch, look
 from tests.services.dockerfile import ROOT, SERVICES, read_dockerfile
 from tests.shop import drop_all, expected, new_store, opened, published
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import date
 from random import Random
 
-from takings import replaying, restatement
-from takings.commits import newest_commit
+from takings.batch.commits import newest_commit
 from takings.errors import UnknownThing
-from takings.pipeline import Ports
-from takings.rebuilding import read_archive
+from takings.runs import replay, restate
+from takings.runs.pipeline import Ports
+from takings.runs.rebuild import read_archive
 from tests.simulation.drops import DAYS
 from tests.simulation.rebuilt import Rebuilding
 
@@ -29,9 +29,9 @@ def errand(
         return None
     record = chance.choice(archived)
     again: list[Callable[[], object]] = [
-        lambda: replaying.replay_batch(ports, record.batch_id),
-        lambda: replaying.replay_file(ports, record.file_key),
-        lambda: replaying.replay_failed(ports),
+        lambda: replay.replay_batch(ports, record.batch_id),
+        lambda: replay.replay_file(ports, record.file_key),
+        lambda: replay.replay_failed(ports),
     ]
     return chance.choice(again)
 
@@ -40,6 +40,6 @@ def _restate(chance: Random, ports: Ports) -> None:
     """Publish everything again, or some days."""
     first, last = sorted(date.fromisoformat(chance.choice(DAYS)) for _ in range(2))
     try:
-        restatement.restate(ports, *chance.choice(((None, None), (first, last))))
+        restate.restate(ports, *chance.choice(((None, None), (first, last))))
     except UnknownThing as nothing:
         raise AssertionError("the commits are gone") from nothing

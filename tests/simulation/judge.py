@@ -11,17 +11,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from takings import layout, proof
+from takings import layout
+from takings.archive.lineage import REPLAY_GIVEN_UP, RETURNED_TO_PENDING, LineageRecord, LineageStatus
+from takings.batch.publish import current_definition
 from takings.contracts.model import Dataset
 from takings.entrypoints.kpi_output import as_csv
-from takings.gate import Gate, GateState
+from takings.intake.gate import Gate, GateState
+from takings.intake.manifest import Manifest, read_manifest
 from takings.kpis.publication import visible
 from takings.lake import Commit
-from takings.lineage import REPLAY_GIVEN_UP, RETURNED_TO_PENDING, LineageRecord, LineageStatus
-from takings.manifest import Manifest, read_manifest
-from takings.pipeline import Ports
-from takings.publishing import current_definition
-from takings.restatement import restate
+from takings.queries import verification
+from takings.runs.pipeline import Ports
+from takings.runs.restate import restate
 from takings.validation.findings import Verdict
 from tests.oracle.comparison import differences
 from tests.oracle.kpis import Product, category_kpis, kpis_csv, lake_of, order_kpis
@@ -344,9 +345,9 @@ class Judge:
         rows = {dataset: table.rows for dataset, table in self.ports.tables.snapshot().tables.items()}
         if rows != {"products": len(lake.products), "orders": len(lake.orders), "order_items": len(lake.items)}:
             raise Violated(f"the tables hold {rows}")
-        verification = proof.verify(self.ports)
-        if verification.differences:
-            raise Violated(f"the lake says otherwise: {verification.differences}")
+        again = verification.verify(self.ports)
+        if again.differences:
+            raise Violated(f"the lake says otherwise: {again.differences}")
 
     def _check_meaning(self) -> None:
         """What is published was published under the present definition, unless nothing was taken since that changed."""

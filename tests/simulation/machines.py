@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from takings import maintenance, pipeline
-from takings.bootstrap import Shop
+from takings.composition.stores import Shop
 from takings.errors import ContractError, InvariantBreach, MachineryError, SettingsError, Superseded
-from takings.gate import GateState
-from takings.pipeline import Ports
-from takings.watching import Failed, watch
+from takings.intake.gate import GateState
+from takings.runs import maintenance, pipeline
+from takings.runs.pipeline import Ports
+from takings.runs.watch import Failed, watch
 from tests.simulation.errands import errand
 from tests.simulation.judge import Judge, Violated
 from tests.simulation.mishaps import Interrupted, Life, Mishap, Witness, draw_mishaps

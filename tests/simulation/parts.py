@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, Literal
 
-from takings.adapters.duckdb_engine import DuckDbEngine
-from takings.bootstrap import Shop
+from takings.adapters.duckdb.lake_engine import DuckDbEngine
+from takings.composition.stores import Shop
 from takings.contracts import load_contracts
 from takings.contracts.model import Contracts
 from takings.time_zones import business_time

@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 from pathlib import Path, PosixPath
 from typing import Any, Final
 
-from takings.adapters.delta_lake import DeltaLake
-from takings.adapters.duckdb_engine import DuckDbEngine
+from takings.adapters.delta.lake_tables import DeltaLake
+from takings.adapters.duckdb.lake_engine import DuckDbEngine
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.object_store import FolderStore
-from takings.bootstrap import Shop
+from takings.composition.stores import Shop
 from takings.errors import MachineryError
-from takings.gate import RENEWAL
-from takings.pipeline import Ports
+from takings.intake.gate import RENEWAL
 from takings.ports import Wake
+from takings.runs.pipeline import Ports
 from takings.time_zones import business_time
 from tests.simulation.mishaps import Life, told
 from tests.simulation.scheduler import Killed, Process, Task, current_process, current_task, take_step

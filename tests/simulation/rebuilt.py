@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from takings import proof
-from takings.bootstrap import Shop
+from takings.archive.lineage import RETURNED_TO_PENDING
+from takings.composition.stores import Shop
 from takings.entrypoints.kpi_output import as_csv
 from takings.kpis.publication import visible
-from takings.lineage import RETURNED_TO_PENDING
-from takings.pipeline import Ports
-from takings.rebuilding import ArchivedBatch, rebuild
+from takings.queries import verification
+from takings.runs.pipeline import Ports
+from takings.runs.rebuild import ArchivedBatch, rebuild
 from takings.validation.findings import FileReport, RecordCounts, Verdict
 from tests.oracle.comparison import differences
 from tests.oracle.kpis import category_kpis, kpis_csv, lake_of, order_kpis
@@ -85,8 +85,8 @@ class Rebuilding:
         found = differences("by day", right[0], by_day) + differences("by category", right[1], by_category)
         if found:
             raise Different("\n".join(found))
-        if proof.verify(ports).differences:
-            raise Different(f"the rebuilt lake says otherwise: {proof.verify(ports).differences}")
+        if verification.verify(ports).differences:
+            raise Different(f"the rebuilt lake says otherwise: {verification.verify(ports).differences}")
 
 
 def _is_taken(report: FileReport) -> bool:

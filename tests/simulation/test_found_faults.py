@@ -11,16 +11,18 @@ from typing import Any, Final
 
 import pytest
 
-from takings import gate, layout, maintenance, pipeline
-from takings.arrivals import ObjectInfo
-from takings.attempt import Attempt
-from takings.bootstrap import Shop
-from takings.claim import Claim
+from takings import layout
+from takings.archive.lineage import LineageStatus
+from takings.batch.attempt import Attempt
+from takings.batch.claim import Claim
+from takings.composition.stores import Shop
 from takings.errors import Superseded
-from takings.gate import Gate, GateState
+from takings.intake import gate
+from takings.intake.arrivals import ObjectInfo
+from takings.intake.gate import Gate, GateState
 from takings.layout import BatchId
-from takings.lineage import LineageStatus
-from takings.pipeline import Ports
+from takings.runs import maintenance, pipeline
+from takings.runs.pipeline import Ports
 from tests.shop import PRODUCTS, drop, opened
 
 #: by then a lease has ended

@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from takings.arrivals import Arrival
-from takings.manifest import Manifest
+from takings.intake.arrivals import Arrival
+from takings.intake.manifest import Manifest
 from takings.validation.findings import RecordCounts, Verdict
 from tests.oracle.kpis import Item, Order, Product, Row, fields, instant, read_rows, records
 from tests.simulation.drops import Content

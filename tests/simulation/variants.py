@@ -12,28 +12,31 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from takings import attempt, gate, layout, pipeline, publishing, replaying
-from takings.adapters.delta_lake import DeltaLake
-from takings.adapters.duckdb_engine import DuckDbEngine
-from takings.adapters.duckdb_landing import Landing as DuckDbLanding
+from takings import layout
+from takings.adapters.delta.lake_tables import DeltaLake
+from takings.adapters.duckdb.lake_engine import DuckDbEngine
+from takings.adapters.duckdb.merge import Landing as DuckDbLanding
 from takings.adapters.local import reading
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
-from takings.arrivals import Arrival
-from takings.attempt import Attempt
-from takings.claim import Claim
+from takings.batch import attempt, publish
+from takings.batch.attempt import Attempt
+from takings.batch.claim import Claim
+from takings.batch.merge import Landing
+from takings.batch.publish import Published
+from takings.batch.validate import Judging
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
-from takings.gate import Gate
-from takings.judging import Judging
+from takings.intake import gate
+from takings.intake.arrivals import Arrival
+from takings.intake.gate import Gate
+from takings.intake.manifest import to_json
 from takings.kpis import KpiRow, KpiTable
 from takings.lake import Affected, Commit, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
-from takings.landing import Landing
 from takings.layout import BatchId
-from takings.manifest import to_json
-from takings.pipeline import Ports
-from takings.publishing import Published
+from takings.runs import pipeline, replay
+from takings.runs.pipeline import Ports
 from takings.validation.findings import FileReport, Findings, Verdict
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.simulation.machines import Machines
@@ -43,15 +46,15 @@ Patch = tuple[Any, str, Callable[..., Any]]
 
 _change_gate = SqliteLedger.change_gate
 _publish_rows = SqliteKpiStore.publish
-_publish: Callable[..., Published] = publishing.publish
-_prepare_publication: Callable[..., tuple[KpiRow, ...]] = vars(publishing)["prepare_publication"]
+_publish: Callable[..., Published] = publish.publish
+_prepare_publication: Callable[..., tuple[KpiRow, ...]] = vars(publish)["prepare_publication"]
 _fetch = FolderStore.fetch
 _create = FolderStore.create
 _apply = DeltaLake.apply
 _landing = DuckDbEngine.landing
 _version_drops = pipeline._version_drops
 _original_of = Judging._original_of
-_replayed: Callable[..., list[Arrival]] = vars(replaying)["_arrivals"]
+_replayed: Callable[..., list[Arrival]] = vars(replay)["_arrivals"]
 _run = Attempt.run
 _publish_affected = Attempt.publish
 
@@ -182,7 +185,7 @@ def affected_after_the_merge(self: Attempt, commit: Commit) -> Published:
     judging, ports = Judging(self.claim), self.claim.ports
     with ports.engine.landing(judging.staged_batch(judging.judge().reports)) as session:
         affected = session.affected(ports.tables.snapshot(commit.versions))
-    return publishing.publish(ports, commit, affected, self.claim.check)
+    return publish.publish(ports, commit, affected, self.claim.check)
 
 
 def affected_anew(self: Landing, session: Any) -> Affected:
@@ -199,7 +202,7 @@ _ANEW: Final[dict[str, Affected]] = {}
 
 def publish_affected_anew(self: Attempt, commit: Commit) -> Published:
     if self._id in _ANEW:
-        return publishing.publish(self.claim.ports, commit, _ANEW.pop(self._id), self.claim.check)
+        return publish.publish(self.claim.ports, commit, _ANEW.pop(self._id), self.claim.check)
     return _publish_affected(self, commit)
 
 
@@ -335,7 +338,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "additive KPIs": [(SqliteKpiStore, "publish", add_to_what_is_published)],
     "batch-only KPIs": [(attempt, "publish_keys", publish_the_batch_alone)],
     "no publication guard": [(SqliteKpiStore, "publish", publish_whatever_stands_there)],
-    "no zero rows": [(publishing, "prepare_publication", publish_no_zeros)],
+    "no zero rows": [(publish, "prepare_publication", publish_no_zeros)],
     "delete before copy": [(FolderStore, "file_away", delete_before_copying)],
     "unconditional delete": [(FolderStore, "_remove", delete_whatever_is_there)],
 }
@@ -343,7 +346,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
 
 #: the same for what only some runs are about
 VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
-    "a replay is a new write": [(replaying, "_arrivals", replay_as_something_new)],
+    "a replay is a new write": [(replay, "_arrivals", replay_as_something_new)],
     "a replay is a copy of its original": [(Judging, "_original_of", copy_of_itself)],
     "a copy of superseded bytes counts": [(Judging, "_original_of", nothing_is_a_copy)],
     "a changed meaning changes no number": [(Landing, "_has_new_meaning", mean_the_same)],

@@ -16,17 +16,18 @@ from unittest.mock import patch
 
 import duckdb
 
-from takings import bootstrap, maintenance, watching
-from takings.adapters.duckdb_session import open_duckdb
+from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.local import platform
 from takings.adapters.local.database import open_database
-from takings.bootstrap import Shop
+from takings.composition import stores
+from takings.composition.stores import Shop
 from takings.contracts.model import Contract
 from takings.kpis import load_kpi_tables
 from takings.ports import InspectedFile
+from takings.runs import maintenance, watch
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.mended import VERSION
-from takings.validation.structure import Structure
+from takings.validation.structure.scan import Structure
 from tests.shop import new_store, silent
 from tests.simulation.parts import contracts_named
 
@@ -43,14 +44,14 @@ def opened_shop(options: dict[str, Any]) -> Iterator[Shop]:
     """Open a new store whose database is in memory, and its folder too where the system has such a place."""
     with (
         tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder,
-        patch.object(bootstrap, "open_duckdb", lambda *_: _duckdb().cursor()),
+        patch.object(stores, "open_duckdb", lambda *_: _duckdb().cursor()),
         patch.object(platform, "open_database", lambda _: open_database(None)),
-        patch.object(bootstrap, "load_contracts", lambda _: contracts_named("shipped")),
-        patch.object(bootstrap, "load_kpi_tables", _load_kpi_tables),
+        patch.object(stores, "load_contracts", lambda _: contracts_named("shipped")),
+        patch.object(stores, "load_kpi_tables", _load_kpi_tables),
         patch.object(maintenance, "_MOST_FILES", _MOST_FILES),
         # How long a watch backs off is drawn, and the same seed has to draw the same.
-        patch.object(watching, "random", Random(0)),
-        bootstrap.open_store(new_store(Path(folder) / "shop"), silent, {"threads": 1} | options) as shop,
+        patch.object(watch, "random", Random(0)),
+        stores.open_store(new_store(Path(folder) / "shop"), silent, {"threads": 1} | options) as shop,
     ):
         yield replace(shop, ports=replace(shop.ports, validation=RememberedValidation(shop.ports.validation)))
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from random import Random
 from typing import IO, Any, Final
 
-from takings import gate, maintenance
 from takings.adapters.local.removing import etag_of as etag_of
-from takings.bootstrap import Shop
+from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
-from takings.gate import GateState
+from takings.intake import gate
+from takings.intake.gate import GateState
 from takings.layout import RAW
-from takings.rebuilding import read_archive
+from takings.runs import maintenance
+from takings.runs.rebuild import read_archive
 from tests.simulation import drops
 from tests.simulation.drops import Drop, Plan
 from tests.simulation.judge import Judge, Violated

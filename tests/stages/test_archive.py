@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from takings.archive import Move, plan_move
-from takings.arrivals import Arrival
+from takings.archive.moves import Move, plan_move
 from takings.contracts.model import Dataset
+from takings.intake.arrivals import Arrival
 from takings.layout import BatchId
 from takings.validation.findings import FileReport, RecordCounts, Verdict
 from tests.shop import NOON

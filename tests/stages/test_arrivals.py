@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from takings.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.contracts.model import Dataset
+from takings.intake.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.layout import Drop, Ignored
 from tests.shop import NOON, listed, pending
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from takings.arrivals import ObjectInfo
-from takings.batching import BatchPolicy, Decision, Dispatch, Hold, NothingPending, WaitUntil, choose, decide
 from takings.contracts.model import Dataset
+from takings.intake.arrivals import ObjectInfo
+from takings.intake.batching import BatchPolicy, Decision, Dispatch, Hold, NothingPending, WaitUntil, choose, decide
 from takings.layout import Drop
 from tests.shop import NOON, pending
 

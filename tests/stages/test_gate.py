@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from takings import gate
 from takings.contracts.model import Dataset
-from takings.gate import LEASE, RENEWAL, Gate, GateState
+from takings.intake import gate
+from takings.intake.gate import LEASE, RENEWAL, Gate, GateState
 from takings.layout import BatchId
 from tests.shop import NOON
 

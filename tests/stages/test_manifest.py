@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
 from takings.errors import CorruptState
+from takings.intake.arrivals import Arrival
+from takings.intake.manifest import Manifest, read_manifest, write_manifest
 from takings.layout import BatchId
-from takings.manifest import Manifest, read_manifest, write_manifest
 from tests.shop import NOON
 
 KEY = "batches/20250330T120000000000Z-ab12/manifest.json"

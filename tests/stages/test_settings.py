@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from takings.batching import BatchPolicy
-from takings.bootstrap import read_settings
+from takings.composition.stores import read_settings
 from takings.errors import SettingsError
+from takings.intake.batching import BatchPolicy
 from takings.settings import Settings, merge_settings
 from takings.validation.verdicts import RejectionPolicy
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from takings.task_failures import MOST_TRIES, Again, GiveUp, TaskFailure, decide_after, read_failure
+from takings.entrypoints.task_failures import MOST_TRIES, Again, GiveUp, TaskFailure, decide_after, read_failure
 
 
 def cause(code: int | None, stopped: str = "Essential container in task exited", reason: str = "") -> str:

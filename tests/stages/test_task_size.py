@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from takings.arrivals import Arrival
 from takings.contracts.model import Dataset
+from takings.entrypoints.task_size import TaskSize, csv_bytes, task_size
+from takings.intake.arrivals import Arrival
 from takings.settings import Settings
-from takings.task_size import TaskSize, csv_bytes, task_size
 from tests.shop import NOON
 
 GB = 10**9

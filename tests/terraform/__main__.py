@@ -22,7 +22,7 @@ from typing import Final
 
 import pytest
 
-from takings.bootstrap_aws import pipeline_on_aws
+from takings.composition.aws_setup import pipeline_on_aws
 from tests.aws.deployed import BUCKET, STORE, built_functions
 from tests.aws.pipeline import Aws, pipeline
 from tests.emulators import REGION, Emulator, environment, started

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from takings.bootstrap_aws import missing_on_aws
+from takings.composition.aws_setup import missing_on_aws
 from tests.aws.deployed import STORE
 from tests.aws.pipeline import Aws
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from takings import pipeline
-from takings.gate import GateState
-from takings.proof import verify
+from takings.intake.gate import GateState
+from takings.queries.verification import verify
+from takings.runs import pipeline
 from tests.depth import DEPTH
 from tests.shop import drop, new_store, opened
 from tests.valid.contracts import contracts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from takings.validation.structure import BrokenRecord, ChunkStart, FileFault, Limits, Structure
+from takings.validation.structure.scan import BrokenRecord, ChunkStart, FileFault, Limits, Structure
 
 
 @dataclass

@@ -14,8 +14,8 @@ from takings.contracts import Dataset, load_contracts
 from takings.validation.collecting import broken_record
 from takings.validation.header import check_header
 from takings.validation.recognition import explain, resembled
-from takings.validation.structure import BrokenRecord, FileFault, Structure, scan
-from takings.validation.structure_values import Limits
+from takings.validation.structure.scan import BrokenRecord, FileFault, Structure, scan
+from takings.validation.structure.values import Limits
 
 CONTRACTS: Final = load_contracts()
 ORDERS: Final = "order_id,user_id,status,created_at,num_of_item"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from takings.validation.structure import BrokenRecord, ChunkStart, FileFault, Limits, Structure, scan
+from takings.validation.structure.scan import BrokenRecord, ChunkStart, FileFault, Limits, Structure, scan
 
 _DEFAULTS = Limits()
 

@@ -9,7 +9,7 @@ from typing import Literal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from takings.validation.structure import BrokenRecord, Limits, Structure, scan
+from takings.validation.structure.scan import BrokenRecord, Limits, Structure, scan
 from tests.depth import DEPTH
 from tests.validation.reference_structure import reference_scan
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import duckdb
 
-from takings.adapters.duckdb_validation import DuckDbValidation
-from takings.adapters.pandas_validation import PandasValidation
+from takings.adapters.duckdb.rules import name
+from takings.adapters.duckdb.validation import DuckDbValidation
+from takings.adapters.pandas.validation import PandasValidation
 from takings.contracts.model import Contract
 from takings.ports import InspectedFile, ValidationEngine
 from takings.time_zones import business_time
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.mended import contract_of
-from takings.validation.sql import name
-from takings.validation.structure import Structure
+from takings.validation.structure.scan import Structure
 from tests.shop import NOON
 
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from takings.adapters.duckdb_session import open_duckdb
+from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.shop_generator import ShopFormat, ShopPlan, generate_shop
+from takings.batch.reading_ahead import SMALL
 from takings.contracts.model import Dataset, Unique
 from takings.contracts.rules import make_rule
-from takings.reading_ahead import SMALL
 from tests.depth import DEPTH
 from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, item, order, product
 from tests.validation_engine.both_engines import Workbench

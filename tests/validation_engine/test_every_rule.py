@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import takings
+from takings.adapters.duckdb.rules import typed_query
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.time_zones import business_time
 from takings.validation.remedies import remedy
-from takings.validation.sql import typed_query
 from tests.shop import csv_of, drop, drop_all, item, run
 
 NOW = datetime(2025, 3, 30, tzinfo=UTC)
@@ -39,7 +39,7 @@ class TestUnknownKinds:
 
     def test_pandas_refuses_them(self) -> None:
         """As soon as a chunk is checked."""
-        rules = pytest.importorskip("takings.adapters.pandas_rules")
+        rules = pytest.importorskip("takings.adapters.pandas.rules")
         checked = rules.Rules(self.contract(), HEADER, now=NOW, business_time=business_time("UTC"))
         typed = checked.type_chunk({column: ["1"] for column in HEADER})
         with pytest.raises(AssertionError, match="unreachable"):

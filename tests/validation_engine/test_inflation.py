@@ -13,7 +13,7 @@ import pytest
 
 from takings.adapters.inflation import text_blocks
 from takings.adapters.scanned_file import inspect
-from takings.validation.structure_values import FileFault
+from takings.validation.structure.values import FileFault
 
 HEADER = b"id,order_id,product_id,user_id,status,sale_price\n"
 ROW = b"1,1,1,7,shipped,10.00\n"

@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from takings.adapters.duckdb_session import open_duckdb
-from takings.adapters.duckdb_validation import DuckDbValidation
+from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.time_zones import business_time

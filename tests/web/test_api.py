@@ -14,13 +14,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from takings import gate
-from takings.bootstrap import open_store_to_read
+from takings.composition.stores import open_store_to_read
 from takings.entrypoints.batch_documents import batch_ids
 from takings.entrypoints.metrics import UNITS
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.settled import HalfPublishedError
+from takings.intake import gate
 from takings.kpis.publication import visible
 from takings.layout import BatchId
 from tests.shop import csv_of, drop, drop_all, item, new_store, opened, order, published, run, silent

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from takings.errors import MachineryError
-from takings.gate import RENEWAL
+from takings.intake.gate import RENEWAL
 
 _log = logging.getLogger("takings")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from takings.validation.file_kinds import foreign_kind
-from takings.validation.structure_values import FileFault
+from takings.validation.structure.values import FileFault
 
 #: looked at to tell what a file is; a header is seldom longer
 HEAD_BYTES: Final = 64 << 10

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from takings.adapters.inflation import HEAD_BYTES, NotReadable, is_compressed, text_blocks
 from takings.validation.file_kinds import foreign_kind
-from takings.validation.structure import BrokenRecord, FileFault, Structure, scan
+from takings.validation.structure.scan import BrokenRecord, FileFault, Structure, scan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from takings.bootstrap_aws import complaints_on_aws, missing_on_aws, pipeline_on_aws, redriven_on_aws
+from takings.composition.aws_setup import complaints_on_aws, missing_on_aws, pipeline_on_aws, redriven_on_aws
 from takings.entrypoints.app import EXIT_REJECTED, Store, app
 from takings.entrypoints.console import out
 from takings.entrypoints.legible import marked

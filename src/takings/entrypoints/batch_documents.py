@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 from takings import layout
-from takings.bootstrap import Shop
+from takings.batch.merge import read_changes
+from takings.composition.stores import Shop
 from takings.documents import AFFECTED, ATTEMPT, CHUNK_REPORT, MANIFEST, OUTCOME, VERDICTS, need_document, read_document
-from takings.landing import read_changes
 from takings.layout import BatchId
 
 

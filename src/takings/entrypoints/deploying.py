@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takings.bootstrap_deploy import Deployment, deployment
+from takings.composition.aws_deploy import Deployment, deployment
 from takings.entrypoints.app import EXIT_REJECTED, Store
 from takings.entrypoints.aws import LAMBDAS, Lambdas, SecurityGroup, Subnets, aws, named_subnets, say
 
 if TYPE_CHECKING:
-    from takings.bootstrap_deploy import Step
+    from takings.composition.aws_deploy import Step
 
 deploy = typer.Typer(
     help="Bring a new version into a pipeline that `takings aws bootstrap` has made: images, tasks, functions,"

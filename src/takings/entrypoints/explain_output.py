@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from takings.entrypoints.spreadsheets import neutralised
 from takings.kpis import definitions as amounts
-from takings.proof import Explanation, RowBehind
+from takings.queries.verification import Explanation, RowBehind
 
 COLUMNS: Final = (
     *("order_date", "category", "order_id", "item_id", "product_id", "status", "sale_price", "counted_as"),

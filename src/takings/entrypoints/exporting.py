@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from takings.bootstrap_aws import export_on_aws, statements_for_athena
+from takings.composition.aws_setup import export_on_aws, statements_for_athena
 from takings.entrypoints.app import Json, Store, print_json
 from takings.entrypoints.aws import aws
 from takings.entrypoints.console import Teller, count, out
@@ -16,7 +16,7 @@ from takings.errors import StoreError
 from takings.layout import format_instant
 
 if TYPE_CHECKING:
-    from takings.bootstrap_aws import Export
+    from takings.composition.aws_setup import Export
 
 
 class ExportedTable(StrEnum):

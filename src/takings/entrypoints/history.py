@@ -8,7 +8,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from takings.bootstrap import Shop, open_store_to_look
+from takings.composition.stores import Shop, open_store_to_look
 from takings.entrypoints import batch_documents, console
 from takings.entrypoints.app import Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out

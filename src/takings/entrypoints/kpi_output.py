@@ -9,9 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from takings.batch.gaps import Incomplete
 from takings.entrypoints import legible
 from takings.entrypoints.spreadsheets import neutralised
-from takings.gaps import Incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
 

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from takings import bootstrap
-from takings.bootstrap import open_store_to_look
+from takings.batch.gaps import Incomplete, find_incomplete
+from takings.composition import stores
+from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console, kpi_output
 from takings.entrypoints.app import SpreadsheetSafe, Store, app, print_text
 from takings.entrypoints.console import Teller
 from takings.errors import UnknownThing, UsageError
-from takings.gaps import Incomplete, find_incomplete
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 
@@ -91,7 +91,7 @@ def _print_kpis(
             return
         case Format.PARQUET:
             assert output is not None
-            bootstrap.write_kpi_parquet(table, rows, output)
+            stores.write_kpi_parquet(table, rows, output)
             return
         case Format.JSON:
             _write_text(kpi_output.as_json(table, rows, incomplete), output)

@@ -11,18 +11,18 @@ import typer
 from rich import box
 from rich.table import Table
 
-from takings.bootstrap import open_store, open_store_to_look
+from takings.batch.store_format import check_lake
+from takings.composition.stores import open_store, open_store_to_look
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, SpreadsheetSafe, Store, app, print_json, print_text
 from takings.entrypoints.console import Teller, count, most_of_a_name, out
 from takings.entrypoints.explain_output import exact
 from takings.entrypoints.legible import cut, marked
 from takings.errors import UsageError
-from takings.proof import Difference, Explanation, Verification
-from takings.proof import explain as find_rows
-from takings.proof import verify as compare
-from takings.restatement import restate as publish_again
-from takings.store_format import check_lake
+from takings.queries.verification import Difference, Explanation, Verification
+from takings.queries.verification import explain as find_rows
+from takings.queries.verification import verify as compare
+from takings.runs.restate import restate as publish_again
 
 _SHOWN: Final = 50
 

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from takings.bootstrap import open_empty_store, open_store
+from takings.batch.store_format import check_lake
+from takings.composition.stores import open_empty_store, open_store
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store, app
 from takings.entrypoints.console import Teller, count, err, out
 from takings.entrypoints.legible import marked
 from takings.errors import UsageError
 from takings.layout import RAW, BatchId
-from takings.rebuilding import Rebuilt, read_archive
-from takings.rebuilding import rebuild as run_again
-from takings.replaying import replay_batch, replay_failed, replay_file
-from takings.store_format import check_lake
+from takings.runs.rebuild import Rebuilt, read_archive
+from takings.runs.rebuild import rebuild as run_again
+from takings.runs.replay import replay_batch, replay_failed, replay_file
 
 _SHOWN = 50
 

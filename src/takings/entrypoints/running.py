@@ -10,18 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from takings import gate, layout, maintenance, pipeline
-from takings.bootstrap import open_store, open_store_to_look
+from takings import layout
+from takings.archive.outcome import BatchOutcome
+from takings.batch.gaps import Incomplete, find_incomplete
+from takings.batch.store_format import check_lake
+from takings.composition.stores import open_store, open_store_to_look
 from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store, app, print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.legible import marked
 from takings.entrypoints.status_document import status_document
 from takings.errors import UnknownThing
-from takings.gaps import Incomplete, find_incomplete
+from takings.intake import gate
 from takings.layout import BatchId
-from takings.outcome import BatchOutcome
-from takings.store_format import check_lake
+from takings.runs import maintenance, pipeline
 
 _SHOWN_FAILURES = 10
 

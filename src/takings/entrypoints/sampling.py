@@ -10,15 +10,15 @@ from typing import Annotated, Final
 
 import typer
 
-from takings import pipeline
-from takings.bootstrap import Generated, ShopFormat, ShopPlan, generate_shop, open_store
+from takings.batch.gaps import find_incomplete
+from takings.composition.stores import Generated, ShopFormat, ShopPlan, generate_shop, open_store
 from takings.entrypoints import console
 from takings.entrypoints.app import app
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.looking import By, kpi_table
 from takings.errors import UsageError
-from takings.gaps import find_incomplete
 from takings.kpis.publication import visible
+from takings.runs import pipeline
 
 #: the demo shows the idea, not every category
 _DEMO_CATEGORIES: Final = 10

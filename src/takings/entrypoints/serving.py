@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from takings.bootstrap import read_settings_of
+from takings.composition.stores import read_settings_of
 from takings.entrypoints.app import Store, app
 from takings.entrypoints.console import Teller, err
 from takings.entrypoints.legible import marked

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from takings import gate, layout, pipeline
-from takings.arrivals import sight
-from takings.bootstrap import Shop
-from takings.commits import newest_commit
+from takings import layout
+from takings.archive.lineage import LineageRecord, dead_letters
+from takings.batch.commits import newest_commit
+from takings.batch.gaps import Incomplete
+from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
-from takings.gaps import Incomplete
-from takings.lineage import LineageRecord, dead_letters
+from takings.intake import gate
+from takings.intake.arrivals import sight
+from takings.runs import pipeline
 
 _SHOWN_FAILURES: Final = 10
 

@@ -25,14 +25,14 @@ from functools import partial
 from types import FrameType
 from typing import Final
 
-from takings import stepwise
-from takings.bootstrap import open_store
+from takings.composition.stores import open_store
 from takings.entrypoints import legible
 from takings.entrypoints.faults import explain_os_error
 from takings.errors import OutOfMemory, Superseded, TakingsError, UsageError
 from takings.layout import BatchId, format_instant
 from takings.ports import Ports
-from takings.stepwise import Validated
+from takings.runs import steps
+from takings.runs.steps import Validated
 
 DONE: Final = 0
 BAD_DATA: Final = 1
@@ -82,7 +82,7 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
         step = _step(arguments)
         store, batch_id, attempt = _work()
         with open_store(store, tell) as shop:
-            hand_back.append(partial(stepwise.hand_back, shop.ports, batch_id, attempt))
+            hand_back.append(partial(steps.hand_back, shop.ports, batch_id, attempt))
             return step(shop.ports, batch_id, attempt)
     except Superseded as newer:
         tell("task.superseded", {"cause": str(newer)})
@@ -162,13 +162,13 @@ def _work() -> tuple[str, BatchId, int]:
 
 
 def _validate(ports: Ports, batch_id: BatchId, attempt: int) -> int:
-    validated = stepwise.validate(ports, batch_id, attempt)
+    validated = steps.validate(ports, batch_id, attempt)
     tell("task.done", {"batch_id": batch_id, "attempt": attempt, "validated": validated.value})
     return BAD_DATA if validated is Validated.NOTHING_ACCEPTED else DONE
 
 
 def _transform(ports: Ports, batch_id: BatchId, attempt: int) -> int:
-    stepwise.transform(ports, batch_id, attempt)
+    steps.transform(ports, batch_id, attempt)
     tell("task.done", {"batch_id": batch_id, "attempt": attempt})
     return DONE
 

@@ -11,14 +11,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from takings.bootstrap import Unplaced, open_dry_run
+from takings.batch.validate_file import Examination
+from takings.composition.stores import Unplaced, open_dry_run
 from takings.contracts.model import Contract, Dataset
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, Contracts, app, print_json
 from takings.entrypoints.console import err, out
 from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
-from takings.examination import Examination
 from takings.layout import format_instant
 from takings.validation.findings import RecordCounts, Verdict, Violation
 from takings.validation.remedies import remedy

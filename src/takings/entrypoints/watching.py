@@ -12,20 +12,20 @@ from typing import Final
 
 import typer
 
-from takings.batching import NothingPending
-from takings.bootstrap import Shop, notice_changes, open_store
+from takings.archive.outcome import BatchOutcome, outcome_document
+from takings.batch.store_format import check_lake
+from takings.composition.stores import Shop, notice_changes, open_store
 from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store, app
 from takings.entrypoints.console import Teller, err, out
 from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.entrypoints.legible import marked
 from takings.entrypoints.streams import nobody_reads
-from takings.outcome import BatchOutcome, outcome_document
-from takings.pipeline import Blocked
+from takings.intake.batching import NothingPending
 from takings.ports import Changes, Clock
-from takings.store_format import check_lake
-from takings.watching import Failed, Happening, LeftAlone, Waiting
-from takings.watching import watch as watch_store
+from takings.runs.pipeline import Blocked
+from takings.runs.watch import Failed, Happening, LeftAlone, Waiting
+from takings.runs.watch import watch as watch_store
 
 #: what a running batch gets to end after the first signal: most batches are done by then, and service managers that kill
 #: do so after 10 s at the earliest

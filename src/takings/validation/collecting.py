@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from takings.contracts.model import Contract, Rule, Severity
 from takings.validation.findings import SAMPLES_PER_CHUNK, ChunkReport, FaultyRecord, Violation
 from takings.validation.shapes import shape_of
-from takings.validation.structure_values import BrokenRecord
+from takings.validation.structure.values import BrokenRecord
 from takings.validation.windows_1252 import may_be_windows_1252
 
 #: records per chunk report

@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import Final
 
-from takings.validation.structure_values import FileFault
+from takings.validation.structure.values import FileFault
 
 #: rule -> what a person can do about it
 REMEDIES: Final = {

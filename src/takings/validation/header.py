@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from takings.contracts.model import Contract
-from takings.validation.structure_values import FileFault
+from takings.validation.structure.values import FileFault
 
 #: names as alike as 'user_id' and 'usr_id', capitals and signs left aside
 _ALIKE: Final = 0.8

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from takings.arrivals import Arrival
+from takings.intake.arrivals import Arrival
 from takings.layout import format_instant, parse_instant
 from takings.validation.findings import FaultyRecord
 from takings.validation.mended import QUARANTINE_COLUMNS, STEP, VERSION

@@ -13,7 +13,7 @@ from typing import Final
 
 from takings.contracts.model import Contract, Contracts, Dataset
 from takings.validation.header import Flaw, check_header, fault_of, missing_names, simplified
-from takings.validation.structure_values import FileFault, Structure
+from takings.validation.structure.values import FileFault, Structure
 from takings.validation.windows_1252 import may_be_windows_1252
 
 _FOLDERS: Final = {Dataset.PRODUCTS: "products", Dataset.ORDERS: "orders", Dataset.ORDER_ITEMS: "order-items"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from takings.arrivals import Arrival
+from takings.intake.arrivals import Arrival
 from takings.validation.findings import FileReport, Findings, RecordCounts, Verdict
-from takings.validation.structure_values import FileFault, Structure
+from takings.validation.structure.values import FileFault, Structure
 
 
 class RejectionPolicy(StrEnum):

@@ -13,15 +13,16 @@ from typing import Any, Final, cast
 import pytest
 from deltalake import DeltaTable
 
-from takings import pipeline, proof
+from takings.batch.publish import publish
 from takings.contracts.model import Dataset
 from takings.errors import MachineryError, Superseded
 from takings.kpis import KpiRow, KpiTable
 from takings.lake import Commit, TableChange, TableSnapshot, everything
 from takings.layout import BatchId
-from takings.pipeline import Ports
 from takings.ports import KpiStore, LakeTables
-from takings.publishing import publish
+from takings.queries import verification
+from takings.runs import pipeline
+from takings.runs.pipeline import Ports
 from tests.shop import (
     csv_of,
     drop,
@@ -66,7 +67,7 @@ def root(landed: Path, tmp_path: Path) -> Path:
 def is_right(root: Path) -> bool:
     """Tell whether what is published is the oracle's and the lake's."""
     with opened(root) as shop:
-        differences = proof.verify(shop.ports).differences
+        differences = verification.verify(shop.ports).differences
     return published(root) == expected(root) and not differences
 
 

@@ -19,9 +19,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from takings import pipeline, proof
-from takings.bootstrap import Shop
+from takings.composition.stores import Shop
 from takings.kpis.publication import visible
+from takings.queries import verification
+from takings.runs import pipeline
 from tests.shop import drop, expected, new_store, opened, published
 
 CASES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -35,7 +36,7 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     root = new_store(tmp_path / "shop")
     with opened(root, **options) as shop:
         drop_and_run(case, shop)
-        assert proof.verify(shop.ports).differences == ()
+        assert verification.verify(shop.ports).differences == ()
         gone: dict[str, bool] = {}
         for table in shop.ports.kpi_tables:
             rows = list(shop.ports.kpis.rows(table))

@@ -22,8 +22,8 @@ from s3transfer.utils import ReadFileChunk
 
 from takings.adapters.aws.clients import THREADS
 from takings.adapters.aws.faults import code_of
-from takings.arrivals import ObjectInfo
 from takings.errors import SettingsError, StoreError
+from takings.intake.arrivals import ObjectInfo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

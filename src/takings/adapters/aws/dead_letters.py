@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from takings.adapters.aws.bucket import Bucket
+from takings.batch.archive import FailedFile
 from takings.errors import StoreError
-from takings.filing import FailedFile
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from takings.adapters.aws.database import Database, Item
 from takings.adapters.aws.tables import BY_BATCH, BY_FINGERPRINT, PENDING_BATCHES, PROCESSED_FILES
+from takings.archive.lineage import LineageRecord, LineageStatus
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, SettingsError
-from takings.gate import Gate, GateState, LeftFile, Suspect
+from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId, format_instant, parse_instant
-from takings.lineage import LineageRecord, LineageStatus
 from takings.validation.findings import RecordCounts, Verdict
 
 #: names one write of the gate, so that whoever tries it again recognises its own

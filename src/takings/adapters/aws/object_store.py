@@ -23,8 +23,8 @@ from takings.adapters.aws.bucket import Bucket, ObjectVersion
 from takings.adapters.aws.clients import THREADS
 from takings.adapters.aws.faults import refused_to_be_read, refused_to_be_removed
 from takings.adapters.text_files import open_text
-from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError
+from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
 
 #: metadata of an archived original: the place of its rows in the order of writes …

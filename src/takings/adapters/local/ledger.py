@@ -9,11 +9,11 @@ from dataclasses import asdict
 from typing import Final, Literal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
+from takings.archive.lineage import LineageRecord, LineageStatus
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState
-from takings.gate import Gate, GateState, LeftFile, Suspect
+from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
-from takings.lineage import LineageRecord, LineageStatus
 from takings.validation.findings import RecordCounts, Verdict
 
 #: a folder holds one store, so its gate needs no other name

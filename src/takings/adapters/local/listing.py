@@ -21,7 +21,7 @@ from takings.adapters.local.reading import (
     why_kept,
 )
 from takings.adapters.local.removing import etag_of
-from takings.arrivals import ObjectInfo
+from takings.intake.arrivals import ObjectInfo
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: a path (text: of a hundred thousand files, a Path for each would take its time), and what a listing shows of it

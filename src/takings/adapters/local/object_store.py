@@ -32,8 +32,8 @@ from takings.adapters.local.reading import (
 )
 from takings.adapters.local.removing import Removal, etag_of, remove_empty_folders
 from takings.adapters.text_files import open_text
-from takings.arrivals import ObjectInfo
 from takings.errors import ConflictError, StoreError, UnreadableFile
+from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from takings import layout
-from takings.adapters.dry_run import accepted_files
 from takings.adapters.local.database import Database, open_database, reading_database
+from takings.adapters.local.dry_run import accepted_files
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.lake_files import FolderLakeFiles
 from takings.adapters.local.ledger import SqliteLedger

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from takings.adapters.duckdb_session import interruptible
+from takings.adapters.duckdb.session import interruptible
 from takings.adapters.shop_generator.damage import Damage
 from takings.adapters.shop_generator.draws import STREAMS, seed_word_of, stream_word_of
 from takings.adapters.shop_generator.plan import Generated, ShopFormat, ShopPlan

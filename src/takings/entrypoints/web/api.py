@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
 
-from takings.bootstrap import write_kpi_parquet
+from takings.archive.lineage import LineageStatus
+from takings.composition.stores import write_kpi_parquet
 from takings.entrypoints import batch_documents, explain_output, kpi_output
 from takings.entrypoints.looking import By
 from takings.entrypoints.spreadsheets import neutralised_csv
@@ -25,7 +26,6 @@ from takings.entrypoints.web.settled import Settled
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import BatchId
-from takings.lineage import LineageStatus
 from takings.validation.findings import Verdict
 
 #: rows of a page of JSON unless told, and at most

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from takings import layout
-from takings.bootstrap import Shop
+from takings.composition.stores import Shop
 from takings.documents import AFFECTED, OUTCOME, read_document
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.records import Records

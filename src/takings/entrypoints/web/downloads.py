@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from takings import layout
-from takings.bootstrap import Shop
+from takings.archive.lineage import LineageRecord
+from takings.composition.stores import Shop
 from takings.entrypoints.spreadsheets import neutralised_csv
 from takings.errors import UnknownThing
 from takings.layout import BatchId
-from takings.lineage import LineageRecord
 from takings.validation.reports import violations_in
 
 _REASON_COLUMNS: Final = ("line", "record", "column", "rule", "reason", "shape")

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final, TypeVar
 
-from takings.bootstrap import Shop
-from takings.commits import read_commit
+from takings.batch.commits import read_commit
+from takings.composition.stores import Shop
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.records import Records
 from takings.entrypoints.web.settled import Settled, SettledKpis
 from takings.kpis import derive
 from takings.kpis.definitions import KpiValue
-from takings.proof import Explanation, explain
+from takings.queries.verification import Explanation, explain
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from takings import layout
-from takings.arrivals import sight
-from takings.bootstrap import Shop
+from takings.archive.lineage import LineageRecord
+from takings.composition.stores import Shop
 from takings.documents import MANIFEST, read_document
 from takings.entrypoints.web.house import House
-from takings.gate import GateState
+from takings.intake.arrivals import sight
+from takings.intake.gate import GateState
 from takings.layout import parse_instant
-from takings.lineage import LineageRecord
 from takings.validation.findings import Verdict
 
 #: how many batches back one is looked for whose files came from raw-data/

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from takings.bootstrap import Shop, open_store_to_read
+from takings.composition.stores import Shop, open_store_to_read
 from takings.ports import Tell
 
 _Identity = tuple[int, int, int] | None

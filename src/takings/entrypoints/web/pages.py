@@ -10,7 +10,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse, StreamingResponse
 
-from takings.bootstrap import Shop
+from takings.archive.lineage import LineageRecord
+from takings.composition.stores import Shop
 from takings.entrypoints import batch_documents
 from takings.entrypoints.looking import By
 from takings.entrypoints.web import batch_story, downloads, quality, showing
@@ -22,7 +23,6 @@ from takings.entrypoints.web.progress import look
 from takings.entrypoints.web.records import files, has_set_aside
 from takings.errors import UnknownThing
 from takings.layout import BatchId
-from takings.lineage import LineageRecord
 
 _HTML: Final = "text/html; charset=utf-8"
 #: rows of a page

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from takings import layout
-from takings.bootstrap import Shop
-from takings.commits import read_commit
+from takings.archive.lineage import LineageStatus
+from takings.batch.commits import read_commit
+from takings.composition.stores import Shop
 from takings.documents import MANIFEST, read_document
-from takings.gate import Gate, GateState
+from takings.intake.gate import Gate, GateState
 from takings.layout import format_instant
-from takings.lineage import LineageStatus
 
 #: the steps of a batch in their order, as people call them
 STEPS = ("forming", "validating", "merging", "publishing", "filing")

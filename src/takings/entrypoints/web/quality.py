@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from takings.bootstrap import Shop
+from takings.archive.lineage import LineageRecord, dead_letters
+from takings.composition.stores import Shop
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.records import has_set_aside
 from takings.layout import parse_instant
-from takings.lineage import LineageRecord, dead_letters
 from takings.time_zones import business_time
 
 #: rules with a colour of their own; the others are added up

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from takings import layout
-from takings.bootstrap import Shop
+from takings.archive.lineage import LineageRecord
+from takings.composition.stores import Shop
 from takings.documents import VERDICTS, read_document
 from takings.entrypoints import batch_documents
 from takings.layout import BatchId, format_instant
-from takings.lineage import LineageRecord
 from takings.validation.findings import Verdict
 
 #: ended batches whose documents are kept; they never change

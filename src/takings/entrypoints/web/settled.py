@@ -15,12 +15,12 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
-from takings.bootstrap import Shop
-from takings.commits import read_commit
+from takings.batch.commits import read_commit
+from takings.batch.gaps import Incomplete, find_incomplete
+from takings.composition.stores import Shop
 from takings.entrypoints.looking import By, kpi_table
 from takings.errors import MachineryError
-from takings.gaps import Incomplete, find_incomplete
-from takings.gate import Gate
+from takings.intake.gate import Gate
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 from takings.lake import Commit

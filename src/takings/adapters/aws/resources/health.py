@@ -16,7 +16,7 @@ from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
 from takings.adapters.aws.resources.topic import addresses
-from takings.gate import GateState
+from takings.intake.gate import GateState
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RouteTypeDef

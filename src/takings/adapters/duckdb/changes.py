@@ -1,0 +1,114 @@
+"""Say what a batch's rows are to the lake before its first merge, with DuckDB.
+
+Reads what a landing session has laid: staged_, changed_ and prior_<dataset>, which hold the rows of the lake under the
+batch's keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from takings.adapters.duckdb.lake_files import LakeRows
+from takings.adapters.duckdb.rules import SQL_TYPES, name
+from takings.adapters.duckdb.staged import StagedRows, sql
+from takings.contracts.model import ColumnType, Contract, Dataset
+from takings.lake import (
+    CLOSE,
+    MOST_EXAMPLES,
+    BatchChanges,
+    ChangeWarning,
+    Doubt,
+    Example,
+    LakeSnapshot,
+    RowChanges,
+    TableSnapshot,
+)
+
+_STATED: Final = "num_of_item"
+
+
+def content_hash(contract: Contract, table: str | None = None) -> str:
+    """Return SQL for what tells contents of a row apart: a hash of every column of the contract."""
+    place = "" if table is None else f"{table}."
+    columns = (f"cast({place}{name(column.name)} as {SQL_TYPES[column.type]})" for column in contract.columns)
+    return f"hash({', '.join(columns)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRows:
+    """A batch's rows beside the lake's."""
+
+    rows: LakeRows
+    staged: StagedRows
+
+    def changes(self, base: LakeSnapshot) -> BatchChanges:
+        """Count the rows of each file, and find what looks wrong."""
+        files: dict[str, RowChanges] = {}
+        warnings: list[ChangeWarning] = []
+        for dataset in Dataset:
+            if not self.staged.batch.of(dataset):
+                continue
+            files |= (counts := self._count(dataset))
+            if sum(count.rows for count in counts.values()) < self.staged.count(dataset):
+                warnings += self._same_time(dataset)
+        warnings += self._warn(Doubt.ANOTHER_ORDER, sql("another_order"))
+        warnings += self._warn(Doubt.ITEM_OF_ANOTHER_ORDER, sql("item_of_another_order"))
+        warnings += self._more_items_than_stated(base)
+        return BatchChanges(files=files, warnings=tuple(warnings))
+
+    def _count(self, dataset: Dataset) -> dict[str, RowChanges]:
+        contract = self.rows.contracts[dataset]
+        query = sql("row_changes", table=dataset, key=name(contract.primary_key), content=content_hash(contract, "s"))
+        found = self.rows.cursor.execute(query).fetchall()
+        return {
+            source: RowChanges(new=new, changed=changed, unchanged=unchanged, older=older)
+            for source, new, changed, unchanged, older in found
+        }
+
+    def _same_time(self, dataset: Dataset) -> list[ChangeWarning]:
+        contract = self.rows.contracts[dataset]
+        query = sql(
+            "same_time",
+            table=dataset,
+            key=name(contract.primary_key),
+            content=content_hash(contract, "s"),
+            seconds=int(CLOSE.total_seconds()),
+        )
+        return self._warn(Doubt.SAME_TIME, query)
+
+    def _more_items_than_stated(self, base: LakeSnapshot) -> list[ChangeWarning]:
+        stated = {column.name: column.type for column in self.rows.contracts[Dataset.ORDERS].columns}.get(_STATED)
+        if stated not in {ColumnType.INTEGER, ColumnType.IDENTIFIER}:
+            return []
+        wanted = [*self.staged.ranges(Dataset.ORDERS, "order_id"), *self.staged.ranges(Dataset.ORDER_ITEMS, "order_id")]
+        self._lay_lake_view(Dataset.ORDERS, base[Dataset.ORDERS].near({"order_id": wanted}))
+        self.rows.cursor.execute(sql("stated_items"))
+        items = base[Dataset.ORDER_ITEMS].near({"order_id": wanted})
+        days = {day for (day,) in self.rows.cursor.execute(_DAYS_IN_LAKE).fetchall()}
+        # An item lies on its order's day, or waits.
+        files = (file for file in items.files if file.order_date is None or file.order_date in days)
+        self._lay_lake_view(Dataset.ORDER_ITEMS, replace(items, files=tuple(files)))
+        return self._warn(Doubt.MORE_ITEMS_THAN_STATED, sql("more_items_than_stated"))
+
+    def _lay_lake_view(self, dataset: Dataset, table: TableSnapshot) -> None:
+        self.rows.cursor.execute(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
+
+    def _warn(self, doubt: Doubt, query: str) -> list[ChangeWarning]:
+        found = self.rows.cursor.execute(
+            f"select *, count(*) over () as found from ({query}) order by id limit {MOST_EXAMPLES}"
+        )
+        columns = [column[0] for column in found.description or ()]
+        rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+        return [ChangeWarning(doubt=doubt, count=rows[0]["found"], examples=_examples(rows))] if rows else []
+
+
+#: where the orders that a batch touches lie in the lake
+_DAYS_IN_LAKE: Final = (
+    "select distinct order_date from lake_orders where order_id in (select order_id from stated_items)"
+)
+
+
+def _examples(rows: Sequence[dict[str, Any]]) -> tuple[Example, ...]:
+    return tuple(Example(**{name: value for name, value in row.items() if name != "found"}) for row in rows)

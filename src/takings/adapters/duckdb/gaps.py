@@ -1,0 +1,54 @@
+"""Find what days lack, and what days staged rows are about, with DuckDB."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date
+
+from takings.adapters.duckdb.lake_files import LakeRows
+from takings.adapters.duckdb.staged import StagedRows, sql
+from takings.contracts.model import Dataset
+from takings.lake import NO_GAP, Gap, Gaps, LakeSnapshot
+
+
+def find_gaps(rows: LakeRows, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
+    """Find all waiting items, and the orders without items on these days (None: on all) and on days with waiting ones."""
+    items, orders = snapshot[Dataset.ORDER_ITEMS], snapshot[Dataset.ORDERS]
+    waiting = replace(items, files=tuple(file for file in items.files if file.order_date is None))
+    cursor = rows.cursor
+    cursor.execute(f"create or replace temp view waiting as {rows.of_lake(Dataset.ORDER_ITEMS, waiting)}")
+    low, high = cursor.execute("select min(order_id), max(order_id) from waiting").fetchone() or (None, None)
+    near = orders.near({"order_id": [] if low is None else [(low, high)]})
+    cursor.execute(f"create or replace temp view parents as {rows.of_lake(Dataset.ORDERS, near)}")
+    if days is not None:
+        found = cursor.execute(
+            "select distinct order_date from parents where order_id in (select order_id from waiting)"
+        ).fetchall()
+        days = {*days, *(day for (day,) in found)}
+    for dataset in (Dataset.ORDERS, Dataset.ORDER_ITEMS):
+        source = rows.of_lake(dataset, snapshot[dataset].on(days))
+        cursor.execute(f"create or replace temp view {dataset} as {source}")
+    gaps = {
+        day: Gap(waiting_items=items, waiting_worth=worth, orders_without_items=bare)
+        for day, items, worth, bare in cursor.execute(sql("gaps")).fetchall()
+    }
+    undated = gaps.pop(None, NO_GAP)
+    return Gaps(days=gaps, undated=undated)
+
+
+def days_of_staged(rows: LakeRows, staged: StagedRows, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
+    """Return, per file of orders or items, the days of its rows; an item has its order's, staged or in the lake."""
+    found: list[tuple[str, date]] = []
+    with staged.views():
+        if staged.batch.of(Dataset.ORDERS):
+            found += rows.cursor.execute("select distinct _source, order_date from every_orders").fetchall()
+        if staged.batch.of(Dataset.ORDER_ITEMS):
+            orders = current[Dataset.ORDERS].near({"order_id": staged.ranges(Dataset.ORDER_ITEMS, "order_id")})
+            rows.cursor.execute(f"create or replace temp view lake_orders as {rows.of_lake(Dataset.ORDERS, orders)}")
+            found += rows.cursor.execute(sql("days_of_items")).fetchall()
+    days: dict[str, set[date]] = defaultdict(set)
+    for key, day in found:
+        days[key].add(day)
+    return {key: frozenset(each) for key, each in days.items()}

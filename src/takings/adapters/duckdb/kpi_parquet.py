@@ -1,0 +1,28 @@
+"""Write published KPIs as a Parquet file with real types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from takings.adapters.duckdb.rules import literal, name
+from takings.kpis import KpiRow, KpiTable
+
+
+def write_kpi_parquet(table: KpiTable, rows: Sequence[KpiRow], output: Path) -> None:
+    """Write rows with the table's columns, then commit, batch_id, computed_at and definition."""
+    columns = {part: "date" if part == "order_date" else "varchar" for part in table.key}
+    columns |= {column.name: column.sql_type for column in table.columns}
+    columns |= {"commit": "bigint", "batch_id": "varchar", "computed_at": "timestamptz", "definition": "varchar"}
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        spelled = ", ".join(f"{name(column)} {kind}" for column, kind in columns.items())
+        connection.execute(f"create table kpis ({spelled})")
+        values = [
+            [*row.key, *row.values.values(), row.commit, row.batch_id, row.computed_at, row.definition] for row in rows
+        ]
+        if values:
+            connection.executemany(f"insert into kpis values ({', '.join('?' * len(columns))})", values)
+        connection.execute(f"copy kpis to {literal(str(output))} (format parquet)")

@@ -1,0 +1,137 @@
+"""Land batches and compute measures with DuckDB over the lake's Parquet files.
+
+The SQL stands in takings.lake and takings.kpis; this module lays views under it and writes what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import duckdb
+
+from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
+from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
+from takings.adapters.duckdb.merge import Landing
+from takings.adapters.duckdb.rules import name
+from takings.adapters.duckdb.staged import StagedRows
+from takings.contracts.model import Contracts, Dataset
+from takings.kpis.definitions import KpiTable, Measures
+from takings.lake import PARTITIONED, Gaps, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
+from takings.ports import BusinessTime, LakeTables, LandingSession
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class DuckDbEngine:
+    """The default engine for landing and measures."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        tables: LakeTables,
+        contracts: Contracts,
+        business_time: BusinessTime,
+    ) -> None:
+        self._connection = connection
+        self._tables = tables
+        self._contracts = contracts
+        self._business_time = business_time
+
+    @contextmanager
+    def landing(self, staged: StagedBatch) -> Iterator[LandingSession]:
+        """Begin to land a batch; its temporary tables end with the session."""
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            staged_rows = StagedRows(staged, rows, self._business_time)
+            with staged_rows.views():
+                yield Landing(rows=rows, staged=staged_rows)
+
+    def measures(
+        self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> Mapping[str, Sequence[Measures]]:
+        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot."""
+        with self._connection.cursor() as cursor:
+            self._lay_views(cursor, snapshot, days)
+            return {table.name: _dictionaries(cursor.execute(table.sql)) for table in tables}
+
+    def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
+        """Write the rows of these files as one file a day, by key."""
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            columns = rows.all_columns(dataset)
+            source = rows.of_lake(dataset, replace(table, files=tuple(files)))
+            day = "order_date, " if dataset in PARTITIONED else ""
+            key = name(self._contracts[dataset].primary_key)
+            written = LakeWriter(rows=rows, prefix="compacted").write(
+                dataset, f"select {columns} from ({source}) order by {day}{key}"
+            )
+            return TableChange(added=written, removed=tuple(files), is_compaction=True)
+
+    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
+        """Return the rows that a day's KPIs (or a category's) are made of, by order and item."""
+        sql = (resources.files("takings.kpis") / "rows_behind.sql").read_text()
+        with self._connection.cursor() as cursor:
+            self._lay_views(cursor, snapshot, [day])
+            found = cursor.execute(
+                f"select * from ({sql}) where $1 is null or category = $1 order by order_id, item_id", [category]
+            )
+            return _dictionaries(found)
+
+    def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
+        """Return the version of the item that has waited longest for its order or product."""
+        table = snapshot[Dataset.ORDER_ITEMS]
+        waiting = replace(table, files=tuple(file for file in table.files if file.order_date is None))
+        with self._connection.cursor() as cursor:
+            source = self._rows(cursor).of_lake(Dataset.ORDER_ITEMS, waiting)
+            (micros,) = cursor.execute(f"select epoch_us(min(_version)) from ({source})").fetchone() or (None,)
+        return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+
+    def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
+        """Return the items that have waited longest, and whether each lacks its order or its product."""
+        table = snapshot[Dataset.ORDER_ITEMS]
+        waiting = replace(table, files=tuple(file for file in table.files if file.order_date is None))
+        sql = (resources.files("takings.lake") / "waiting_items.sql").read_text()
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            source = rows.of_lake(Dataset.ORDER_ITEMS, waiting)
+            cursor.execute(f"create temp table waiting as select * from ({source}) order by _version, id limit {most}")
+            for dataset, key in ((Dataset.ORDERS, "order_id"), (Dataset.PRODUCTS, "product_id")):
+                wanted = [
+                    (value, value) for (value,) in cursor.execute(f"select distinct {key} from waiting").fetchall()
+                ]
+                near = snapshot[dataset].near({self._contracts[dataset].primary_key: wanted})
+                cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, near)}")
+            found = _dictionaries(cursor.execute(sql))
+        return [{**row, "since": _EPOCH + timedelta(microseconds=row["since"])} for row in found]
+
+    def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
+        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+        with self._connection.cursor() as cursor:
+            return find_gaps(self._rows(cursor), snapshot, days)
+
+    def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
+        """Return, per key of a staged file of orders or items, the days of its rows as far as they are known."""
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            return days_of_staged(rows, StagedRows(staged, rows, self._business_time), current)
+
+    def _lay_views(
+        self, cursor: duckdb.DuckDBPyConnection, snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> None:
+        """Lay the views orders, order_items and products over the files of a snapshot, counted items only."""
+        rows = self._rows(cursor)
+        for dataset, table in snapshot.counted(days).tables.items():
+            cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, table)}")
+
+    def _rows(self, cursor: duckdb.DuckDBPyConnection) -> LakeRows:
+        return LakeRows(cursor=cursor, tables=self._tables, contracts=self._contracts)
+
+
+def _dictionaries(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    columns = [column[0] for column in result.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

@@ -1,0 +1,119 @@
+"""Read and write the Parquet files of lake tables with DuckDB: SQL for the ones, Delta's statistics for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import duckdb
+
+from takings.adapters.duckdb.rules import SQL_TYPES, literal, name, path_literal
+from takings.contracts.model import ColumnType, Contracts, Dataset
+from takings.lake import PARTITIONED, AddedFile, TableSnapshot
+from takings.layout import ORPHANS
+from takings.ports import LakeTables
+
+#: what every row of the lake carries beside its contract's columns
+META: Final = {"_version": "timestamptz", "_source": "varchar", "_line": "bigint", "_batch": "varchar"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeRows:
+    """SQL that reads the rows of lake tables."""
+
+    cursor: duckdb.DuckDBPyConnection
+    tables: LakeTables
+    contracts: Contracts
+
+    def columns(self, dataset: Dataset) -> list[str]:
+        """Return the columns of a lake table, but for its partition."""
+        return [column.name for column in self.contracts[dataset].columns] + list(META)
+
+    def all_columns(self, dataset: Dataset) -> str:
+        """Return the columns of a lake table as SQL lists them."""
+        day = ["order_date"] if dataset in PARTITIONED else []
+        return ", ".join(name(column) for column in [*self.columns(dataset), *day])
+
+    def of_lake(self, dataset: Dataset, table: TableSnapshot) -> str:
+        """Return a query of a table's rows, with the path of each one's file."""
+        empty = self._no_row(dataset)
+        if not table.files:
+            return empty
+        self.tables.fetch(dataset, table.files)
+        folder = self.tables.folder(dataset)
+        paths = ", ".join(path_literal(folder / file.path) for file in table.files)
+        partition = ", hive_partitioning = true, hive_types = {'order_date': date}" if dataset in PARTITIONED else ""
+        source = f"read_parquet([{paths}], filename = true{partition})"
+        is_narrow = table.columns is not None and not table.columns.issuperset(self.columns(dataset))
+        if table.is_widened or is_narrow:
+            # Only a widened table pays for a look into every file's schema; older files lack columns. A contract may also
+            # have gained a column that no batch has brought into the lake yet.
+            union = f"read_parquet([{paths}], filename = true{partition}, union_by_name = true)"
+            source = f"(select * from {union} union all by name {empty})"
+        return f"select {self.all_columns(dataset)}, filename from {source}"
+
+    def _no_row(self, dataset: Dataset) -> str:
+        typed = {column.name: SQL_TYPES[column.type] for column in self.contracts[dataset].columns} | META
+        typed |= {"order_date": "date"} if dataset in PARTITIONED else {}
+        nulls = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in typed.items())
+        return f"select {nulls}, cast(null as varchar) as filename where false"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeWriter:
+    """Writes a table's Parquet files."""
+
+    rows: LakeRows
+    #: what the files' names begin with
+    prefix: str
+
+    def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
+        """Write rows as Parquet files, one folder a day, and keep them; without a row, none is left."""
+        folder = self.rows.tables.folder(dataset)
+        pattern = f"{self.prefix}-{{uuid}}"
+        if dataset in PARTITIONED:
+            where = f"{literal(str(folder))} (partition_by (order_date), append, filename_pattern {literal(pattern)},"
+        else:
+            where = f"{literal(str(folder / f'{pattern.format(uuid=uuid4())}.parquet'))} ("
+        cursor = self.rows.cursor
+        cursor.execute(f"copy ({query}) to {where} format parquet, compression zstd, return_stats)")
+        integers = {
+            column.name
+            for column in self.rows.contracts[dataset].columns
+            if column.type in {ColumnType.IDENTIFIER, ColumnType.INTEGER}
+        }
+        added = []
+        for path, rows, size, _, statistics, keys, *_ in cursor.fetchall():
+            if rows:
+                added.append(_added_file(folder, path, rows, size, statistics, keys, integers))
+            else:
+                Path(path).unlink()
+        self.rows.tables.put(dataset, added)
+        return tuple(added)
+
+
+def _added_file(
+    folder: Path,
+    path: str,
+    rows: int,
+    size: int,
+    statistics: Mapping[str, Mapping[str, str]],
+    keys: Mapping[str, str | None] | None,
+    integers: Collection[str],
+) -> AddedFile:
+    known = {column.strip('"'): values for column, values in statistics.items() if column.strip('"') in integers}
+    exact = {column: values for column, values in known.items() if "min" in values and "max" in values}
+    day = (keys or {}).get("order_date")
+    return AddedFile(
+        path=str(Path(path).relative_to(folder)),
+        size=size,
+        rows=rows,
+        order_date=None if day in {None, ORPHANS} else date.fromisoformat(str(day)),
+        minimum={column: int(values["min"]) for column, values in exact.items()},
+        maximum={column: int(values["max"]) for column, values in exact.items()},
+        null_count={column: int(values["null_count"]) for column, values in known.items()},
+    )

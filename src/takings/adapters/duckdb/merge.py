@@ -1,0 +1,273 @@
+"""Land one batch with DuckDB: what it may change, and the files of each table's merge.
+
+A look into the lake costs some time for each file, so every look lays its view over the files alone that may hold the keys it
+is for; their ranges stand in the table's log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import duckdb
+
+from takings.adapters.duckdb.changes import ComparedRows, content_hash
+from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
+from takings.adapters.duckdb.rules import business_day, name, path_literal
+from takings.adapters.duckdb.staged import StagedRows, sql
+from takings.contracts.model import Dataset
+from takings.lake import (
+    PARTITIONED,
+    AddedFile,
+    Affected,
+    BatchChanges,
+    LakeFile,
+    LakeSnapshot,
+    Orphan,
+    Range,
+    StagedFile,
+    TableChange,
+    TableSnapshot,
+    crowded,
+    everything,
+)
+
+#: rows that a row group should have at least
+_ROW_GROUP: Final = 5_000
+#: rows looked at to learn how days follow each other, in so many files
+_WINDOW: Final = 20_000
+_SAMPLED_FILES: Final = 4
+#: days to which a write may add at once, each of which has a file open; rows of more come to more files
+_MOST_WRITTEN: Final = 100
+#: more days than this among a window's rows, and sorting is cheaper than holding rows back
+_MOST_DAYS_UNSORTED: Final = 16
+#: when a day has so many files …
+_MOST_TINY: Final = 8
+#: … of fewer rows than this, a batch that writes to it makes them one: the next batches have less to open
+_TINY: Final = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landing:
+    """One batch on its way into the lake."""
+
+    rows: LakeRows
+    staged: StagedRows
+    #: the table versions with which the staged rows were compared
+    _compared: dict[Dataset, int] = field(default_factory=dict, init=False)
+
+    def affected(self, base: LakeSnapshot) -> Affected:
+        """Compute the keys whose KPIs the batch may change; everything when the lake is empty."""
+        if base.is_empty:
+            return everything()
+        for dataset in Dataset:
+            self._compare(dataset, base[dataset])
+        self._run_each(sql("arriving"))
+        self._lay_lake_view(
+            Dataset.ORDER_ITEMS,
+            base[Dataset.ORDER_ITEMS].near(
+                {
+                    "order_id": self._range_of("order_id", "arriving_orders"),
+                    "product_id": self._range_of("id", "arriving_products"),
+                }
+            ),
+        )
+        self._run_each(sql("touched"))
+        for dataset, key, column in (
+            (Dataset.ORDERS, "order_id", "order_id"),
+            (Dataset.PRODUCTS, "id", "product_id"),
+        ):
+            self._lay_lake_view(dataset, base[dataset].near({key: self._range_of(column, "touched_items")}))
+        categories = self._run(sql("affected_categories")).fetchall()
+        days = {day for (day,) in self._run(sql("affected_days")).fetchall()}
+        return Affected(days=frozenset(days | {day for _, day in categories}), category_days=frozenset(categories))
+
+    def changes(self, base: LakeSnapshot) -> BatchChanges:
+        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong."""
+        for dataset in Dataset:
+            self._compare(dataset, base[dataset])
+        return ComparedRows(rows=self.rows, staged=self.staged).changes(base)
+
+    def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
+        """Find the first item whose order or product is neither in the batch nor in the lake."""
+        self._lay_parents(current)
+        found = self._run(sql("orphans")).fetchone()
+        return None if found is None else Orphan(key=found[0], line=found[1], column=found[2])
+
+    def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
+        """Write the Parquet files of one table's merge; nothing is visible until the change is applied."""
+        table = current[dataset]
+        self._compare(dataset, table)
+        key = name(self.rows.contracts[dataset].primary_key)
+        self._run(
+            f"create or replace temp table replaced as select {key} as key, filename from prior_{dataset}"
+            f" where {key} in (select {key} from changed_{dataset})"
+        )
+        incoming = f"changed_{dataset}"
+        if dataset is Dataset.ORDER_ITEMS:
+            incoming = self._move_items(current, affected)
+        removed = self._rewritten(dataset, table, affected)
+        columns = self.rows.all_columns(dataset)
+        query = f"select {columns} from {incoming}"
+        if dataset in PARTITIONED:
+            query = self._arrange(dataset, query)
+        if removed:
+            old = self.rows.of_lake(dataset, replace(table, files=removed))
+            query = (
+                f"from ({query}) union all select {columns} from ({old}) where {key} not in (select key from replaced)"
+            )
+        return TableChange(added=self._write(dataset, query), removed=removed)
+
+    def _lay_lake_view(self, dataset: Dataset, table: TableSnapshot) -> None:
+        self._run(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
+
+    def _compare(self, dataset: Dataset, table: TableSnapshot) -> None:
+        """Find which staged rows are newer than the lake's, once for each version of the table."""
+        if self._compared.get(dataset) == table.version:
+            return
+        key = self.rows.contracts[dataset].primary_key
+        carried = {
+            Dataset.PRODUCTS: (name(key), "category"),
+            Dataset.ORDERS: (name(key), "user_id", "created_at"),
+            Dataset.ORDER_ITEMS: (name(key), "order_id", "product_id"),
+        }[dataset]
+        content = content_hash(self.rows.contracts[dataset])
+        day = "order_date" if dataset in PARTITIONED else "cast(null as date)"
+        self._lay_lake_view(dataset, table.near({key: self.staged.ranges(dataset, key)}))
+        self._run(
+            sql(
+                "prior",
+                table=dataset,
+                key=name(key),
+                columns=", ".join((*carried, f"{content} as _content")),
+                order_date=day,
+            )
+        )
+        if self._one(f"select count(*) from prior_{dataset}")[0]:
+            self._run(sql("changed", table=dataset, key=name(key)))
+        else:
+            self._run(f"create or replace temp view changed_{dataset} as select * from staged_{dataset}")
+        self._compared[dataset] = table.version
+
+    def _lay_parents(self, current: LakeSnapshot) -> None:
+        """Lay the views of the orders and products that staged items may belong to."""
+        for dataset, key, column in (
+            (Dataset.ORDERS, "order_id", "order_id"),
+            (Dataset.PRODUCTS, "id", "product_id"),
+        ):
+            wanted = [*self.staged.ranges(dataset, key), *self.staged.ranges(Dataset.ORDER_ITEMS, column)]
+            self._lay_lake_view(dataset, current[dataset].near({key: wanted}))
+
+    def _move_items(self, current: LakeSnapshot, affected: Affected) -> str:
+        """Find the items that follow their order or find their parents, and return the view of all items to write."""
+        items = current[Dataset.ORDER_ITEMS]
+        candidates = self._items_that_may_move(items, affected)
+        if any(file.order_date is None for file in candidates.files):
+            # A waiting item's other parent may be any that has come before.
+            for dataset in (Dataset.PRODUCTS, Dataset.ORDERS):
+                self._lay_lake_view(dataset, current[dataset])
+        else:
+            self._lay_parents(current)
+        self._lay_lake_view(Dataset.ORDER_ITEMS, candidates)
+        self._run(sql("moving_items"))
+        moving = self._files_of(Dataset.ORDER_ITEMS, candidates, "moving_items")
+        self._lay_lake_view(Dataset.ORDER_ITEMS, replace(candidates, files=moving))
+        self._run("insert into replaced select id, filename from moving_items")
+        columns = self.rows.columns(Dataset.ORDER_ITEMS)
+        self._run(
+            sql(
+                "incoming_order_items",
+                changed_columns=", ".join(f"c.{name(column)}" for column in columns),
+                moving_columns=", ".join(f"i.{name(column)}" for column in columns),
+            )
+        )
+        return "incoming_order_items"
+
+    def _items_that_may_move(self, items: TableSnapshot, affected: Affected) -> TableSnapshot:
+        """Leave out the files with no item that a staged order or product may move.
+
+        A waiting item moves when either parent arrives; any other has both, so it moves only with its order.
+        """
+        orders = {"order_id": self.staged.ranges(Dataset.ORDERS, "order_id")}
+        parents = orders | {"product_id": self.staged.ranges(Dataset.PRODUCTS, "id")}
+        files = (
+            file
+            for file in items.files
+            if (file.order_date is None and file.may_hold(parents))
+            or ((affected.is_everything or file.order_date in affected.days) and file.may_hold(orders))
+        )
+        return replace(items, files=tuple(files))
+
+    def _rewritten(self, dataset: Dataset, table: TableSnapshot, affected: Affected) -> tuple[LakeFile, ...]:
+        """Return the files with a row that is replaced, and tiny ones of days that the batch writes to and have many."""
+        replaced = self._files_of(dataset, table, "replaced")
+        written = [file for file in table.files if file.order_date is None or file.order_date in affected.days]
+        tiny = crowded(written, fewer_rows_than=_TINY, at_least=_MOST_TINY) if self.staged.count(dataset) else ()
+        paths = {file.path for file in (*replaced, *tiny)}
+        return tuple(file for file in table.files if file.path in paths)
+
+    def _files_of(self, dataset: Dataset, table: TableSnapshot, relation: str) -> tuple[LakeFile, ...]:
+        """Return the files that are named in a relation's `filename`."""
+        folder = self.rows.tables.folder(dataset)
+        named = {path for (path,) in self._run(f"select distinct filename from {relation}").fetchall()}
+        return tuple(file for file in table.files if named and str(folder / file.path) in named)
+
+    def _write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
+        # As many as DuckDB has at most anyway, unless the rounds are smaller than the first attempt's.
+        most = min(_MOST_WRITTEN, 2 * self.staged.batch.files_at_once)
+        self._run(f"set partitioned_write_max_open_files = {most}")
+        return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id).write(dataset, query)
+
+    def _arrange(self, dataset: Dataset, query: str) -> str:
+        """Make incoming rows come day by day where they do not, and let DuckDB write rows out early.
+
+        A partitioned write holds all rows back until a thread has seen a number of them, which costs memory and spilling;
+        written out too early, rows of many days become tiny row groups. So the number follows from how many days a window
+        of rows has. Rows in no order are sorted first, and so are few, for which it is not worth looking; rows of the lake
+        are never: its files come day by day, and they may be all there are.
+        """
+        is_small = self.staged.count(dataset) <= _WINDOW
+        sampled = () if is_small else self._sampled(dataset)
+        days = max((self._days_in_window(dataset, file) for file in sampled), default=1)
+        is_scattered = is_small or days > _MOST_DAYS_UNSORTED
+        threshold = _ROW_GROUP if is_scattered else _ROW_GROUP * days
+        self._run(f"set partitioned_write_flush_threshold = {max(threshold, _WINDOW)}")
+        return f"{query} order by order_date" if is_scattered else query
+
+    def _sampled(self, dataset: Dataset) -> Sequence[StagedFile]:
+        files = self.staged.batch.of(dataset)
+        return files[:: max(1, len(files) // _SAMPLED_FILES)]
+
+    def _days_in_window(self, dataset: Dataset, file: StagedFile) -> int:
+        """Count the days of consecutive rows from the middle of a staged file."""
+        path = path_literal(file.path)
+        window = f"""
+            select {"order_id, created_at" if dataset is Dataset.ORDERS else "order_id"}
+            from read_parquet({path})
+            where file_row_number >= (select count(*) // 2 from read_parquet({path})) limit {_WINDOW}"""
+        if dataset is Dataset.ORDERS:
+            query = f"select count(distinct {business_day('created_at', self.staged.business_time)}) from ({window})"
+        else:
+            query = (
+                f"select count(distinct o.order_date) from lake_orders o"
+                f" where o.order_id in (select order_id from ({window}))"
+            )
+        return int(self._one(query)[0])
+
+    def _range_of(self, column: str, relation: str) -> Sequence[Range]:
+        low, high = self._one(f"select min({column}), max({column}) from {relation}")
+        return [] if low is None else [(low, high)]
+
+    def _run(self, statement: str) -> duckdb.DuckDBPyConnection:
+        return self.rows.cursor.execute(statement)
+
+    def _run_each(self, script: str) -> None:
+        for statement in script.split(";"):
+            if statement.strip():
+                self._run(statement)
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        row = self._run(query).fetchone()
+        assert row is not None, f"no row from {query}"
+        return row

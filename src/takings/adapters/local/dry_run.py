@@ -1,0 +1,128 @@
+"""Examine files where they lie, on the way that a batch takes, and write nothing but temporary files."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from duckdb import DuckDBPyConnection
+
+from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.faults import translated_faults
+from takings.adapters.scanned_file import first_bytes, inspect
+from takings.batch.validate_file import Examination, examine
+from takings.contracts.model import Contracts, Dataset
+from takings.errors import UsageError
+from takings.intake.arrivals import Arrival
+from takings.layout import RAW, Drop, read_raw_key
+from takings.ports import BusinessTime, ValidationEngine
+from takings.validation.recognition import resembled
+from takings.validation.structure.values import FileFault, Structure
+from takings.validation.verdicts import Tolerance
+
+_FOLDERS = {"products": "products", "orders": "orders", "order-items": "order-items", "order_items": "order-items"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unplaced:
+    """A file that is refused whatever dataset it is of, which cannot be told."""
+
+    file: Path
+    structure: Structure
+    fault: FileFault
+    #: when its bytes were written
+    version: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What files are checked against."""
+
+    contracts: Contracts
+    business_time: BusinessTime
+    tolerance: Tolerance
+    #: makes the validation engine on a connection
+    engine: Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]
+    memory: str
+    threads: int
+    now: datetime
+    #: fingerprint -> key of the files that a store has accepted
+    accepted: Mapping[str, str]
+
+    def examine(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[Examination | Unplaced]:
+        """Examine files one after the other; UsageError, before the first, where a sound file's dataset cannot be told.
+
+        An examination's faulty records can be read until the next file is examined.
+        """
+        with (
+            translated_faults(self.memory),
+            TemporaryDirectory(prefix="takings-") as folder,
+            closing(open_duckdb(self.memory, self.threads, Path(folder, "spill"))) as connection,
+        ):
+            validation = self.engine(connection, self.business_time)
+            kinds = [dataset or self._dataset_of(file) or _unplaced(file, Path(folder), self.now) for file in files]
+            for place, (file, kind) in enumerate(zip(files, kinds, strict=True)):
+                workspace = Path(folder, str(place))
+                if isinstance(kind, Unplaced):
+                    yield kind
+                    continue
+                yield examine(
+                    validation,
+                    self.contracts,
+                    _arrival(file, kind, self.now),
+                    file,
+                    now=self.now,
+                    tolerance=self.tolerance,
+                    workspace=workspace,
+                    staged=workspace / "staged.parquet",
+                    original_of=self.accepted.get,
+                )
+
+    def _dataset_of(self, file: Path) -> Dataset | None:
+        """Tell a file's dataset by its folder, else by what resembles a header in its first lines."""
+        match read_raw_key(f"{RAW}{_FOLDERS.get(file.resolve().parent.name, '')}/x.csv"):
+            case Drop(dataset=dataset):
+                return dataset
+        return resembled(first_bytes(file), self.contracts)
+
+
+def _unplaced(file: Path, workspace: Path, now: datetime) -> Unplaced:
+    """Refuse a file that can be of no dataset; UsageError where it may be of one."""
+    structure = inspect(file, workspace)
+    if structure.fault is not None:
+        return Unplaced(file=file, structure=structure, fault=structure.fault, version=_written(file, now))
+    raise UsageError(
+        f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
+        " order_items."
+    )
+
+
+def accepted_files(database: Path) -> dict[str, str]:
+    """Return fingerprint -> key of the files that a store has accepted, read without writing to it."""
+    if not database.is_file():
+        return {}
+    with TemporaryDirectory(prefix="takings-") as folder:
+        # Even a reader of a WAL database writes beside it, so a copy is read.
+        for suffix in ("", "-wal"):
+            part = database.with_name(database.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, Path(folder, part.name))
+        with closing(sqlite3.connect(Path(folder, database.name))) as connection:
+            rows = connection.execute("select fingerprint, file_key from ProcessedFiles where verdict = 'accepted'")
+            return {fingerprint: key for fingerprint, key in rows if fingerprint}
+
+
+def _arrival(file: Path, dataset: Dataset, now: datetime) -> Arrival:
+    size, version = file.stat().st_size, _written(file, now)
+    return Arrival(key=str(file), dataset=dataset, file=file.name, size=size, etag="", version=version)
+
+
+def _written(file: Path, now: datetime) -> datetime:
+    written = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.stat().st_mtime_ns // 1000)
+    return min(written, now)

@@ -1,0 +1,125 @@
+"""Keep the typed records of a pandas pass in a DuckDB table, which spills to disk, until they are judged and staged.
+
+pandas has no decimals, and no Parquet without a further package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from takings.adapters.duckdb.rules import SQL_TYPES, literal, name
+from takings.adapters.pandas.rules import TypedColumn
+from takings.contracts.model import Column, ColumnType, Contract
+from takings.validation.collecting import CHUNK, error_mask
+
+#: as the DuckDB engine stages
+_STAGING: Final = "(format parquet, parquet_version v2)"
+#: an instant is kept as microseconds since 1970
+_KEPT_TYPES: Final = SQL_TYPES | {ColumnType.TIMESTAMP: "bigint"}
+_WHOLE_NUMBERS: Final = (ColumnType.IDENTIFIER, ColumnType.INTEGER, ColumnType.TIMESTAMP)
+
+
+class KeptRecords:
+    """The typed records of one file with their masks of broken rules."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+        self._cursor = cursor
+        self._contract = contract
+        self._errors = f"{error_mask(contract)}::ubigint"
+        self._columns = [name(column.name) for column in contract.columns]
+        kept = ", ".join(f"{name(column.name)} {_KEPT_TYPES[column.type]}" for column in contract.columns)
+        cursor.execute(
+            "create or replace temp table typed"
+            f" (_record bigint, _line bigint, _mask ubigint, _duplicate boolean, {kept})"
+        )
+
+    def add(self, chunk: pd.DataFrame, typed: Mapping[str, TypedColumn], mask: NDArray[np.uint64]) -> None:
+        """Keep a chunk of records, given their places, values and masks."""
+        frame = {"_record": chunk["_record"], "_line": chunk["_line"], "_mask": mask}
+        selected = ["_record", "_line", "_mask", "false"]
+        for place, column in enumerate(self._contract.columns):
+            value = "null"
+            if column.name in typed:
+                frame[f"c{place}"] = _for_duckdb(column, typed[column.name])
+                value = f"c{place}" if column.type in _WHOLE_NUMBERS else f"nullif(c{place}, '')"
+            selected.append(f"cast({value} as {_KEPT_TYPES[column.type]})")
+        self._with(pd.DataFrame(frame), f"insert into typed select {', '.join(selected)} from given")
+
+    def add_violation(self, bit: int, records: Collection[int]) -> None:
+        """Note that records break one more rule."""
+        self._change(f"_mask = _mask | {1 << bit}::ubigint", records)
+
+    def mark_duplicates(self, records: Collection[int]) -> None:
+        """Note that records without an error only repeat an earlier one."""
+        self._change(f"_duplicate = (_mask & {self._errors}) = 0", records)
+
+    def contents(self, column: str, records: Collection[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield a column's value, the record's number and all that counts as its content, by value and number."""
+        content = ", ".join(self._columns)
+        return self._with(
+            pd.DataFrame({"record": np.asarray(records, np.int64)}),
+            f"select {name(column)}, _record, _mask, {content} from typed"
+            f" where _record in (select record from given) order by 1, 2",
+        )
+
+    def masks(self) -> Iterator[tuple[int, int, int]]:
+        """Yield chunk report, mask and how many records of it have this mask, but for sound ones."""
+        return self._rows(f"select _record // {CHUNK}, _mask, count(*) from typed where _mask <> 0 group by all")
+
+    def duplicates(self) -> int:
+        """Return how many records only repeat an earlier one."""
+        return sum(count for (count,) in self._rows("select count(*) from typed where _duplicate"))
+
+    def with_violations(self, most_per_chunk: int | None = None) -> Iterator[tuple[int, int]]:
+        """Yield number and mask of the records that break rules, or of the first ones of each chunk report."""
+        place = f"row_number() over (partition by _record // {CHUNK} order by _record)"
+        limit = "" if most_per_chunk is None else f"qualify {place} <= {most_per_chunk}"
+        return self._rows(f"select _record, _mask from typed where _mask <> 0 {limit} order by _record")
+
+    def stage(self, staged: Path) -> None:
+        """Write the records without an error, in the file's order."""
+        columns = ", ".join(_staged(column) for column in self._contract.columns)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        self._cursor.execute(
+            f"copy (select {columns}, _line from typed"
+            f" where (_mask & {self._errors}) = 0 and not _duplicate order by _record)"
+            f" to {literal(str(staged))} {_STAGING}"
+        )
+
+    def _change(self, change: str, records: Collection[int]) -> None:
+        if records:
+            given = pd.DataFrame({"record": np.asarray(records, np.int64)})
+            self._with(given, f"update typed set {change} where _record in (select record from given)")
+
+    def _with(self, given: pd.DataFrame, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Run a statement that reads a frame as the table `given`."""
+        self._cursor.register("given", given)
+        return self._rows(statement)
+
+    def _rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        result = self._cursor.execute(statement)
+        return (row for rows in iter(lambda: result.fetchmany(1000), []) for row in rows)
+
+
+def _for_duckdb(column: Column, typed: TypedColumn) -> pd.Series[Any]:
+    """Return a column's values in a form that DuckDB takes exactly: whole numbers, or texts, empty where unknown.
+
+    DuckDB guesses the type of other objects from a sample, in which the few that are not None may be missing.
+    """
+    if column.type in _WHOLE_NUMBERS:
+        numbers = np.fromiter((0 if value is None else int(value) for value in typed.values), np.int64)
+        return pd.Series(pd.arrays.IntegerArray(numbers, typed.is_unknown))
+    return pd.Series(["" if value is None else str(value) for value in typed.values], dtype=object)
+
+
+def _staged(column: Column) -> str:
+    if column.type is ColumnType.TIMESTAMP:
+        return f"make_timestamptz({name(column.name)}) as {name(column.name)}"
+    return name(column.name)

@@ -1,0 +1,238 @@
+"""Check every row of a file with pandas, chunk by chunk: the second engine, whose verdicts are the first one's.
+
+It shares neither reader, typing nor rules with the DuckDB engine, so that each proves the other.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from csv import QUOTE_MINIMAL
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby, pairwise
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from takings.adapters import scanned_file
+from takings.adapters.pandas.kept_records import KeptRecords
+from takings.adapters.pandas.rules import Rules, TypedColumn
+from takings.contracts.model import Contract, Unique
+from takings.ports import BusinessTime, InspectedFile
+from takings.validation.collecting import CHUNK, Tally, broken_record, faulty_record, in_order, report_chunks
+from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
+from takings.validation.mended import contract_of, extra_columns
+from takings.validation.structure.scan import Structure
+
+#: a chunk has fewer records where they are so long that more of them would not fit into memory at once
+_MOST_CHUNK_BYTES: Final = 32 << 20
+
+
+class PandasValidation:
+    """The validation engine of the original brief: pandas in chunks of 10,000 records."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, business_time: BusinessTime, *, chunk_size: int = CHUNK
+    ) -> None:
+        self._connection = connection
+        self._business_time = business_time
+        self._chunk_size = chunk_size
+
+    def inspect(self, path: Path, workspace: Path) -> Structure:
+        """Read the structure of a file; its broken records are kept in the workspace."""
+        return scanned_file.inspect(path, workspace)
+
+    def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
+        """Yield the broken records that `inspect` found, in the order of the file."""
+        return map(broken_record, scanned_file.broken_records(workspace))
+
+    def check(
+        self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
+    ) -> Findings:
+        """Check every sound record of a file and write those without an error to the Parquet file `staged`."""
+        header = structure.header or ()
+        kept_contract = contract_of(contract, header)
+        chunked_pass = _ChunkedPass(
+            path=path,
+            structure=structure,
+            header=header,
+            contract=kept_contract,
+            workspace=workspace,
+            chunk_size=_fitting(self._chunk_size, structure),
+            kept=KeptRecords(self._connection.cursor(), kept_contract),
+        )
+        chunked_pass.type_records(Rules(kept_contract, header, now=now, business_time=self._business_time))
+        chunked_pass.find_repeated_values()
+        chunked_pass.kept.stage(staged)
+        return chunked_pass.findings()
+
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Leave each file to a pass of its own: a chunk is of one file."""
+        return [None] * len(files)
+
+
+def _fitting(chunk_size: int, structure: Structure) -> int:
+    """Return the chunk size, smaller where so many of the file's records might not fit into memory."""
+    starts = [chunk.offset for chunk in structure.chunks]
+    longest = max((after - before for before, after in pairwise(starts)), default=0)
+    largest = max(longest, structure.size - starts[-1] if starts else 0, 1)
+    return max(1, min(chunk_size, CHUNK * _MOST_CHUNK_BYTES // largest))
+
+
+@dataclass(kw_only=True)
+class _Repeated:
+    """The records that share a value with another one."""
+
+    #: those whose content differs from another one's with the same value
+    different: array[int] = field(default_factory=lambda: array("q"))
+    #: those that repeat an earlier record
+    copies: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, same: Iterator[tuple[int, tuple[Any, ...]]]) -> None:
+        """Take in all records with one value, each with its content."""
+        first, content = next(same)
+        records, is_identical = array("q"), True
+        for record, other in same:
+            records.append(record)
+            is_identical = is_identical and other == content
+        if is_identical:
+            self.copies.extend(records)
+        else:
+            self.different.append(first)
+            self.different.extend(records)
+
+
+@dataclass(kw_only=True)
+class _ChunkedPass:
+    """One file's way through the engine."""
+
+    path: Path
+    structure: Structure
+    header: tuple[str, ...]
+    contract: Contract
+    workspace: Path
+    chunk_size: int
+    kept: KeptRecords
+    #: bit of a rule `unique` -> hashes of the column's values under their records, chunk by chunk
+    hashes: dict[int, list[pd.Series[int]]] = field(default_factory=dict)
+
+    def type_records(self, rules: Rules) -> None:
+        """Type and check the records, chunk by chunk."""
+        places = {column: f"r{self.header.index(column)}" for column in rules.columns}
+        csv = scanned_file.plain_csv(self.path, self.structure, self.workspace)
+        read = 0
+        for chunk in self._chunks(csv, set(places.values())):
+            typed = rules.type_chunk({column: chunk[place].tolist() for column, place in places.items()})
+            self.kept.add(chunk, typed, rules.broken(typed, len(chunk)))
+            self._note_hashes(chunk, typed)
+            read += len(chunk)
+        if read != self._sound:
+            raise AssertionError(f"{self.path}: the scan found {self._sound} sound records, the reader {read}")
+
+    @property
+    def _sound(self) -> int:
+        return self.structure.records - self.structure.broken
+
+    def _chunks(self, csv: scanned_file.PlainCsv, wanted: set[str]) -> Iterator[pd.DataFrame]:
+        """Read the wanted fields (`r0`, `r1` …) of a plain CSV file as they stand, with `_record` and `_line`."""
+        if not self._sound:
+            return
+        places = [] if csv.has_header else ["_record", "_line"]
+        fields = [f"r{place}" for place in range(len(self.header))]
+        with pd.read_csv(
+            csv.path,
+            header=None,
+            skiprows=int(csv.has_header),
+            names=places + fields,
+            usecols=[*places, *(column for column in fields if column in wanted)],
+            index_col=False,
+            # Plain Python texts: pandas' own text type differs with and without pyarrow.
+            dtype=dict.fromkeys(places, "int64") | dict.fromkeys(fields, "object"),
+            na_filter=False,
+            skip_blank_lines=False,
+            quoting=QUOTE_MINIMAL,
+            # With CRLF only pandas' own recognition is left; such a file has no CR anywhere else.
+            lineterminator="\n" if csv.newline == "\n" else None,
+            encoding="utf-8",
+            compression=None,
+            chunksize=self.chunk_size,
+        ) as chunks:
+            for chunk in chunks:
+                if csv.has_header:
+                    chunk["_record"] = chunk.index.to_numpy(np.int64)
+                    chunk["_line"] = chunk["_record"] + 2
+                yield chunk.reset_index(drop=True)
+
+    def _note_hashes(self, chunk: pd.DataFrame, typed: Mapping[str, TypedColumn]) -> None:
+        for bit, rule in enumerate(self.contract.rules):
+            if isinstance(rule.check, Unique) and rule.column in typed:
+                column = typed[rule.column]
+                hashes = [hash(value) for value in column.values if value is not None]
+                records = chunk["_record"].to_numpy()[~column.is_unknown]
+                self.hashes.setdefault(bit, []).append(pd.Series(hashes, index=records, dtype="int64"))
+
+    def find_repeated_values(self) -> None:
+        """Find records with the same value in a unique column: identical ones count once, others break `unique`."""
+        repeated = {bit: self._repeated(bit) for bit in self.hashes}
+        for bit, records in repeated.items():
+            self.kept.add_violation(bit, records.different)
+        for bit, records in repeated.items():
+            if self.contract.rules[bit].column == self.contract.primary_key:
+                self.kept.mark_duplicates(records.copies)
+
+    def _repeated(self, bit: int) -> _Repeated:
+        """Compare the records whose values look alike by their hashes."""
+        hashes = pd.concat(self.hashes[bit])
+        suspects = hashes.index[hashes.duplicated(keep=False)].to_numpy(np.int64)
+        repeated = _Repeated()
+        if suspects.size:
+            contents = self.kept.contents(self.contract.rules[bit].column, suspects)
+            for _, same in groupby(contents, key=itemgetter(0)):
+                repeated.add((record, tuple(content)) for _, record, *content in same)
+        return repeated
+
+    def findings(self) -> Findings:
+        """Count what was found, per rule and per 10,000 records."""
+        tally = Tally(self.contract)
+        for chunk, mask, count in self.kept.masks():
+            tally.add(chunk, mask, count)
+        tally.add_broken(scanned_file.broken_records(self.workspace))
+        tally.add_warnings_of_file(extra_columns(self.contract, self.header), has_records=self.structure.records > 0)
+        samples = self._faulty_records(SAMPLES_PER_CHUNK) if tally.per_chunk else iter(())
+        return Findings(
+            read=self.structure.records,
+            violating=tally.violating,
+            identical_duplicates=self.kept.duplicates(),
+            errors=dict(tally.errors),
+            warnings=dict(tally.warnings),
+            chunks=report_chunks(self.structure.records, tally.per_chunk, samples),
+            faulty_records=self._faulty_records,
+        )
+
+    def _faulty_records(self, most_per_chunk: int | None = None) -> Iterator[FaultyRecord]:
+        """Yield every faulty record, by its place in the file."""
+        return in_order(scanned_file.broken_records(self.workspace), self._records_with_violations(most_per_chunk))
+
+    def _records_with_violations(self, most_per_chunk: int | None) -> Iterator[FaultyRecord]:
+        """Yield the sound records that break rules, with their raw fields from the file's normal form."""
+        header = {column: place for place, column in enumerate(self.header)}
+        wanted = {f"r{place}" for place in range(len(self.header))}
+        faulty = self.kept.with_violations(most_per_chunk)
+        following = next(faulty, None)
+        if following is None:
+            return
+        chunks = self._chunks(scanned_file.normal_csv(self.path, self.workspace), wanted)
+        for record, line, *fields in (row for chunk in chunks for row in chunk.itertuples(index=False, name=None)):
+            if record == following[0]:
+                values = [value or None for value in fields]
+                yield faulty_record(self.contract, header, record, line, following[1], values)
+                following = next(faulty, None)
+                if following is None:
+                    return

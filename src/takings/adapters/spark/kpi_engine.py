@@ -1,0 +1,141 @@
+"""Compute measures with Spark over the lake's Parquet files: for lakes that outgrow one machine.
+
+The SQL stands in takings.kpis and is DuckDB's; this module lays views under it. Only the files that a snapshot names are read,
+never a folder: a folder also holds rows that were replaced.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
+from pyspark.sql.types import StructType
+
+from takings.adapters.delta.lake_tables import column_types
+from takings.adapters.spark.session import end_of_jvm
+from takings.contracts.model import Contracts, Dataset
+from takings.errors import MachineryError, OutOfMemory
+from takings.kpis.definitions import KpiTable, Measures
+from takings.lake import LakeSnapshot, TableSnapshot
+from takings.ports import LakeTables
+
+#: what Hadoop would take for a pattern in the name of a file
+_PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
+_OUT_OF_MEMORY: Final = "java.lang.OutOfMemoryError"
+#: what is told of a job whose JVM is ending, which it does within seconds
+_SHUT_DOWN: Final = "SparkContext was shut down"
+_END_SECONDS: Final = 10
+#: how a JVM ends for want of memory: by itself (Spark's SparkExitCode.OOM), or by the kernel
+_MEMORY_ENDS: Final = {52, -signal.SIGKILL}
+#: from how many files on Spark makes tasks of looking at them
+_LOOKS: Final = "spark.sql.sources.parallelPartitionDiscovery.threshold"
+
+
+class SparkEngine:
+    """Spark for measures; the session begins with the first ones and ends with `close`."""
+
+    def __init__(
+        self, tables: LakeTables, contracts: Contracts, open_session: Callable[[], AbstractContextManager[SparkSession]]
+    ) -> None:
+        self._tables = tables
+        self._contracts = contracts
+        self._open_session = open_session
+        self._session: SparkSession | None = None
+        self._open = ExitStack()
+
+    def measures(
+        self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> Mapping[str, Sequence[Measures]]:
+        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot."""
+        try:
+            with _translated_faults():
+                if self._session is None:
+                    self._session = self._open.enter_context(self._open_session())
+                for dataset, table in snapshot.counted(days).tables.items():
+                    self._rows(self._session, dataset, table).createOrReplaceTempView(dataset)
+                return {
+                    table.name: [row.asDict() for row in self._session.sql(table.sql).collect()] for table in tables
+                }
+        except MachineryError:
+            # An application that has lost its master or its JVM does not come back; the next attempt begins another.
+            with suppress(MachineryError):
+                self.close()
+            raise
+        except Exception:
+            raise
+        except BaseException as interrupted:
+            self._session = None
+            self._open.__exit__(type(interrupted), interrupted, interrupted.__traceback__)
+            raise
+
+    def close(self) -> None:
+        """End the session, if one was begun."""
+        self._session = None
+        with _translated_faults():
+            self._open.close()
+
+    def _rows(self, session: SparkSession, dataset: Dataset, table: TableSnapshot) -> DataFrame:
+        """Return a table's rows; a column that an older file lacks is NULL there."""
+        schema = StructType()
+        for name, kind in column_types(dataset, self._contracts[dataset]).items():
+            schema.add(name, kind)
+        if not table.files:
+            return session.range(0).select(*(lit(None).cast(field.dataType).alias(field.name) for field in schema))
+        self._tables.fetch(dataset, table.files)
+        root = spark_path(str(self._tables.folder(dataset)))
+        if root.startswith("file:"):
+            # A look at a file is a request in S3 only; here the driver is done before a task would have begun.
+            session.conf.set(_LOOKS, str(len(table.files)))
+        paths = (_PATTERN.sub(r"\\\g<0>", f"{root}/{file.path}") for file in table.files)
+        return session.read.schema(schema).option("basePath", root).parquet(*paths)
+
+
+def spark_path(location: str) -> str:
+    """Return a folder's name as Spark knows it, on whatever cluster: `s3://` is its `s3a://`, a local path is absolute."""
+    scheme, separator, rest = location.partition("://")
+    match scheme if separator else "":
+        case "":
+            return f"file://{Path(location).absolute()}"
+        case "s3" | "s3a":
+            return f"s3a://{rest}"
+    raise ValueError(f"{location}: a lake is in a folder or in S3")
+
+
+@contextmanager
+def _translated_faults() -> Iterator[None]:
+    """Raise errors of Takings instead of Spark's."""
+    try:
+        yield
+    except (PySparkException, Py4JError, ConnectionError) as failed:
+        if _lacked_memory(failed):
+            raise OutOfMemory(
+                f"Spark could not compute the KPIs: {_cause(failed)}. Its JVM ran out of memory: give it more by"
+                " `spark.driver.memory`, on a cluster `spark.executor.memory`, and run again; nothing is lost."
+            ) from failed
+        raise MachineryError(
+            f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"
+            " memory and disk left, and run again; nothing is lost."
+        ) from failed
+
+
+def _lacked_memory(failed: Exception) -> bool:
+    """Tell whether an error is about memory, or the JVM ended for want of it: then the error only says that it has ended."""
+    if _OUT_OF_MEMORY in str(failed):
+        return True
+    has_ended = isinstance(failed, Py4JNetworkError | ConnectionError) or _SHUT_DOWN in str(failed)
+    return end_of_jvm(_END_SECONDS if has_ended else 0) in _MEMORY_ENDS
+
+
+def _cause(failed: Exception) -> str:
+    """Return the line that says what happened; Py4J's first one only says where."""
+    lines = str(failed).strip().splitlines() or [type(failed).__name__]
+    return (lines[1] if isinstance(failed, Py4JJavaError) and len(lines) > 1 else lines[0]).lstrip(": ").rstrip(".")

@@ -1,0 +1,32 @@
+"""Decide where a file's original goes when its batch is done. Pure; the store does the moving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from takings import layout
+from takings.intake.arrivals import Arrival
+from takings.layout import BatchId
+from takings.validation.findings import FileReport, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """One original on its way out of raw-data/."""
+
+    arrival: Arrival
+    report: FileReport
+    destination: str
+    #: where the reasons of a refused file are written
+    reason_key: str | None
+
+
+def plan_move(arrival: Arrival, report: FileReport, batch_id: BatchId, now: datetime) -> Move:
+    """Say where an original goes: processed/ when it was taken, failed/ when it was refused."""
+    day = now.astimezone(UTC).date()
+    if report.verdict is Verdict.REJECTED:
+        destination = layout.failed(day, batch_id, arrival.dataset, arrival.file)
+        return Move(arrival=arrival, report=report, destination=destination, reason_key=f"{destination}.reason.json")
+    destination = layout.processed(day, batch_id, arrival.dataset, arrival.file)
+    return Move(arrival=arrival, report=report, destination=destination, reason_key=None)

@@ -1,0 +1,228 @@
+"""Take one batch through its steps: judge, land, publish, file away, each of which may be repeated after a crash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from takings import layout
+from takings.archive.lineage import given_back
+from takings.archive.outcome import BatchOutcome, outcome_document
+from takings.batch.archive import Filing
+from takings.batch.claim import Claim
+from takings.batch.gaps import keep_gaps
+from takings.batch.merge import Landing, read_changes
+from takings.batch.publish import Published
+from takings.batch.publish import publish as publish_keys
+from takings.batch.validate import Judged, Judging
+from takings.documents import AFFECTED, need_document
+from takings.errors import SettingsError, UnreadableFile
+from takings.intake import gate
+from takings.intake.arrivals import Arrival
+from takings.intake.gate import GateState, LeftFile
+from takings.intake.manifest import to_json
+from takings.lake import Affected, Commit
+from takings.layout import BatchId
+from takings.ports import Ports
+from takings.validation.findings import Verdict
+
+
+@dataclass
+class Attempt:
+    """One attempt at a batch, by the owner of the gate's lease."""
+
+    claim: Claim
+    #: how the attempt before ended; None for the first
+    after: str | None = None
+    #: what the owner before was reading when it died: a file's key, or several files
+    suspect: str | None = None
+
+    def run(self) -> BatchOutcome | None:
+        """Do every step of the batch; what an earlier attempt has done is not done again.
+
+        None where the batch was given up: the contracts have changed since it was formed, or a file of it has killed its
+        reader and is to be tried alone.
+        """
+        started_at = self._ports.clock.now()
+        if not self.begin(started_at):
+            return None
+        judging = self.judging()
+        judged = judging.judge()
+        commit = Landing(self.claim, judging).land(judged)
+        published = self.publish(commit) if commit else Published(keys={}, overtaken=0)
+        filing = Filing(self.claim)
+        filing.file_away(judged)
+        orphans = self.orphans_as_of(commit) if commit else 0
+        return self.finish(judged, commit, published, orphans=orphans, started_at=started_at, stuck=filing.stuck)
+
+    def judging(self) -> Judging:
+        """Return the validation of the batch, which is careful if an earlier try has died or failed."""
+        return Judging(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
+
+    @property
+    def _ports(self) -> Ports:
+        return self.claim.ports
+
+    @property
+    def _id(self) -> BatchId:
+        return self.claim.batch_id
+
+    def begin(self, started_at: datetime) -> bool:
+        """Write lineage and open the gate for the batch, if nobody has; False where the batch was given up instead."""
+        manifest = self.claim.manifest
+        self._note(started_at)
+        if manifest.contracts != self._ports.contracts.hash:
+            self._drop_old_contracts()
+            return False
+        if self._ports.store.read(layout.verdicts(self._id)) is None:
+            # From the verdicts on only these contracts can complete the batch, so the lake has to take what they describe.
+            self._ports.tables.check_fit(self._ports.contracts.by_dataset)
+        if self.suspect is not None and self._sets_aside(self.suspect):
+            return False
+        if self.claim.gate.state is GateState.FORMING:
+            self.claim.check()
+            self._ports.ledger.begin([self.claim.begun(arrival) for arrival in manifest.arrivals])
+            self.claim.change(gate.running)
+        return True
+
+    def _note(self, began_at: datetime) -> None:
+        """Keep who began this attempt, when, and how the one before ended."""
+        document = {
+            "schema_version": 1,
+            "batch_id": self._id,
+            "attempt": self.claim.gate.attempt,
+            "owner": self.claim.gate.owner,
+            "began_at": layout.format_instant(began_at),
+            "after": self.after,
+        }
+        self._ports.store.create(layout.attempt(self._id, self.claim.gate.attempt), to_json(document))
+
+    def publish(self, commit: Commit) -> Published:
+        """Publish the keys that the batch may have changed, as of its commit."""
+        affected = Affected.from_json(need_document(self._ports.store, layout.affected(self._id), AFFECTED))
+        published = publish_keys(self._ports, commit, affected, self.claim.check)
+        self.claim.check()
+        keep_gaps(self._ports, commit, affected)
+        return published
+
+    def orphans_as_of(self, commit: Commit) -> int:
+        """Count the items that wait in the lake for their order or product."""
+        return self._ports.tables.snapshot(commit.versions).orphans
+
+    def finish(
+        self,
+        judged: Judged,
+        commit: Commit | None,
+        published: Published,
+        *,
+        orphans: int,
+        started_at: datetime,
+        stuck: Mapping[str, str],
+    ) -> BatchOutcome:
+        """Write how the batch ended, clean up, and free the gate; `stuck` says why archived drops are still there."""
+        outcome = BatchOutcome(
+            batch_id=self._id,
+            attempt=self.claim.gate.attempt,
+            started_at=started_at,
+            finished_at=self._ports.clock.now(),
+            reports=judged.reports,
+            returned=judged.returned,
+            unread=judged.unread,
+            commit=commit.number if commit else None,
+            published=published.keys,
+            overtaken=published.overtaken,
+            orphans=orphans,
+            changes=read_changes(self._ports.store, self._id),
+        )
+        self.claim.check()
+        self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))
+        self._ports.store.forget(self._id)
+        landed = {report.dataset for report in judged.reports if report.verdict is Verdict.ACCEPTED}
+        last = commit.number if commit else self.claim.gate.last_commit
+        settled = {report.key for report in judged.reports}
+        left = self._left(judged, stuck)
+        self.claim.change(
+            lambda current: gate.released(current, last_commit=last, landed=landed, settled=settled, left=left)
+        )
+        self._ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit, **self._measured(outcome)})
+        return outcome
+
+    def _left(self, judged: Judged, stuck: Mapping[str, str]) -> tuple[LeftFile, ...]:
+        """Return the drops of the batch that stay under raw-data/, for the next looks to leave alone."""
+        return tuple(
+            LeftFile(
+                key=arrival.key,
+                etag=arrival.etag,
+                reason=stuck.get(arrival.key) or judged.unread[arrival.key],
+                tried_at=self._ports.clock.now(),
+                is_archived=arrival.key in stuck,
+            )
+            for arrival in self.claim.arrivals
+            if arrival.archived_at is None and (arrival.key in stuck or arrival.key in judged.unread)
+        )
+
+    def _measured(self, outcome: BatchOutcome) -> dict[str, object]:
+        """Return what is worth watching of a batch that has ended."""
+        verdicts = Counter(report.verdict for report in outcome.reports)
+        replayed = {arrival.key for arrival in self.claim.arrivals if arrival.archived_at is not None}
+        arrived = [
+            report.version
+            for report in outcome.reports
+            if report.verdict is Verdict.ACCEPTED and report.key not in replayed
+        ]
+        return {
+            "files_accepted": verdicts[Verdict.ACCEPTED],
+            "files_rejected": verdicts[Verdict.REJECTED],
+            "rows_rejected": sum(report.records.rejected for report in outcome.reports),
+            "orphans_waiting": outcome.orphans if outcome.commit else None,
+            "arrival_to_publish_seconds": (outcome.finished_at - min(arrived)).total_seconds() if arrived else None,
+        }
+
+    def give_up(self, cause: str) -> bool:
+        """Give every file back to pending and end the batch.
+
+        False from the point of no return on, and where the batch holds the only copy of bytes that were overwritten.
+        """
+        if self._ports.store.read(layout.verdicts(self._id)) is not None or self._holds_overwritten_bytes():
+            return False
+        self.claim.check()
+        self._ports.ledger.give_back([given_back(self.claim.begun(arrival)) for arrival in self.claim.arrivals])
+        # Only now: a newer attempt, if there is one, may hold the only copy of what it reads.
+        self.claim.change(lambda current: gate.released(current, last_commit=current.last_commit))
+        self._ports.store.forget(self._id)
+        self._ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
+        return True
+
+    def _holds_overwritten_bytes(self) -> bool:
+        listed = {info.key: info.etag for info in self._ports.store.list(layout.RAW)}
+        return any(
+            self._can_fetch(arrival)
+            for arrival in self.claim.arrivals
+            if arrival.archived_at is None and listed.get(arrival.key) != arrival.etag
+        )
+
+    def _can_fetch(self, arrival: Arrival) -> bool:
+        try:
+            return self._ports.store.fetch(arrival.source, arrival.etag, self._id) is not None
+        except UnreadableFile:
+            return False
+
+    def _drop_old_contracts(self) -> None:
+        """Give every file back, so that the next batch checks it by the present contracts."""
+        if not self.give_up("the contracts have changed"):
+            raise SettingsError(
+                f"batch {self._id} was begun under other contracts and has to be finished by them: its files are judged, or"
+                " one of them was overwritten meanwhile. Put the contracts back, run again, and change them then."
+            )
+
+    def _sets_aside(self, key: str) -> bool:
+        """Note that a file killed its reader; tell whether the batch was given up, for the file to be tried alone."""
+        arrival = next((arrival for arrival in self.claim.arrivals if arrival.key == key), None)
+        if arrival is None or self._ports.store.read(layout.verdicts(self._id)) is not None:
+            return False
+        self.claim.change(lambda current: gate.suspecting(current, arrival.key, arrival.etag))
+        deaths = gate.deaths_of(self.claim.gate, arrival.key, arrival.etag)
+        self._ports.tell("file.suspected", {"key": key, "deaths": deaths})
+        return len(self.claim.arrivals) > 1 and self.give_up(f"a process died while it read {key}")

@@ -1,0 +1,84 @@
+"""Hold a batch through the gate: every step with a side effect asks first whether it is still ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from takings import layout
+from takings.archive.lineage import LineageRecord, begun
+from takings.errors import ConflictError, CorruptState, Superseded
+from takings.intake import gate
+from takings.intake.arrivals import Arrival
+from takings.intake.gate import Gate
+from takings.intake.manifest import Manifest, read_manifest
+from takings.layout import BatchId
+from takings.ports import Ports
+
+
+@dataclass
+class Claim:
+    """What one attempt holds: the gate as it last wrote it, and the batch behind it."""
+
+    ports: Ports
+    gate: Gate
+    #: the batch that the gate named when it was claimed; the gate forgets it when the batch ends
+    batch_id: BatchId = field(init=False)
+    _manifest: Manifest | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.batch_id = BatchId(str(self.gate.batch_id))
+
+    @property
+    def manifest(self) -> Manifest:
+        """Read, once, what the batch is made of; CorruptState where its manifest is lost or damaged."""
+        if self._manifest is None:
+            key = layout.manifest(self.batch_id)
+            content = self.ports.store.read(key)
+            if content is None:
+                raise CorruptState(f"{key} is missing, but the gate names its batch. Restore it from a back-up.")
+            self._manifest = read_manifest(content, key)
+        return self._manifest
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Return the files of the batch, in the order of their versions."""
+        return self.manifest.arrivals
+
+    def begun(self, arrival: Arrival) -> LineageRecord:
+        """Return the record with which the batch takes a file up; how it ends is written over it."""
+        return begun(arrival, self.batch_id, self.manifest.now)
+
+    def check(self) -> Gate:
+        """Return the gate, or raise Superseded unless it is still this attempt's; before every step with a side effect."""
+        current = self.ports.ledger.gate()
+        if (current.batch_id, current.attempt, current.owner) != (
+            self.gate.batch_id,
+            self.gate.attempt,
+            self.gate.owner,
+        ):
+            self.ports.tell("batch.superseded", {"batch_id": self.gate.batch_id, "attempt": self.gate.attempt})
+            raise Superseded(f"batch {self.gate.batch_id}: attempt {self.gate.attempt} lost the gate to a newer one.")
+        return current
+
+    def change(self, transition: Callable[[Gate], Gate]) -> None:
+        """Change the gate as its owner, whoever renews the lease at the same time."""
+        while True:
+            checked = self.check()
+            try:
+                self.gate = self.ports.ledger.change_gate(transition(checked))
+            except ConflictError:
+                continue
+            return
+
+    def renew(self) -> None:
+        """Prolong the lease."""
+        self.change(lambda current: gate.renewed(current, self.ports.clock.now()))
+
+    def let_go(self) -> None:
+        """End the lease, so that the batch can be resumed at once."""
+        self.change(lambda current: gate.let_go(current, self.ports.clock.now()))
+
+    def block(self, reason: str) -> None:
+        """Stop the batch until somebody unblocks it."""
+        self.change(lambda current: gate.blocked(current, reason))

@@ -1,0 +1,112 @@
+"""Read small files ahead, many at once, because a pass of an engine costs more than their rows.
+
+Nobody can tell which of them has killed a process that dies meanwhile. So none is suspected for it, and whoever resumes the
+batch reads each file alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from takings.contracts.model import Contract, Contracts, Dataset
+from takings.intake.arrivals import Arrival
+from takings.ports import InspectedFile, ValidationEngine
+from takings.validation.collecting import CHUNK
+from takings.validation.findings import FaultyRecord, Findings
+from takings.validation.header import check_header
+from takings.validation.structure.values import Structure
+
+#: a larger file's rows cost as much as its pass
+SMALL: Final = 64 << 10
+#: fewer small files are not worth it, and one of them that kills its reader is found sooner
+FEWEST: Final = 16
+#: so many, of so many bytes, are in memory at once
+MOST: Final = 250
+MOST_BYTES: Final = 1 << 20
+
+
+def small_files(
+    arrivals: Sequence[Arrival], first: int, is_suspected: Callable[[Arrival], bool]
+) -> tuple[list[int], int]:
+    """Return the places of the next small files that are read together, and the place behind them; none if they are few."""
+    small: list[int] = []
+    end, size = first, 0
+    while end < len(arrivals) and len(small) < MOST and size < MOST_BYTES:
+        if arrivals[end].size <= SMALL and not is_suspected(arrivals[end]):
+            small.append(end)
+            size += arrivals[end].size
+        end += 1
+    return (small if len(small) >= FEWEST else []), end
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallFile:
+    """A file to be read ahead."""
+
+    dataset: Dataset
+    path: Path
+    workspace: Path
+    staged: Path
+
+
+@dataclass(frozen=True)
+class ReadingAhead:
+    """A validation engine that knows of some files already what will be asked about them."""
+
+    engine: ValidationEngine
+    contracts: Contracts
+    #: by their workspaces
+    _structures: dict[Path, Structure] = field(default_factory=dict)
+    _findings: dict[Path, Findings] = field(default_factory=dict)
+
+    def read(self, files: Sequence[SmallFile], *, now: datetime, workspace: Path) -> None:
+        """Read files ahead; what is known of earlier ones is forgotten."""
+        self._structures.clear()
+        self._findings.clear()
+        alike: dict[tuple[Dataset, tuple[str, ...]], list[InspectedFile]] = defaultdict(list)
+        for file in files:
+            structure = self.engine.inspect(file.path, file.workspace)
+            self._structures[file.workspace] = structure
+            header = structure.header or ()
+            is_sound = structure.fault is None and check_header(self.contracts[file.dataset], header) is None
+            if is_sound and structure.records <= CHUNK:
+                alike[file.dataset, header].append(
+                    InspectedFile(path=file.path, structure=structure, workspace=file.workspace, staged=file.staged)
+                )
+        for (dataset, _), same in alike.items():
+            found = self.engine.check_together(same, self.contracts[dataset], now=now, workspace=workspace)
+            self._findings.update(
+                {file.workspace: findings for file, findings in zip(same, found, strict=True) if findings is not None}
+            )
+
+    def knows(self, workspace: Path) -> bool:
+        """Tell whether a file is not read any more, whatever is asked about it."""
+        return workspace in self._findings
+
+    def inspect(self, path: Path, workspace: Path) -> Structure:
+        """Return the structure of a file."""
+        return self._structures.get(workspace) or self.engine.inspect(path, workspace)
+
+    def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
+        """Yield the broken records that `inspect` found, in the order of the file."""
+        return self.engine.broken_records(workspace)
+
+    def check(
+        self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
+    ) -> Findings:
+        """Return what is found in every sound record of a file."""
+        known = self._findings.get(workspace)
+        if known is not None:
+            return known
+        return self.engine.check(path, structure, contract, now=now, workspace=workspace, staged=staged)
+
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Check small files with one header at once."""
+        return self.engine.check_together(files, contract, now=now, workspace=workspace)

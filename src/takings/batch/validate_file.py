@@ -1,0 +1,71 @@
+"""Examine one file: structure, header, rows, verdict. `run` and `validate` both go this way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from takings.contracts.model import Contracts
+from takings.intake.arrivals import Arrival
+from takings.ports import ValidationEngine
+from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, no_faulty_records
+from takings.validation.header import check_header
+from takings.validation.recognition import explain, is_misread
+from takings.validation.structure.values import FileFault, Structure
+from takings.validation.verdicts import Tolerance, judge, judge_duplicate, judge_unreadable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """What was found in a file and decided about it."""
+
+    report: FileReport
+    structure: Structure
+    chunks: tuple[ChunkReport, ...]
+    #: why the whole file is refused, where its records could not be checked
+    fault: FileFault | None = None
+    #: every faulty record in the order of the file; may be called again until the next file is examined
+    faulty_records: Callable[[], Iterator[FaultyRecord]]
+
+
+def examine(
+    validation: ValidationEngine,
+    contracts: Contracts,
+    arrival: Arrival,
+    path: Path,
+    *,
+    now: datetime,
+    tolerance: Tolerance,
+    workspace: Path,
+    staged: Path,
+    original_of: Callable[[str], str | None],
+) -> Examination:
+    """Judge a file whose bytes lie at `path`; its good rows are written to `staged`.
+
+    `original_of` returns the key of the accepted file with a fingerprint, if there is one.
+    """
+    contract = contracts[arrival.dataset]
+    structure = validation.inspect(path, workspace)
+    original = original_of(structure.fingerprint)
+    fault = structure.fault or check_header(contract, structure.header or ())
+    if original is not None:
+        report = judge_duplicate(arrival, structure.fingerprint, original)
+        return Examination(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
+    if fault is not None:
+        fault = explain(fault, structure, contracts, arrival.dataset)
+        return Examination(
+            fault=fault,
+            report=judge_unreadable(arrival, structure, fault),
+            structure=structure,
+            chunks=(),
+            faulty_records=no_faulty_records if is_misread(fault) else lambda: validation.broken_records(workspace),
+        )
+    findings = validation.check(path, structure, contract, now=now, workspace=workspace, staged=staged)
+    return Examination(
+        report=judge(arrival, structure.fingerprint, findings, tolerance),
+        structure=structure,
+        chunks=findings.chunks,
+        faulty_records=findings.faulty_records,
+    )

@@ -1,0 +1,87 @@
+"""Bring a new version of code, images and workflow into a pipeline on AWS that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from takings.adapters.settings_sources import merged_settings
+from takings.composition.functions import on_aws
+from takings.errors import UnknownThing, UsageError
+
+if TYPE_CHECKING:
+    from takings.adapters.aws.names import Pipeline
+    from takings.adapters.aws.resources import Step
+    from takings.adapters.aws.resources.services import Services
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A pipeline, and what of it can be brought up to date: steps each, of which a second look finds none.
+
+    The order that is safe while a batch is in flight: images and task definitions, by which nothing runs yet; functions, which
+    answer an older state machine as well; the state machine, whose running executions go on as they began.
+    """
+
+    services: Services
+    pipeline: Pipeline
+
+    def images(self, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool) -> Iterator[Step]:
+        """Yield the images that are not in their repositories; `sources`: build them first."""
+        from takings.adapters.aws.resources.pushing import image_steps
+
+        return image_steps(
+            self.services, self.pipeline, tag=tag, engine=engine, sources=sources, is_replacing=is_replacing
+        )
+
+    def tasks(self, tag: str | None) -> Iterator[Step]:
+        """Yield the task definitions that do not say what this version does, with the images of a tag."""
+        from takings.adapters.aws.resources.deployment import task_deployment
+
+        return task_deployment(self.services, self.pipeline, tag)
+
+    def functions(self, lambdas: Path) -> Iterator[Step]:
+        """Yield the functions whose code is not what `make lambdas` has built."""
+        from takings.adapters.aws.resources.deployment import code_deployment
+        from takings.adapters.aws.resources.functions import read_archives
+
+        return code_deployment(self.services, self.pipeline, read_archives(lambdas))
+
+    def state_machine(self, arn: str | None, subnets: tuple[str, ...], security_group: str | None) -> Iterator[Step]:
+        """Yield the state machine, if it does not name the newest task definitions; `arn` has to be its own."""
+        from takings.adapters.aws.resources.deployment import workflow_deployment
+
+        if arn is not None and arn != self.pipeline.state_machine:
+            raise UsageError(
+                f"the pipeline of s3://{self.pipeline.bucket} has the state machine {self.pipeline.state_machine}, not {arn}."
+                " Name that one (STEP_FUNCTIONS_ARN), or the store whose pipeline you mean."
+            )
+        return workflow_deployment(self.services, self.pipeline, subnets, security_group)
+
+
+@contextmanager
+def deployment(store: str, *, account: str | None) -> Iterator[Deployment]:
+    """Connect to a store's pipeline; UsageError where it is in another account, UnknownThing where there is no such bucket."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.platform import AwsPlatform
+        from takings.adapters.aws.resources import exists, pipeline_of, services
+
+        if not exists(clients.s3, bucket):
+            raise UnknownThing(
+                f"there is no bucket {bucket}. Set the pipeline up first: `takings aws bootstrap {store}`."
+            )
+        settings = merged_settings(AwsPlatform(clients, bucket, Path.cwd()), {})
+        pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+        if account is not None and account != pipeline.account:
+            raise UsageError(
+                f"these credentials are of account {pipeline.account}, not {account}. Use those of that account, or mend"
+                " AWS_ACCOUNT_ID."
+            )
+        with services(clients) as connected:
+            yield Deployment(services=connected, pipeline=pipeline)
+
+
+__all__ = ["Deployment", "Step", "deployment"]

@@ -1,0 +1,171 @@
+"""Set a pipeline on AWS up, look after it, put its dead letters back, export its tables, and take it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from takings import layout
+from takings.adapters.clock import SystemClock
+from takings.adapters.settings_sources import merged_settings
+from takings.composition.functions import S3, on_aws
+from takings.errors import UnknownThing
+from takings.kpis import load_kpi_tables
+
+if TYPE_CHECKING:
+    from takings.adapters.aws.athena import Statement
+    from takings.adapters.aws.clients import Clients
+    from takings.adapters.aws.dead_letters import Letter, PutBack
+    from takings.adapters.aws.exports import Export as Export  # entrypoints show it
+    from takings.adapters.aws.resources import Step
+    from takings.ports import Tell
+    from takings.settings import Settings
+
+
+@contextmanager
+def missing_on_aws(
+    store: str,
+    *,
+    is_only_store: bool,
+    lambdas: Path,
+    image_tag: str | None,
+    subnets: tuple[str, ...] = (),
+    security_group: str | None = None,
+    notify: str | None = None,
+    github: str | None = None,
+) -> Iterator[Iterator[Step]]:
+    """Look for what a store in a bucket lacks, or its pipeline: one step after the other, each of which can be made."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import Wishes, limits, pipeline_of, pipeline_steps, services, storage_steps
+
+        settings = _settings(clients, bucket)
+        if not is_only_store:
+            pipeline_of(clients, bucket, settings.table_prefix).check_names()
+
+        def steps() -> Iterator[Step]:
+            yield from storage_steps(clients, bucket, settings.table_prefix)
+            if is_only_store:
+                return
+            wishes = Wishes(
+                lambdas=lambdas,
+                image_tag=image_tag,
+                subnets=subnets,
+                security_group=security_group,
+                sweep=settings.sweep,
+                limits=limits(batch_wait=settings.batch_policy.batch_wait, sweep=settings.sweep),
+                notify=notify,
+                github=github,
+            )
+            with services(clients) as connected:
+                yield from pipeline_steps(connected, pipeline_of(clients, bucket, settings.table_prefix), wishes)
+
+        yield steps()
+
+
+@contextmanager
+def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator[str]]:
+    """Look for what keeps a pipeline from working that is no missing resource: images, network, gate, dead letters."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import pipeline_of, services
+        from takings.adapters.aws.resources.health import complaints
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected:
+            yield complaints(connected, clients, pipeline_of(clients, bucket, settings.table_prefix), image_tag)
+
+
+@contextmanager
+def pipeline_on_aws(store: str, *, with_data: bool) -> Iterator[Iterator[Step]]:
+    """Look for what there is of a pipeline, and of the store's data if asked for: one step each, which removes it."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import pipeline_of, services
+        from takings.adapters.aws.resources.removal import removal_steps
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected:
+            pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+            yield removal_steps(connected, clients, pipeline, with_data=with_data)
+
+
+@contextmanager
+def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
+    """Put every dead letter back; the store is looked at once more where an event was among them."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.bucket import Bucket
+        from takings.adapters.aws.clients import CONFIG
+        from takings.adapters.aws.dead_letters import DeadLetters, PutBack, redrive
+        from takings.adapters.aws.names import DETECTOR
+        from takings.adapters.aws.resources import pipeline_of, services
+        from takings.adapters.aws.resources.queue import queue_url
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected, closing(clients.session.client("sqs", config=CONFIG)) as sqs:
+            pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+            url = queue_url(connected, pipeline)
+            if url is None:
+                raise UnknownThing(
+                    f"{store} has no dead-letter queue. Set its pipeline up: `takings aws bootstrap {store}`."
+                )
+
+            def put_back() -> Iterator[tuple[Letter, PutBack]]:
+                has_event = False
+                for letter, done in redrive(DeadLetters(sqs, url), Bucket(clients.s3, bucket)):
+                    has_event = has_event or done is PutBack.EVENT
+                    yield letter, done
+                if has_event:
+                    connected.lambdas.invoke(
+                        FunctionName=pipeline.name(DETECTOR),
+                        InvocationType="Event",
+                        Payload=b'{"source": "takings.redrive"}',
+                    )
+
+            yield put_back()
+
+
+def export_on_aws(
+    store: str, tables: Sequence[str], *, to: str | None, is_again: bool, is_waiting: bool, tell: Tell
+) -> list[Export]:
+    """Let DynamoDB export tables of a store, all at once; return each as it ended, or as it began if nobody waits."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.exports import begin_export, follow_exports, parse_folder
+        from takings.adapters.aws.resources import exists
+
+        if not exists(clients.s3, bucket):
+            raise UnknownThing(f"there is no bucket {bucket}. Check its name, the region and the account.")
+        settings = _settings(clients, bucket)
+        folder = parse_folder(to or f"{S3}{bucket}/{layout.EXPORTS}")
+        now = SystemClock().now()
+        begun = [
+            begin_export(clients.dynamodb, settings.table_prefix + table, folder, now, is_again=is_again)
+            for table in tables
+        ]
+        if not is_waiting:
+            return begun
+        tell("export.waiting", {"tables": ", ".join(export.table for export in begun)})
+        ended = {export.table: export for export in follow_exports(clients.dynamodb, begun)}
+        return [ended[export.table] for export in begun]
+
+
+def statements_for_athena(store: str, *, database: str, exports: str | None, is_only_lake: bool) -> list[Statement]:
+    """Return the statements with which Athena reads a store's lake and the newest exports of its KPIs."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.athena import athena_statements
+        from takings.adapters.aws.exports import newest_export, parse_folder
+
+        folder = parse_folder(exports or f"{S3}{bucket}/{layout.EXPORTS}")
+        prefix = _settings(clients, bucket).table_prefix
+        found = [
+            (table, newest_export(clients.s3, prefix + table.name, folder))
+            for table in load_kpi_tables()
+            if not is_only_lake
+        ]
+        return list(athena_statements(database, bucket, found))
+
+
+def _settings(clients: Clients, bucket: str) -> Settings:
+    from takings.adapters.aws.platform import AwsPlatform
+    from takings.adapters.aws.resources import exists
+
+    return merged_settings(AwsPlatform(clients, bucket, Path.cwd()) if exists(clients.s3, bucket) else None, {})

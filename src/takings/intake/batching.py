@@ -1,0 +1,111 @@
+"""Decide when a batch goes and what is in it: pure functions of what is pending, the policy and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from takings.contracts.model import Dataset
+from takings.intake.arrivals import ObjectInfo
+from takings.layout import Drop
+
+Pending = tuple[ObjectInfo, Drop]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPolicy:
+    """When a batch goes, and how large it may become."""
+
+    #: so many pending files go at once
+    batch_files: int
+    #: fewer wait this long from the moment on which every dataset is present
+    batch_wait: timedelta
+    #: count a dataset as present only if a file of it is pending (the brief's literal rule)
+    require_every_dataset: bool
+    #: a batch takes at most so many files …
+    batch_max_files: int
+    #: … of at most so many bytes in all; a single larger file goes alone
+    batch_max_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatch:
+    """A batch of these files goes now."""
+
+    drops: tuple[Pending, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitUntil:
+    """More files may come until the deadline."""
+
+    deadline: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Datasets are missing, so there is no deadline yet."""
+
+    missing: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingPending:
+    """There is nothing to do."""
+
+
+Decision = Dispatch | WaitUntil | Hold | NothingPending
+
+
+def decide(
+    pending: Sequence[Pending],
+    landed: Collection[Dataset],
+    policy: BatchPolicy,
+    *,
+    deadline: datetime | None,
+    now: datetime,
+    at_once: bool = False,
+) -> Decision:
+    """Say whether a batch goes.
+
+    `landed` are the datasets that ever reached the lake, `deadline` the one that was set before, if any; it is never
+    pushed back. With `at_once` whatever is pending goes.
+    """
+    if not pending:
+        return NothingPending()
+    if at_once:
+        return Dispatch(drops=choose(pending, policy))
+    present = {drop.dataset for _, drop in pending} | (set() if policy.require_every_dataset else set(landed))
+    missing = tuple(dataset for dataset in Dataset if dataset not in present)
+    if missing:
+        return Hold(missing=missing)
+    if len(pending) >= policy.batch_files or (deadline is not None and deadline <= now):
+        return Dispatch(drops=choose(pending, policy))
+    return WaitUntil(deadline=deadline if deadline is not None else now + policy.batch_wait)
+
+
+def choose(pending: Sequence[Pending], policy: BatchPolicy) -> tuple[Pending, ...]:
+    """Take the oldest files up to the policy's limits, with each pending dataset represented.
+
+    Two keys that would be archived under one name (`order-items/a.csv` and `order_items/a.csv`) never share a batch.
+    """
+    oldest_first = sorted(pending, key=_age)
+    firsts: dict[Dataset, Pending] = {}
+    for candidate in oldest_first:
+        firsts.setdefault(candidate[1].dataset, candidate)
+    taken: list[Pending] = []
+    names: set[Drop] = set()
+    size = 0
+    for candidate in sorted(firsts.values(), key=_age) + oldest_first:
+        info, drop = candidate
+        fits = len(taken) < policy.batch_max_files and size + info.size <= policy.batch_max_bytes
+        if drop not in names and (fits or not taken):
+            taken.append(candidate)
+            names.add(drop)
+            size += info.size
+    return tuple(sorted(taken, key=_age))
+
+
+def _age(pending: Pending) -> tuple[datetime, str]:
+    return pending[0].written_at, pending[0].key

@@ -1,0 +1,141 @@
+"""Prove published numbers: recompute them from the lake, and show the rows behind one. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, localcontext
+
+from takings.batch.commits import newest_commit
+from takings.batch.publish import current_definition
+from takings.errors import UnknownThing
+from takings.kpis import KpiTable, derive
+from takings.kpis.definitions import KpiValue
+from takings.kpis.publication import KpiKey, visible
+from takings.lake import Commit
+from takings.ports import Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A published value that the lake does not bear out."""
+
+    table: str
+    key: KpiKey
+    column: str
+    published: KpiValue | str
+    recomputed: KpiValue | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a verification compared and found."""
+
+    commit: int | None
+    #: rows compared, over all tables
+    rows: int
+    differences: tuple[Difference, ...]
+
+
+def verify(ports: Ports) -> Verification:
+    """Recompute every KPI from the newest commit and compare with what is published."""
+    commit = newest_commit(ports.store)
+    if commit is None:
+        return Verification(commit=None, rows=0, differences=())
+    measures = ports.kpi_engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), None)
+    rows = 0
+    differences: list[Difference] = []
+    for table in ports.kpi_tables:
+        computed = dict(derive(table, row) for row in measures[table.name])
+        rows += len(computed)
+        differences += _compare(ports, table, computed)
+    return Verification(commit=commit.number, rows=rows, differences=tuple(differences))
+
+
+def _compare(ports: Ports, table: KpiTable, computed: dict[KpiKey, dict[str, KpiValue]]) -> Iterator[Difference]:
+    published = {row.key: row for row in visible(ports.kpis.rows(table))}
+    meaning = current_definition(ports)
+    for key in sorted(computed.keys() | published.keys()):
+        if key not in published:
+            yield Difference(table=table.name, key=key, column="row", published="absent", recomputed="present")
+        elif key not in computed:
+            yield Difference(table=table.name, key=key, column="row", published="present", recomputed="absent")
+        else:
+            row = published[key]
+            for column, value in computed[key].items():
+                if row.values[column] != value:
+                    yield Difference(
+                        table=table.name, key=key, column=column, published=row.values[column], recomputed=value
+                    )
+            if row.definition != meaning:
+                yield Difference(
+                    table=table.name, key=key, column="definition", published=row.definition, recomputed=meaning
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowBehind:
+    """One row that a day's numbers are made of."""
+
+    order_date: date
+    category: str | None
+    order_id: object
+    item_id: object
+    product_id: object
+    status: str
+    #: exact; None for an order without counted items
+    sale_price: Decimal | None
+    #: net, returned, cancelled or "order without items"
+    counted_as: str
+    #: the drop that the row came in
+    key: str
+    #: where its original is now
+    archived_at: str | None
+    #: the physical line in that file
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """The rows behind a number."""
+
+    commit: int
+    rows: tuple[RowBehind, ...]
+
+    @property
+    def revenue(self) -> Decimal:
+        """Return the exact sum of the rows' prices."""
+        with localcontext() as context:
+            context.prec = 60
+            return sum((row.sale_price for row in self.rows if row.sale_price is not None), Decimal(0))
+
+
+def explain(ports: Ports, day: date, category: str | None = None, *, as_of: Commit | None = None) -> Explanation:
+    """Show the rows behind a day's numbers, or a category's on that day, as of a commit (None: the newest).
+
+    UnknownThing where there are none.
+    """
+    commit = as_of or _commit_of(ports)
+    found = ports.engine.rows_behind(ports.tables.snapshot(commit.versions), day, category)
+    if not found:
+        of = "" if category is None else f" of category '{category}'"
+        raise UnknownThing(f"there is no row{of} on {day}. `takings kpis` lists the days and categories there are.")
+    places = {(record.file_key, record.batch_id): record.archived_at for record in ports.ledger.lineage()}
+    return Explanation(
+        commit=commit.number,
+        rows=tuple(
+            RowBehind(
+                **{name: value for name, value in row.items() if name != "batch_id"},
+                archived_at=places.get((row["key"], row["batch_id"])),
+            )
+            for row in found
+        ),
+    )
+
+
+def _commit_of(ports: Ports) -> Commit:
+    commit = newest_commit(ports.store)
+    if commit is None:
+        raise UnknownThing("nothing is in the lake yet. Drop files and run `takings run STORE --now`.")
+    return commit

@@ -1,0 +1,114 @@
+"""Look at a store and hand its next batch to a state machine; every event, deadline and sweep ends here.
+
+The order is that of a local run: manifest, gate, then the execution. Whoever dies in between leaves a batch whose lease ends
+and whose execution never ran, and the next look starts it as the next attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from takings import layout
+from takings.errors import ConflictError
+from takings.intake import gate
+from takings.intake.arrivals import sight
+from takings.intake.batching import Decision, Dispatch, WaitUntil
+from takings.intake.gate import Gate, GateState
+from takings.layout import BatchId
+from takings.ports import Executions, Ports
+from takings.runs.pipeline import claim_batch, look
+from takings.runs.steps import MOST_ATTEMPTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """An attempt at a batch was handed over."""
+
+    batch_id: BatchId
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InProgress:
+    """The store's batch is under way, or another look was first."""
+
+    batch_id: BatchId | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The store's batch waits for a person."""
+
+    batch_id: BatchId | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resting:
+    """Nothing is to be started yet."""
+
+    decision: Decision
+
+
+Detected = Started | InProgress | Stopped | Resting
+
+
+def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> Detected:
+    """Start, or start again, what is to be started, and see to it that the store is looked at again at its deadline."""
+    state = ports.ledger.gate()
+    if state.state is GateState.BLOCKED:
+        return Stopped(batch_id=state.batch_id, reason=state.reason)
+    if state.has_batch:
+        return _see_to(ports, executions, state)
+    _, decision = look(ports, state, at_once=at_once, since=ports.clock.now() if at_once else None)
+    executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
+    if not isinstance(decision, Dispatch):
+        return Resting(decision=decision)
+    claimed = claim_batch(ports, state, decision.drops)
+    if claimed is None:
+        return InProgress(batch_id=None)
+    return _start(ports, executions, claimed)
+
+
+def oldest_waiting(ports: Ports) -> datetime | None:
+    """Return when the oldest file that is not filed away was written; None where there is none."""
+    return min((info.written_at for info, _ in sight(ports.store.list(layout.RAW)).drops), default=None)
+
+
+def _see_to(ports: Ports, executions: Executions, state: Gate) -> Detected:
+    """Start the next attempt of a batch whose owner fell silent, unless its execution is still under way.
+
+    Between two steps nobody renews the lease, and a task may take longer to come up than a lease lasts.
+    """
+    batch_id = BatchId(str(state.batch_id))
+    if not gate.is_abandoned(state, ports.clock.now()) or executions.is_running(batch_id, state.attempt):
+        return InProgress(batch_id=batch_id)
+    if state.attempt >= MOST_ATTEMPTS and state.owner is not None:
+        return _stop(ports, state)
+    resumed = gate.resumed(state, ports.owners.me(), ports.clock.now())
+    try:
+        # What the dead process was reading is told to the one that adopts the attempt.
+        claimed = ports.ledger.change_gate(replace(resumed, reading=state.reading))
+    except ConflictError:
+        return InProgress(batch_id=batch_id)
+    ports.tell("batch.resumed", {"batch_id": batch_id, "attempt": claimed.attempt})
+    return _start(ports, executions, claimed)
+
+
+def _stop(ports: Ports, state: Gate) -> Detected:
+    """Block a batch whose attempts die one after the other, the last one without letting go: not even marking it worked."""
+    reason = f"{state.attempt} attempts have ended without a word; the last execution says why."
+    try:
+        ports.ledger.change_gate(gate.blocked(state, reason))
+    except ConflictError:
+        return InProgress(batch_id=state.batch_id)
+    ports.tell("batch.blocked", {"batch_id": state.batch_id, "reason": reason})
+    return Stopped(batch_id=state.batch_id, reason=reason)
+
+
+def _start(ports: Ports, executions: Executions, claimed: Gate) -> Started:
+    batch_id = BatchId(str(claimed.batch_id))
+    executions.start(batch_id, claimed.attempt)
+    ports.tell("batch.started", {"batch_id": batch_id, "attempt": claimed.attempt})
+    return Started(batch_id=batch_id, attempt=claimed.attempt)

@@ -1,0 +1,332 @@
+"""Tell the story of a store: look, decide, dispatch a batch, and take up one that somebody left unfinished.
+
+What happens to a batch stands in `batch/attempt.py`. The point of no return is the first merge: verdicts and affected keys are
+written, once, before it; from then on a batch can only be completed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, assert_never
+
+from takings import layout
+from takings.archive.lineage import RETURNED_TO_PENDING
+from takings.archive.outcome import BatchOutcome, outcome_document
+from takings.batch.attempt import Attempt
+from takings.batch.claim import Claim
+from takings.batch.store_format import fix_format
+from takings.errors import (
+    ConflictError,
+    CorruptState,
+    InvariantBreach,
+    MachineryError,
+    Superseded,
+    UsageError,
+    cause_of,
+)
+from takings.intake import gate
+from takings.intake.arrivals import Arrival, Sighting, fix_versions, sight
+from takings.intake.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
+from takings.intake.gate import Gate, GateState
+from takings.intake.manifest import Manifest, write_manifest
+from takings.layout import BatchId
+from takings.ports import Ports
+
+#: beside a living owner: how often to look whether it is done
+_POLL_SECONDS: Final = 0.2
+#: between the attempts of a batch that something keeps from going on; a passing cause is gone by then, or stays for long
+_BACK_OFF_SECONDS: Final = (1.0, 4.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """What a run did, and what it left waiting."""
+
+    #: none that were handed over when they ended
+    batches: tuple[BatchOutcome, ...]
+    decision: Decision
+    sighting: Sighting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """A batch was taken as far as it goes."""
+
+    #: None where it was given up, or another instance was first
+    outcome: BatchOutcome | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Busy:
+    """A living owner is at work on the store's batch."""
+
+    batch_id: BatchId | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """The store's batch waits for a person."""
+
+    batch_id: BatchId | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Nothing is to be done yet."""
+
+    decision: Decision
+    sighting: Sighting
+
+
+Step = Worked | Busy | Blocked | Rest
+
+
+def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | None = None) -> RunOutcome:
+    """Process what is pending, batch after batch, until the policy says to wait.
+
+    A batch that somebody left unfinished is completed first; beside a living owner this waits. With `ended`, each batch is
+    handed over when it ends, and none is kept: there may be hundreds, of a thousand files each.
+    """
+    batches: list[BatchOutcome] = []
+    began = ports.clock.now()
+    hand_over = batches.append if ended is None else ended
+    while True:
+        match done := step(ports, at_once=at_once, since=began):
+            case Worked(outcome=BatchOutcome() as outcome):
+                hand_over(outcome)
+            case Worked():
+                pass
+            case Busy():
+                ports.clock.sleep(_POLL_SECONDS)
+            case Blocked(batch_id=batch_id, reason=reason):
+                raise MachineryError(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`.")
+            case Rest(decision=decision, sighting=sighting):
+                return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
+            case _:
+                assert_never(done)
+
+
+def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> Step:
+    """Do the next thing that is to be done on the store, one batch at most; files that could not be read since are left."""
+    state = ports.ledger.gate()
+    if state.state is GateState.BLOCKED:
+        return Blocked(batch_id=state.batch_id, reason=state.reason)
+    if state.has_batch and _is_free(ports, state):
+        return Worked(outcome=resume(ports, state))
+    if state.has_batch:
+        return Busy(batch_id=state.batch_id)
+    sighting, decision = look(ports, state, at_once=at_once, since=since)
+    if isinstance(decision, Dispatch):
+        return Worked(outcome=dispatch(ports, state, decision.drops))
+    return Rest(decision=decision, sighting=sighting)
+
+
+def free_gate(ports: Ports) -> Gate:
+    """Return the gate once no batch is in flight: wait for a living owner, finish what a dead one has left."""
+    while True:
+        state = ports.ledger.gate()
+        if state.state is GateState.BLOCKED:
+            raise MachineryError(f"batch {state.batch_id} is blocked: {state.reason} Then run `takings unblock`.")
+        if not state.has_batch:
+            return state
+        if _is_free(ports, state):
+            resume(ports, state)
+        else:
+            ports.clock.sleep(_POLL_SECONDS)
+
+
+def _is_free(ports: Ports, state: Gate) -> bool:
+    """Tell whether nobody works on the batch of the gate; its owner could not let go of it if we are that owner."""
+    if gate.is_abandoned(state, ports.clock.now()) or ports.owners.is_dead(state.owner):
+        return True
+    return state.owner == ports.owners.me()
+
+
+def look(ports: Ports, state: Gate, *, at_once: bool, since: datetime | None = None) -> tuple[Sighting, Decision]:
+    """List raw-data/ and decide; a first deadline, or a change of what is pending, is kept in the gate.
+
+    A file during whose reading a process died goes when no other does, and alone. One that could not be read is left for
+    some minutes (or what could not be read `since` then, if that is given), one that could not be removed for good.
+    """
+    listing = tuple(ports.store.list(layout.RAW))
+    sighting = sight(listing, gate.left_alone(state, since or ports.clock.now() - gate.TRY_AGAIN))
+    still_there = {(info.key, info.etag) for info in listing} if state.left else set()
+    left = tuple(each for each in state.left if (each.key, each.etag) in still_there)
+    suspected = tuple(drop for drop in sighting.drops if gate.deaths_of(state, drop[0].key, drop[0].etag))
+    decision = decide(
+        tuple(drop for drop in sighting.drops if drop not in suspected),
+        state.landed,
+        ports.batch_policy,
+        deadline=state.deadline,
+        now=ports.clock.now(),
+        at_once=at_once,
+    )
+    if not isinstance(decision, Dispatch) and suspected:
+        decision = Dispatch(drops=suspected[:1])
+    pending = Counter(drop.dataset for _, drop in sighting.drops)
+    deadline = decision.deadline if isinstance(decision, WaitUntil) else None
+    noted = (state.deadline, dict(state.pending), state.left)
+    if not isinstance(decision, Dispatch) and noted != (deadline, dict(pending), left):
+        try:
+            ports.ledger.change_gate(gate.waiting(state, deadline, pending, left))
+        except ConflictError:
+            # A gate through which a batch goes now is that batch's; what waits is noted by the look that follows it.
+            current = ports.ledger.gate()
+            if not current.has_batch:
+                return look(ports, current, at_once=at_once, since=since)
+    return sighting, decision
+
+
+def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutcome | None:
+    """Form a batch of these files and run it; None where another instance was first."""
+    claimed = claim_batch(ports, state, drops)
+    return None if claimed is None else _work(ports, claimed)
+
+
+def claim_batch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> Gate | None:
+    """Form a batch of these files and take it through the gate; None where another instance was first."""
+    now = ports.clock.now()
+    return _claim(ports, state, _manifest(ports, _version_drops(ports, drops, now), now))
+
+
+def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
+    """Form a batch of arrivals whose versions are fixed and run it; None where another instance was first."""
+    return start(ports, state, _manifest(ports, arrivals, now))
+
+
+def start(ports: Ports, state: Gate, manifest: Manifest) -> BatchOutcome | None:
+    """Run the batch of a manifest; None where another instance was first."""
+    claimed = _claim(ports, state, manifest)
+    return None if claimed is None else _work(ports, claimed)
+
+
+def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Manifest:
+    return Manifest(
+        batch_id=layout.new_batch_id(now, ports.owners.token()),
+        now=now,
+        package_version=ports.package_version,
+        time_zone=ports.time_zone,
+        contracts=ports.contracts.hash,
+        settings=ports.outcome_settings,
+        arrivals=arrivals,
+    )
+
+
+def _claim(ports: Ports, state: Gate, manifest: Manifest) -> Gate | None:
+    ports.store.check_writable(arrival.source for arrival in manifest.arrivals)
+    fix_format(ports.store, ports.time_zone)
+    ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
+    claim = gate.claimed(state, manifest.batch_id, ports.owners.me(), ports.clock.now())
+    try:
+        claimed = ports.ledger.change_gate(claim)
+    except ConflictError:
+        return None
+    ports.tell("batch.dispatched", {"batch_id": manifest.batch_id, "files": len(manifest.arrivals)})
+    return claimed
+
+
+def resume(ports: Ports, state: Gate) -> BatchOutcome | None:
+    """Take over a batch without a living owner, as its next attempt; None where it was given up or another was first."""
+    try:
+        claimed = ports.ledger.change_gate(gate.resumed(state, ports.owners.me(), ports.clock.now()))
+    except ConflictError:
+        return None
+    ports.tell("batch.resumed", {"batch_id": claimed.batch_id, "attempt": claimed.attempt})
+    # Whoever ends in order lets go of the batch; an owner that did not has died, maybe of what it was reading.
+    if state.owner is None:
+        return _work(ports, claimed, after="the attempt before ended in order, without being done")
+    return _work(ports, claimed, after=f"{state.owner} died or fell silent, and was superseded", suspect=state.reading)
+
+
+def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> tuple[Arrival, ...]:
+    known = ports.ledger.newest_versions([info.key for info, _ in drops])
+    arrivals = fix_versions(drops, {key: record.version for key, record in known.items()}, now)
+    kept = [
+        # The same bytes, given back by an earlier batch, keep the version of their first sight.
+        replace(arrival, version=known[arrival.key].version)
+        if arrival.key in known
+        and known[arrival.key].reason == RETURNED_TO_PENDING
+        and known[arrival.key].etag == arrival.etag
+        else arrival
+        for arrival in arrivals
+    ]
+    return tuple(sorted(kept, key=lambda arrival: (arrival.version, arrival.key)))
+
+
+def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str | None = None) -> BatchOutcome | None:
+    """Run the batch of the gate to its end; what breaks meanwhile is tried again, as the batch's next attempt.
+
+    If it stays broken, the files go back to pending; from the point of no return on they stay with the batch, which can be
+    resumed.
+    """
+    attempt = Attempt(Claim(ports=ports, gate=claimed), after=after, suspect=suspect)
+    pauses = iter(_BACK_OFF_SECONDS)
+    while True:
+        try:
+            with ports.faults(), ports.heartbeat.beating(attempt.claim.renew):
+                return attempt.run()
+        except Superseded:
+            raise
+        except InvariantBreach as breach:
+            attempt.claim.block(str(breach))
+            raise
+        except (UsageError, CorruptState):
+            _let_go(attempt)
+            raise
+        except Exception as fault:
+            if (next_attempt := _try_again(attempt, fault, next(pauses, None))) is None:
+                raise
+            attempt = next_attempt
+        except BaseException:
+            _let_go(attempt)
+            raise
+
+
+def _let_go(attempt: Attempt) -> None:
+    # The first error is the one to tell; an attempt that has lost the gate has nothing to let go.
+    with suppress(Superseded):
+        attempt.claim.let_go()
+
+
+def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attempt | None:
+    """Wait and return the next attempt; None where there have been enough, and the files were given back if they can be."""
+    claim, ports = attempt.claim, attempt.claim.ports
+    try:
+        if pause is None:
+            if not attempt.give_up(f"it failed {len(_BACK_OFF_SECONDS) + 1} times: {fault}"):
+                attempt.claim.let_go()
+            return None
+        claim.change(lambda current: gate.resumed(current, ports.owners.me(), ports.clock.now()))
+    except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is told
+        fault.add_note(f"The batch could not be let go of either: {cause_of(also)}")
+        return None
+    ports.tell("batch.retrying", {"batch_id": claim.batch_id, "fault": cause_of(fault), "in_seconds": pause})
+    ports.clock.sleep(pause)
+    return Attempt(Claim(ports=ports, gate=claim.gate), after=f"the attempt before failed: {cause_of(fault)}")
+
+
+__all__ = [
+    "BatchOutcome",
+    "Blocked",
+    "Busy",
+    "Hold",
+    "NothingPending",
+    "Ports",
+    "Rest",
+    "RunOutcome",
+    "Step",
+    "WaitUntil",
+    "Worked",
+    "claim_batch",
+    "decide",
+    "dispatch",
+    "outcome_document",
+    "resume",
+    "run",
+    "step",
+]

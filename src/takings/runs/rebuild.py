@@ -1,0 +1,166 @@
+"""Make lake, KPIs and ledger again from an archive: every batch once more, in its order, from its manifest and originals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+
+from takings import layout
+from takings.archive.moves import plan_move
+from takings.archive.outcome import BatchOutcome
+from takings.documents import MANIFEST, OUTCOME, VERDICTS, need_document, read_document
+from takings.errors import CorruptState
+from takings.intake import gate
+from takings.intake.arrivals import Arrival
+from takings.intake.gate import MOST_DEATHS
+from takings.intake.manifest import Manifest, manifest_of
+from takings.layout import BatchId
+from takings.ports import ObjectStore, Ports
+from takings.runs.pipeline import free_gate, start
+from takings.validation.findings import FileReport, Verdict
+from takings.validation.reports import read_file_report
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivedBatch:
+    """One batch as the archive holds it."""
+
+    manifest: Manifest
+    #: what was decided about its files at the time
+    reports: tuple[FileReport, ...]
+    #: files that it was to hold but never archived; they are still drops, or were dropped again
+    unarchived: tuple[str, ...]
+    #: the number under which its rows came into the lake; None where there were none, or where it has not ended
+    commit: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A file about which the present contracts decide otherwise than was decided at the time."""
+
+    batch_id: BatchId
+    before: FileReport
+    #: None where the file was not judged again
+    after: FileReport | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """What a rebuild did."""
+
+    batches: int
+    files: int
+    #: files of batches that were not completed and lie in no archive
+    unarchived: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
+    """Read every batch of a store in the order in which they were run; one without verdicts has decided nothing.
+
+    CorruptState where an original or a document is missing or damaged; an incomplete archive is not rebuilt in part.
+    """
+    documents = {info.key for info in store.list(layout.BATCHES)}
+    originals = {info.key for folder in layout.ARCHIVES for info in store.list(folder)}
+    ids = sorted({BatchId(key.split("/")[1]) for key in documents})
+    return _in_order(
+        [_read_batch(store, batch_id, originals) for batch_id in ids if layout.verdicts(batch_id) in documents]
+    )
+
+
+def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:
+    """Put batches into the order of their commits: their ids tell it only as far as all clocks agreed.
+
+    What is a copy depends on the order in which files were accepted; a batch that accepted none keeps its place.
+    """
+    taken = [any(report.verdict is Verdict.ACCEPTED for report in batch.reports) for batch in batches]
+    following = iter(sorted(compress(batches, taken), key=lambda batch: (batch.commit is None, batch.commit or 0)))
+    return tuple(next(following) if has_accepted else batch for batch, has_accepted in zip(batches, taken, strict=True))
+
+
+def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str]) -> ArchivedBatch:
+    manifest = manifest_of(need_document(store, layout.manifest(batch_id), MANIFEST))
+    verdicts = need_document(store, layout.verdicts(batch_id), VERDICTS)
+    reports = tuple(read_file_report(file) for file in verdicts["files"])
+    absent = [
+        report
+        for report in reports
+        if plan_move(_arrival(manifest, report.key), report, batch_id, manifest.now).destination not in originals
+    ]
+    outcome = read_document(store, layout.outcome(batch_id), OUTCOME)
+    if absent and outcome is not None:
+        raise CorruptState(
+            f"batch {batch_id}: the original of {absent[0].key} is gone from the archive ({len(absent)} missing in this"
+            " batch). Nothing was rebuilt. Restore it from a back-up."
+        )
+    return ArchivedBatch(
+        manifest=manifest,
+        reports=tuple(report for report in reports if report not in absent),
+        unarchived=tuple(report.key for report in absent),
+        commit=None if outcome is None else outcome["commit"],
+    )
+
+
+def _arrival(manifest: Manifest, key: str) -> Arrival:
+    for arrival in manifest.arrivals:
+        if arrival.key == key:
+            return arrival
+    raise CorruptState(
+        f"batch {manifest.batch_id}: verdicts.json judges {key}, which manifest.json does not name. Nothing was rebuilt."
+        " Restore both from a back-up."
+    )
+
+
+def rebuild(source: ObjectStore, batches: tuple[ArchivedBatch, ...], ports: Ports) -> Rebuilt:
+    """Run every batch again into an empty store, by the contracts and the time zone of that store."""
+    changes: list[Change] = []
+    files = 0
+    for batch in batches:
+        ports.tell("batch.rebuilding", {"batch_id": batch.manifest.batch_id, "of": len(batches)})
+        outcome = _run_again(source, batch, ports)
+        files += len(batch.reports)
+        changes += _changes(batch.manifest.batch_id, batch.reports, outcome)
+    return Rebuilt(
+        batches=len(batches),
+        files=files,
+        unarchived=tuple(key for batch in batches for key in batch.unarchived),
+        changes=tuple(changes),
+    )
+
+
+def _run_again(source: ObjectStore, batch: ArchivedBatch, ports: Ports) -> BatchOutcome:
+    manifest = replace(
+        batch.manifest,
+        time_zone=ports.time_zone,
+        contracts=ports.contracts.hash,
+        arrivals=tuple(each for each in batch.manifest.arrivals if each.key not in batch.unarchived),
+    )
+    for report in batch.reports:
+        arrival = _arrival(manifest, report.key)
+        place = plan_move(arrival, report, manifest.batch_id, manifest.now).destination
+        with source.borrow(place) as original:
+            ports.store.supply(original, arrival.source, manifest.batch_id)
+        if "file|kills_reader" in report.errors:
+            _keep_unread(ports, arrival)
+    outcome = start(ports, free_gate(ports), manifest)
+    if outcome is None:
+        raise CorruptState(
+            f"batch {manifest.batch_id} could not be run again: somebody else works on the new store. Let nobody, and begin"
+            " again with an empty one."
+        )
+    return outcome
+
+
+def _keep_unread(ports: Ports, arrival: Arrival) -> None:
+    """Suspect a file as much as it was at the time, so that it kills no process again."""
+    for _ in range(MOST_DEATHS):
+        ports.ledger.change_gate(gate.suspecting(ports.ledger.gate(), arrival.key, arrival.etag))
+
+
+def _changes(batch_id: BatchId, before: tuple[FileReport, ...], outcome: BatchOutcome) -> Iterator[Change]:
+    after = {report.key: report for report in outcome.reports}
+    for report in before:
+        again = after.get(report.key)
+        if again is None or (again.verdict, again.records) != (report.verdict, report.records):
+            yield Change(batch_id=batch_id, before=report, after=again)

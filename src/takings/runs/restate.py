@@ -1,0 +1,61 @@
+"""Publish again what a changed definition or contract may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from takings.batch.commits import newest_commit
+from takings.batch.publish import publish
+from takings.errors import UnknownThing, UsageError
+from takings.kpis import KpiTable
+from takings.lake import Affected, Commit, everything
+from takings.ports import Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restatement:
+    """What was published again."""
+
+    commit: int
+    #: keys per KPI table
+    published: Mapping[str, int]
+
+
+def restate(ports: Ports, first: date | None = None, last: date | None = None) -> Restatement:
+    """Publish every key of a range of days (or all) again from the newest commit, under the present definition.
+
+    A batch that commits meanwhile is newer and wins; then the restatement is repeated as of its commit.
+    """
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"--from {first} lies after --to {last}.")
+    while True:
+        commit = newest_commit(ports.store)
+        if commit is None:
+            raise UnknownThing("nothing is in the lake yet. Drop files and run `takings run STORE --now`.")
+        published = publish(ports, commit, _affected(ports, commit, first, last), lambda: None)
+        if newest_commit(ports.store, commit.number) == commit:
+            return Restatement(commit=commit.number, published=published.keys)
+
+
+def _affected(ports: Ports, commit: Commit, first: date | None, last: date | None) -> Affected:
+    """Return every key within the range that has rows or was published before."""
+    if first is None and last is None:
+        return everything()
+    in_lake = {
+        file.order_date
+        for table in ports.tables.snapshot(commit.versions).tables.values()
+        for file in table.files
+        if file.order_date is not None
+    }
+    keys = {table.name: ports.kpis.keys(table, everything()) for table in ports.kpi_tables}
+    days = in_lake | {_day(table, key) for table in ports.kpi_tables for key in keys[table.name]}
+    inside = frozenset(day for day in days if (first is None or day >= first) and (last is None or day <= last))
+    return Affected(whole_days=inside)
+
+
+def _day(table: KpiTable, key: tuple[object, ...]) -> date:
+    day = key[table.key.index("order_date")]
+    assert isinstance(day, date)  # every KPI table has the column
+    return day

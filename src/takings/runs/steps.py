@@ -1,0 +1,255 @@
+"""Take a batch through its steps in processes of their own, as a state machine calls them one after the other.
+
+Each step names the batch and the attempt that it belongs to, adopts them through the gate, and ends as superseded where a
+newer attempt has the gate. A step may be repeated: whatever an earlier try has done is not done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from takings import layout
+from takings.archive.outcome import BatchOutcome
+from takings.batch.archive import FailedFile, Filing
+from takings.batch.attempt import Attempt
+from takings.batch.claim import Claim
+from takings.batch.commits import read_commit
+from takings.batch.merge import Landing
+from takings.batch.publish import Published
+from takings.batch.validate import Judged, Judging
+from takings.documents import ATTEMPT, PUBLISHED, read_document
+from takings.errors import ConflictError, InvariantBreach, MachineryError, Superseded
+from takings.intake import gate
+from takings.intake.gate import GateState
+from takings.intake.manifest import to_json
+from takings.lake import Commit
+from takings.layout import BatchId
+from takings.ports import Ports
+
+#: what fails so often in a row, with the time between two sweeps in between, does not pass by itself
+MOST_ATTEMPTS: Final = 5
+
+
+class Validated(StrEnum):
+    """How the validation of a batch ended."""
+
+    #: some file was accepted: the batch goes on
+    ACCEPTED = "accepted"
+    #: nothing was: the originals only have to be filed away
+    NOTHING_ACCEPTED = "nothing accepted"
+    #: the batch was given up, its files are pending again
+    GIVEN_UP = "given up"
+
+
+class Failed(StrEnum):
+    """What became of a batch of which a step failed for good."""
+
+    #: nothing of it was accepted; its files are in failed/, with their reasons
+    FILED_AWAY = "filed away"
+    #: its files are pending again
+    GIVEN_BACK = "given back"
+    #: nothing of it was accepted; its files are on their way to failed/, which has to be repeated
+    NOT_FILED_YET = "not filed yet"
+    #: its verdicts are written, so that it can only be completed: by its next attempt, or once somebody has unblocked it
+    TO_BE_COMPLETED = "to be completed"
+    #: it has to be completed, but so many attempts have failed that a person is asked
+    BLOCKED = "blocked"
+
+
+_NOTHING: Final = Published(keys={}, overtaken=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What a batch's transformation keeps for its last step, which does not look into the lake."""
+
+    #: None where nothing was accepted
+    commit: Commit | None
+    published: Published
+    orphans: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the content of batches/<batch_id>/published.json."""
+        assert self.commit is not None
+        return {
+            "schema_version": 1,
+            "batch_id": self.commit.batch_id,
+            "commit": self.commit.number,
+            "published": dict(self.published.keys),
+            "overtaken": self.published.overtaken,
+            "orphans": self.orphans,
+        }
+
+
+def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
+    """Judge every file of the batch."""
+    with _adopted(ports, batch_id, attempt) as step:
+        if not step.begin(ports.clock.now()):
+            return Validated.GIVEN_UP
+        judging = step.judging()
+        judged = judging.judge()
+        judging.share_staged(judged)
+        return Validated.ACCEPTED if judged.has_accepted else Validated.NOTHING_ACCEPTED
+
+
+def transform(ports: Ports, batch_id: BatchId, attempt: int) -> None:
+    """Merge what was accepted into the lake and publish the KPIs that it changes."""
+    with _adopted(ports, batch_id, attempt) as step:
+        judging = Judging(step.claim)
+        commit = Landing(step.claim, judging).land(judging.judge())
+        if commit is None:
+            return
+        kept = _Kept(commit=commit, published=step.publish(commit), orphans=step.orphans_as_of(commit))
+        ports.store.create(layout.published(batch_id), to_json(kept.to_json()))
+
+
+def file_away(
+    ports: Ports,
+    batch_id: BatchId,
+    attempt: int,
+    *,
+    has_time: Callable[[], bool] = lambda: True,
+    on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
+) -> BatchOutcome | None:
+    """File the batch's originals away and end it; None where the time was over before: repeated, it goes on.
+
+    Refused files are told before the batch ends, so that none is forgotten; after a crash they may be told again.
+    """
+    with _adopted(ports, batch_id, attempt) as step:
+        judged = _verdicts(step)
+        kept = _read_kept(ports, batch_id)
+        if judged.has_accepted and kept.commit is None:
+            raise MachineryError(f"batch {batch_id} is not published yet. Run its transformation first.")
+        return _file_and_finish(step, judged, kept, has_time, on_failed)
+
+
+def mark_failed(
+    ports: Ports,
+    batch_id: BatchId,
+    attempt: int,
+    cause: str,
+    *,
+    has_time: Callable[[], bool] = lambda: True,
+    on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
+) -> Failed:
+    """End a batch of which a step failed for good, as far as it can be ended.
+
+    Before its verdicts are written, it is given up; afterwards it can only be completed, but for one that has accepted nothing.
+    """
+    with _adopted(ports, batch_id, attempt) as step:
+        ports.tell("batch.failed", {"batch_id": batch_id, "attempt": attempt, "cause": cause})
+        if step.give_up(cause):
+            return Failed.GIVEN_BACK
+        judged = _verdicts(step) if ports.store.read(layout.verdicts(batch_id)) is not None else None
+        if judged is None or judged.has_accepted:
+            if attempt >= MOST_ATTEMPTS:
+                step.claim.block(f"{attempt} attempts have failed, the last of them so: {cause}.")
+                return Failed.BLOCKED
+            step.claim.let_go()
+            return Failed.TO_BE_COMPLETED
+        nothing = _Kept(commit=None, published=_NOTHING, orphans=0)
+        ended = _file_and_finish(step, judged, nothing, has_time, on_failed)
+        return Failed.NOT_FILED_YET if ended is None else Failed.FILED_AWAY
+
+
+def _file_and_finish(
+    step: Attempt,
+    judged: Judged,
+    kept: _Kept,
+    has_time: Callable[[], bool],
+    on_failed: Callable[[Sequence[FailedFile]], None],
+) -> BatchOutcome | None:
+    filing = Filing(step.claim)
+    if not filing.file_away(judged, has_time):
+        return None
+    if failed := filing.failed(judged):
+        on_failed(failed)
+    return step.finish(
+        judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step), stuck=filing.stuck
+    )
+
+
+def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
+    """End this process's lease of the attempt, if it still has it, so that another can adopt it at once."""
+    while True:
+        state = ports.ledger.gate()
+        if (state.batch_id, state.attempt, state.owner) != (batch_id, attempt, ports.owners.me()):
+            return
+        try:
+            ports.ledger.change_gate(gate.let_go(state, ports.clock.now()))
+        except ConflictError:
+            # Its lease was renewed meanwhile.
+            continue
+        return
+
+
+@contextmanager
+def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]:
+    """Hold the batch through the gate while a step runs; Superseded where the gate holds another batch or attempt.
+
+    A breach of the KPIs' invariants blocks the batch; who is interrupted hands it back.
+    """
+    claim, suspect = _adopt(ports, batch_id, attempt)
+    after = None if attempt == 1 else "the attempt before did not end, and was superseded"
+    step = Attempt(claim, after=after, suspect=suspect)
+    try:
+        with ports.faults(), ports.heartbeat.beating(claim.renew):
+            yield step
+    except InvariantBreach as breach:
+        with suppress(Superseded):
+            claim.block(str(breach))
+        raise
+    except Exception:
+        # Who runs the steps tries again, or has the batch marked as failed.
+        raise
+    except BaseException:
+        with suppress(Superseded):
+            claim.let_go()
+        raise
+
+
+def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | None]:
+    """Take the attempt over in the gate; return with it the file that its last process was reading when it died."""
+    while True:
+        state = ports.ledger.gate()
+        if not state.has_batch or (state.batch_id, state.attempt) != (batch_id, attempt):
+            raise Superseded(f"batch {batch_id}: attempt {attempt} has ended, or lost the gate to a newer one.")
+        if state.state is GateState.BLOCKED:
+            raise MachineryError(f"batch {batch_id} is blocked: {state.reason} Then run `takings unblock`.")
+        try:
+            adopted = ports.ledger.change_gate(gate.adopted(state, ports.owners.me(), ports.clock.now()))
+        except ConflictError:
+            continue
+        return Claim(ports=ports, gate=adopted), state.reading
+
+
+def _verdicts(step: Attempt) -> Judged:
+    """Return the verdicts that validation has written; MachineryError where it has not."""
+    batch_id = step.claim.batch_id
+    if step.claim.ports.store.read(layout.verdicts(batch_id)) is None:
+        raise MachineryError(f"batch {batch_id} is not judged yet. Run its validation first.")
+    return Judging(step.claim).judge()
+
+
+def _began_at(step: Attempt) -> datetime:
+    """Return when the attempt began, as its first step has noted; one that was resumed later begins with this step."""
+    claim = step.claim
+    document = read_document(claim.ports.store, layout.attempt(claim.batch_id, claim.gate.attempt), ATTEMPT)
+    return claim.ports.clock.now() if document is None else layout.parse_instant(document["began_at"])
+
+
+def _read_kept(ports: Ports, batch_id: BatchId) -> _Kept:
+    """Return what the batch's transformation has kept; nothing where it was not done, or had nothing to do."""
+    document = read_document(ports.store, layout.published(batch_id), PUBLISHED)
+    if document is None:
+        return _Kept(commit=None, published=_NOTHING, orphans=0)
+    return _Kept(
+        commit=read_commit(ports.store, document["commit"]),
+        published=Published(keys=document["published"], overtaken=document["overtaken"]),
+        orphans=document["orphans"],
+    )

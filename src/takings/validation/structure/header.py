@@ -1,0 +1,144 @@
+"""Read the header of a CSV file, or say why the file has none that can be used."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+
+from takings.validation.structure.exact import Walker, field_texts, first_fault
+from takings.validation.structure.intake import Intake
+from takings.validation.structure.line_ends import LineEnds
+from takings.validation.structure.values import FileFault, Limits
+
+_BLANK_LINES = re.compile(rb"(?:\r?\n)*+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The header, and where in the file the records begin."""
+
+    #: None where there is a fault
+    names: tuple[str, ...] | None = None
+    fault: FileFault | None = None
+    has_bom: bool = False
+    has_quotes: bool = False
+    #: of the header and the blank lines before it
+    line_ends: LineEnds = field(default_factory=LineEnds)
+    #: bytes before the first byte behind the header
+    offset: int = 0
+    #: taken in already, but behind the header
+    rest: bytes = b""
+
+
+def read_header(intake: Intake, limits: Limits) -> Header:
+    """Take in the stream until the header is complete or found faulty."""
+    text = intake.more(b"")
+    while len(text) < 4 and not intake.is_done:
+        text = intake.more(text)
+    if _is_utf_16_or_32(text):
+        reason = "the file is UTF-16 or UTF-32, not UTF-8. Save it as UTF-8 and drop it again."
+        return Header(fault=FileFault(rule="file|encoding", line=None, reason=reason))
+    has_bom = text.startswith(codecs.BOM_UTF8)
+    offset = len(codecs.BOM_UTF8) if has_bom else 0
+    blank_bytes, line_ends, text = _skip_blank_lines(intake, text[offset:])
+    fault = None
+    if not text:
+        fault = FileFault(rule="file|empty", line=None, reason="the file is empty: it has not even a header.")
+        return Header(fault=fault, has_bom=has_bom)
+    line = 1 + line_ends.line_feeds
+    end, text, fault = _complete(intake, text, line, limits)
+    head = text[:end]
+    raw = head if end is None else head.removesuffix(b"\n").removesuffix(b"\r")
+    fault = fault or _fault_of(raw, line, limits)
+    if fault:
+        return Header(fault=fault, has_bom=has_bom)
+    line_ends.line_feeds += head.count(b"\n")
+    line_ends.returns += head.count(b"\r")
+    line_ends.ends += end is not None
+    line_ends.crlf_ends += head.endswith(b"\r\n")
+    return Header(
+        names=tuple(field_texts(raw)),
+        has_bom=has_bom,
+        has_quotes=b'"' in head,
+        line_ends=line_ends,
+        offset=offset + blank_bytes + len(head),
+        rest=text[len(head) :],
+    )
+
+
+def _is_utf_16_or_32(text: bytes) -> bool:
+    """Tell by the byte order mark, or else by where the NULs stand in the first four bytes."""
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        return True
+    nuls = [byte == 0 for byte in text[:4]]
+    return nuls in (
+        [False, True, False, True],
+        [True, False, True, False],
+        [False, True, True, True],
+        [True, True, True, False],
+    )
+
+
+def _skip_blank_lines(intake: Intake, text: bytes) -> tuple[int, LineEnds, bytes]:
+    """Return how many bytes were blank lines, how these ended, and the text from the first other line on."""
+    skipped = 0
+    line_ends = LineEnds()
+    while True:
+        blank = _BLANK_LINES.match(text)
+        assert blank is not None  # the pattern also matches nothing
+        feeds, returns = text.count(b"\n", 0, blank.end()), text.count(b"\r", 0, blank.end())
+        line_ends.line_feeds += feeds
+        line_ends.returns += returns
+        line_ends.ends += feeds
+        line_ends.crlf_ends += returns
+        line_ends.blank_lines += feeds
+        skipped += blank.end()
+        text = text[blank.end() :]
+        if intake.is_done or text not in (b"", b"\r"):
+            return skipped, line_ends, text
+        text = intake.more(text)
+
+
+def _complete(intake: Intake, text: bytes, line: int, limits: Limits) -> tuple[int | None, bytes, FileFault | None]:
+    """Take in the rest of the header; return the place behind its line end, if that is within the limit, and the text.
+
+    What is one byte beyond the limit may still be the CR of its line end.
+    """
+    while True:
+        walker = Walker(line=line)
+        end = walker.walk(text, 0)
+        if end is not None or len(text) > limits.max_record_bytes + 1:
+            return end, text, None
+        if intake.is_done:
+            break
+        text = intake.more(text)
+    if walker.is_inside_quotes and len(text) <= limits.max_record_bytes:
+        reason = f"the header opens a quote in line {walker.opening_line} that is never closed."
+        return None, text, FileFault(rule="file|unterminated_quote", line=walker.opening_line, reason=reason)
+    return None, text, None
+
+
+def _fault_of(raw: bytes, line: int, limits: Limits) -> FileFault | None:
+    """Name what is wrong with a header given without its line end; of one that is too large its beginning is judged."""
+    fault = first_fault(raw[: limits.max_record_bytes + 1], columns=None)
+    if fault and fault.rule == "record|stray_carriage_return":
+        reason = "uses CR line ends, or a CR stands in the header. Save the file with LF or CRLF and drop it again."
+        return FileFault(rule="file|line_ends", line=line, reason=reason)
+    if len(raw) > limits.max_record_bytes:
+        return _header_fault(line, f"is longer than {limits.max_record_bytes} bytes")
+    if fault:
+        return _header_fault(line, fault.reason)
+    names = field_texts(raw)
+    if len(names) > limits.max_columns:
+        return _header_fault(line, f"has {len(names)} columns, at most {limits.max_columns} are taken")
+    if "" in names:
+        return _header_fault(line, f"has no name for column {names.index('') + 1}")
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        return FileFault(rule="file|duplicate_header", line=line, reason=f"the header names '{twice}' more than once.")
+    return None
+
+
+def _header_fault(line: int, what: str) -> FileFault:
+    return FileFault(rule="file|header", line=line, reason=f"the header {what}.")

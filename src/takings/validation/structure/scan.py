@@ -1,0 +1,77 @@
+"""Establish what records a CSV file is made of, independently of the reader that parses it: no row may shift or vanish.
+
+Common readers accept a ragged row or a stray quote and shift or swallow what follows. This is RFC 4180 to the letter:
+UTF-8, commas, fields that may stand in quotes, a quote within them doubled, lines that end in LF or CRLF, the last line
+end optional. A line without a single byte is no record. A physical line ends at each LF, also within quotes.
+
+What breaks a record, the first in byte order:
+
+    record|stray_quote            a quote within an unquoted field; it is then a letter like any other
+    record|text_after_quote       a field goes on behind its closing quote; its rest is then unquoted
+    record|stray_carriage_return  a CR outside quotes that is not part of CRLF; it ends no line
+    record|nul_byte               a NUL anywhere
+    record|encoding               ill-formed UTF-8
+    record|field_count            not as many fields as the header, and nothing else wrong
+    record|too_large              longer than the limit, whatever else it may hold
+    file|unterminated_quote       the file ends within quotes: all from this record's first byte on is one record
+
+Without a usable header (`file|empty`, `file|encoding`, `file|line_ends`, `file|header`, `file|duplicate_header`, or
+`file|unterminated_quote` in the header) no record is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from takings.validation.normalise import Normaliser
+from takings.validation.structure.body import Body
+from takings.validation.structure.header import read_header
+from takings.validation.structure.intake import Intake
+from takings.validation.structure.values import BrokenRecord, ChunkStart, FileFault, Limits, Structure
+
+__all__ = ["BrokenRecord", "ChunkStart", "FileFault", "Limits", "Structure", "scan"]
+
+#: what a file is held to unless the caller knows better
+DEFAULTS: Final = Limits()
+
+
+def scan(
+    blocks: Iterable[bytes],
+    *,
+    limits: Limits = DEFAULTS,
+    on_broken: Callable[[Sequence[BrokenRecord]], None],
+    normalised: Callable[[bytes], None] | None = None,
+    first_record: int = 0,
+    is_fingerprinted: bool = True,
+) -> Structure:
+    """Read a CSV byte stream, cut into blocks anywhere, once; memory stays within some multiples of the limits.
+
+    Where it shall not be fingerprinted, a stream without a usable header is read no further; its size is then unknown.
+
+    `on_broken` is given the broken records in order, some at a time. `normalised` is given, in large pieces, a CSV that
+    all readers take alike: no header, `record,line,` before each sound record, its fields as they stand, LF at its end;
+    there, records count from `first_record`.
+    """
+    with Intake(blocks, piece_bytes=limits.piece_bytes, is_fingerprinted=is_fingerprinted) as intake:
+        header = read_header(intake, limits)
+        normaliser = None
+        if normalised is not None:
+            normaliser = Normaliser(normalised, piece_bytes=limits.piece_bytes, first_record=first_record)
+        body = Body(header, limits=limits, on_broken=on_broken, normaliser=normaliser)
+        fault = header.fault or body.read(intake)
+        if is_fingerprinted:
+            intake.drain()
+    return Structure(
+        header=header.names,
+        fault=fault,
+        records=body.records,
+        broken=body.broken,
+        chunks=tuple(body.chunks),
+        size=intake.size,
+        fingerprint=intake.fingerprint,
+        is_regular=header.fault is None and not header.has_bom and body.broken == 0 and body.line_ends.are_plain,
+        newline=None if header.fault else body.line_ends.newline,
+        has_bom=header.has_bom,
+        has_quotes=body.has_quotes,
+    )
