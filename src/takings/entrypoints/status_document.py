@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -32,10 +33,11 @@ def status_document(shop: Shop, incomplete: Incomplete) -> dict[str, Any]:
     since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
     expires = state.lease_expires_at
     lineage = ports.ledger.lineage_of_refused()
+    pending = Counter(drop.dataset for _, drop in sighting.drops)
     return {
         "schema_version": 1,
         "state": state.state.value,
-        "pending": {dataset.value: sum(drop.dataset is dataset for _, drop in sighting.drops) for dataset in Dataset},
+        "pending": {dataset.value: pending[dataset] for dataset in Dataset},
         "decision": type(decision).__name__,
         "deadline": layout.format_instant(decision.deadline) if isinstance(decision, pipeline.WaitUntil) else None,
         "missing": list(decision.missing) if isinstance(decision, pipeline.Hold) else [],

@@ -75,21 +75,26 @@ def sight(listing: Iterable[ObjectInfo], unread: Mapping[tuple[str, str], str] |
     drops: list[tuple[ObjectInfo, Drop]] = []
     ignored: list[tuple[str, Ignored]] = []
     for info in listing:
-        shown = info.key.encode(errors="backslashreplace").decode()
-        trouble = info.trouble or (unread or {}).get((info.key, info.etag))
-        match read_raw_key(info.key):
-            case Drop() if trouble is not None:
-                ignored.append((shown, Ignored(reason=trouble, has_trouble=True)))
-            case Drop() if not info.is_settled:
-                ignored.append((shown, Ignored(reason="it is still being written", is_passing=True)))
-            case Drop() as drop:
-                drops.append((info, drop))
-            case Ignored() if info.trouble is not None and info.key.endswith("/") and "/." not in info.key:
-                ignored.append((shown, Ignored(reason=info.trouble, has_trouble=True)))
-            case Ignored() as reason:
-                ignored.append((shown, reason))
+        drop = _drop_or_reason(info, info.trouble or (unread.get((info.key, info.etag)) if unread else None))
+        if isinstance(drop, Drop):
+            drops.append((info, drop))
+        else:
+            ignored.append((info.key.encode(errors="backslashreplace").decode(), drop))
     drops.sort(key=lambda pair: (pair[0].written_at, pair[0].key))
     return Sighting(drops=tuple(drops), ignored=tuple(ignored))
+
+
+def _drop_or_reason(info: ObjectInfo, trouble: str | None) -> Drop | Ignored:
+    """Return what a listed key is: a drop that can be taken, or why it stays where it is."""
+    match read_raw_key(info.key):
+        case Drop() if trouble is not None:
+            return Ignored(reason=trouble, has_trouble=True)
+        case Drop() if not info.is_settled:
+            return Ignored(reason="it is still being written", is_passing=True)
+        case Ignored() if info.trouble is not None and info.key.endswith("/") and "/." not in info.key:
+            return Ignored(reason=info.trouble, has_trouble=True)
+        case found:
+            return found
 
 
 def fix_versions(

@@ -98,9 +98,10 @@ def choose(pending: Sequence[Pending], policy: BatchPolicy) -> tuple[Pending, ..
     names: set[Drop] = set()
     size = 0
     for candidate in sorted(firsts.values(), key=_age) + oldest_first:
+        if len(taken) >= max(policy.batch_max_files, 1):
+            break
         info, drop = candidate
-        fits = len(taken) < policy.batch_max_files and size + info.size <= policy.batch_max_bytes
-        if drop not in names and (fits or not taken):
+        if drop not in names and (not taken or size + info.size <= policy.batch_max_bytes):
             taken.append(candidate)
             names.add(drop)
             size += info.size
