@@ -108,7 +108,9 @@ def test_csv_on_a_terminal_is_legible(takings: Takings, shop: Path) -> None:
     except OSError:  # the terminal of a process that has ended
         pass
     os.close(ours)
-    assert (command.wait(), command.communicate()[1]) == (0, b"")
+    beside = command.communicate()[1].decode()
+    assert command.wait() == 0
+    assert not RAW.search(beside.rstrip("\n"))
     assert not RAW.search(seen.decode().replace("\r\n", "\n"))
     assert rb"\x1b[31mred,2025-03-30," in seen
 

@@ -282,7 +282,7 @@ class TestReading:
         days, (note,) = said(root)
         assert days == {}
         assert re.fullmatch(
-            rf"what is missing cannot be told: batches/.*/{name}\.json cannot be read .* back-up; .*", note
+            rf"what is missing cannot be told: batches/.*/{name}\.json is damaged: .* back-up, or remove it: .*", note
         )
         drop(root, "orders/b.csv", csv_of(order(9, "2025-04-01T09:00:00")))
         drop(root, "orders/bad.csv", csv_of(order(9, "2025-04-01T09:00:00")))

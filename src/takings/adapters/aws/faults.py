@@ -51,7 +51,7 @@ def aws_faults() -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as missing:
         raise SettingsError(f"AWS: {missing}. Set it up with `aws configure`, or by AWS_* variables.") from missing
     except ParamValidationError as senseless:
-        raise UsageError(f"AWS: {senseless}") from senseless
+        raise UsageError(f"AWS: {' '.join(str(senseless).split())}") from senseless
     except (BotoCoreError, Boto3Error) as failed:
         raise StoreError(
             f"AWS could not be reached: {failed}. Check the network and run again; nothing is lost."

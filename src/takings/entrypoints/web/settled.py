@@ -6,6 +6,7 @@ published before is answered, until the batch has ended.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -99,7 +100,11 @@ class Settled:
         """Name this state of the numbers; another state has another name."""
         name = f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
         # A refused file makes no commit.
-        return f"{name}.{sha256(repr(self.incomplete).encode()).hexdigest()[:8]}" if self.incomplete else name
+        return (
+            f"{name}.{sha256(json.dumps(self.incomplete.to_json()).encode()).hexdigest()[:8]}"
+            if self.incomplete
+            else name
+        )
 
 
 class SettledKpis:
