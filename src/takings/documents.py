@@ -1,7 +1,7 @@
-"""Read the store's documents: one reader for all of them, which tells a damaged one from a fault of the program.
+"""Read the store's documents: one reader for all, which distinguishes a damaged document from a fault of the program.
 
-A document is written whole, once, and never changed; so one that cannot be read, or lacks a field, was damaged from outside.
-Trying again would not mend that: CorruptState names the file, what is wrong with it, and the remedy.
+A document is written whole, once, and never changed. So if it cannot be read, or lacks a field, it was damaged from outside.
+Retrying does not help: CorruptState names the file, what is wrong with it, and the remedy.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ from takings.contracts.model import Dataset
 from takings.errors import CorruptState
 from takings.layout import parse_instant
 
-#: What a value has to be: a type; a function that raises ValueError for another value; {"field": shape} (extra fields are
+#: What a value must be: a type; a function that raises ValueError for another value; {"field": shape} (extra fields are
 #: fine, "field?" may be absent); {str: shape}, any names; [shape], a list of such; (shape, …), one of them; None, null.
 Shape = Any
 
 
 class Reader(Protocol):
-    """The one thing of a store that is needed to read documents."""
+    """The one part of a store that reading documents needs."""
 
     def read(self, key: str) -> bytes | None:
-        """Return a document's bytes; None where it is absent."""
+        """Return a document's bytes; None if it is absent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of document."""
 
-    #: as a sentence calls it: "a manifest"
+    #: its name in a sentence: "a manifest"
     name: str
     shape: Shape
-    #: what a person does about a damaged or lost one
+    #: what a person can do about a damaged or lost one
     remedy: str
 
 
 def read_document(store: Reader, key: str, kind: Kind) -> dict[str, Any] | None:
-    """Return a document; None where it is absent, CorruptState where it is damaged. May be repeated."""
+    """Return a document, or None if it is absent; raise CorruptState if it is damaged. May be repeated."""
     content = store.read(key)
     return None if content is None else parse_document(content, key, kind)
 
 
 def need_document(store: Reader, key: str, kind: Kind) -> dict[str, Any]:
-    """Return a document that has to be there; CorruptState where it is absent or damaged. May be repeated."""
+    """Return a document that must be there; raise CorruptState if it is absent or damaged. May be repeated."""
     content = store.read(key)
     if content is None:
         raise CorruptState(f"{key} is missing. Nothing was changed. {kind.remedy}")
@@ -55,7 +55,7 @@ def need_document(store: Reader, key: str, kind: Kind) -> dict[str, Any]:
 
 
 def parse_document(content: bytes | str, key: str, kind: Kind) -> dict[str, Any]:
-    """Return the document of these bytes; CorruptState where they are none of this kind."""
+    """Return the document in these bytes; raise CorruptState if they are not a document of this kind."""
     try:
         document: dict[str, Any] = json.loads(content)
     except (ValueError, RecursionError) as torn:
@@ -66,7 +66,7 @@ def parse_document(content: bytes | str, key: str, kind: Kind) -> dict[str, Any]
 
 
 def damaged(key: str, kind: Kind, fault: str) -> CorruptState:
-    """Return the error that tells of a damaged document."""
+    """Return the error for a damaged document."""
     return CorruptState(f"{key} is damaged: no {kind.name} ({fault}). Nothing was changed. {kind.remedy}")
 
 
@@ -75,7 +75,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _fault(place: str, value: object, shape: Shape) -> str | None:
-    """Return the first thing in which a value differs from a shape; None where there is none."""
+    """Return the first difference between a value and a shape; None if there is none."""
     match shape:
         case dict():
             return _fault_of_object(place, value, shape)

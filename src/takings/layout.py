@@ -18,7 +18,7 @@ BatchId = NewType("BatchId", str)
 STORE_FORMAT: Final = 1
 RAW: Final = "raw-data/"
 BATCHES: Final = "batches/"
-#: where a local store keeps its own copies of what a batch reads
+#: where a local store keeps its own copies of the files a batch reads
 FETCHED: Final = ".takings/fetched/"
 FAILED: Final = "failed/"
 ARCHIVES: Final = ("processed/", FAILED)
@@ -26,7 +26,7 @@ LAKE: Final = "lake/"
 LAKE_FORMAT: Final = "lake/format.json"
 COMMITS: Final = "lake/commits/"
 ORPHANS: Final = "__HIVE_DEFAULT_PARTITION__"
-#: where exports of a bucket's tables lie; nothing of the pipeline reads them
+#: where exports of a bucket's tables lie; the pipeline never reads them
 EXPORTS: Final = "exports/"
 
 _DATASET_OF_PREFIX: Final = {
@@ -36,14 +36,14 @@ _DATASET_OF_PREFIX: Final = {
     "order_items": Dataset.ORDER_ITEMS,
 }
 _SUFFIXES: Final = (".csv", ".csv.gz")
-#: what stands beside a file in the archive and in quarantine has its name and one of these
+#: the suffixes of files that stand beside a file of the same name in the archive and in quarantine
 _COMPANIONS: Final = (".reason.json", ".broken.jsonl")
 #: failed/<yyyy>/<mm>/<dd>/<batch_id>/<dataset>/
 _PARTS_BEFORE_FILE: Final = 6
-#: bytes: a name on disk has 255 at most, a key of a bucket 1,024; what the archive puts around a file's name has to fit as well
+#: bytes: a name on disk has at most 255, a key of a bucket 1,024, and what the archive adds to a file's name must fit too
 _LONGEST_NAME: Final = 240
 _LONGEST_FILE: Final = 900
-#: a name about which nothing has to be asked; a listing may hold a hundred thousand
+#: a name that needs no further check; a listing may hold a hundred thousand
 _USUAL: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}\.csv")
 
 
@@ -52,23 +52,23 @@ class Drop:
     """A key under raw-data/ that names a file of a dataset."""
 
     dataset: Dataset
-    #: all of the key behind raw-data/<prefix>/
+    #: the key after raw-data/<prefix>/
     file: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ignored:
-    """A key under raw-data/ that is no drop, or none for now."""
+    """A key under raw-data/ that is not a drop, or not for now."""
 
     reason: str
-    #: it ends by itself
+    #: the reason goes away by itself
     is_passing: bool = False
-    #: it is a file like any other but for something that a person has to mend
+    #: it would be a drop, but a person must put something right first
     has_trouble: bool = False
 
 
 def read_raw_key(key: str) -> Drop | Ignored:
-    """Tell what a key under raw-data/ is: a file of a dataset, or something to leave alone and why."""
+    """Classify a key under raw-data/: a file of a dataset, or something to leave alone, and why."""
     prefix, _, file = key.removeprefix(RAW).partition("/")
     name = file.rpartition("/")[2]
     if prefix in _DATASET_OF_PREFIX and key.startswith(RAW) and _USUAL.fullmatch(file):
@@ -97,7 +97,7 @@ def read_raw_key(key: str) -> Drop | Ignored:
 
 
 def is_key(key: str) -> bool:
-    """Tell whether a key names a place within a store, be it a folder or a bucket."""
+    """Return whether a key names a place within a store, be it a folder or a bucket."""
     try:
         key.encode()
     except UnicodeEncodeError:
@@ -106,7 +106,7 @@ def is_key(key: str) -> bool:
 
 
 def new_batch_id(now: datetime, token: str) -> BatchId:
-    """Name a batch so that names sort by time; the token keeps two instances apart."""
+    """Name a batch so that names sort by time; the token distinguishes two instances."""
     return BatchId(f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}Z-{token}")
 
 
@@ -131,12 +131,12 @@ def affected(batch_id: BatchId) -> str:
 
 
 def changes(batch_id: BatchId) -> str:
-    """Return the key of what a batch's rows were to the lake before its first merge."""
+    """Return the key of how a batch's rows compared with the lake before its first merge."""
     return f"batches/{batch_id}/changes.json"
 
 
 def gaps(batch_id: BatchId) -> str:
-    """Return the key of what days lack as of a batch's commit."""
+    """Return the key of the gaps as of a batch's commit."""
     return f"batches/{batch_id}/gaps.json"
 
 
@@ -146,7 +146,7 @@ def refused_days(batch_id: BatchId) -> str:
 
 
 def published(batch_id: BatchId) -> str:
-    """Return the key of what a batch published, where its steps run in processes of their own."""
+    """Return the key of what a batch published, if its steps run in separate processes."""
     return f"batches/{batch_id}/published.json"
 
 
@@ -171,12 +171,12 @@ def staging(batch_id: BatchId) -> str:
 
 
 def staged_reasons(batch_id: BatchId, place: int) -> str:
-    """Return where the reasons of a refused file wait for the archive; `place` is the file's in the manifest."""
+    """Return where a refused file's reasons wait for the archive; `place` is the file's position in the manifest."""
     return f"staging/{batch_id}/reasons/{place:05d}.json"
 
 
 def quarantined(batch_id: BatchId, dataset: Dataset, file: str) -> str:
-    """Return the key of the rows that were set aside from a file under policy "row"."""
+    """Return the key of the rows of a file that were set aside under policy "row"."""
     return f"quarantine/{batch_id}/{dataset}/{file}"
 
 
@@ -186,12 +186,12 @@ def processed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
 
 
 def failed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
-    """Return where the original of a refused file is kept; its reasons stand beside it in <file>.reason.json."""
+    """Return where the original of a refused file is kept; its reasons are beside it in <file>.reason.json."""
     return f"failed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
 
 
 def read_failed_key(key: str) -> tuple[BatchId, tuple[str, ...]] | None:
-    """Return the batch that refused an original, and the keys one of which it had; None for what stands beside one."""
+    """Return the batch that refused an original, and the keys it may have had; None for a file that stands beside one."""
     if key.endswith(_COMPANIONS) or key.count("/") < _PARTS_BEFORE_FILE:
         return None
     *_, batch_id, dataset, file = key.split("/", _PARTS_BEFORE_FILE)
@@ -200,7 +200,7 @@ def read_failed_key(key: str) -> tuple[BatchId, tuple[str, ...]] | None:
 
 
 def archive_folder(key: str) -> str:
-    """Return the prefix under which an archived original's batch lies."""
+    """Return the prefix of an archived original's batch."""
     return "/".join(key.split("/", 5)[:5]) + "/"
 
 
@@ -220,7 +220,7 @@ def format_instant(instant: datetime) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read what `format_instant` wrote; ValueError for anything else without an offset."""
+    """Read what `format_instant` wrote; raise ValueError for anything else without an offset."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"'{text}' has no offset from UTC")

@@ -1,6 +1,6 @@
-"""Say what to do where the system refuses: which limit is reached, and how to raise it.
+"""Say what to do when the system refuses: which limit was reached, and how to raise it.
 
-Python's own errors carry the system's number; libraries put it, or only its text, into theirs.
+Python's own errors carry the system's number; libraries put that number, or only its text, into theirs.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def remedy_of(code: int | None) -> str | None:
-    """Return what to do about the system's refusal of a number; None where that is not known."""
+    """Return what to do about the system's refusal with this number; None if that is not known."""
     return _REFUSALS[code][1] if code in _REFUSALS else None
 
 
 def out_of_memory() -> str:
-    """Return what to do where Python itself gets no memory."""
+    """Return what to do if Python itself gets no memory."""
     return _MEMORY
 
 
 def code_in(text: str) -> int | None:
-    """Return the number of the system's refusal that a library's error tells of."""
+    """Return the number of the system's refusal that a library's error reports."""
     found = _NUMBERS.search(text)
     if found:
         return int(next(group for group in found.groups() if group))
-    # The longest text is the right one: one begins as another one is.
+    # Some texts begin with another text, so the longest match is the right one.
     told = [(len(said), code) for code, (said, _) in _REFUSALS.items() if said in text]
     return max(told)[1] if told else None
 
 
 def as_sentence(text: str) -> str:
-    """Return what a library says in one line, without its colours, its arrows, its JSON and the query."""
+    """Return a library's message in one line, without its colours, arrows, JSON and the query."""
     if '{"exception_type"' in text:
         text = str(json.loads(text[text.index("{") :])["exception_message"])
     lines = [line.strip(" \u21b3") for line in _COLOURS.sub("", text).partition("\n\n")[0].splitlines()]

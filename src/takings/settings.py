@@ -22,7 +22,7 @@ _SIZES: Final = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**
 
 
 def read_duration(text: object) -> object:
-    """Read `90s`, `20m`, `2h` or `1d`; anything else is left for pydantic to refuse."""
+    """Read `90s`, `20m`, `2h` or `1d`; leave anything else for pydantic to refuse."""
     if isinstance(text, str) and (match := re.fullmatch(r"([0-9]+)\s*([smhd])", text.strip())):
         return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
     if isinstance(text, timedelta):
@@ -49,7 +49,7 @@ def read_percent(text: object) -> object:
 
 
 def read_names(text: object) -> object:
-    """Read names that commas part, or a list of them."""
+    """Read names separated by commas, or a list of them."""
     names = text.split(",") if isinstance(text, str) else text
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         return tuple(name.strip() for name in names if name.strip())
@@ -63,14 +63,14 @@ Names = Annotated[tuple[str, ...], BeforeValidator(read_names)]
 
 
 class ValidationChoice(StrEnum):
-    """Which engine checks rows; both find the same."""
+    """Which engine validates rows; both find the same."""
 
     DUCKDB = "duckdb"
     PANDAS = "pandas"
 
 
 class EngineChoice(StrEnum):
-    """Which engine computes measures; both come to the same."""
+    """Which engine computes measures; both give the same."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
@@ -81,11 +81,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: the brief's number: a burst of drops goes at once
+    #: the brief's number: a burst of drops starts at once
     batch_files: int = Field(default=10, ge=1)
     #: the brief's number: stragglers of one export come within minutes
     batch_wait: Duration = timedelta(minutes=20)
-    #: only a safety net for files that no event announced, and a listing of a large folder is not free
+    #: only a safety net for files that no event announced; listing a large folder is not free
     sweep: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     #: off, because a shop whose products seldom change would wait for ever
     require_every_dataset: bool = False
@@ -95,38 +95,38 @@ class Settings(BaseModel):
     batch_max_bytes: Size = 20 * 10**9
     #: a bad file never holds up good ones, and no half file is published
     policy: RejectionPolicy = RejectionPolicy.FILE
-    #: under policy "row": more bad rows than this point at a broken export, not at broken rows
+    #: under policy "row": more bad rows than this mean a broken export, not broken rows
     max_rejected: Percent = Decimal(1)
-    #: DuckDB types a whole file in one pass; pandas goes through it in chunks of 10,000 rows
+    #: DuckDB types a whole file in one pass; pandas reads it in chunks of 10,000 rows
     validation_engine: ValidationChoice = ValidationChoice.DUCKDB
     #: DuckDB needs no cluster and no JVM; Spark is for lakes that outgrow one machine
     engine: EngineChoice = EngineChoice.DUCKDB
-    #: all processors of this machine, as DuckDB has them
+    #: all processors of this machine, as for DuckDB
     spark_master: str = Field(default="local[*]", min_length=1)
-    #: days are cut here; UTC needs no explanation
+    #: where days begin and end; UTC needs no explanation
     time_zone: str = "UTC"
     #: long enough to look back at a quarter's imports
     keep_reports: Duration = timedelta(days=90)
-    #: what DuckDB may use before it spills to disk; the process needs about 200 MB beside it
+    #: what DuckDB may use before it spills to disk; the process needs about 200 MB more
     memory: str = Field(default="400MB", pattern=r"^[0-9]+\s*([KMGT]i?B)$")
     #: all processors
     threads: int | None = Field(default=None, ge=1)
     #: a folder of contracts instead of the shipped ones
     contracts: str | None = None
-    #: before the names of the tables of a store in a bucket: none, so that the first shop of an account has those of the docs
+    #: stands before the names of a bucket's tables; none, so that an account's first shop has the names in the docs
     table_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,200}$")
-    #: nobody but this machine, unless somebody decides otherwise and sets a token
+    #: only this machine, unless somebody decides otherwise and sets a token
     serve_host: str = Field(default="127.0.0.1", min_length=1)
-    #: as free as any, and easy to remember
+    #: as likely to be free as any other, and easy to remember
     serve_port: int = Field(default=8321, ge=0, le=65535)
     #: none, because nobody else can reach the page; a secret, so it never comes from the command line
     serve_token: str | None = Field(default=None, repr=False)
-    #: a name that is not known may be another site's, which makes a browser ask (DNS rebinding)
+    #: an unknown name may be another site's, which makes a browser send requests here (DNS rebinding)
     serve_names: Names = ()
 
     @property
     def batch_policy(self) -> BatchPolicy:
-        """Return the settings that decide when a batch goes."""
+        """Return the settings that decide when a batch starts."""
         return BatchPolicy(
             batch_files=self.batch_files,
             batch_wait=self.batch_wait,
@@ -142,9 +142,9 @@ class Settings(BaseModel):
 
 
 def merge_settings(sources: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
-    """Merge sources, later ones win, and check them; SettingsError names source, setting and remedy.
+    """Merge sources, where later ones win, and check them; SettingsError names source, setting and remedy.
 
-    A source is its name for people (a file, "environment", "options") and its values by setting name.
+    A source is a name for people (a file, "environment", "options") and its values by setting name.
     """
     origin: dict[str, str] = {}
     values: dict[str, Any] = {}

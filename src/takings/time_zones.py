@@ -1,6 +1,6 @@
 """Convert between the shop's wall clock and instants, in a way that every engine can repeat from two small tables.
 
-A wall-clock time in a gap takes the offset before it, a repeated one its first occurrence (PEP 495's fold=0).
+A wall-clock time in a gap takes the offset before the gap; a repeated one means its first occurrence (PEP 495's fold=0).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class OffsetChange:
 
 @dataclass(frozen=True, kw_only=True)
 class BusinessTime:
-    """A business time zone as two step functions; before the first change `first_offset` holds."""
+    """A business time zone as two step functions; `first_offset` applies before the first change."""
 
     name: str
     first_offset: timedelta
@@ -39,7 +39,7 @@ class BusinessTime:
 
     @property
     def is_utc(self) -> bool:
-        """Tell whether the wall clock shows UTC."""
+        """Return whether the wall clock shows UTC."""
         return not self.by_instant and not self.first_offset
 
     def instant_of(self, wall_clock: datetime) -> datetime:
@@ -51,7 +51,7 @@ class BusinessTime:
         return self.instant_of(datetime(day.year, day.month, day.day))  # noqa: DTZ001 - a wall-clock time
 
     def day_of(self, instant: datetime) -> date:
-        """Return the business day of an instant; one that the calendar has not, before 0001 or after 9999, is its end."""
+        """Return the business day of an instant; outside the calendar (0001 to 9999), its first or last day."""
         naive = instant.astimezone(UTC).replace(tzinfo=None)
         offset = _offset_at(self.by_instant, self.first_offset, naive)
         try:
@@ -73,7 +73,7 @@ def _offset_at(changes: tuple[OffsetChange, ...], first: timedelta, at: datetime
 
 @cache
 def business_time(name: str) -> BusinessTime:
-    """Read an IANA time zone; SettingsError where there is none of that name."""
+    """Read an IANA time zone; raise SettingsError if there is none of that name."""
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
@@ -83,7 +83,7 @@ def business_time(name: str) -> BusinessTime:
     offset = first = _utc_offset(zone, _FIRST)
     by_instant: list[OffsetChange] = []
     by_wall_clock: list[OffsetChange] = []
-    # Most stores are cut in UTC, and a walk through all days takes a tenth of a second.
+    # Most stores use UTC, and a walk through all days takes a tenth of a second.
     for moment in () if name == "UTC" else _changes(zone):
         before, offset = offset, _utc_offset(zone, moment)
         naive = moment.replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Tell every file's story: the records of the ProcessedFiles table."""
+"""Record what happened to every file: the records of the ProcessedFiles table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPLAY_GIVEN_UP = "the replay was given up"
 
 
 class LineageStatus(StrEnum):
-    """How far a file has come."""
+    """How far a file has got."""
 
     IN_PROGRESS = "IN_PROGRESS"
     SUCCESS = "SUCCESS"
@@ -29,7 +29,7 @@ class LineageRecord:
     """One file in one batch."""
 
     file_key: str
-    #: the batch's instant, so that versions of one key stand side by side
+    #: the batch's instant, so that the versions of one key lie side by side
     processing_date: datetime
     status: LineageStatus
     batch_id: BatchId
@@ -37,7 +37,7 @@ class LineageRecord:
     size: int
     etag: str
     version: datetime
-    #: SHA-256 of the bytes, once they were read
+    #: SHA-256 of the bytes, once they have been read
     fingerprint: str | None = None
     verdict: Verdict | None = None
     records: RecordCounts | None = None
@@ -47,7 +47,7 @@ class LineageRecord:
 
 
 def begun(arrival: Arrival, batch_id: BatchId, now: datetime) -> LineageRecord:
-    """Say that a batch has taken a file up."""
+    """Return the record of a file that a batch has taken."""
     return LineageRecord(
         file_key=arrival.key,
         processing_date=now,
@@ -70,7 +70,7 @@ def ended(
     reason: str | None,
     archived_at: str,
 ) -> LineageRecord:
-    """Say how a file ended, and where its original is now."""
+    """Return the record of a file that has ended, with where its original is now."""
     status = LineageStatus.FAILED if verdict is Verdict.REJECTED else LineageStatus.SUCCESS
     return replace(
         record,
@@ -84,13 +84,13 @@ def ended(
 
 
 def given_back(record: LineageRecord) -> LineageRecord:
-    """Say that a batch was given up before it changed the lake; the file is where it was before."""
+    """Return the record of a file whose batch was given up before it changed the lake; the file is where it was before."""
     reason = RETURNED_TO_PENDING if record.archived_at is None else REPLAY_GIVEN_UP
     return replace(record, status=LineageStatus.FAILED, reason=reason)
 
 
 def dead_letters(lineage: Iterable[LineageRecord]) -> list[LineageRecord]:
-    """Return, oldest first, the refused files of which no newer original was taken."""
+    """Return the refused files of which no newer original was taken, oldest first."""
     newest = newest_archived(lineage).values()
     return sorted(
         (record for record in newest if record.verdict is Verdict.REJECTED), key=lambda record: record.processing_date
@@ -98,6 +98,6 @@ def dead_letters(lineage: Iterable[LineageRecord]) -> list[LineageRecord]:
 
 
 def newest_archived(lineage: Iterable[LineageRecord]) -> Mapping[str, LineageRecord]:
-    """Return, per key, the record of its newest archived original; of replays, the last."""
+    """Return, per key, the record of its newest archived original; after replays, the last one's."""
     ended = [record for record in lineage if record.archived_at is not None and record.verdict is not None]
     return {record.file_key: record for record in sorted(ended, key=lambda each: (each.version, each.processing_date))}

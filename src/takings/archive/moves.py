@@ -1,4 +1,4 @@
-"""Decide where a file's original goes when its batch is done. Pure; the store does the moving."""
+"""Decide where a file's original goes when its batch is done. Pure; the store moves it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Move:
     arrival: Arrival
     report: FileReport
     destination: str
-    #: where the reasons of a refused file are written
+    #: where a refused file's reasons are written
     reason_key: str | None
 
 
 def plan_move(arrival: Arrival, report: FileReport, batch_id: BatchId, now: datetime) -> Move:
-    """Say where an original goes: processed/ when it was taken, failed/ when it was refused."""
+    """Return where an original goes: processed/ if it was taken, failed/ if it was refused."""
     day = now.astimezone(UTC).date()
     if report.verdict is Verdict.REJECTED:
         destination = layout.failed(day, batch_id, arrival.dataset, arrival.file)

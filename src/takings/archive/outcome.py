@@ -1,4 +1,4 @@
-"""Say how a batch ended: what outcome.json and `takings run` show."""
+"""Describe how a batch ended, as outcome.json and `takings run` show it."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ class BatchOutcome:
     started_at: datetime
     finished_at: datetime
     reports: tuple[FileReport, ...]
-    #: keys that went back to pending because their bytes changed before they were read, or could not be read
+    #: keys that went back to pending, because their bytes changed before they were read or could not be read
     returned: tuple[str, ...]
-    #: of those that could not be read, the reasons
+    #: the reasons of those that could not be read
     unread: Mapping[str, str]
-    #: None where no file was accepted
+    #: None if no file was accepted
     commit: int | None
     #: keys published again, per KPI table
     published: Mapping[str, int]
-    #: publications that a newer commit had overtaken
+    #: publications that a newer commit has overtaken
     overtaken: int
     orphans: int
-    #: what the rows were to the lake before; None where nothing was merged, or an older version began the merge
+    #: how the rows compared with the lake before; None if nothing was merged, or an older version of Takings began the merge
     changes: BatchChanges | None = None
 
     @property
     def has_rejections(self) -> bool:
-        """Tell whether a file or a row was refused."""
+        """Return whether a file or a row was refused."""
         return any(report.verdict is Verdict.REJECTED or report.records.rejected for report in self.reports)
 
 
 def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
-    """Return the content of outcome.json, which is also how `--json` shows a batch."""
+    """Return the content of outcome.json; `--json` shows a batch the same way."""
     return {
         "schema_version": 1,
         "batch_id": outcome.batch_id,

@@ -1,4 +1,4 @@
-"""Say what each dataset must look like: contracts as values, and how they are loaded."""
+"""Describe what each dataset must look like: contracts as values, and how to load them."""
 
 from takings.contracts.load import load_contracts, parse_contract
 from takings.contracts.model import (

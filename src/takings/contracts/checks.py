@@ -1,4 +1,4 @@
-"""Read what a column's values may be: the standard's `enum` and `logicalTypeOptions`, as checks in their fixed order."""
+"""Read which values a column allows: the standard's `enum` and `logicalTypeOptions`, as checks in their fixed order."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ BOUNDS = {
     "exclusiveMaximum": Operator.LESS,
     "maximum": Operator.AT_MOST,
 }
-#: A-Z only: beyond them databases and Python do not agree on what lower case is.
+#: A-Z only: for other letters, databases and Python disagree on lower case.
 LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 LONGEST_TEXT = 1024
 LARGEST = {ColumnType.MONEY: 10**12, ColumnType.INTEGER: 2**63, ColumnType.IDENTIFIER: 2**63}
 
 
 def read_values(entry: Entry) -> dict[str, str]:
-    """Return each accepted spelling in lower case with what is stored for it."""
+    """Return each accepted spelling, in lower case, with what is stored for it."""
     values: dict[str, str] = {}
     stored_as: dict[str, Entry] = {}
     for item in entry.entries("value"):
@@ -70,7 +70,7 @@ def read_values(entry: Entry) -> dict[str, str]:
 
 
 def _stored(values: Mapping[str, str], stored_as: Mapping[str, Entry]) -> dict[str, str]:
-    """Return the values with the spellings replaced that are stored as another value of the same list."""
+    """Return the values, with spellings replaced that are stored as another value of the same list."""
     kept = [value for spelling, value in values.items() if spelling not in stored_as]
     for spelling, place in stored_as.items():
         if place.text() not in kept:
@@ -84,7 +84,7 @@ def _stored(values: Mapping[str, str], stored_as: Mapping[str, Entry]) -> dict[s
 def read_checks(
     column: Column, fields: Mapping[str, Entry], *, is_unique: bool, target: InDataset | None
 ) -> list[Check]:
-    """Return the checks of the standard's keys in the order in which every report lists them."""
+    """Return the checks of the standard's keys, in the order of every report."""
     checks: list[Check] = [Required()] if column.is_required else []
     checks.append(Typed())
     if column.values is not None:
@@ -126,7 +126,7 @@ def _options(column: Column, entry: Entry) -> list[Check]:
 
 
 def read_bound(column: Column, entry: Entry) -> Decimal:
-    """Return the number that a column is compared with; it must be one the column itself could hold."""
+    """Return the number that a column is compared with; the column itself must be able to hold it."""
     number = entry.number()
     if column.type is not ColumnType.MONEY and number != number.to_integral_value():
         raise entry.error(f"'{column.name}' holds whole numbers. Write '{entry.name}' as one.")

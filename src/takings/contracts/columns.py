@@ -1,4 +1,4 @@
-"""Read one property of an ODCS schema: the column and the rules that the standard's own keys make."""
+"""Read one property of an ODCS schema: the column, and the rules from the standard's own keys."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ PHYSICAL_TYPES: Mapping[ColumnType, tuple[str, ...]] = {
 }
 #: What a foreign key may refer to: the primary keys that order items wait for.
 TARGETS = {"products.id": (Dataset.PRODUCTS, "id"), "orders.order_id": (Dataset.ORDERS, "order_id")}
-#: what DuckDB adds to the columns of a Parquet file; a file's own column of that name would hide it
+#: columns that DuckDB adds to those of a Parquet file; a file's own column of that name would hide them
 READERS_OWN = ("filename", "file_row_number")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadColumn:
-    """A column with its rules and the places that later checks may have to name."""
+    """A column with its rules, and the places that later checks may have to name."""
 
     column: Column
     is_key: bool
     rules: tuple[Rule, ...]
     #: the dataset a foreign key refers to
     parent: Dataset | None
-    #: what stands under `quality`
+    #: the value of `quality`
     quality: Entry | None
-    #: the keys that the property has
+    #: the keys of the property
     keys: frozenset[str]
     place: Entry
 
 
 def read_column(entry: Entry) -> ReadColumn:
-    """Return the column that a property describes; raise ContractError where it makes no usable one."""
+    """Return the column that a property describes; raise ContractError if it is not usable."""
     fields = entry.fields(UNDERSTOOD, DESCRIPTIVE)
     name = _name(entry, fields)
     place = replace(entry, line=fields["name"].line)
@@ -116,7 +116,7 @@ def _name(entry: Entry, fields: Mapping[str, Entry]) -> str:
 
 
 def _demands(fields: Mapping[str, Entry]) -> tuple[bool, bool, bool]:
-    """Return whether the column is the primary key, must not be empty, must be unique; a key is all three."""
+    """Return whether the column is the primary key, must not be empty, and must be unique; a key is all three."""
     flags = {key: fields[key].flag() for key in ("primaryKey", "required", "unique") if key in fields}
     is_key = flags.get("primaryKey", False)
     for key in ("required", "unique"):

@@ -1,4 +1,4 @@
-"""Read `customProperties`: Takings' own begin with `takings` and must be right, anybody else's are left alone."""
+"""Read `customProperties`: Takings' own begin with `takings` and must be right; all others are ignored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLACES = {
 
 
 def read_custom(entry: Entry | None, holder: str) -> dict[str, Entry]:
-    """Return the values of Takings' properties that stand at `holder`, "a column" for example."""
+    """Return the values of Takings' properties at `holder`, for example "a column"."""
     ours: dict[str, Entry] = {}
     for item in entry.entries("custom property") if entry else []:
         fields = item.fields(("property", "value"), ("id", "description", "vendor"))
@@ -36,7 +36,7 @@ def read_custom(entry: Entry | None, holder: str) -> dict[str, Entry]:
 
 
 def _is_ours(place: Entry, name: str) -> bool:
-    """Tell whether the property is Takings' own; refuse one that only looks like it."""
+    """Return whether the property is Takings' own; refuse one that only looks like it."""
     if name in _PLACES:
         return True
     lowered = {known.lower() for known in _PLACES}

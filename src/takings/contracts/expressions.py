@@ -1,7 +1,7 @@
 """Read `quality`: row expressions that compare a column with another one, with now, with a day or with a number.
 
-The standard's SQL form counts rows in a database; what Takings checks for each row is the structured `takingsRule` beside
-it. A rule that would not be checked is refused, so that no contract promises what nobody keeps.
+The standard's SQL form counts rows in a database. For each row, Takings checks the structured `takingsRule` beside it.
+A rule that nothing would check is refused, so that no contract makes an empty promise.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ COMPARISONS = {
     "greaterThan": Operator.GREATER,
     "atLeast": Operator.AT_LEAST,
 }
-#: The standard's metrics, and what says the same in a way that can be checked row by row.
+#: The standard's metrics, and how to say the same so that it can be checked row by row.
 METRICS = {
     "nullValues": "Write 'required: true' at the column.",
     "missingValues": "Write 'required: true' at the column.",
@@ -60,7 +60,7 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DURATION = re.compile(r"([+-]?)([0-9]{1,6})([smhd])")
 _DAY = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-#: a hundred years: no batch is so near an end of the calendar that now, so far away, were outside it
+#: a hundred years: no batch is so close to an end of the calendar that this would lead beyond it
 _LONGEST = timedelta(days=36_525)
 _ORDERED = (ColumnType.INTEGER, ColumnType.MONEY, ColumnType.TIMESTAMP)
 
@@ -79,7 +79,7 @@ def read_expressions(column: Column, quality: Entry, columns: Mapping[str, Colum
 
 
 def check_table_quality(quality: Entry) -> None:
-    """Refuse rules at the table: a row rule stands at the column that is wrong when it is broken."""
+    """Refuse rules at the table: a row rule belongs to the column that is wrong when the rule is broken."""
     for item in quality.entries("quality entry"):
         fields = item.fields(UNDERSTOOD, DESCRIPTIVE)
         read_custom(fields.get("customProperties"), "a table's quality entry")

@@ -1,4 +1,4 @@
-"""Load contracts: Open Data Contract Standard YAML in, checked values out, every refusal with file, line and remedy."""
+"""Load contracts: Open Data Contract Standard YAML in, checked values out; every refusal has file, line and remedy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from takings.contracts.yaml_nodes import Entry, read_document, suggestion
 from takings.errors import ContractError
 
 ENDINGS = (".odcs.yaml", ".odcs.yml")
-#: a row's violations are a mask of 63 bits, of which rows back from quarantine need three
+#: a row's violations are a mask of 63 bits; rows back from quarantine need three of them
 MOST_RULES = 60
 
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
-#: Keys that came into the standard after v3.0.0; a validator of an older version refuses them.
+#: Keys that the standard gained after v3.0.0; a validator of an older version refuses them.
 SINCE = {"relationships": "v3.1.0", "enum": "v3.2.0"}
 UNDERSTOOD = ("apiVersion", "kind", "id", "version", "schema", "customProperties")
 DESCRIPTIVE = (
@@ -38,7 +38,7 @@ TABLE_DESCRIPTIVE = (
 
 
 def load_contracts(folder: Path | None = None) -> Contracts:
-    """Return the contracts of a folder, or the shipped ones, one per dataset and checked against each other."""
+    """Return the contracts of a folder, or the shipped ones: one per dataset, checked against each other."""
     read: dict[Dataset, _Read] = {}
     for source, text in _shipped() if folder is None else _texts(folder):
         one = _read(text, source)
@@ -64,7 +64,7 @@ def parse_contract(text: str, source: str) -> Contract:
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """A contract with the places that a check against other contracts may have to name."""
+    """A contract, with the places that a check against other contracts may have to name."""
 
     contract: Contract
     columns: Mapping[str, ReadColumn]
@@ -92,7 +92,7 @@ def _texts(folder: Path) -> Iterator[tuple[str, str]]:
             ) from error
 
 
-# A process that opens stores again and again reads the same texts, and PyYAML takes 10 ms for each.
+# A process that opens many stores reads the same texts each time, and PyYAML takes 10 ms for each.
 @lru_cache(maxsize=16)
 def _read(text: str, source: str) -> _Read:
     document = read_document(text, source)
@@ -117,7 +117,7 @@ def _read(text: str, source: str) -> _Read:
 
 
 def _check_header(document: Entry, fields: Mapping[str, Entry]) -> str:
-    """Return the contract's version; refuse what is no contract of a standard that we know."""
+    """Return the contract's version; refuse anything that is not a contract of a known standard."""
     for key in ("apiVersion", "kind", "id", "version", "schema"):
         if key not in fields:
             raise document.error(f"the standard demands '{key}'. Add it.")
@@ -179,7 +179,7 @@ def _primary_key(place: Entry, columns: Mapping[str, ReadColumn]) -> str:
 
 
 def _rules(place: Entry, columns: Mapping[str, ReadColumn]) -> tuple[Rule, ...]:
-    """Return the rules of the standard's keys column by column, then the row expressions as the file has them."""
+    """Return the rules of the standard's keys, column by column, then the row expressions in the order of the file."""
     rules = [rule for read in columns.values() for rule in read.rules]
     plain = {name: read.column for name, read in columns.items()}
     for read in columns.values():
@@ -191,7 +191,7 @@ def _rules(place: Entry, columns: Mapping[str, ReadColumn]) -> tuple[Rule, ...]:
 
 
 def _check_references(read: Mapping[Dataset, _Read]) -> None:
-    """Refuse a foreign key that is read otherwise than the key it refers to."""
+    """Refuse a foreign key that is read as another type than the key it refers to."""
     for child in read.values():
         for rule in child.contract.rules:
             if not isinstance(rule.check, InDataset):

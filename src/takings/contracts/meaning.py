@@ -1,4 +1,4 @@
-"""Tell whether two sets of contracts mean the same: one hash over what they demand, not over how they are written."""
+"""Recognise contracts with the same meaning: one hash over what they demand, not over how they are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from takings.contracts.model import Check, Column, Contract, Dataset, Now, Other
 def hash_of(contracts: Mapping[Dataset, Contract]) -> str:
     """Return SHA-256, in hex, over canonical JSON of columns and rules.
 
-    Left out is what changes no verdict and no stored value: comments, layout, descriptions, versions, wording.
+    It ignores what changes no verdict and no stored value: comments, layout, descriptions, versions, wording.
     """
     meaning = {str(dataset): _contract(contract) for dataset, contract in contracts.items()}
     canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,7 +1,7 @@
-"""Say what a dataset must look like: its columns and its rules, as values that every engine compiles.
+"""Describe what a dataset must look like: its columns and rules, as values that every engine compiles.
 
 A contract is loaded from Open Data Contract Standard YAML (see `takings.contracts.load`). A rule is *valid*, *invalid*
-or *unknown* for a row: a field that is empty or could not be read makes the rules on it unknown, never invalid.
+or *unknown* for a row: if a field is empty or could not be read, the rules on it are unknown, never invalid.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class Dataset(StrEnum):
-    """The three kinds of file a shop drops."""
+    """The three kinds of file that a shop drops."""
 
     PRODUCTS = "products"
     ORDERS = "orders"
@@ -22,7 +22,7 @@ class Dataset(StrEnum):
 
 
 class ColumnType(StrEnum):
-    """How the text of a field is read. A field that does not fit breaks `column|type` and nothing else."""
+    """How the text of a field is read. A field that does not fit breaks `column|type` and no other rule."""
 
     #: `0|[1-9][0-9]{0,18}`, at most 2^63-1; BIGINT
     IDENTIFIER = "identifier"
@@ -37,7 +37,7 @@ class ColumnType(StrEnum):
 
 
 class Severity(StrEnum):
-    """What a violation does: an error refuses the row or its file, a warning is only reported."""
+    """What a violation does: an error refuses the row or its file; a warning is only reported."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -53,7 +53,7 @@ class Column:
     is_mandatory: bool
     #: an empty field is a violation of `column|required`
     is_required: bool
-    #: accepted spelling, its A-Z in lower case -> what the lake stores; None where any text goes
+    #: accepted spelling, its A-Z in lower case -> what the lake stores; None if any text is allowed
     values: Mapping[str, str] | None = None
     #: what the column means, for people
     description: str = ""
@@ -71,24 +71,24 @@ class Typed:
 
 @dataclass(frozen=True, kw_only=True)
 class OneOf:
-    """The field is one of the column's `values`, A-Z and a-z being the same and no other letters."""
+    """The field is one of the column's `values`; upper and lower case are the same for A-Z, not for other letters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unique:
-    """No other record of the file with different content has the same value."""
+    """No other record of the file has the same value and different content."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Matches:
-    """The field, whole, matches a regular expression that RE2 and Python (with `re.ASCII`) read alike."""
+    """The whole field matches a regular expression that means the same in RE2 and in Python (with `re.ASCII`)."""
 
     pattern: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxLength:
-    """The text has at most so many characters."""
+    """The text has at most this many characters."""
 
     characters: int
 
@@ -103,7 +103,7 @@ class InDataset:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherColumn:
-    """A bound that stands in the same row."""
+    """A bound in another column of the same row."""
 
     name: str
 
@@ -123,7 +123,7 @@ class StartOfDay:
 
 
 class Operator(StrEnum):
-    """How a field stands to its bound when the rule holds."""
+    """The relation of a field to its bound if the rule holds."""
 
     LESS = "<"
     AT_MOST = "<="
@@ -133,7 +133,7 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """The field stands in this relation to a number, to another column, to now or to the start of a day."""
+    """The field has this relation to a number, to another column, to now or to the start of a day."""
 
     operator: Operator
     bound: Decimal | OtherColumn | Now | StartOfDay
@@ -141,7 +141,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class PresentWhen:
-    """The field is not empty in rows whose other column holds this stored value."""
+    """The field is not empty in rows where another column holds this stored value."""
 
     column: str
     value: str
@@ -159,7 +159,7 @@ class Rule:
     kind: str
     severity: Severity
     check: Check
-    #: what must hold, as a phrase that follows the column's name: "must be greater than 0"
+    #: what must hold, as a phrase after the column's name: "must be greater than 0"
     demand: str
 
     @property
@@ -174,14 +174,14 @@ class Contract:
 
     dataset: Dataset
     version: str
-    #: in the contract's order, which is also the lake's
+    #: in the order of the contract, which is also that of the lake
     columns: tuple[Column, ...]
     primary_key: str
-    #: every rule of every column; its position is the rule's bit in a row's mask of violations
+    #: every rule of every column; a rule's position is its bit in a row's mask of violations
     rules: tuple[Rule, ...]
 
     def column(self, name: str) -> Column:
-        """Return the column of that name; KeyError where there is none."""
+        """Return the column of that name; raise KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column

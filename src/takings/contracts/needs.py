@@ -1,4 +1,4 @@
-"""Check that the KPIs find what they are made of: a contract may say more than these columns, never less."""
+"""Check that a contract has the columns that the KPIs need: it may have more than these, never fewer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from takings.contracts.yaml_nodes import Entry, nearest
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What the lake and the KPIs take for granted about a column."""
+    """What the lake and the KPIs assume about a column."""
 
     column: str
     types: tuple[ColumnType, ...]
     is_key: bool = False
-    #: never empty; only then does every row count
+    #: never empty, because only then does every row count
     is_filled: bool = True
     parent: Dataset | None = None
     #: what must be among the stored values
@@ -50,7 +50,7 @@ NEEDS: Mapping[Dataset, tuple[Need, ...]] = {
 
 
 def check_needs(dataset: Dataset, columns: Mapping[str, ReadColumn], place: Entry) -> None:
-    """Raise ContractError for the first thing that the KPIs or the lake would miss; `place` is the table's."""
+    """Raise ContractError for the first thing that the KPIs or the lake would lack; `place` is the table's."""
     for need in NEEDS[dataset]:
         if need.column not in columns:
             near = [name for name in columns if name not in {other.column for other in NEEDS[dataset]}]

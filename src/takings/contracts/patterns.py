@@ -1,7 +1,7 @@
 r"""Accept only regular expressions that mean the same to every engine.
 
 DuckDB reads RE2 syntax, pandas reads Python's. They differ in look-around, back references, possessive repeats, `\s`,
-Unicode classes and limits, so a pattern keeps to what both share.
+Unicode classes and limits, so a pattern may use only what both share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 
 
 def pattern_fault(pattern: str) -> str | None:
-    """Return what makes a pattern unusable, or None where every engine can use it."""
+    """Return what makes a pattern unusable; None if every engine can use it."""
     if len(pattern) > LONGEST:
         return f"it is longer than {LONGEST} characters"
     fault = _unshared_syntax(pattern)

@@ -1,4 +1,4 @@
-"""Make rules: the kinds that every column has by the standard, and the words in which each says what it demands."""
+"""Make rules: the kinds that the standard gives every column, and the words in which each states its demand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from takings.contracts.model import (
     Unique,
 )
 
-#: Rules that the standard's own keys make; no row expression may take such a name.
+#: The kinds of rules from the standard's own keys; no row expression may have such a name.
 STANDARD_KINDS = (
     "required",
     "type",
@@ -66,7 +66,7 @@ _TIME_WORDS = {
 
 
 def make_rule(column: Column, check: Check, *, kind: str | None = None, severity: Severity = Severity.ERROR) -> Rule:
-    """Return a rule of a column; its kind follows from the check where none is given."""
+    """Return a rule of a column; without a given kind, it is derived from the check."""
     return Rule(
         column=column.name,
         kind=kind or kind_of(check),
@@ -77,7 +77,7 @@ def make_rule(column: Column, check: Check, *, kind: str | None = None, severity
 
 
 def kind_of(check: Check) -> str:
-    """Return the name that a check has in `column|kind` unless its author gives another."""
+    """Return a check's name in `column|kind`, unless its author gives another."""
     match check:
         case Required():
             return "required"
@@ -102,7 +102,7 @@ def kind_of(check: Check) -> str:
 
 
 def a_value_of(type_: ColumnType) -> str:
-    """Return how a sentence speaks of a value: "an identifier", "money"."""
+    """Return the name of a value in a sentence: "an identifier", "money"."""
     if type_ in (ColumnType.MONEY, ColumnType.TEXT):
         return type_.value
     return f"{'an' if type_.value[0] in 'aeiou' else 'a'} {type_.value}"
@@ -165,7 +165,7 @@ def _bound_words(bound: Decimal | OtherColumn | Now | StartOfDay) -> str:
 
 
 def _duration_words(duration: timedelta) -> str:
-    """Return `5 minutes`: the largest unit that tells the duration whole."""
+    """Return `5 minutes`: the duration in the largest unit that divides it evenly."""
     seconds = duration // timedelta(seconds=1)
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
         if seconds % size == 0:

@@ -1,4 +1,4 @@
-"""Read a YAML document as nodes that know their line, so that every complaint about a contract can name it.
+"""Read a YAML document as nodes that know their line, so that every refusal of a contract can name it.
 
 Nothing is constructed: `yaml.compose` stops at text and structure. Aliases, equal keys, deep nesting and huge files are
 refused while composing, so a hostile document costs no more than its own length.
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,16})?")
 
 
 def read_document(text: str, source: str) -> Entry:
-    """Return the root of a YAML document; raise ContractError with file and line where it is no usable YAML."""
+    """Return the root of a YAML document; raise ContractError with file and line if it is not usable YAML."""
     if len(text) > LONGEST:
         raise ContractError(f"{source}:1: the file is larger than {LONGEST:,} characters. A contract is a page or two.")
     try:
@@ -48,21 +48,21 @@ def read_document(text: str, source: str) -> Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One value of a document, with the key it stands under and the line of that key."""
+    """One value of a document, with its key and the line of that key."""
 
     source: str
-    #: the key, or what a list holds
+    #: the key, or the name of a list's item
     name: str
     #: counted from 1
     line: int
     node: yaml.Node
 
     def error(self, problem: str) -> ContractError:
-        """Return the error that names this place; `problem` says what is wrong and what to do."""
+        """Return an error that names this place; `problem` says what is wrong and what to do."""
         return ContractError(f"{self.source}:{self.line}: {problem}")
 
     def text(self) -> str:
-        """Return the value as text that is not blank."""
+        """Return the value as text, which must not be blank."""
         if not isinstance(self.node, yaml.ScalarNode) or self.node.tag != _TEXT or not self.node.value.strip():
             raise self.error(
                 f"'{self.name}' must be text. Write one, in quotes where it looks like a number or a date."
@@ -76,7 +76,7 @@ class Entry:
         return self._scalar(_FLAG) == "true"
 
     def number(self) -> Decimal:
-        """Return the value as the exact decimal number that is written there."""
+        """Return the value as the exact decimal number that is written."""
         written = self._scalar(*_NUMBERS) or ""
         if not _NUMBER.fullmatch(written):
             raise self.error(
@@ -103,7 +103,7 @@ class Entry:
         ]
 
     def fields(self, understood: Collection[str], described: Collection[str] = ()) -> dict[str, Entry]:
-        """Return what stands under the keys that are understood; refuse a key that is not at least descriptive."""
+        """Return the values of the keys that are understood; refuse any other key that is not descriptive."""
         if not isinstance(self.node, yaml.MappingNode):
             raise self.error(f"'{self.name}' must hold 'key: value' lines.")
         fields = {
@@ -116,7 +116,7 @@ class Entry:
         return {name: entry for name, entry in fields.items() if name in understood}
 
     def is_nothing(self) -> bool:
-        """Tell whether the value was left out."""
+        """Return whether the value was left out."""
         return self.node.tag == _NULL
 
     def _scalar(self, *tags: str) -> str | None:
@@ -125,13 +125,13 @@ class Entry:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return a sentence that offers the nearest known word, or all of them where none is near."""
+    """Return a sentence that offers the nearest known word, or all of them if none is near."""
     choices = sorted(set(known))
     return nearest(word, choices, likeness=0.6) or (f" Known here: {', '.join(choices)}." if choices else "")
 
 
 def nearest(word: str, known: Sequence[str], *, likeness: float = 0.8) -> str:
-    """Return a sentence that offers the nearest known word, or nothing where none is near."""
+    """Return a sentence that offers the nearest known word, or nothing if none is near."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=likeness)
     return f" Did you mean '{close[0]}'?" if close else ""
 

@@ -1,6 +1,6 @@
 """Decide which listed files are arrivals, and fix each one's version.
 
-An event is only a hint; the listing of raw-data/ is the truth, so every look goes through `receive`.
+An event is only a hint; the listing of raw-data/ is the truth, so every look starts with `sight`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class ObjectInfo:
     written_at: datetime
     #: changes whenever the bytes may have changed; opaque
     etag: str
-    #: no process is known to hold it open for writing
+    #: no process is known to have it open for writing
     is_settled: bool = True
-    #: why it cannot be taken as it is, and what to do; the key of a folder ends in a slash
+    #: why it cannot be taken as it is, and what to do; a folder's key ends in a slash
     trouble: str | None = None
 
 
@@ -37,13 +37,13 @@ class Arrival:
 
     key: str
     dataset: Dataset
-    #: all of the key behind raw-data/<prefix>/
+    #: the key after raw-data/<prefix>/
     file: str
     size: int
     etag: str
     #: the place of its rows in the order of writes
     version: datetime
-    #: where a replay finds the original; None while it lies under raw-data/
+    #: where a replay finds the original; None while it is under raw-data/
     archived_at: str | None = None
 
     @property
@@ -58,19 +58,19 @@ class Sighting:
 
     #: files of a dataset, not yet versioned, oldest first
     drops: tuple[tuple[ObjectInfo, Drop], ...]
-    #: everything else, with the reason why it stays where it is
+    #: everything else, with the reason why it is left alone
     ignored: tuple[tuple[str, Ignored], ...]
 
     @property
     def troubles(self) -> tuple[tuple[str, str], ...]:
-        """Return what a person has to mend before it can be taken: keys and reasons."""
+        """Return the files that a person must put right before they can be taken: keys and reasons."""
         return tuple(sorted((key, ignored.reason) for key, ignored in self.ignored if ignored.has_trouble))
 
 
 def sight(listing: Iterable[ObjectInfo], unread: Mapping[tuple[str, str], str] | None = None) -> Sighting:
     """Sort a listing of raw-data/ into drops and things to leave alone.
 
-    `unread` holds, per key and ETag, why a file that looks sound is left for now: reading it has failed before.
+    `unread` holds, per key and ETag, why a file that looks sound is left alone for now: an earlier read failed.
     """
     drops: list[tuple[ObjectInfo, Drop]] = []
     ignored: list[tuple[str, Ignored]] = []
@@ -100,7 +100,7 @@ def _drop_or_reason(info: ObjectInfo, trouble: str | None) -> Drop | Ignored:
 def fix_versions(
     drops: Iterable[tuple[ObjectInfo, Drop]], earlier: Mapping[str, datetime], now: datetime
 ) -> tuple[Arrival, ...]:
-    """Give each drop its version: when its bytes were written, capped at now, and after its key's previous version.
+    """Give each drop its version: the time its bytes were written, at most now, and after its key's previous version.
 
     `earlier` holds, per key, the newest version the ledger knows.
     """

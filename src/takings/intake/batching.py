@@ -1,4 +1,4 @@
-"""Decide when a batch goes and what is in it: pure functions of what is pending, the policy and the time."""
+"""Decide when a batch starts and what is in it: pure functions of the pending files, the policy and the time."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ Pending = tuple[ObjectInfo, Drop]
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPolicy:
-    """When a batch goes, and how large it may become."""
+    """When a batch starts, and how large it may be."""
 
-    #: so many pending files go at once
+    #: with this many pending files, a batch starts at once
     batch_files: int
-    #: fewer wait this long from the moment on which every dataset is present
+    #: fewer files wait this long after every dataset is present
     batch_wait: timedelta
     #: count a dataset as present only if a file of it is pending (the brief's literal rule)
     require_every_dataset: bool
-    #: a batch takes at most so many files …
+    #: a batch takes at most this many files …
     batch_max_files: int
-    #: … of at most so many bytes in all; a single larger file goes alone
+    #: … and at most this many bytes in all; a single larger file goes alone
     batch_max_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatch:
-    """A batch of these files goes now."""
+    """A batch of these files starts now."""
 
     drops: tuple[Pending, ...]
 
@@ -67,10 +67,10 @@ def decide(
     now: datetime,
     at_once: bool = False,
 ) -> Decision:
-    """Say whether a batch goes.
+    """Decide whether a batch starts.
 
-    `landed` are the datasets that ever reached the lake, `deadline` the one that was set before, if any; it is never
-    pushed back. With `at_once` whatever is pending goes.
+    `landed` are the datasets that have ever reached the lake. `deadline` is the one set earlier, if any; it is never
+    pushed back. With `at_once`, whatever is pending goes.
     """
     if not pending:
         return NothingPending()
@@ -86,7 +86,7 @@ def decide(
 
 
 def choose(pending: Sequence[Pending], policy: BatchPolicy) -> tuple[Pending, ...]:
-    """Take the oldest files up to the policy's limits, with each pending dataset represented.
+    """Return the oldest files up to the policy's limits, with each pending dataset represented.
 
     Two keys that would be archived under one name (`order-items/a.csv` and `order_items/a.csv`) never share a batch.
     """

@@ -1,4 +1,4 @@
-"""Hold what a batch is made of and every setting that can change its outcome; written once, read by every attempt."""
+"""Record what a batch is made of, and every setting that can change its outcome; written once, read by every attempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from takings.layout import BatchId, format_instant, parse_instant, read_raw_key
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One batch."""
+    """What one batch is made of."""
 
     batch_id: BatchId
     #: "now" for every rule
@@ -57,12 +57,12 @@ def write_manifest(manifest: Manifest) -> bytes:
 
 
 def read_manifest(content: bytes, key: str) -> Manifest:
-    """Read manifest.json; CorruptState where it is no manifest of this version."""
+    """Read manifest.json; raise CorruptState if it is not a manifest of this version."""
     return manifest_of(parse_document(content, key, MANIFEST))
 
 
 def manifest_of(document: Mapping[str, Any]) -> Manifest:
-    """Return the manifest of a document that was read."""
+    """Return the manifest that a document describes."""
     return Manifest(
         batch_id=BatchId(document["batch_id"]),
         now=parse_instant(document["now"]),
@@ -89,5 +89,5 @@ def _read_arrival(file: Mapping[str, Any]) -> Arrival:
 
 
 def to_json(document: object) -> bytes:
-    """Write a document the one way in which all of the store's documents are written."""
+    """Render a document as all documents of the store are rendered."""
     return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False) + "\n").encode()

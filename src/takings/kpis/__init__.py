@@ -1,7 +1,7 @@
-"""Turn measures into published KPIs: ratios and rounding are done here, once, in exact decimals.
+"""Turn measures into published KPIs: compute ratios and round, once, in exact decimals.
 
-Engines compute only sums and counts, from one portable SQL file per table; how the published columns are made of them
-stands in the YAML file beside it.
+Engines compute only sums and counts, from one portable SQL file per table. The YAML file beside it defines the published
+columns.
 """
 
 from takings.kpis.definitions import KpiTable, definition_hash, load_kpi_tables

@@ -1,4 +1,4 @@
-"""Load what each KPI table is: its SQL of measures and the definition of its published columns."""
+"""Load each KPI table: the SQL of its measures and the definition of its published columns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import yaml
 
 #: one row of measures: key columns, counts (int) and sums (Decimal), by name
 Measures = Mapping[str, Any]
-#: a published value; None where a ratio has no denominator
+#: a published value; None if a ratio has no denominator
 KpiValue = int | Decimal | None
 
 _CENT: Final = Decimal("0.01")
-#: in SQL, by kind: what sums and rates of 100 at most need, and what every engine knows
+#: SQL types by kind: wide enough for sums, and for rates up to 100, and known to every engine
 _SQL_TYPES: Final = {
     "count": "bigint",
     "money": "decimal(38, 2)",
@@ -36,15 +36,15 @@ def round_money(value: Decimal) -> Decimal:
 
 
 def exact(value: Decimal) -> str:
-    """Write an amount with all its digits, at least two behind the point, and never as 0E-16."""
+    """Write an amount with all its digits, at least two after the point, and never as 0E-16."""
     whole, _, fraction = f"{value:f}".partition(".")
     return f"{whole}.{fraction.rstrip('0'):0<2}"
 
 
 def divide(numerator: Decimal | int, denominator: int) -> Decimal | None:
-    """Divide and round half-up to 2 places; None where the denominator is zero.
+    """Divide and round half-up to 2 places; return None if the denominator is zero.
 
-    The quotient is rounded once, from the exact ratio: 60 digits are more than 38-digit sums need to tell a half apart.
+    The quotient is rounded once, from the exact ratio: with 38-digit sums, 60 digits suffice to recognise an exact half.
     """
     if denominator == 0:
         return None
@@ -55,7 +55,7 @@ def divide(numerator: Decimal | int, denominator: int) -> Decimal | None:
 
 @dataclass(frozen=True, kw_only=True)
 class KpiColumn:
-    """One published column and how it is made of measures."""
+    """One published column, and how it is computed from measures."""
 
     name: str
     #: count, money, percent or average
@@ -63,7 +63,7 @@ class KpiColumn:
     measure: str
     #: the denominator of a percent or an average
     per: str | None = None
-    #: measures that are taken off a sum of money
+    #: measures to subtract from a sum of money
     less: tuple[str, ...] = ()
 
     def value(self, measures: Measures) -> KpiValue:
@@ -88,7 +88,7 @@ class KpiColumn:
 
     @property
     def zero(self) -> KpiValue:
-        """Return what the column holds for a key that has no rows any more."""
+        """Return the column's value for a key that no longer has rows."""
         zeros: dict[str, KpiValue] = {"count": 0, "money": Decimal("0.00")}
         return zeros.get(self.kind)
 
@@ -105,13 +105,13 @@ class KpiTable:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Return the names of key and columns in the order in which they are shown."""
+        """Return the names of key and columns in display order."""
         return self.key + tuple(column.name for column in self.columns)
 
 
 @cache
 def load_kpi_tables() -> tuple[KpiTable, ...]:
-    """Load every KPI table: each YAML definition in this folder with the SQL file of its name; the coarsest grain first."""
+    """Load every KPI table: each YAML definition in this folder, with the SQL file of the same name; coarsest grain first."""
     folder = resources.files(__package__)
     tables = (
         parse_kpi_table(file.read_text(), (folder / file.name.replace(".yaml", ".sql")).read_text())
@@ -122,7 +122,7 @@ def load_kpi_tables() -> tuple[KpiTable, ...]:
 
 
 def parse_kpi_table(definition: str, sql: str) -> KpiTable:
-    """Read one table's YAML definition beside its SQL."""
+    """Read one table's YAML definition, with its SQL."""
     document = yaml.safe_load(definition)
     columns = tuple(_parse_column(name, how) for name, how in document["columns"].items())
     return KpiTable(name=document["table"], key=tuple(document["key"]), columns=columns, sql=sql)

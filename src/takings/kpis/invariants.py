@@ -1,7 +1,7 @@
-"""Check that measures do not contradict each other, before anything is published. Pure, on unrounded measures.
+"""Check, before anything is published, that measures do not contradict each other. Pure, on unrounded measures.
 
-Whatever rows a contract lets in, measures that are right keep to all of this: it follows from how they are counted and
-summed, not from what the values are. So nothing is said of a sum's sign, nor of net and gross: a refund may be a line of its
+Correct measures pass every check, whatever rows a contract allows: the checks follow from how measures are counted and
+summed, not from the values. So there is no check of a sum's sign, nor of net against gross: a refund may be a line of its
 own, with a negative price.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 from takings.errors import InvariantBreach
 from takings.kpis.definitions import Measures
 
-#: what each item has in exactly one category, with the words for it: the categories' add up to the site's
+#: measures whose categories add up to the site, because each item has exactly one category; with the words for them
 _ADDITIVE: Final[Mapping[str, str]] = {
     "items": "items",
     "revenue": "revenue",
@@ -26,7 +26,7 @@ _ADDITIVE: Final[Mapping[str, str]] = {
 
 
 def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]) -> None:
-    """Raise InvariantBreach naming the first day on which the measures contradict each other.
+    """Raise InvariantBreach for the first day on which the measures contradict each other.
 
     `by_category` must cover every category of the days in `by_day`.
     """
@@ -54,7 +54,7 @@ def check_invariants(by_day: Iterable[Measures], by_category: Iterable[Measures]
 
 
 def _plain(amount: Decimal | int) -> str:
-    """Write an amount with the digits that it has; nothing is 0, not 0E-16."""
+    """Write an amount with its own digits; zero as 0, not 0E-16."""
     return f"{Decimal(amount).normalize():f}"
 
 

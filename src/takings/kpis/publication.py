@@ -1,4 +1,4 @@
-"""Prepare what is published for the affected keys: derived rows, and zeros for keys that have no rows any more. Pure."""
+"""Prepare what is published for the affected keys: derived rows, and zeros for keys that no longer have rows. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class KpiRow:
 
     key: KpiKey
     values: Mapping[str, KpiValue]
-    #: the guard: a row is only replaced by an equal or newer commit
+    #: the guard: only an equal or newer commit may replace the row
     commit: int
     batch_id: str
     computed_at: datetime
@@ -28,13 +28,13 @@ class KpiRow:
 
     @property
     def is_gone(self) -> bool:
-        """Tell whether the key has no rows any more; such a row keeps the guard and is hidden by readers."""
+        """Return whether the key no longer has rows; such a row keeps the guard, and readers hide it."""
         return not any(value for value in self.values.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What is common to all rows of one publication."""
+    """What all rows of one publication have in common."""
 
     commit: int
     batch_id: str
@@ -67,7 +67,7 @@ def prepare_publication(
     published: Collection[KpiKey],
     publication: Publication,
 ) -> tuple[KpiRow, ...]:
-    """Return the rows to publish: every affected key that has rows, and zeros for those published before that have none."""
+    """Return the rows to publish: each affected key that has rows, and zeros for those once published that have none."""
     rows = {}
     for row in measures:
         key, values = derive(table, row)
@@ -80,17 +80,17 @@ def prepare_publication(
 
 
 def is_affected(key: KpiKey, affected: Affected) -> bool:
-    """Tell whether a key, `(order_date,)` or `(category, order_date)`, has to be published again."""
+    """Return whether a key, `(order_date,)` or `(category, order_date)`, must be published again."""
     if affected.is_everything or key[-1] in affected.whole_days:
         return True
     return key[0] in affected.days if len(key) == 1 else key in affected.category_days
 
 
 def days_of(affected: Affected) -> frozenset[date]:
-    """Return every day that an affected key lies on."""
+    """Return every day of an affected key."""
     return affected.days | affected.whole_days | frozenset(day for _, day in affected.category_days)
 
 
 def visible(rows: Iterable[KpiRow]) -> Iterable[KpiRow]:
-    """Leave out the rows of keys that are gone."""
+    """Yield the rows without those of keys that are gone."""
     return (row for row in rows if not row.is_gone)

@@ -1,6 +1,6 @@
-"""Say what lies in the lake and what a batch changes there: snapshots, affected keys, table changes.
+"""Describe what lies in the lake and what a batch changes there: snapshots, affected keys, table changes.
 
-The rows themselves are moved by an engine with the SQL files beside this module; delta-rs or the like commits what the
+An engine moves the rows themselves, with the SQL files beside this module; delta-rs or the like commits what the
 engine wrote. A merge is a last-writer-wins join on the primary key: idempotent, commutative and associative.
 """
 

@@ -1,4 +1,4 @@
-"""Hold what a batch's rows were to the lake before its first merge: new, changed, unchanged or older; and what looks wrong."""
+"""Compare a batch's rows with the lake before its first merge: new, changed, unchanged or older; and what looks wrong."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-#: examples that a warning shows
+#: how many examples a warning shows
 MOST_EXAMPLES: Final = 3
-#: contents of one key whose times are as close as this come from a bulk copy, not from the shop
+#: if contents of one key are this close in time, the times come from a bulk copy, not from the shop
 CLOSE: Final = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowChanges:
-    """What a file's accepted rows were to the lake."""
+    """How a file's accepted rows compare with the lake."""
 
-    #: the lake has no row of the key
+    #: the lake has no row with this key
     new: int = 0
-    #: the row replaces one of other content
+    #: the row replaces one with other content
     changed: int = 0
     #: the lake has the same content
     unchanged: int = 0
-    #: a newer row of the key is in the lake or in the batch
+    #: a newer row with this key is in the lake or in the batch
     older: int = 0
 
     def __add__(self, other: RowChanges) -> RowChanges:
@@ -88,14 +88,14 @@ class ChangeWarning:
 
     @property
     def sentence(self) -> str:
-        """Say it to people."""
+        """Return the warning as a sentence for people."""
         one, several, follows = _SENTENCES[self.doubt]
         what = one if self.count == 1 else f"{self.count:,} {several}"
         more = ", …" if self.count > len(self.examples) else ""
         return f"{what} {follows} ({'; '.join(_shown(example) for example in self.examples)}{more})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the warning as changes.json has it."""
+        """Return the warning as it stands in changes.json."""
         return {
             "warning": self.doubt.value,
             "count": self.count,
@@ -104,7 +104,7 @@ class ChangeWarning:
         }
 
 
-#: what a doubt says of one row and of several, and what follows
+#: a doubt's words for one row, for several rows, and for what follows
 _SENTENCES: Final = {
     Doubt.ANOTHER_ORDER: (
         "1 order changes",
@@ -138,7 +138,7 @@ def _shown(example: Example) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchChanges:
-    """What a batch's accepted rows were to the lake before its first merge."""
+    """How a batch's accepted rows compared with the lake before its first merge."""
 
     #: per arrival's key
     files: Mapping[str, RowChanges] = field(default_factory=dict)
@@ -146,11 +146,11 @@ class BatchChanges:
 
     @property
     def in_all(self) -> RowChanges:
-        """Return the counts of all files together."""
+        """Return the sums of the counts over all files."""
         return sum(self.files.values(), RowChanges())
 
     def accounted(self, accepted: Mapping[str, int]) -> BatchChanges:
-        """Count what is left of each file's accepted rows as older: a newer row of the key came with the batch."""
+        """Count each file's remaining accepted rows as older: the batch has a newer row with the same key."""
         files = {}
         for key, rows in accepted.items():
             known = self.files.get(key, RowChanges())

@@ -1,4 +1,4 @@
-"""Say which days have so many small files that they are better made one. Pure."""
+"""Find the days with so many small files that merging these into one pays off. Pure."""
 
 from __future__ import annotations
 

@@ -11,16 +11,16 @@ from typing import Any, Final
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """What one day lacks, or what lacks a day."""
+    """What one day lacks, or what belongs to no day."""
 
     waiting_items: int = 0
-    #: what the waiting items add up to
+    #: the sum of the waiting items
     waiting_worth: Decimal = Decimal(0)
-    #: orders of which no item has come, not even one that waits
+    #: orders without any item, even a waiting one
     orders_without_items: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the gap as gaps.json has it."""
+        """Return the gap as it stands in gaps.json."""
         return {
             "waiting_items": self.waiting_items,
             "waiting_worth": f"{self.waiting_worth:f}",
@@ -42,7 +42,7 @@ NO_GAP: Final = Gap()
 
 @dataclass(frozen=True, kw_only=True)
 class Gaps:
-    """What is lacking as of a commit."""
+    """What the lake lacks as of a commit."""
 
     #: only days that lack something
     days: Mapping[date, Gap] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Gaps:
         return frozenset(day for day, gap in self.days.items() if gap.waiting_items)
 
     def followed_by(self, later: Gaps, looked_at: Collection[date]) -> Gaps:
-        """Return what is lacking later, when these days were looked at, and all days with waiting items."""
+        """Return the gaps at a later commit, for which only `looked_at` and all days with waiting items were examined."""
         kept = {day: gap for day, gap in self.days.items() if day not in looked_at and day not in later.days}
         return Gaps(days=dict(sorted((kept | dict(later.days)).items())), undated=later.undated)
 

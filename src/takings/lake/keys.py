@@ -12,13 +12,13 @@ CategoryDay = tuple[str, date]
 
 @dataclass(frozen=True, kw_only=True)
 class Affected:
-    """Which keys have to be published again."""
+    """The keys to publish again."""
 
-    #: every key there is or was, because nothing was in the lake or a definition changed
+    #: every key, present or past, because the lake was empty or a definition changed
     is_everything: bool = False
     days: frozenset[date] = frozenset()
     category_days: frozenset[CategoryDay] = frozenset()
-    #: days of which every key is affected, whatever its category
+    #: days on which every key is affected, whatever its category
     whole_days: frozenset[date] = frozenset()
 
     def __or__(self, other: Affected) -> Affected:
@@ -32,11 +32,11 @@ class Affected:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether no key is affected."""
+        """Return whether no key is affected."""
         return not (self.is_everything or self.days or self.category_days or self.whole_days)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of affected.json; keys in order."""
+        """Return the content of affected.json, with the keys in order."""
         return {
             "everything": self.is_everything,
             "days": [day.isoformat() for day in sorted(self.days)],
@@ -54,5 +54,5 @@ class Affected:
 
 
 def everything() -> Affected:
-    """Return the affected keys of a first batch, or of a changed definition: all of them."""
+    """Return all keys as affected: for a first batch, or after a changed definition."""
     return Affected(is_everything=True)

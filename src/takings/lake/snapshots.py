@@ -1,4 +1,4 @@
-"""Hold what the lake consists of at one moment, and what a merge changes."""
+"""Describe what the lake consists of at one moment, and what a merge changes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final
 from takings.contracts.model import Dataset
 from takings.layout import BatchId
 
-#: columns by whose ranges files are told apart
+#: the columns whose ranges tell which rows a file may hold
 KEYS: Final = frozenset({"id", "order_id", "product_id"})
-#: tables with a folder for each day
+#: tables with one folder per day
 PARTITIONED: Final = (Dataset.ORDERS, Dataset.ORDER_ITEMS)
 #: the smallest and the largest value
 Range = tuple[Any, Any]
-#: column -> the ranges in which its wanted values lie
+#: column -> the ranges of the wanted values
 Ranges = Mapping[str, Sequence[Range]]
 
 
@@ -28,13 +28,13 @@ class LakeFile:
     #: relative to the table's root, with its partition folder
     path: str
     rows: int
-    #: None in products, which is not partitioned, and for the orphan partition
+    #: None for products, which is not partitioned, and for the orphan partition
     order_date: date | None
-    #: key column -> its smallest and largest value, where they are known
+    #: key column -> its smallest and largest value, if known
     ranges: Mapping[str, Range] = field(default_factory=dict)
 
     def may_hold(self, wanted: Ranges) -> bool:
-        """Tell whether a row may have a value within one of these ranges, in any of the columns."""
+        """Return whether a row may have a value within one of these ranges, in any of the columns."""
         return any(
             column not in self.ranges or (low <= self.ranges[column][1] and high >= self.ranges[column][0])
             for column, each in wanted.items()
@@ -48,22 +48,22 @@ class TableSnapshot:
 
     version: int
     files: tuple[LakeFile, ...]
-    #: the table has gained a column, which older files do not have
+    #: the table has gained a column that older files lack
     is_widened: bool = False
-    #: the table's columns; None where nobody has looked. A contract may have gained others since
+    #: the table's columns; None if they were not read. A contract may have gained others since
     columns: frozenset[str] | None = field(default=None, compare=False)
 
     def near(self, wanted: Ranges) -> TableSnapshot:
-        """Leave out the files that hold no row with a value within these ranges."""
+        """Return the table without the files that hold no value within these ranges."""
         return replace(self, files=tuple(file for file in self.files if file.may_hold(wanted)))
 
     def on(self, days: Collection[date] | None) -> TableSnapshot:
-        """Leave out the files of other days (None: keep all days), and in any case the orphan partition."""
+        """Return the table without other days (None: all days) and without the orphan partition."""
         files = (file for file in self.files if file.order_date is not None)
         return replace(self, files=tuple(file for file in files if days is None or file.order_date in days))
 
     def after(self, change: TableChange) -> TableSnapshot:
-        """Return the table at its next version, which a change makes of it."""
+        """Return the table at its next version, after the change."""
         added = {file.path: file.as_lake_file() for file in change.added}
         gone = {file.path for file in change.removed} | added.keys()
         kept = [file for file in self.files if file.path not in gone]
@@ -86,7 +86,7 @@ class LakeSnapshot:
         return self.tables[dataset]
 
     def counted(self, days: Collection[date] | None) -> LakeSnapshot:
-        """Return what KPIs of these days (None: of all) are made of: no waiting orphans, no other day."""
+        """Return the part of the lake that counts on these days (None: on all days): no waiting orphans, no other day."""
         return LakeSnapshot(
             tables={
                 dataset: table.on(days) if dataset in PARTITIONED else table for dataset, table in self.tables.items()
@@ -95,7 +95,7 @@ class LakeSnapshot:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether no table holds a row."""
+        """Return whether no table holds a row."""
         return all(not table.files for table in self.tables.values())
 
     @property
@@ -112,7 +112,7 @@ class StagedFile:
     #: the arrival's key
     key: str
     version: datetime
-    #: a local Parquet file: the contract's columns; `_line` unless record i stands on line i + 2
+    #: a local Parquet file with the contract's columns, and `_line` unless record i stands on line i + 2
     path: Path
 
 
@@ -122,7 +122,7 @@ class StagedBatch:
 
     batch_id: BatchId
     files: tuple[StagedFile, ...]
-    #: how many of the files an engine may have open at once
+    #: how many of the files an engine may open at once
     files_at_once: int
 
     def of(self, dataset: Dataset) -> tuple[StagedFile, ...]:
@@ -143,19 +143,19 @@ class Orphan:
 
 @dataclass(frozen=True, kw_only=True)
 class AddedFile:
-    """A Parquet file that an engine wrote for a table and that is not committed yet."""
+    """A Parquet file that an engine wrote for a table, not committed yet."""
 
     path: str
     size: int
     rows: int
     order_date: date | None
-    #: column -> smallest and largest value, as JSON values; only where they are exact
+    #: column -> smallest and largest value, as JSON values; only if exact
     minimum: Mapping[str, Any]
     maximum: Mapping[str, Any]
     null_count: Mapping[str, int]
 
     def as_lake_file(self) -> LakeFile:
-        """Return the file as a snapshot of the table shows it."""
+        """Return the file as it stands in a snapshot of the table."""
         ranges = {
             column: (self.minimum[column], self.maximum[column])
             for column in sorted(KEYS)
@@ -170,12 +170,12 @@ class TableChange:
 
     added: tuple[AddedFile, ...]
     removed: tuple[LakeFile, ...]
-    #: the rows stay the same; only their files change
+    #: only files change, not rows
     is_compaction: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether the table stays as it is."""
+        """Return whether the table stays as it is."""
         return not (self.added or self.removed)
 
 

@@ -1,4 +1,4 @@
-"""Merge what the scan and an engine found in a file into one ordered account. Pure; every engine uses it."""
+"""Merge the findings of the scan and of an engine about a file, in order. Pure; every engine uses it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rules_of(contract: Contract, mask: int) -> list[Rule]:
 def faulty_record(
     contract: Contract, header: Mapping[str, int], record: int, line: int, mask: int, fields: Sequence[str | None]
 ) -> FaultyRecord:
-    """Describe a sound record that breaks rules; `header` maps a column's name to its place in `fields`."""
+    """Describe a sound record that breaks rules; `header` maps a column's name to its index in `fields`."""
     violations = tuple(
         Violation(
             rule=rule.id,
@@ -61,7 +61,7 @@ def broken_record(broken: BrokenRecord) -> FaultyRecord:
 
 
 def in_order(broken: Iterable[BrokenRecord], faulty: Iterator[FaultyRecord]) -> Iterator[FaultyRecord]:
-    """Merge broken and faulty records by their place in the file; both come in order."""
+    """Merge broken and faulty records by their place in the file; both inputs are in order."""
     following = next(faulty, None)
     for record in broken:
         while following is not None and following.record < record.record:
@@ -76,7 +76,7 @@ def in_order(broken: Iterable[BrokenRecord], faulty: Iterator[FaultyRecord]) -> 
 def report_chunks(
     records: int, counts: Mapping[int, Mapping[str, int]], faulty: Iterable[FaultyRecord]
 ) -> tuple[ChunkReport, ...]:
-    """Report on each 10,000 records: counts per rule, and the first violations of the faulty records given."""
+    """Report on each 10,000 records: counts per rule, and the first violations of the given faulty records."""
     samples: dict[int, list[Violation]] = defaultdict(list)
     for record in faulty:
         shown = samples[record.record // CHUNK]
@@ -94,7 +94,7 @@ def report_chunks(
 
 
 class Tally:
-    """Count violations per rule, in all and per chunk."""
+    """Count violations per rule, in total and per chunk."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
@@ -106,7 +106,7 @@ class Tally:
         self.violating = 0
 
     def add(self, chunk: int, mask: int, count: int) -> None:
-        """Count records of a chunk that break the same rules."""
+        """Count the records of a chunk that break the same rules."""
         if mask & self._errors:
             self.violating += count
         for rule in rules_of(self._contract, mask):
@@ -121,7 +121,7 @@ class Tally:
             self.violating += 1
 
     def add_warnings_of_file(self, extra_columns: Iterable[str], *, has_records: bool) -> None:
-        """Count what is odd about the file as a whole."""
+        """Count the warnings about the file as a whole."""
         self.warnings.update({f"{column}|extra_column": 1 for column in extra_columns})
         if not has_records:
             self.warnings["file|no_records"] += 1

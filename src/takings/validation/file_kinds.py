@@ -1,4 +1,4 @@
-"""Tell by its first bytes what a file is that is no CSV file, and what can be done with it. Pure."""
+"""Recognise by its first bytes a file that is not CSV, and say what to do with it. Pure."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _MAGIC: Final = (
     (b"PGDMP\x01", "file|format", "a PostgreSQL dump"),
     (b"{\\rtf", "file|format", "Rich Text"),
 )
-#: a bzip2 file goes on with its level and the digits of pi
+#: a bzip2 file continues with its level and the digits of pi
 _BZIP2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-#: an entry's header: 22 bytes behind the signature, the length of the name and of the extra field, the name
+#: an entry's header: 22 bytes after the signature, the lengths of the name and of the extra field, the name
 _ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
 _WEB_PAGE: Final = re.compile(rb"<(?:!doctype html|html|head|body|script|meta|title|table|div)[\s>]", re.IGNORECASE)
 _XML: Final = re.compile(rb"<(?:\?xml|!doctype)\s", re.IGNORECASE)
@@ -48,7 +48,7 @@ _JSON: Final = re.compile(rb'\{\s*(?:"|\})|\[\s*(?:\{|\[|"|\])')
 
 
 def foreign_kind(head: bytes) -> FileFault | None:
-    """Say what the file is whose first bytes these are; None where it may be CSV. The more bytes, the more exactly."""
+    """Return what a file with these first bytes is; None if it may be CSV. More bytes give a more exact answer."""
     rule, what = _zip_kind(head) or _magic_kind(head) or _text_kind(head) or (None, "")
     if rule is None:
         return None
@@ -70,7 +70,7 @@ def _magic_kind(head: bytes) -> tuple[str, str] | None:
 
 
 def _zip_kind(head: bytes) -> tuple[str, str] | None:
-    """Tell a workbook from other ZIP files by the names inside."""
+    """Distinguish a workbook from other ZIP files by the names inside."""
     if not head.startswith(_ZIP):
         return None
     if b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet" in head[:200]:
@@ -89,7 +89,7 @@ def _text_kind(head: bytes) -> tuple[str, str] | None:
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if text.startswith(b"<"):
         comments = _COMMENTS.match(text)
-        assert comments is not None  # the pattern also matches nothing
+        assert comments is not None  # the pattern also matches the empty text
         start = text[comments.end() :]
         if _WEB_PAGE.match(start) or (_XML.match(start) and re.search(rb"<html[\s>]", start[:2000], re.IGNORECASE)):
             return "file|web_page", "a web page (a login page?)"

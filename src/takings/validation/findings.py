@@ -1,4 +1,4 @@
-"""Hold what validation found in a file: violations, chunk reports, counts and the verdict."""
+"""Describe what validation found in a file: violations, chunk reports, counts and the verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLES_PER_CHUNK = 100
 
 
 class Verdict(StrEnum):
-    """What became of a file."""
+    """What validation decided about a file."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -33,7 +33,7 @@ class Violation:
     column: str | None
     #: what was expected, as a phrase after the column's name
     reason: str
-    #: the value's shape: digits as 9, letters as a, the rest as it is, shortened
+    #: the value's shape: digits as 9, letters as a, the rest unchanged, shortened
     shape: str | None = None
 
 
@@ -74,14 +74,14 @@ class FaultyRecord:
     violations: tuple[Violation, ...]
     #: it breaks a rule of severity error
     is_rejected: bool
-    #: the raw fields in the header's order, None where empty; None for a record that cannot be a CSV row
+    #: the raw fields in the header's order, None if empty; None for a record that cannot be a CSV row
     fields: tuple[str | None, ...] | None = None
-    #: the bytes of a record that cannot be a CSV row; None where there are too many
+    #: the bytes of a record that cannot be a CSV row; None if there are too many
     raw: bytes | None = None
 
 
 def no_faulty_records() -> Iterator[FaultyRecord]:
-    """Yield nothing: a file without violations."""
+    """Yield nothing, for a file without violations."""
     return iter(())
 
 
@@ -117,7 +117,7 @@ class FileReport:
     records: RecordCounts
     errors: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
-    #: one sentence for people; None where the file was taken without remark
+    #: one sentence for people; None if the file was taken without remark
     reason: str | None = None
-    #: the key of which this file is a copy, for a duplicate
+    #: for a duplicate: the key of the file that it copies
     duplicate_of: str | None = None

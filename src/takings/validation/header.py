@@ -1,4 +1,4 @@
-"""Check a file's header against its dataset's contract, and say which of its names come near to what it lacks. Pure."""
+"""Compare a file's header with its dataset's contract, and find the names that resemble a missing one. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from takings.contracts.model import Contract
 from takings.validation.structure.values import FileFault
 
-#: names as alike as 'user_id' and 'usr_id', capitals and signs left aside
+#: names as similar as 'user_id' and 'usr_id', ignoring case and signs
 _ALIKE: Final = 0.8
 _LONGEST_NAME: Final = 60
 _SIGNS: Final = {
@@ -29,20 +29,20 @@ _SIGNS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Flaw:
-    """One thing that keeps a file from having the header of its dataset."""
+    """One thing that is wrong with the header of a dataset."""
 
     #: e.g. `user_id|missing`
     rule: str
     #: physical line, from 1, if there is one to look at
     line: int | None
-    #: what stands there, as a sentence without its full stop
+    #: what is there, as a sentence without its full stop
     what: str
     #: what to do about it, as an imperative phrase
     remedy: str
 
 
 def fault_of(flaws: Sequence[Flaw], *, last_step: str = "drop the file again") -> FileFault:
-    """Make one fault of all flaws; the first names rule and line."""
+    """Combine all flaws into one fault; the first gives rule and line."""
     steps = ", ".join(flaw.remedy for flaw in flaws if flaw.remedy)
     todo = f"{steps} and {last_step}" if steps else last_step
     return FileFault(
@@ -53,13 +53,13 @@ def fault_of(flaws: Sequence[Flaw], *, last_step: str = "drop the file again") -
 
 
 def check_header(contract: Contract, header: Collection[str]) -> FileFault | None:
-    """Return what is wrong with the header: mandatory columns that it lacks. Names are matched exactly."""
+    """Return what is wrong with the header: the mandatory columns that it lacks. Names are matched exactly."""
     flaw = missing_names(contract, header, line=1)
     return None if flaw is None else fault_of([flaw])
 
 
 def missing_names(contract: Contract, header: Collection[str], *, line: int) -> Flaw | None:
-    """Return which mandatory columns a header lacks, and what stands in their place; None where it has them all."""
+    """Return which mandatory columns a header lacks, and what is in their place; None if it has them all."""
     missing = [column.name for column in contract.columns if column.is_mandatory and column.name not in header]
     if not missing:
         return None
@@ -83,12 +83,12 @@ def missing_names(contract: Contract, header: Collection[str], *, line: int) -> 
 
 
 def simplified(name: str) -> str:
-    """Return a name without capitals, blanks, signs and what cannot be seen: what people read in it."""
+    """Return a name in lower case, without blanks, signs and invisible characters: as people read it."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 def _nearest(name: str, others: Sequence[str]) -> str | None:
-    """Return the one of the names that reads the same or nearly so, if any does."""
+    """Return the name that reads the same, or nearly the same, if there is one."""
     read = {simplified(other): other for other in reversed(others) if simplified(other)}
     if (same := read.get(simplified(name))) is not None:
         return same
@@ -97,7 +97,7 @@ def _nearest(name: str, others: Sequence[str]) -> str | None:
 
 
 def _described(found: str) -> str:
-    """Quote a name, and tell of what cannot be seen in it."""
+    """Quote a name, and mention its invisible characters."""
     seen = found.strip("".join(filter(_is_invisible, found)))
     before, _, behind = found.partition(seen) if seen else (found, "", "")
     unseen = [f"{_named(part)} {where} it" for part, where in ((before, "before"), (behind, "behind")) if part]
@@ -107,7 +107,7 @@ def _described(found: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Return a name with its invisible characters spelt out, but for a plain space, and not too long."""
+    """Return a name, shortened, with its invisible characters spelt out, except plain spaces."""
     visible = "".join(
         f"<U+{ord(sign):04X}>" if _is_invisible(sign) and sign != " " else sign for sign in name[:_LONGEST_NAME]
     )
@@ -119,6 +119,6 @@ def _is_invisible(sign: str) -> bool:
 
 
 def _named(signs: str) -> str:
-    """Return what one or more invisible characters are called."""
+    """Return the name of one or more invisible characters."""
     name = _SIGNS.get(signs[0], f"the character U+{ord(signs[0]):04X}")
     return name if len(signs) == 1 else f"{name} and {len(signs) - 1} more invisible characters"

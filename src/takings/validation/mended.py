@@ -1,6 +1,6 @@
-"""Recognise rows that come back from quarantine: four columns tell where each row was, and which version it had.
+"""Recognise rows that come back from quarantine: four columns say where each row was, and which version it had.
 
-A mended row takes its original's version plus one microsecond: it beats the row it mends, and nothing newer.
+A mended row gets its original's version plus one microsecond: it beats the row it mends, and nothing newer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SOURCE: Final = "_takings_source"
 LINE: Final = "_takings_line"
 REASONS: Final = "_takings_reasons"
 VERSION: Final = "_takings_version"
-#: what a quarantine file has behind the original's columns
+#: the columns that a quarantine file adds to the original's
 QUARANTINE_COLUMNS: Final = (SOURCE, LINE, REASONS, VERSION)
 #: a mended row's version is its original's plus this
 STEP: Final = timedelta(microseconds=1)
 
 
 def contract_of(contract: Contract, header: Collection[str]) -> Contract:
-    """Return the contract that a file with this header has to keep: with the version column where rows were mended."""
+    """Return the contract for a file with this header: with the version column if its rows were mended."""
     if not set(QUARANTINE_COLUMNS) <= set(header):
         return contract
     column = Column(
@@ -65,7 +65,7 @@ def contract_of(contract: Contract, header: Collection[str]) -> Contract:
 
 
 def extra_columns(contract: Contract, header: Collection[str]) -> list[str]:
-    """Return the header's columns that the contract does not know: drift, which is a warning."""
+    """Return the header's columns that the contract does not name: drift, which is a warning."""
     known = {column.name for column in contract.columns}
     if set(QUARANTINE_COLUMNS) <= set(header):
         known |= set(QUARANTINE_COLUMNS)

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 _COMMA: Final = np.uint8(ord(","))
 _LINE_FEED: Final = np.uint8(ord("\n"))
-#: the digits of 0000 to 9999, four bytes seen as one number to fetch them at once
+#: the digits of 0000 to 9999, four bytes as one number, so that one look-up fetches them all
 _FOUR_DIGITS: Final = np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), np.uint32)
 
-#: so few records are written one by one sooner than numpy is called; between misplaced quotes runs are short
+#: for this few records, writing them one by one is faster than numpy; between misplaced quotes, runs are short
 _FEW: Final = 200
 
 
 class Normaliser:
-    """Write records as `record,line,` and their fields as they stand, ended by LF; hand them over in large pieces."""
+    """Write records as `record,line,`, their unchanged fields and LF; hand them over in large pieces."""
 
     def __init__(self, hand_over: Callable[[bytes], None], *, piece_bytes: int, first_record: int = 0) -> None:
         self._hand_over = hand_over
@@ -36,7 +36,7 @@ class Normaliser:
         starts: NDArray[np.intp],
         stops: NDArray[np.intp],
     ) -> None:
-        """Write the records that stand at `starts` to `stops` of the text."""
+        """Write the records at `starts` to `stops` of the text."""
         records = records + self._first_record
         if records.size < _FEW:
             places = zip(records.tolist(), lines.tolist(), starts.tolist(), stops.tolist(), strict=True)
@@ -62,7 +62,7 @@ def _numbered(
     starts: NDArray[np.intp],
     stops: NDArray[np.intp],
 ) -> bytes:
-    """Lay prefixes and records alternately; each line's LF counts as the first byte of the next prefix."""
+    """Alternate prefixes and records; each line's LF counts as the first byte of the next prefix."""
     written, sizes = prefixes
     is_prefix = _alternate(sizes, stops - starts)
     between = starts.copy()
@@ -76,13 +76,13 @@ def _numbered(
 
 
 def _alternate(first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return runs of true and false in turn, as long as `first` and `second` say."""
+    """Return alternating runs of true and false, with the lengths in `first` and `second`."""
     runs = np.column_stack((first, second)).ravel()
     return np.repeat(np.arange(runs.size) % 2 == 0, runs)
 
 
 def _prefixes(records: NDArray[np.intp], lines: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """Return LF (but for the first), record, comma, line and comma of each record, and how many bytes each is."""
+    """Return LF (except for the first), record, comma, line and comma for each record, and the length of each in bytes."""
     count = records.size
     record_digits, is_record_digit = _digits(records)
     line_digits, is_line_digit = _digits(lines)
@@ -96,7 +96,7 @@ def _prefixes(records: NDArray[np.intp], lines: NDArray[np.intp]) -> tuple[NDArr
 
 
 def _digits(numbers: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the digits of each number with leading zeros to a common width, and which of them are no leading zeros."""
+    """Return each number's digits, padded with zeros to a common width, and which of them are not padding."""
     width = -(-len(str(int(numbers[-1]))) // 4) * 4
     powers = 10 ** np.arange(width - 4, -1, -4, dtype=np.intp)
     digits = _FOUR_DIGITS[numbers[:, None] // powers % 10_000].view(np.uint8)

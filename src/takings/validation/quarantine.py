@@ -1,4 +1,4 @@
-"""Render the rows that were set aside: as CSV that can be mended and dropped again, in base64 what is no CSV row. Pure."""
+"""Render rows that were set aside: as CSV to mend and drop again, or in base64 if they are not CSV rows. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from takings.validation.mended import QUARANTINE_COLUMNS, STEP, VERSION
 
 
 def quarantine_lines(arrival: Arrival, header: Sequence[str], faulty: Iterable[FaultyRecord]) -> Iterator[str]:
-    """Yield the header, then the rejected rows with where they were and why; nothing where no row was rejected.
+    """Yield the header, then each rejected row with its place and reasons; nothing if no row was rejected.
 
-    A row that came back from quarantine before keeps its own version, one step further.
+    A row that already came back from quarantine keeps its own version, plus one step.
     """
     columns = [column for column in header if column not in QUARANTINE_COLUMNS]
     places = [header.index(column) for column in columns]
@@ -32,7 +32,7 @@ def quarantine_lines(arrival: Arrival, header: Sequence[str], faulty: Iterable[F
 
 
 def broken_lines(faulty: Iterable[FaultyRecord]) -> Iterator[str]:
-    """Yield the records that cannot be CSV rows, one JSON object a line."""
+    """Yield the records that cannot be CSV rows, one JSON object per line."""
     for record in faulty:
         if record.fields is None:
             yield json.dumps(_broken_document(record), ensure_ascii=False) + "\n"

@@ -1,6 +1,6 @@
-"""Say what stands where a dataset's header is expected: a header that is nearly right, or none. Pure.
+"""Find out what is in the place of a dataset's header: a header that is nearly right, or none. Pure.
 
-Nothing here makes a file acceptable: these are explanations, for people, of files that are refused in any case.
+Nothing here makes a file acceptable: it only explains to people why a file is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from takings.validation.structure.values import FileFault, Structure
 from takings.validation.windows_1252 import may_be_windows_1252
 
 _FOLDERS: Final = {Dataset.PRODUCTS: "products", Dataset.ORDERS: "orders", Dataset.ORDER_ITEMS: "order-items"}
-#: what may stand between fields, and how a sentence speaks of it
+#: what may separate fields, and its name in a sentence
 _DELIMITERS: Final = {",": "commas", ";": ";", "\t": "tabs", "|": "|"}
-#: faults of files in which another line than the first names the columns, or other signs part the fields
+#: faults of files in which another line than the first names the columns, or another sign separates the fields
 _MISREAD: Final = ("file|sep_line", "file|lines_above_header", "file|delimiter")
-#: a header below more lines than these is not looked for
+#: a header is looked for in this many lines
 _MOST_LINES: Final = 20
-#: of a dataset's mandatory columns, in percent: so many of them make a line its header
+#: with this many of a dataset's mandatory columns, in percent, a line counts as its header
 _RESEMBLING: Final = 60
 _BOM: Final = "\ufeff"
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
@@ -40,12 +40,12 @@ class _Sighting:
     line: int
     delimiter: str
     names: tuple[str, ...]
-    #: of the dataset's mandatory columns, in percent, however they are spelt
+    #: how many of the dataset's mandatory columns it has, in percent, however they are spelt
     share: int
 
 
 def explain(fault: FileFault, structure: Structure, contracts: Contracts, dataset: Dataset) -> FileFault:
-    """Return why a file is refused that has no header of its dataset: the same fault, or one that says more."""
+    """Return why a file without its dataset's header is refused: the given fault, or one that says more."""
     if fault.rule == "file|encoding" or (
         structure.header is not None and check_header(contracts[dataset], structure.header) is None
     ):
@@ -54,7 +54,7 @@ def explain(fault: FileFault, structure: Structure, contracts: Contracts, datase
     sightings = [
         sighting
         for sighting in _sightings(lines, contracts)
-        if sighting.dataset is dataset or sighting.share == 100  # one of another dataset has to be sure
+        if sighting.dataset is dataset or sighting.share == 100  # a header of another dataset must be certain
     ]
     if not sightings:
         return _without_header(fault, lines, contracts[dataset]) or _with_encoding(fault, structure.head)
@@ -75,12 +75,12 @@ def explain(fault: FileFault, structure: Structure, contracts: Contracts, datase
 
 
 def is_misread(fault: FileFault) -> bool:
-    """Tell whether the file's records were told apart by a wrong header, so that what is wrong with them says nothing."""
+    """Return whether the records were read with a wrong header, so that findings about them mean nothing."""
     return fault.rule in _MISREAD
 
 
 def resembled(head: bytes, contracts: Contracts) -> Dataset | None:
-    """Return the dataset whose header stands in a file's first bytes; None where none does, or more than one."""
+    """Return the dataset whose header is in a file's first bytes; None if there is none, or more than one."""
     lines = _lines(head)
     fitting = [dataset for dataset in Dataset if check_header(contracts[dataset], _first_names(lines)) is None]
     if fitting:
@@ -92,7 +92,7 @@ def resembled(head: bytes, contracts: Contracts) -> Dataset | None:
 
 
 def _flaws(lines: Sequence[str], seen: _Sighting, dataset: Dataset) -> Iterator[Flaw]:
-    """Yield what is wrong around the names of a header."""
+    """Yield what is wrong besides the names of a header."""
     if lines[0].startswith(_BOM):
         what = "a byte order mark stands twice at the beginning of the file"
         yield Flaw(rule="file|byte_order_mark", line=None, what=what, remedy="keep one of them at most")
@@ -113,7 +113,7 @@ def _flaws(lines: Sequence[str], seen: _Sighting, dataset: Dataset) -> Iterator[
 
 
 def _without_header(fault: FileFault, lines: Sequence[str], contract: Contract) -> FileFault | None:
-    """Say of a file whose first line looks like a record that it has no header; None of any other."""
+    """Return the fault of a file without a header, whose first line looks like a record; None for any other."""
     number, cells = next(((at, _cells(line, ",")) for at, line in enumerate(lines, start=1) if line), (1, ()))
     known = {simplified(column.name) for column in contract.columns}
     mandatory = [column.name for column in contract.columns if column.is_mandatory]
@@ -130,7 +130,7 @@ def _without_header(fault: FileFault, lines: Sequence[str], contract: Contract) 
 
 
 def _with_encoding(fault: FileFault, head: bytes) -> FileFault:
-    """Say of a header that is no UTF-8 what else it may be."""
+    """Say what a header that is not UTF-8 may be."""
     first = re.split(rb"[\r\n]", head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n"), maxsplit=1)[0]
     if fault.rule != "file|header" or _is_utf_8(first) or not may_be_windows_1252(first):
         return fault
@@ -147,7 +147,7 @@ def _is_utf_8(text: bytes) -> bool:
 
 
 def _sightings(lines: Sequence[str], contracts: Contracts) -> Iterator[_Sighting]:
-    """Yield every line that resembles the header of a dataset, read with any delimiter."""
+    """Yield every line that resembles a dataset's header, read with any delimiter."""
     for number, line in enumerate(lines[:_MOST_LINES], start=1):
         for delimiter in _DELIMITERS:
             names = _cells(line.lstrip(_BOM) if number == 1 else line, delimiter)
@@ -161,7 +161,7 @@ def _sightings(lines: Sequence[str], contracts: Contracts) -> Iterator[_Sighting
 
 
 def _lines(head: bytes) -> list[str]:
-    """Return the first lines, without the one byte order mark that may stand there."""
+    """Return the first lines, without the one byte order mark that is allowed."""
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
     return _LINE_END.split(text)[: _MOST_LINES + 1]
 
@@ -171,7 +171,7 @@ def _first_names(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _cells(line: str, delimiter: str) -> tuple[str, ...]:
-    """Return the fields of a line without the quotes around them; a name with a delimiter in it is no mandatory one."""
+    """Return the fields of a line without their quotes; no mandatory name contains a delimiter."""
     return tuple(
         cell[1:-1] if len(cell) > 1 and cell.startswith('"') and cell.endswith('"') else cell
         for cell in line.split(delimiter)

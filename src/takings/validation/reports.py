@@ -1,4 +1,4 @@
-"""Write validation's documents: chunk and file reports, verdicts and the reasons beside a failed file."""
+"""Render validation's documents: chunk and file reports, verdicts, and the reasons beside a failed file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def chunk_document(report: ChunkReport) -> dict[str, Any]:
 
 
 def violation_document(violation: Violation) -> dict[str, Any]:
-    """Return one violation as it stands in reports."""
+    """Return one violation as reports have it."""
     return {
         "rule": violation.rule,
         "record": violation.record,
@@ -39,7 +39,7 @@ def violation_document(violation: Violation) -> dict[str, Any]:
 
 
 def file_document(report: FileReport) -> dict[str, Any]:
-    """Return a file's report, as it stands in summary.json and in verdicts.json."""
+    """Return a file's report, as in summary.json and verdicts.json."""
     return {
         "key": report.key,
         "dataset": report.dataset.value,
@@ -109,9 +109,9 @@ def reason_lines(report: FileReport, faulty: Iterable[FaultyRecord]) -> Iterator
 
 
 def violations_in(lines: Iterable[str], key: str) -> Iterator[dict[str, Any]]:
-    """Yield the violations of a <file>.reason.json from its lines, without the whole of it in memory.
+    """Yield the violations of a <file>.reason.json from its lines, without holding all of it in memory.
 
-    CorruptState where one of them is damaged, or the document ends too early.
+    Raise CorruptState if one of them is damaged, or if the document ends too early.
     """
     line = ""
     is_among_them = False

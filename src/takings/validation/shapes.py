@@ -6,7 +6,7 @@ _LONGEST = 40
 
 
 def shape_of(field: str | None) -> str | None:
-    """Return digits as 9, letters as a or A, other characters as they are, shortened; None for an empty field."""
+    """Return digits as 9, letters as a or A, other characters unchanged, shortened; None for an empty field."""
     if not field:
         return None
     shown = "".join(_shape(character) for character in field[:_LONGEST])

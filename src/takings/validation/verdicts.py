@@ -1,4 +1,4 @@
-"""Decide what becomes of a file: the policy applied to what was found. Pure."""
+"""Decide a file's verdict: apply the policy to the findings. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tolerance:
     max_rejected: Decimal
 
     def allows(self, findings: Findings) -> bool:
-        """Tell whether the file is taken, with or without its bad rows."""
+        """Return whether the file is taken, with or without its bad rows."""
         if not findings.errors:
             return True
         is_about_rows = findings.violating > 0
@@ -41,7 +41,7 @@ class Tolerance:
 
 
 def judge_duplicate(arrival: Arrival, fingerprint: str, original: str) -> FileReport:
-    """Say that the file's bytes were accepted before; none of its records counts again."""
+    """Report a file whose bytes were accepted before; none of its records counts again."""
     return replace(
         _report(arrival, fingerprint, arrival.size, Verdict.DUPLICATE, RecordCounts()),
         reason=f"same bytes as {original}, which was accepted before",
@@ -50,7 +50,7 @@ def judge_duplicate(arrival: Arrival, fingerprint: str, original: str) -> FileRe
 
 
 def judge_unreadable(arrival: Arrival, structure: Structure, fault: FileFault) -> FileReport:
-    """Refuse a file whose structure does not let its records be told apart."""
+    """Refuse a file whose records cannot be told apart."""
     counts = RecordCounts(read=structure.records, rejected=structure.records)
     return replace(
         _report(arrival, structure.fingerprint, structure.size, Verdict.REJECTED, counts),
@@ -71,7 +71,7 @@ def judge_unread(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport:
 
 
 def judge(arrival: Arrival, fingerprint: str, findings: Findings, tolerance: Tolerance) -> FileReport:
-    """Apply the policy to what was found in a readable file."""
+    """Apply the policy to the findings in a readable file."""
     is_taken = tolerance.allows(findings)
     rejected = findings.violating if is_taken else findings.read
     copies = findings.identical_duplicates if is_taken else 0
@@ -103,7 +103,7 @@ def fail_batch(reports: Sequence[FileReport], cause: str) -> tuple[FileReport, .
 
 
 def summarise(findings: Findings, tolerance: Tolerance) -> str:
-    """Name the rules that were broken most, in one sentence."""
+    """Name the most frequently broken rules, in one sentence."""
     worst = sorted(findings.errors.items(), key=lambda pair: (-pair[1], pair[0]))
     named = ", ".join(f"{rule} ({count:,})" for rule, count in worst[:3])
     more = f" and {len(worst) - 3} more rules" if len(worst) > 3 else ""

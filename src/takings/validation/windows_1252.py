@@ -1,15 +1,15 @@
-"""Tell whether bytes that are no UTF-8 read well as windows-1252, which older Windows programs and Excel write. Pure."""
+"""Find out whether bytes that are not UTF-8 make sense as windows-1252, which older Windows programs and Excel write. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: what people write beside letters
+#: the signs that people write besides letters
 _SIGNS: Final = frozenset("€£¥§°²³½¼¾·×«»‘’“”„–—…™©®\u00a0")
 
 
 def may_be_windows_1252(raw: bytes) -> bool:
-    """Tell whether every byte beyond ASCII is a letter or a common sign of windows-1252."""
+    """Return whether every byte beyond ASCII is a letter or a common sign in windows-1252."""
     try:
         text = raw.decode("windows-1252")
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
-"""Find the records of a piece of CSV in a few passes of numpy, as long as its quotes stand where RFC 4180 lets them.
+"""Find the records of a piece of CSV in a few passes of numpy, as long as its quotes are where RFC 4180 allows them.
 
-A quote opens where a field begins and closes where one ends, or is half of a doubled one: then counting quotes tells
-inside from outside. Each quote's neighbours prove that; at the first quote whose neighbours do not, the run of records
-ends and the exact reader takes over.
+A valid quote opens at the start of a field, closes at its end, or is half of a doubled quote. Then counting quotes
+distinguishes inside from outside. Each quote's neighbours show whether it is valid. At the first quote that is not, the
+run of records ends and the exact reader takes over.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Records that follow one another, blank lines left out. Places are bytes of the piece."""
+    """Consecutive records, without blank lines. Places are byte offsets in the piece."""
 
     #: first byte of each record
     starts: Positions
-    #: the place behind each record's last byte, before its line end
+    #: the place after each record's last byte, before its line end
     stops: Positions
-    #: how many line feeds of the run stand before each record
+    #: how many line feeds of the run precede each record
     lines: Positions
     #: indexes of the records that may be broken; all others are sound
     doubtful: Positions
-    #: the place behind the run
+    #: the place after the run
     end: int
-    #: line feeds in the run, those inside quotes included
+    #: line feeds in the run, including those inside quotes
     line_feeds: int
     #: carriage returns in the run
     returns: int
-    #: line ends of the run, those of blank lines included
+    #: line ends of the run, including those of blank lines
     line_ends: int
     #: how many of them are CRLF
     crlf_ends: int
     #: lines without a single byte
     blank_lines: int
-    #: the next record holds a quote that stands where none may
+    #: the next record holds a misplaced quote
     meets_misplaced_quote: bool
 
     @staticmethod
     def without_line_end(text: bytes) -> Run:
-        """Return the run of the one record that the text is."""
+        """Return a run of one record: the whole text."""
         zero = np.zeros(1, np.intp)
         return Run(
             starts=zero,
@@ -68,7 +68,7 @@ class Run:
 
 
 class Piece:
-    """A part of the file, small enough to look at as a whole, that starts where a record starts."""
+    """A part of the file that starts with a record and is small enough to examine as a whole."""
 
     def __init__(self, text: bytes, *, columns: int, max_record_bytes: int) -> None:
         self.text = text
@@ -86,7 +86,7 @@ class Piece:
         self._suspects = self._suspicious_bytes()
 
     def run(self, start: int, *, marks: int | None = None) -> Run:
-        """Return the records from `start` on that lie within the next `marks` commas, line feeds and quotes, or all."""
+        """Return the records from `start` on within the next `marks` commas, line feeds and quotes, or all of them."""
         first = int(np.searchsorted(self._marks, start)) if start else 0
         places, kinds = self._marks[first:], self._kinds[first:]
         if marks is not None:
@@ -122,11 +122,11 @@ class Piece:
         )
 
     def reaches_end(self, start: int, marks: int | None) -> bool:
-        """Tell whether a run from `start` over so many marks sees all that is left of the piece."""
+        """Return whether a run from `start` over this many marks covers the rest of the piece."""
         return marks is None or int(np.searchsorted(self._marks, start)) + marks >= self._marks.size
 
     def _bounds(self, start: int, ends: Positions) -> tuple[Positions, Positions, int]:
-        """Return first byte and stop of each line that has its LF at `ends`, and how many CRLF there are."""
+        """Return first byte and stop of each line whose LF is at `ends`, and how many CRLF there are."""
         starts = np.empty_like(ends)
         starts[:1] = start
         starts[1:] = ends[:-1] + 1
@@ -144,9 +144,9 @@ class Piece:
         return is_doubtful
 
     def _misplaced_quote(self, quotes: Positions) -> int | None:
-        """Return the first quote that neither opens nor closes a field nor is doubled.
+        """Return the first quote that does not open or close a field and is not doubled.
 
-        A quote whose neighbours are not in the piece yet passes: its record ends in the next one and is seen again.
+        A quote whose neighbours are not in the piece yet passes: its record ends in the next piece and is examined again.
         """
         last = self._bytes.size - 1
         before = self._bytes[np.maximum(quotes[0::2] - 1, 0)]
@@ -163,7 +163,7 @@ class Piece:
         return int(min(*quotes[0::2][~opens][:1], *closing[~closes][:1], last + 1))
 
     def _suspicious_bytes(self) -> Positions:
-        """Return, in order, every byte that can break its record wherever it stands, and some that prove harmless."""
+        """Return, in order, every byte that can break its record anywhere, and some that prove harmless."""
         found: list[Positions] = []
         if b"\0" in self.text:
             found.append(np.flatnonzero(self._bytes == 0))
@@ -176,11 +176,11 @@ class Piece:
 
 
 def _outside_quotes(places: Positions, kinds: Kinds, *, before: int | None) -> tuple[Positions, Kinds]:
-    """Keep the commas and line feeds that an even number of quotes precedes."""
+    """Keep the commas and line feeds after an even number of quotes."""
     if before is not None:
         places, kinds = _before(before, places, kinds)
     is_quote = kinds == QUOTE
-    # a count modulo 256 is as odd or even as the count
+    # a count modulo 256 is odd exactly if the count is odd
     is_outside = (np.cumsum(is_quote, dtype=np.uint8) & 1) == 0
     is_outside &= ~is_quote
     return places[is_outside], kinds[is_outside]
@@ -192,7 +192,7 @@ def _before(end: int, places: Positions, kinds: Kinds) -> tuple[Positions, Kinds
 
 
 def _physical_lines(starts: Positions, places: Positions, kinds: Kinds) -> tuple[Positions, int]:
-    """Return how many line feeds stand before each start, and how many there are among these marks."""
+    """Return how many line feeds precede each start, and how many there are among these marks."""
     is_line_feed = kinds == LINE_FEED
     line_feeds = int(np.count_nonzero(is_line_feed))
     if line_feeds == starts.size:
@@ -201,7 +201,7 @@ def _physical_lines(starts: Positions, places: Positions, kinds: Kinds) -> tuple
 
 
 def _is_rectangular(kinds: Kinds, which_end: Positions, columns: int) -> bool:
-    """Tell at the cost of one look whether every record has `columns` fields, as nearly always."""
+    """Return in one pass whether every record has `columns` fields, as is nearly always so."""
     if which_end.size == 0:
         return True
     seen = int(which_end[-1]) + 1
@@ -209,7 +209,7 @@ def _is_rectangular(kinds: Kinds, which_end: Positions, columns: int) -> bool:
 
 
 def _is_utf_8(text: bytes) -> bool:
-    """Tell whether the text is well formed; a sequence that its end cuts short is judged with the next piece."""
+    """Return whether the text is well-formed; a sequence cut short by its end is examined with the next piece."""
     try:
         codecs.utf_8_decode(text, "strict", False)
     except UnicodeDecodeError:
@@ -218,7 +218,7 @@ def _is_utf_8(text: bytes) -> bool:
 
 
 def one_by_one(text: bytes, start: int, *, records: int) -> Run:
-    """Return up to so many lines or records from `start` on, found by following each; all are doubtful."""
+    """Return up to this many lines or records from `start` on, found by following each; all are doubtful."""
     starts, stops, lines = [], [], []
     at = start
     line_feeds = line_ends = crlf_ends = 0

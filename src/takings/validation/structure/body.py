@@ -1,4 +1,4 @@
-"""Read the records behind the header: many at once where their quotes are well placed, else one by one."""
+"""Read the records after the header: many at once if their quotes are well placed, otherwise one by one."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from takings.validation.structure.header import Header
 from takings.validation.structure.intake import Intake
 from takings.validation.structure.values import BrokenRecord, ChunkStart, FileFault, Limits
 
-#: commas, line feeds and quotes looked at behind a misplaced quote; few, as the next one spoils the rest of the look
+#: commas, line feeds and quotes to examine after a misplaced quote; few, because the next one wastes the rest
 _MARKS_AFTER_MISPLACED_QUOTE: Final = 512
-#: records read one by one before the next look at many; they cost about as much as that look
+#: records to read one by one before many are tried at once again; both cost about the same
 _MOST_ONE_BY_ONE: Final = 32
-#: broken records handed over at once, and the bytes of text they may hold; a file may hold millions
+#: how many broken records are handed over at once, and their bytes of text; a file may hold millions
 _MOST_REPORTED: Final = 1000
 _MOST_REPORTED_BYTES: Final = 1 << 20
 
 
 class Body:
-    """Count and judge the records of one file."""
+    """Count and examine the records of one file."""
 
     def __init__(
         self,
@@ -46,13 +46,13 @@ class Body:
         self._unreported: list[BrokenRecord] = []
         self._unreported_bytes = 0
         self._rest = header.rest
-        #: bytes of the file before the piece in hand
+        #: bytes of the file before the current piece
         self._offset = header.offset
-        #: physical line of the next byte to be read
+        #: physical line of the next byte to read
         self._line = 1 + header.line_ends.line_feeds
 
     def read(self, intake: Intake) -> FileFault | None:
-        """Read all records; return the fault of a file that ends within quotes."""
+        """Read all records; return a fault if the file ends within quotes."""
         text = self._rest
         fault = None
         while True:
@@ -72,10 +72,10 @@ class Body:
         return fault
 
     def _read_piece(self, text: bytes) -> int:
-        """Take every record that ends in the text; return how many bytes they are.
+        """Take every record that ends in the text; return their number of bytes.
 
-        Behind a misplaced quote the looks at many start small, and where the next one is near, the stretches of single
-        records grow: else a file full of such quotes would cost a look at many for each record.
+        After a misplaced quote, few records are examined at once at first, and if the next one is near, more are read one by
+        one. Otherwise a file full of such quotes would cost a pass over many records for each record.
         """
         piece = Piece(text, columns=self._columns, max_record_bytes=self._limits.max_record_bytes)
         self.has_quotes |= piece.has_quotes
@@ -103,7 +103,7 @@ class Body:
         return at
 
     def _take(self, text: bytes, run: Run) -> None:
-        """Count a run of records, judge the doubtful ones and pass the sound ones on."""
+        """Count a run of records, examine the doubtful ones and pass the sound ones on."""
         count = run.starts.size
         every = self._limits.chunk_records
         for first in range(-self.records % every, count, every):
@@ -140,7 +140,7 @@ class Body:
         return True
 
     def _pass_over(self, text: bytes, intake: Intake) -> tuple[bytes, FileFault | None]:
-        """Follow a record that is too large to its end, keeping none of it; return what follows, and the file's fault."""
+        """Follow a too large record to its end without keeping it; return what follows, and the file's fault."""
         line = self._line
         self._begin_record(self._offset, line)
         walker = Walker(line=line)
@@ -162,7 +162,7 @@ class Body:
         return text[end:], None
 
     def _read_unfinished(self, text: bytes) -> FileFault | None:
-        """Take the last record of a file that does not end in a line end."""
+        """Take the last record of a file without a final line end."""
         walker = Walker(line=self._line)
         walker.walk(text, 0)
         if not walker.is_inside_quotes:

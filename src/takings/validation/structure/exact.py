@@ -1,7 +1,7 @@
-"""Read one CSV record by the letter of RFC 4180, where reading many at once cannot decide or must explain.
+"""Read one CSV record to the letter of RFC 4180, if reading many at once cannot decide, or an explanation is needed.
 
-Quotes that stand where they may are left to `structure_blocks`; this module follows a record whose quotes do not, or
-that is longer than a piece, and says of a doubtful record which rule it breaks first.
+`blocks` handles well-placed quotes. This module follows a record with a misplaced quote, or one that is longer than a
+piece, and says which rule a doubtful record breaks first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CARRIAGE_RETURN: Final = ord("\r")
 
 #: what may end a run of plain text in an unquoted field
 _NOT_PLAIN = re.compile(rb'[,"\r]')
-#: the inside of a quoted field up to its closing quote; possessive, so a field of any length costs no stack
+#: the inside of a quoted field up to its closing quote; possessive, so that a field of any length needs no stack
 _INSIDE_QUOTES = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
 
 
@@ -33,10 +33,10 @@ class Fault:
 
 
 def first_fault(raw: bytes, *, columns: int | None) -> Fault | None:
-    """Name the first fault, in byte order, of a record given without its line end; None if it is sound.
+    """Return the first fault, in byte order, of a record without its line end; None if it is sound.
 
-    A byte that may stand nowhere (NUL, ill-formed UTF-8) goes before a rule about the place it stands in. The number of
-    fields is looked at only when nothing else is wrong, and not at all where `columns` is None.
+    A byte that is never allowed (NUL, ill-formed UTF-8) comes before a rule about its place. The number of fields is
+    checked only if nothing else is wrong, and not at all if `columns` is None.
     """
     misplaced, fields = _misplaced(raw)
     faults = [fault for fault in (_nul(raw), _ill_formed(raw), misplaced) if fault is not None]
@@ -81,7 +81,7 @@ def _ill_formed(raw: bytes) -> tuple[int, Fault] | None:
 
 
 def _misplaced(raw: bytes) -> tuple[tuple[int, Fault] | None, int]:
-    """Return the first quote, carriage return or text where none may stand, and how many fields were seen so far."""
+    """Return the first misplaced quote, carriage return or text, and how many fields were seen so far."""
     if b'"' not in raw and b"\r" not in raw:
         return None, raw.count(b",") + 1
     at = 0
@@ -108,25 +108,25 @@ def _misplaced(raw: bytes) -> tuple[tuple[int, Fault] | None, int]:
 
 
 def _end_of_quoted(text: bytes, start: int) -> int:
-    """Return where the quoted field closes that `start` stands in, or the text's length if it does not."""
+    """Return where the quoted field around `start` closes, or the text's length if it does not."""
     inside = _INSIDE_QUOTES.match(text, start)
-    assert inside is not None  # the pattern also matches nothing
+    assert inside is not None  # the pattern also matches the empty text
     return inside.end()
 
 
 class _Place(Enum):
-    """Where in a field the next byte stands."""
+    """The place of the next byte in a field."""
 
     FIELD_START = auto()
     UNQUOTED = auto()
     QUOTED = auto()
-    #: behind a quote that either closes the field or is the first of a doubled one
+    #: after a quote that either closes the field or is the first half of a doubled one
     AFTER_QUOTE = auto()
 
 
 @dataclass(kw_only=True, slots=True)
 class Walker:
-    """Follow one record to its end, over as many pieces as it takes, keeping none of them."""
+    """Follow one record to its end, over any number of pieces, keeping none of them."""
 
     #: physical line on which the record begins
     line: int
@@ -136,11 +136,11 @@ class Walker:
 
     @property
     def is_inside_quotes(self) -> bool:
-        """Tell whether the next byte would belong to a quoted field."""
+        """Return whether the next byte would belong to a quoted field."""
         return self._place is _Place.QUOTED
 
     def walk(self, text: bytes, start: int) -> int | None:
-        """Return the place behind the record's line end; None if `text` ends first: then walk on in the next piece."""
+        """Return the place after the record's line end; None if `text` ends first: then walk on in the next piece."""
         opening, end = self._follow(text, start)
         if end is None:
             if opening is not None:
@@ -149,7 +149,7 @@ class Walker:
         return end
 
     def _follow(self, text: bytes, at: int) -> tuple[int | None, int | None]:
-        """Return where the last field was opened in this text, if one was, and the record's end, if it is here."""
+        """Return where the last field was opened, and where the record ends; None for what is not in this text."""
         opening: int | None = None
         line_end = -1
         while at < len(text):
@@ -163,7 +163,7 @@ class Walker:
                 case _Place.FIELD_START if text[at] == QUOTE:
                     self._place, opening, at = _Place.QUOTED, at, at + 1
                 case _:
-                    if line_end < at:  # looked for once per line, else a line of many fields costs its square
+                    if line_end < at:  # once per line: else its cost grows with the square of its fields
                         line_end = text.find(b"\n", at)
                         line_end = len(text) if line_end < 0 else line_end
                     comma = text.find(b',"', at, line_end)

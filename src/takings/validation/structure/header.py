@@ -1,4 +1,4 @@
-"""Read the header of a CSV file, or say why the file has none that can be used."""
+"""Read the header of a CSV file, or say why the file has no usable one."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _BLANK_LINES = re.compile(rb"(?:\r?\n)*+")
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The header, and where in the file the records begin."""
+    """The header, and the place in the file where the records begin."""
 
-    #: None where there is a fault
+    #: None if there is a fault
     names: tuple[str, ...] | None = None
     fault: FileFault | None = None
     has_bom: bool = False
     has_quotes: bool = False
-    #: of the header and the blank lines before it
+    #: of the header and of the blank lines before it
     line_ends: LineEnds = field(default_factory=LineEnds)
-    #: bytes before the first byte behind the header
+    #: bytes before the first byte after the header
     offset: int = 0
-    #: taken in already, but behind the header
+    #: read already, but after the header
     rest: bytes = b""
 
 
 def read_header(intake: Intake, limits: Limits) -> Header:
-    """Take in the stream until the header is complete or found faulty."""
+    """Read the stream until the header is complete or proves faulty."""
     text = intake.more(b"")
     while len(text) < 4 and not intake.is_done:
         text = intake.more(text)
@@ -68,7 +68,7 @@ def read_header(intake: Intake, limits: Limits) -> Header:
 
 
 def _is_utf_16_or_32(text: bytes) -> bool:
-    """Tell by the byte order mark, or else by where the NULs stand in the first four bytes."""
+    """Return whether the text is UTF-16 or UTF-32, by its byte order mark or by the NULs in its first four bytes."""
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         return True
     nuls = [byte == 0 for byte in text[:4]]
@@ -86,7 +86,7 @@ def _skip_blank_lines(intake: Intake, text: bytes) -> tuple[int, LineEnds, bytes
     line_ends = LineEnds()
     while True:
         blank = _BLANK_LINES.match(text)
-        assert blank is not None  # the pattern also matches nothing
+        assert blank is not None  # the pattern also matches the empty text
         feeds, returns = text.count(b"\n", 0, blank.end()), text.count(b"\r", 0, blank.end())
         line_ends.line_feeds += feeds
         line_ends.returns += returns
@@ -101,9 +101,9 @@ def _skip_blank_lines(intake: Intake, text: bytes) -> tuple[int, LineEnds, bytes
 
 
 def _complete(intake: Intake, text: bytes, line: int, limits: Limits) -> tuple[int | None, bytes, FileFault | None]:
-    """Take in the rest of the header; return the place behind its line end, if that is within the limit, and the text.
+    """Read the rest of the header; return the place after its line end, if within the limit, and the text.
 
-    What is one byte beyond the limit may still be the CR of its line end.
+    A byte just beyond the limit may still be the CR of its line end.
     """
     while True:
         walker = Walker(line=line)
@@ -120,7 +120,7 @@ def _complete(intake: Intake, text: bytes, line: int, limits: Limits) -> tuple[i
 
 
 def _fault_of(raw: bytes, line: int, limits: Limits) -> FileFault | None:
-    """Name what is wrong with a header given without its line end; of one that is too large its beginning is judged."""
+    """Return what is wrong with a header without its line end; of a too large one, only the beginning is examined."""
     fault = first_fault(raw[: limits.max_record_bytes + 1], columns=None)
     if fault and fault.rule == "record|stray_carriage_return":
         reason = "uses CR line ends, or a CR stands in the header. Save the file with LF or CRLF and drop it again."

@@ -1,4 +1,4 @@
-"""Take in a byte stream in pieces worth looking at, and fingerprint it on the way."""
+"""Read a byte stream in pieces large enough to examine, and fingerprint it on the way."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final
 
-#: a smaller piece is hashed sooner than a thread begins
+#: hashing a smaller piece takes less time than starting a thread
 _WORTH_A_THREAD: Final = 1 << 16
 
 
 class Intake:
     """Gather blocks of any size into pieces of about `piece_bytes`.
 
-    The hash of large pieces runs beside the scan, in a thread of its own: hashlib lets go of the interpreter while it works.
+    Large pieces are hashed beside the scan, in a thread of their own: hashlib releases the interpreter while it works.
     """
 
     def __init__(self, blocks: Iterable[bytes], *, piece_bytes: int, is_fingerprinted: bool = True) -> None:
         self.size = 0
-        #: the stream has been taken in to its end
+        #: the stream has been read to its end
         self.is_done = False
         self._parts = _cut(blocks, piece_bytes)
         self._piece_bytes = piece_bytes
@@ -40,16 +40,16 @@ class Intake:
 
     @property
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that was taken in, in hexadecimal; nothing where it is not asked for."""
+        """Return the SHA-256 of everything read, in hexadecimal; empty if it was not requested."""
         if not self._is_fingerprinted:
             return ""
         self._wait_for_hash()
         return self._hash.hexdigest()
 
     def more(self, kept: bytes) -> bytes:
-        """Return `kept` followed by the next piece; by nothing only at the end of the stream.
+        """Return `kept` followed by the next piece; only `kept` at the end of the stream.
 
-        The piece is at least as long as `kept`, so that what must be looked at again costs no more than what is new.
+        The piece is at least as long as `kept`, so that examining the kept part again costs no more than the new part.
         """
         wanted = max(self._piece_bytes, len(kept))
         parts: list[bytes | memoryview] = []
@@ -67,7 +67,7 @@ class Intake:
         return kept + piece if kept else piece
 
     def drain(self) -> None:
-        """Take in what is left for the size and the fingerprint alone."""
+        """Read the rest, for the size and the fingerprint alone."""
         while not self.is_done:
             self.more(b"")
 
@@ -86,7 +86,7 @@ class Intake:
 
 
 def _cut(blocks: Iterable[bytes], most: int) -> Iterator[bytes | memoryview]:
-    """Yield the blocks, large ones in slices of at most so many bytes."""
+    """Yield the blocks; large ones in slices of at most this many bytes."""
     for block in blocks:
         if len(block) <= most:
             yield block

@@ -1,4 +1,4 @@
-"""Tell how the lines of a file end, and whether a plain reader would count them the same way."""
+"""Find out how the lines of a file end, and whether a plain reader would count them the same way."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(kw_only=True, slots=True)
 class LineEnds:
-    """A count of what ends lines and of what only looks like it; broken records may be left out of it."""
+    """Counts of what ends lines and of what only looks like it; broken records may be left out."""
 
-    #: all LFs, those inside quotes included
+    #: all LFs, including those inside quotes
     line_feeds: int = 0
     #: all CRs
     returns: int = 0
@@ -21,14 +21,14 @@ class LineEnds:
 
     @property
     def newline(self) -> str | None:
-        """Return how every line ends; None where they differ or none ends."""
+        """Return how every line ends; None if they differ or none ends."""
         if self.ends == 0 or self.crlf_ends not in (0, self.ends):
             return None
         return "\r\n" if self.crlf_ends else "\n"
 
     @property
     def are_plain(self) -> bool:
-        """Tell whether all lines end alike, none is blank, and LF and CR stand nowhere else."""
+        """Return whether all lines end alike, none is blank, and LF and CR occur nowhere else."""
         return (
             self.blank_lines == 0
             and self.line_feeds == self.ends

@@ -1,19 +1,19 @@
-"""Establish what records a CSV file is made of, independently of the reader that parses it: no row may shift or vanish.
+"""Establish the records of a CSV file, independently of the reader that parses it: no row may shift or vanish.
 
 Common readers accept a ragged row or a stray quote and shift or swallow what follows. This is RFC 4180 to the letter:
-UTF-8, commas, fields that may stand in quotes, a quote within them doubled, lines that end in LF or CRLF, the last line
-end optional. A line without a single byte is no record. A physical line ends at each LF, also within quotes.
+UTF-8, commas, fields with or without quotes, a quote within quotes doubled, lines that end in LF or CRLF, the last line
+end optional. A line without a single byte is not a record. A physical line ends at each LF, also within quotes.
 
 What breaks a record, the first in byte order:
 
     record|stray_quote            a quote within an unquoted field; it is then a letter like any other
-    record|text_after_quote       a field goes on behind its closing quote; its rest is then unquoted
+    record|text_after_quote       a field goes on after its closing quote; the rest is then unquoted
     record|stray_carriage_return  a CR outside quotes that is not part of CRLF; it ends no line
     record|nul_byte               a NUL anywhere
     record|encoding               ill-formed UTF-8
-    record|field_count            not as many fields as the header, and nothing else wrong
+    record|field_count            more or fewer fields than the header, and nothing else wrong
     record|too_large              longer than the limit, whatever else it may hold
-    file|unterminated_quote       the file ends within quotes: all from this record's first byte on is one record
+    file|unterminated_quote       the file ends within quotes: everything from this record's first byte on is one record
 
 Without a usable header (`file|empty`, `file|encoding`, `file|line_ends`, `file|header`, `file|duplicate_header`, or
 `file|unterminated_quote` in the header) no record is counted.
@@ -32,7 +32,7 @@ from takings.validation.structure.values import BrokenRecord, ChunkStart, FileFa
 
 __all__ = ["BrokenRecord", "ChunkStart", "FileFault", "Limits", "Structure", "scan"]
 
-#: what a file is held to unless the caller knows better
+#: the limits unless the caller gives others
 DEFAULTS: Final = Limits()
 
 
@@ -45,13 +45,13 @@ def scan(
     first_record: int = 0,
     is_fingerprinted: bool = True,
 ) -> Structure:
-    """Read a CSV byte stream, cut into blocks anywhere, once; memory stays within some multiples of the limits.
+    """Read a CSV byte stream, in blocks cut anywhere, once; memory stays within a few multiples of the limits.
 
-    Where it shall not be fingerprinted, a stream without a usable header is read no further; its size is then unknown.
+    If no fingerprint is requested, a stream without a usable header is not read further; its size is then unknown.
 
-    `on_broken` is given the broken records in order, some at a time. `normalised` is given, in large pieces, a CSV that
-    all readers take alike: no header, `record,line,` before each sound record, its fields as they stand, LF at its end;
-    there, records count from `first_record`.
+    `on_broken` gets the broken records in order, some at a time. `normalised` gets, in large pieces, a CSV that all
+    readers parse alike: no header, `record,line,` before each sound record, its fields unchanged, LF at its end. There,
+    records are numbered from `first_record`.
     """
     with Intake(blocks, piece_bytes=limits.piece_bytes, is_fingerprinted=is_fingerprinted) as intake:
         header = read_header(intake, limits)

@@ -1,4 +1,4 @@
-"""Hold the words in which a file's structure is told: limits, broken records, faults and what it is made of."""
+"""Describe a file's structure: limits, broken records, faults, and what the file is made of."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much of a file is looked at, kept or believed at once."""
+    """How much of a file is examined, kept or accepted at once."""
 
-    #: a longer record is broken and its bytes are not kept; 1 MB is some thousand times an honest row
+    #: a longer record is broken, and its bytes are not kept; 1 MB is some thousand times an honest row
     max_record_bytes: int = 1 << 20
-    #: a header with more columns is refused; a table so wide is a file of another kind
+    #: a header with more columns is refused; so wide a table is another kind of file
     max_columns: int = 1000
     #: records of one chunk, as in the validation reports
     chunk_records: int = 10_000
-    #: looked at as a whole; 1 MB and what is known of it stay in a processor's cache
+    #: examined as a whole; 1 MB and what is known about it fit a processor's cache
     piece_bytes: int = 1 << 20
 
 
@@ -23,7 +23,7 @@ class Limits:
 class BrokenRecord:
     """One record that cannot be a row of the table."""
 
-    #: 0-based among the data records; header and blank lines are none
+    #: 0-based among the data records; header and blank lines do not count
     record: int
     #: physical line, from 1, on which the record begins
     line: int
@@ -31,7 +31,7 @@ class BrokenRecord:
     rule: str
     #: for people, without any of the record's text
     reason: str
-    #: the record without its line end; None where it is longer than `Limits.max_record_bytes`
+    #: the record without its line end; None if it is longer than `Limits.max_record_bytes`
     raw: bytes | None
 
 
@@ -49,7 +49,7 @@ class FileFault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChunkStart:
-    """Where a chunk's first record stands."""
+    """The place of a chunk's first record."""
 
     #: bytes before it in the file
     offset: int
@@ -59,13 +59,13 @@ class ChunkStart:
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """What a file is made of; without a usable header only `fault`, `size`, `fingerprint`, `has_bom` have a meaning."""
+    """What a file is made of; without a usable header only `fault`, `size`, `fingerprint` and `has_bom` mean anything."""
 
-    #: the columns' names, exactly as they stand; None where the header is faulty
+    #: the columns' names, exactly as written; None if the header is faulty
     header: tuple[str, ...] | None
     #: why the whole file is refused
     fault: FileFault | None
-    #: data records, the broken ones included
+    #: data records, including broken ones
     records: int
     #: how many of them are broken
     broken: int
@@ -73,16 +73,16 @@ class Structure:
     chunks: tuple[ChunkStart, ...]
     #: bytes
     size: int
-    #: SHA-256 of all bytes, in hexadecimal; nothing where it was not asked for
+    #: SHA-256 of all bytes, in hexadecimal; empty if it was not requested
     fingerprint: str
-    #: the original bytes can go to a plain CSV reader, and record i stands on physical line i + 2: no broken record,
+    #: a plain CSV reader can read the original bytes, and record i is on physical line i + 2: no broken record,
     #: blank line or BOM, no LF or CR within quotes, one style of line ends
     is_regular: bool
-    #: how every line ends; None where they differ or none ends
+    #: how every line ends; None if they differ or none ends
     newline: str | None
     #: begins with a UTF-8 byte order mark
     has_bom: bool
     #: holds a quote anywhere
     has_quotes: bool
-    #: the first bytes, inflated; they tell what stands where a header is expected
+    #: the first bytes, inflated; they show what is in the place of a header
     head: bytes = field(default=b"", compare=False, repr=False)
