@@ -27,7 +27,7 @@ DEPTH   ?= 10
 MEMORY  := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
 IN_MEMORY := made=$$(TMPDIR="$${TMPDIR:-$(MEMORY)}" mktemp -d -t takings-tests.XXXXXX) && export TMPDIR=$$made &&
 # What users judge first: these parts are covered by 95 % and more, branches included; the rest by 90 %.
-PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/duckdb/validation.py,src/takings/adapters/duckdb/validation_together.py,src/takings/adapters/duckdb/rules.py,src/takings/adapters/pandas/*
+PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/duckdb/validation.py,src/takings/adapters/duckdb/validation_together.py,src/takings/adapters/duckdb/rules.py,src/takings/adapters/duckdb/typing.py,src/takings/adapters/duckdb/sql.py,src/takings/adapters/pandas/*
 
 # The newest Python from 3.11 on that can make a virtual environment; `make PYTHON=/path/to/python` names another.
 FITS    := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))

@@ -30,8 +30,8 @@ import duckdb
 
 from takings.adapters.duckdb.lake_files import PARTITIONED, LakeRows, LakeWriter
 from takings.adapters.duckdb.merge import Landing
-from takings.adapters.duckdb.rules import SQL_TYPES, literal, name, path_literal
 from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.sql import SQL_TYPES, literal, name, path_literal
 from takings.adapters.duckdb.staged import StagedRows
 from takings.composition.stores import open_store
 from takings.contracts import load_contracts

@@ -17,7 +17,7 @@ import duckdb
 from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb.merge import Landing
-from takings.adapters.duckdb.rules import name
+from takings.adapters.duckdb.sql import name
 from takings.adapters.duckdb.staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import duckdb
 
-from takings.adapters.duckdb.rules import SQL_TYPES, literal, name, path_literal
+from takings.adapters.duckdb.sql import SQL_TYPES, literal, name, path_literal
 from takings.contracts.model import ColumnType, Contracts, Dataset
 from takings.lake import PARTITIONED, AddedFile, TableSnapshot
 from takings.layout import ORPHANS
