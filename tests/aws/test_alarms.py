@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from takings.adapters.aws.alarms import NAMESPACE, Alarm, Limits, alarm_names, alarms, limits
+from takings.adapters.aws import names
+from takings.adapters.aws.alarms import Alarm, Limits, alarm_names, alarms, limits
 from takings.adapters.aws.dashboard import dashboard
 from takings.adapters.aws.names import Pipeline
 from takings.entrypoints import metrics
@@ -33,10 +34,12 @@ def test_no_page_speaks_of_another_alarm() -> None:
     assert set(re.findall(r"alarm `([a-z-]+)`", OPERATIONS)) == {alarm.name for alarm in ALARMS}
 
 
-@pytest.mark.parametrize("alarm", [each for each in ALARMS if each.namespace == NAMESPACE], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "alarm", [each for each in ALARMS if each.namespace == names.METRICS], ids=lambda each: each.name
+)
 def test_own_metrics_exist(alarm: Alarm) -> None:
     """As the detector writes them."""
-    assert (alarm.metric in metrics.UNITS, alarm.namespace) == (True, metrics.NAMESPACE)
+    assert alarm.metric in metrics.UNITS
     assert alarm.dimensions == {"store": "north-shop", "service": "file-detector"}
 
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from takings.adapters.aws import names
 from takings.adapters.aws.clients import Clients
-from takings.entrypoints.metrics import NAMESPACE, UNITS, measured
+from takings.entrypoints.metrics import UNITS, measured
 from tests.aws.runtime_api import Function, running
 from tests.aws.shop import STORE, S3Shop
 from tests.emulators import environment
@@ -42,7 +43,7 @@ def metrics_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for line in found:
         assert isinstance(line["_aws"]["Timestamp"], int)
         for directive in line["_aws"]["CloudWatchMetrics"]:
-            assert directive["Namespace"] == NAMESPACE
+            assert directive["Namespace"] == names.METRICS
             assert 1 <= len(directive["Metrics"]) <= 100
             assert all(isinstance(line[name], str) for names in directive["Dimensions"] for name in names)
             for metric in directive["Metrics"]:

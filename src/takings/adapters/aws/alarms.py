@@ -11,8 +11,6 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 
-#: where the functions' own metrics stand, by store and service; `entrypoints/metrics.py` says what they are
-NAMESPACE: Final = "Takings"
 #: a batch that takes this much longer than files may wait for it asks for a person
 _LATE: Final = timedelta(hours=1)
 #: how long CloudWatch collects before it compares
@@ -128,7 +126,7 @@ def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
             name="takings-oldest-pending",
             what=f"A file has waited under s3://{pipeline.bucket}/raw-data/ longer than its batch should take.",
             heading="Nothing starts",
-            namespace=NAMESPACE,
+            namespace=names.METRICS,
             metric="OldestPendingSeconds",
             dimensions=own,
             statistic="Maximum",
@@ -140,7 +138,7 @@ def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
             name="takings-batch-blocked",
             what=f"The batch of s3://{pipeline.bucket} is blocked, and nothing goes before somebody decides.",
             heading="A batch is blocked",
-            namespace=NAMESPACE,
+            namespace=names.METRICS,
             metric="BatchesBlocked",
             dimensions=own,
             statistic="Maximum",
@@ -150,7 +148,7 @@ def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
             name="takings-nobody-looks",
             what=f"s3://{pipeline.bucket} has not been looked at for {_LOOKS_MISSED} sweeps: function or schedule fail.",
             heading="Nobody looks",
-            namespace=NAMESPACE,
+            namespace=names.METRICS,
             metric="OldestPendingSeconds",
             dimensions=own,
             statistic="SampleCount",
