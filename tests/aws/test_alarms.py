@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from takings.adapters.aws import names
-from takings.adapters.aws.alarms import Alarm, Limits, alarm_names, alarms, limits
+from takings.adapters.aws.alarms import Alarm, AlarmLimits, alarm_names, alarms, limits
 from takings.adapters.aws.dashboard import dashboard
 from takings.adapters.aws.names import Pipeline
 from takings.entrypoints import metrics
@@ -18,7 +18,7 @@ from takings.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PIPELINE = Pipeline(bucket="north-shop", table_prefix="north.", account="123456789012", region="eu-west-1")
-ALARMS = alarms(PIPELINE, Limits(oldest_pending_seconds=4800, look_seconds=300))
+ALARMS = alarms(PIPELINE, AlarmLimits(oldest_pending_seconds=4800, look_seconds=300))
 
 
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
@@ -67,11 +67,11 @@ def test_an_alarm_as_cloudwatch_takes_it() -> None:
 def test_limits_follow_the_settings() -> None:
     """A file may wait as long as a batch does and an hour more; a store is looked at once a sweep, in whole minutes."""
     usual = Settings()
-    assert limits(batch_wait=usual.batch_policy.batch_wait, sweep=usual.sweep) == Limits(
+    assert limits(batch_wait=usual.batch_policy.batch_wait, sweep=usual.sweep) == AlarmLimits(
         oldest_pending_seconds=4800, look_seconds=300
     )
     patient = limits(batch_wait=timedelta(hours=2), sweep=timedelta(minutes=29, seconds=30))
-    assert patient == Limits(oldest_pending_seconds=10_800, look_seconds=1800)
+    assert patient == AlarmLimits(oldest_pending_seconds=10_800, look_seconds=1800)
 
 
 def test_the_dashboard_shows_every_metric_and_alarm() -> None:

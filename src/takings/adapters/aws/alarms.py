@@ -20,7 +20,7 @@ _LOOKS_MISSED: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class AlarmLimits:
     """What depends on a store's settings."""
 
     #: how long a file may lie under raw-data/
@@ -29,9 +29,9 @@ class Limits:
     look_seconds: int
 
 
-def limits(*, batch_wait: timedelta, sweep: timedelta) -> Limits:
+def limits(*, batch_wait: timedelta, sweep: timedelta) -> AlarmLimits:
     """Return what a store's settings let one expect."""
-    return Limits(
+    return AlarmLimits(
         oldest_pending_seconds=ceil((batch_wait + _LATE).total_seconds()),
         look_seconds=max(_PERIOD_SECONDS, 60 * ceil(sweep.total_seconds() / 60)),
     )
@@ -77,14 +77,16 @@ class Alarm:
         }
 
 
-def alarms(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
+def alarms(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
     """Return every alarm of a pipeline."""
     return (*_of_executions(pipeline), _of_dead_letters(pipeline), *_of_looks(pipeline, limits))
 
 
 def alarm_names(pipeline: Pipeline) -> list[str]:
     """Return what the alarms are called, whatever the settings are."""
-    return [pipeline.name(alarm.name) for alarm in alarms(pipeline, Limits(oldest_pending_seconds=1, look_seconds=60))]
+    return [
+        pipeline.name(alarm.name) for alarm in alarms(pipeline, AlarmLimits(oldest_pending_seconds=1, look_seconds=60))
+    ]
 
 
 def _of_executions(pipeline: Pipeline) -> tuple[Alarm, ...]:
@@ -119,7 +121,7 @@ def _of_dead_letters(pipeline: Pipeline) -> Alarm:
     )
 
 
-def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
+def _of_looks(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
     own = {"store": pipeline.bucket, "service": names.DETECTOR}
     return (
         Alarm(
