@@ -107,13 +107,13 @@ crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are d
 	$(BIN)/python -m tests.reliability.crowd --processes $(PROCESSES) --files $(FILES) --seed $(SEED)
 
 aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events on an emulated AWS in ROUNDS=200 rounds with FILES=1000 files in all
-	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.torture \
+	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.harness.torture \
 	  --rounds $(ROUNDS) --files $(FILES) --seed $(SEED) && rm -rf "$$made"
 
-calls: $(VENV)/.dev $(VENV)-ministack/.done ## write tests/aws/calls.json anew: what each role is seen to ask AWS for
+calls: $(VENV)/.dev $(VENV)-ministack/.done ## write tests/aws/harness/calls.json anew: what each role is seen to ask AWS for
 	$(IN_MEMORY) export CALLS="$$made/calls" && mkdir "$$CALLS" && MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) \
-	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/aws/test_end_to_end*.py) tests/aws/test_walk_through.py && \
-	  $(BIN)/python -m tests.aws.calls "$$CALLS" && rm -rf "$$made"
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/aws/end_to_end/test_end_to_end*.py) tests/aws/end_to_end/test_walk_through.py && \
+	  $(BIN)/python -m tests.aws.harness.calls "$$CALLS" && rm -rf "$$made"
 
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)

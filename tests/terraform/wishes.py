@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from takings.composition.aws_setup import missing_on_aws
-from tests.aws.deployed import STORE
-from tests.aws.pipeline import Aws
+from tests.aws.harness.deployed import STORE
+from tests.aws.harness.pipeline import Aws
 
 if TYPE_CHECKING:
     from takings.adapters.aws.resources import SetupStep
