@@ -27,7 +27,7 @@ DEPTH   ?= 10
 MEMORY  := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
 IN_MEMORY := made=$$(TMPDIR="$${TMPDIR:-$(MEMORY)}" mktemp -d -t takings-tests.XXXXXX) && export TMPDIR=$$made &&
 # What users judge first: these parts are covered by 95 % and more, branches included; the rest by 90 %.
-PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/duckdb/validation.py,src/takings/adapters/duckdb/validation_together.py,src/takings/adapters/duckdb/rules.py,src/takings/adapters/pandas/*
+PROVEN  := src/takings/validation/*,src/takings/kpis/*,src/takings/contracts/*,src/takings/adapters/duckdb/validation.py,src/takings/adapters/duckdb/validation_together.py,src/takings/adapters/duckdb/rules.py,src/takings/adapters/duckdb/typing.py,src/takings/adapters/duckdb/sql.py,src/takings/adapters/pandas/*
 
 # The newest Python from 3.11 on that can make a virtual environment; `make PYTHON=/path/to/python` names another.
 FITS    := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -107,13 +107,13 @@ crowd: $(VENV)/.dev ## let PROCESSES=50 work on one store while FILES=1000 are d
 	$(BIN)/python -m tests.reliability.crowd --processes $(PROCESSES) --files $(FILES) --seed $(SEED)
 
 aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events on an emulated AWS in ROUNDS=200 rounds with FILES=1000 files in all
-	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.torture \
+	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.harness.torture \
 	  --rounds $(ROUNDS) --files $(FILES) --seed $(SEED) && rm -rf "$$made"
 
-calls: $(VENV)/.dev $(VENV)-ministack/.done ## write tests/aws/calls.json anew: what each role is seen to ask AWS for
+calls: $(VENV)/.dev $(VENV)-ministack/.done ## write tests/aws/harness/calls.json anew: what each role is seen to ask AWS for
 	$(IN_MEMORY) export CALLS="$$made/calls" && mkdir "$$CALLS" && MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) \
-	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/aws/test_end_to_end*.py) tests/aws/test_walk_through.py && \
-	  $(BIN)/python -m tests.aws.calls "$$CALLS" && rm -rf "$$made"
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/aws/end_to_end/test_end_to_end*.py) tests/aws/end_to_end/test_walk_through.py && \
+	  $(BIN)/python -m tests.aws.harness.calls "$$CALLS" && rm -rf "$$made"
 
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)

@@ -29,9 +29,9 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from takings.adapters.duckdb.lake_files import PARTITIONED, LakeRows, LakeWriter
-from takings.adapters.duckdb.merge import Landing
-from takings.adapters.duckdb.rules import SQL_TYPES, literal, name, path_literal
+from takings.adapters.duckdb.merge import MergeSession
 from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.sql import SQL_TYPES, literal, name, path_literal
 from takings.adapters.duckdb.staged import StagedRows
 from takings.composition.stores import open_store
 from takings.contracts import load_contracts
@@ -184,7 +184,7 @@ class MonthDayWriter(MonthWriter):
     by = ", order_date as order_day"
 
 
-class MonthLanding(Landing):
+class MonthLanding(MergeSession):
     """The merge into folders by month."""
 
     writer: type[LakeWriter] = MonthWriter
@@ -199,8 +199,8 @@ class MonthDayLanding(MonthLanding):
     writer = MonthDayWriter
 
 
-_LAYOUTS: Mapping[str, tuple[type[LakeRows], type[Landing]]] = {
-    "day": (LakeRows, Landing),
+_LAYOUTS: Mapping[str, tuple[type[LakeRows], type[MergeSession]]] = {
+    "day": (LakeRows, MergeSession),
     "month": (MonthRows, MonthLanding),
     "month/day": (MonthRows, MonthDayLanding),
 }

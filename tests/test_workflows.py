@@ -89,7 +89,7 @@ def commands_of_deployment(variables: dict[str, str]) -> list[list[str]]:
 
 
 def test_what_is_run_exists() -> None:
-    """Commands with their options in an order that is safe, and targets of make; tests/aws/test_deploying.py runs them."""
+    """Commands with options in an order that is safe, and targets of make; test_deploying.py runs them."""
     secrets = {"S3_BUCKET_NAME": "shop", "GITHUB_SHA": "abc"}
     called = commands_of_deployment(secrets)
     assert [words[:4] for words in called] == [

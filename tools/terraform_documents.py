@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final, cast
 
-from takings.adapters.aws.alarms import Limits, alarms, key_policy
+from takings.adapters.aws.alarms import AlarmLimits, alarms, key_policy
 from takings.adapters.aws.dashboard import dashboard
 from takings.adapters.aws.deploy_role import deploy_role
 from takings.adapters.aws.names import Pipeline
@@ -54,7 +54,7 @@ PIPELINE: Final = OpenPipeline(
     partition="${partition}",
 )
 #: Terraform makes numbers of them
-_LIMITS: Final = Limits(
+_LIMITS: Final = AlarmLimits(
     oldest_pending_seconds=cast(int, "${oldest_pending_seconds}"), look_seconds=cast(int, "${look_seconds}")
 )
 

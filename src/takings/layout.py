@@ -22,7 +22,6 @@ BATCHES: Final = "batches/"
 FETCHED: Final = ".takings/fetched/"
 FAILED: Final = "failed/"
 ARCHIVES: Final = ("processed/", FAILED)
-LAKE: Final = "lake/"
 LAKE_FORMAT: Final = "lake/format.json"
 COMMITS: Final = "lake/commits/"
 ORPHANS: Final = "__HIVE_DEFAULT_PARTITION__"

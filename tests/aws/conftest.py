@@ -11,16 +11,16 @@ import pytest
 
 if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
-    from tests.aws.deployed import Deployed
-    from tests.aws.pipeline import Aws
-    from tests.aws.shop import S3Shop
+    from tests.aws.harness.deployed import Deployed
+    from tests.aws.harness.pipeline import Aws
+    from tests.aws.harness.shop import S3Shop
     from tests.emulators import Emulator
 
 
 @pytest.fixture
 def shop(aws: Clients) -> S3Shop:
     """Return a new store in a bucket."""
-    from tests.aws.shop import S3Shop
+    from tests.aws.harness.shop import S3Shop
 
     return S3Shop(clients=aws)
 
@@ -28,7 +28,7 @@ def shop(aws: Clients) -> S3Shop:
 @pytest.fixture
 def pipe(ministack: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """Return an empty AWS that runs functions, tasks and state machines."""
-    from tests.aws.pipeline import pipeline
+    from tests.aws.harness.pipeline import pipeline
 
     with pipeline(ministack, monkeypatch) as aws:
         yield aws
@@ -49,7 +49,7 @@ def aws_command_line() -> Path:
 @pytest.fixture(scope="session")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the functions, built once for all workers."""
-    from tests.aws.deployed import built_functions
+    from tests.aws.harness.deployed import built_functions
 
     base = tmp_path_factory.getbasetemp()
     # The folder of a worker lies in that of the run.
@@ -59,8 +59,8 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shared(ministack: Emulator, functions: Path) -> Iterator[Deployed]:
     """Return a pipeline for all tests of a module, as a deployment takes seconds; `deployed` empties it."""
-    from tests.aws.deployed import deploy
-    from tests.aws.pipeline import pipeline
+    from tests.aws.harness.deployed import deploy
+    from tests.aws.harness.pipeline import pipeline
 
     with pytest.MonkeyPatch.context() as monkeypatch, pipeline(ministack, monkeypatch) as aws:
         yield deploy(aws, functions)
@@ -69,7 +69,7 @@ def shared(ministack: Emulator, functions: Path) -> Iterator[Deployed]:
 @pytest.fixture
 def deployed(shared: Deployed) -> Iterator[Deployed]:
     """Return the module's pipeline with an empty store."""
-    from tests.aws.calls import leave
+    from tests.aws.harness.calls import leave
 
     yield shared.emptied()
     print(shared.aws.printed())  # a failed test shows it

@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from tests.aws.conftest import functions as functions_fixture
-from tests.aws.deployed import SERVICES
-from tests.aws.pipeline import Aws, until
+from tests.aws.harness.deployed import SERVICES
+from tests.aws.harness.pipeline import Aws, until
 from tests.cli.terminal import Takings
 from tests.emulators import ROOT, Emulator
 from tests.integration.conftest import Shop

@@ -17,10 +17,12 @@ from jsonschema import Draft202012Validator
 from takings.entrypoints import cli
 from takings.intake.batching import Dispatch
 from takings.intake.gate import GateState, blocked
+from takings.kpis import KpiTable, load_kpi_tables
 from takings.layout import BatchId
 from takings.ports import Ports
 from takings.runs import pipeline, steps
 from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, order, run
+from tools.kpi_schemas import file_of, schema_with
 
 SCHEMAS: Final[dict[str, Any]] = {
     file.name.removesuffix(".schema.json"): json.loads(file.read_text(encoding="utf-8"))
@@ -163,6 +165,13 @@ def test_schemas_are_strict(name: str) -> None:
     assert schema["$id"] == f"urn:takings:schema:{name}"
     if "schema_version" in schema.get("properties", {}):
         assert "schema_version" in schema["required"]
+
+
+@pytest.mark.parametrize("table", load_kpi_tables(), ids=lambda table: table.name)
+def test_schemas_of_kpis_list_the_columns_of_the_definitions(table: KpiTable) -> None:
+    """Whoever adds a column writes the schemas anew: python -m tools.kpi_schemas --write."""
+    text = file_of(table).read_text(encoding="utf-8")
+    assert schema_with(text, table) == text
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from takings.adapters.container_engine import find_engine
 from takings.errors import UsageError
-from tests.aws.engine import install_engine
+from tests.aws.harness.engine import install_engine
 from tests.services.dockerfile import ROOT
 from tools.build_images import main
 

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from takings import layout
 from takings.adapters.delta.lake_tables import DeltaLake
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
-from takings.adapters.duckdb.merge import Landing as DuckDbLanding
+from takings.adapters.duckdb.merge import MergeSession
 from takings.adapters.local import reading
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
@@ -350,7 +350,7 @@ VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "a replay is a copy of its original": [(Judging, "_original_of", copy_of_itself)],
     "a copy of superseded bytes counts": [(Judging, "_original_of", nothing_is_a_copy)],
     "a changed meaning changes no number": [(Landing, "_has_new_meaning", mean_the_same)],
-    "strict batches may hold orphans": [(DuckDbLanding, "first_orphan", find_no_orphan)],
+    "strict batches may hold orphans": [(MergeSession, "first_orphan", find_no_orphan)],
     "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
 }
 

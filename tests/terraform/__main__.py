@@ -23,8 +23,8 @@ from typing import Final
 import pytest
 
 from takings.composition.aws_setup import pipeline_on_aws
-from tests.aws.deployed import BUCKET, STORE, built_functions
-from tests.aws.pipeline import Aws, pipeline
+from tests.aws.harness.deployed import BUCKET, STORE, built_functions
+from tests.aws.harness.pipeline import Aws, pipeline
 from tests.emulators import REGION, Emulator, environment, started
 from tests.terraform.command import Terraform, TerraformFailed
 from tests.terraform.description import Description, described

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from takings.composition.aws_setup import missing_on_aws
-from tests.aws.deployed import STORE
-from tests.aws.pipeline import Aws
+from tests.aws.harness.deployed import STORE
+from tests.aws.harness.pipeline import Aws
 
 if TYPE_CHECKING:
-    from takings.adapters.aws.resources import Step
+    from takings.adapters.aws.resources import SetupStep
 
 #: of the user's own security group
 _OWN_GROUP: Final = "somebody"
@@ -47,7 +47,7 @@ class Wishes:
         aws.client("ec2").create_security_group(GroupName=_OWN_GROUP, Description="not of Takings", VpcId=vpc)
         return {"subnets": json.dumps(_subnets(aws)), "security_group": _group(aws)}
 
-    def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[Step]]:
+    def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[SetupStep]]:
         """Look for what the bootstrap would make."""
         return missing_on_aws(
             STORE,

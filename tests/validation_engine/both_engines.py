@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from takings.adapters.duckdb.rules import name
+from takings.adapters.duckdb.sql import name
 from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.adapters.pandas.validation import PandasValidation
 from takings.contracts.model import Contract

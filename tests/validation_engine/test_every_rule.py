@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from datetime import UTC, datetime
+import runpy
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import takings
-from takings.adapters.duckdb.rules import typed_query
-from takings.contracts import load_contracts
-from takings.contracts.model import Dataset
-from takings.time_zones import business_time
+from takings.contracts import Dataset, load_contracts, model
 from takings.validation.remedies import remedy
 from tests.shop import csv_of, drop, drop_all, item, run
 
-NOW = datetime(2025, 3, 30, tzinfo=UTC)
-HEADER = ("id", "order_id", "product_id", "user_id", "status", "sale_price")
+
+@dataclass(frozen=True)
+class Unheard:
+    """A kind of check that somebody adds to the model, and nowhere else."""
 
 
-class TestUnknownKinds:
-    """A kind that somebody adds to the model, and to no engine."""
-
-    def contract(self) -> Any:
-        """Return the items' contract with one."""
-        contract = load_contracts()[Dataset.ORDER_ITEMS]
-        unknown: Any = object()
-        return replace(contract, rules=(*contract.rules, replace(contract.rules[0], check=unknown)))
-
-    def test_sql_refuses_them(self) -> None:
-        """The shipped contract compiles, the other one does not."""
-        typed_query(load_contracts()[Dataset.ORDER_ITEMS], HEADER, "source", NOW, business_time("UTC"))
-        with pytest.raises(AssertionError, match="unreachable"):
-            typed_query(self.contract(), HEADER, "source", NOW, business_time("UTC"))
-
-    def test_pandas_refuses_them(self) -> None:
-        """As soon as a chunk is checked."""
-        rules = pytest.importorskip("takings.adapters.pandas.rules")
-        checked = rules.Rules(self.contract(), HEADER, now=NOW, business_time=business_time("UTC"))
-        typed = checked.type_chunk({column: ["1"] for column in HEADER})
-        with pytest.raises(AssertionError, match="unreachable"):
-            checked.broken(typed, 1)
+@pytest.mark.parametrize(
+    "module", ["takings.contracts.rules", "takings.adapters.duckdb.rules", "takings.adapters.pandas.rules"]
+)
+def test_a_kind_without_an_answer_stops_the_import(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words and both engines: nobody learns of it from a shop's file."""
+    if "pandas" in module:
+        pytest.importorskip("pandas")
+    source = str(import_module(module).__file__)
+    runpy.run_path(source)
+    monkeypatch.setattr(model, "CHECKS", (*model.CHECKS, Unheard))
+    with pytest.raises(NotImplementedError, match="has no answer to Unheard"):
+        runpy.run_path(source)
 
 
 def test_every_rule_of_records_and_files_has_a_remedy_of_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.aws.shop import STORE, S3Shop
+from tests.aws.harness.shop import STORE, S3Shop
 from tests.emulators import Emulator
 from tests.shop import csv_of, item, published, run
 from tests.web.looking import asking

@@ -14,7 +14,7 @@ from takings.errors import UnknownThing, UsageError
 
 if TYPE_CHECKING:
     from takings.adapters.aws.names import Pipeline
-    from takings.adapters.aws.resources import Step
+    from takings.adapters.aws.resources import SetupStep
     from takings.adapters.aws.resources.services import Services
 
 
@@ -29,7 +29,7 @@ class Deployment:
     services: Services
     pipeline: Pipeline
 
-    def images(self, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool) -> Iterator[Step]:
+    def images(self, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool) -> Iterator[SetupStep]:
         """Yield the images that are not in their repositories; `sources`: build them first."""
         from takings.adapters.aws.resources.pushing import image_steps
 
@@ -37,20 +37,22 @@ class Deployment:
             self.services, self.pipeline, tag=tag, engine=engine, sources=sources, is_replacing=is_replacing
         )
 
-    def tasks(self, tag: str | None) -> Iterator[Step]:
+    def tasks(self, tag: str | None) -> Iterator[SetupStep]:
         """Yield the task definitions that do not say what this version does, with the images of a tag."""
         from takings.adapters.aws.resources.deployment import task_deployment
 
         return task_deployment(self.services, self.pipeline, tag)
 
-    def functions(self, lambdas: Path) -> Iterator[Step]:
+    def functions(self, lambdas: Path) -> Iterator[SetupStep]:
         """Yield the functions whose code is not what `make lambdas` has built."""
         from takings.adapters.aws.resources.deployment import code_deployment
         from takings.adapters.aws.resources.functions import read_archives
 
         return code_deployment(self.services, self.pipeline, read_archives(lambdas))
 
-    def state_machine(self, arn: str | None, subnets: tuple[str, ...], security_group: str | None) -> Iterator[Step]:
+    def state_machine(
+        self, arn: str | None, subnets: tuple[str, ...], security_group: str | None
+    ) -> Iterator[SetupStep]:
         """Yield the state machine, if it does not name the newest task definitions; `arn` has to be its own."""
         from takings.adapters.aws.resources.deployment import workflow_deployment
 
@@ -84,4 +86,4 @@ def deployment(store: str, *, account: str | None) -> Iterator[Deployment]:
             yield Deployment(services=connected, pipeline=pipeline)
 
 
-__all__ = ["Deployment", "Step", "deployment"]
+__all__ = ["Deployment", "SetupStep", "deployment"]

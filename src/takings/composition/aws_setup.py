@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
     from takings.adapters.aws.dead_letters import Letter, PutBack
     from takings.adapters.aws.exports import Export as Export  # entrypoints show it
-    from takings.adapters.aws.resources import Step
+    from takings.adapters.aws.resources import SetupStep
     from takings.ports import Tell
     from takings.settings import Settings
 
@@ -35,7 +35,7 @@ def missing_on_aws(
     security_group: str | None = None,
     notify: str | None = None,
     github: str | None = None,
-) -> Iterator[Iterator[Step]]:
+) -> Iterator[Iterator[SetupStep]]:
     """Look for what a store in a bucket lacks, or its pipeline: one step after the other, each of which can be made."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import Wishes, limits, pipeline_of, pipeline_steps, services, storage_steps
@@ -44,7 +44,7 @@ def missing_on_aws(
         if not is_only_store:
             pipeline_of(clients, bucket, settings.table_prefix).check_names()
 
-        def steps() -> Iterator[Step]:
+        def steps() -> Iterator[SetupStep]:
             yield from storage_steps(clients, bucket, settings.table_prefix)
             if is_only_store:
                 return
@@ -77,7 +77,7 @@ def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator
 
 
 @contextmanager
-def pipeline_on_aws(store: str, *, with_data: bool) -> Iterator[Iterator[Step]]:
+def pipeline_on_aws(store: str, *, with_data: bool) -> Iterator[Iterator[SetupStep]]:
     """Look for what there is of a pipeline, and of the store's data if asked for: one step each, which removes it."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import pipeline_of, services

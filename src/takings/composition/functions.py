@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import takings
+from takings.adapters.aws.names import METRICS
 from takings.adapters.clock import SystemClock
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.settings_sources import merged_settings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
     from takings.adapters.aws.dead_letters import DeadLetters
     from takings.adapters.aws.executions import Handover
+
+__all__ = ["METRICS", "S3", "FunctionStore", "on_aws", "open_function_store"]
 
 #: what the name of a store in a bucket begins with
 S3: Final = "s3://"

@@ -8,6 +8,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from takings.contracts.custom import read_custom
 from takings.contracts.model import (
+    MAX_TEXT_BYTES,
     Check,
     Column,
     ColumnType,
@@ -40,7 +41,6 @@ BOUNDS = {
 }
 #: A-Z only: for other letters, databases and Python disagree on lower case.
 LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
-LONGEST_TEXT = 1024
 LARGEST = {ColumnType.MONEY: 10**12, ColumnType.INTEGER: 2**63, ColumnType.IDENTIFIER: 2**63}
 
 
@@ -56,9 +56,9 @@ def read_values(entry: Entry) -> dict[str, str]:
         lowered = spelling.translate(LOWER)
         if lowered in values:
             raise fields["value"].error(f"the value '{spelling}' stands twice; case makes no difference. Keep one.")
-        if len(spelling.encode()) > LONGEST_TEXT:
+        if len(spelling.encode()) > MAX_TEXT_BYTES:
             raise fields["value"].error(
-                f"no text is longer than {LONGEST_TEXT:,} bytes. Shorten the value or leave it out."
+                f"no text is longer than {MAX_TEXT_BYTES:,} bytes. Shorten the value or leave it out."
             )
         values[lowered] = spelling
         custom = read_custom(fields.get("customProperties"), "an enum value")
@@ -137,6 +137,6 @@ def read_bound(column: Column, entry: Entry) -> Decimal:
 
 def _length(entry: Entry) -> int:
     length = entry.whole()
-    if not 1 <= length <= LONGEST_TEXT:
-        raise entry.error(f"'maxLength' must be from 1 to {LONGEST_TEXT:,}: text is never longer.")
+    if not 1 <= length <= MAX_TEXT_BYTES:
+        raise entry.error(f"'maxLength' must be from 1 to {MAX_TEXT_BYTES:,}: text is never longer.")
     return length

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, Final, TypeVar, get_args
 
 
 class Dataset(StrEnum):
@@ -19,6 +20,10 @@ class Dataset(StrEnum):
     PRODUCTS = "products"
     ORDERS = "orders"
     ORDER_ITEMS = "order_items"
+
+
+#: no text is longer, in UTF-8
+MAX_TEXT_BYTES: Final = 1024
 
 
 class ColumnType(StrEnum):
@@ -122,6 +127,9 @@ class StartOfDay:
     day: date
 
 
+Bound = Decimal | OtherColumn | Now | StartOfDay
+
+
 class Operator(StrEnum):
     """The relation of a field to its bound if the rule holds."""
 
@@ -136,7 +144,7 @@ class Compared:
     """The field has this relation to a number, to another column, to now or to the start of a day."""
 
     operator: Operator
-    bound: Decimal | OtherColumn | Now | StartOfDay
+    bound: Bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +156,16 @@ class PresentWhen:
 
 
 Check = Required | Typed | OneOf | Unique | Matches | MaxLength | InDataset | Compared | PresentWhen
+CHECKS: Final[tuple[type[Any], ...]] = get_args(Check)
+Answer = TypeVar("Answer")
+
+
+def for_every_check(answers: Mapping[type[Any], Answer], *, by: str) -> Mapping[type[Any], Answer]:
+    """Return the answers of the module `by`; NotImplementedError where it has none for a kind of check."""
+    missing = [check.__name__ for check in CHECKS if check not in answers]
+    if missing:
+        raise NotImplementedError(f"{by} has no answer to {', '.join(missing)}. Add one to its table.")
+    return answers
 
 
 @dataclass(frozen=True, kw_only=True)

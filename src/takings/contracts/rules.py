@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import assert_never
+from typing import Any, Final, assert_never
 
 from takings.contracts.model import (
+    Bound,
     Check,
     Column,
     ColumnType,
@@ -27,21 +29,7 @@ from takings.contracts.model import (
     StartOfDay,
     Typed,
     Unique,
-)
-
-#: The kinds of rules from the standard's own keys; no row expression may have such a name.
-STANDARD_KINDS = (
-    "required",
-    "type",
-    "one_of",
-    "max_length",
-    "pattern",
-    "greater_than",
-    "at_least",
-    "less_than",
-    "at_most",
-    "unique",
-    *(f"in_{dataset}" for dataset in Dataset),
+    for_every_check,
 )
 
 _TYPE_DEMANDS: Mapping[ColumnType, str] = {
@@ -52,10 +40,10 @@ _TYPE_DEMANDS: Mapping[ColumnType, str] = {
     ColumnType.TEXT: "must be at most 1,024 bytes of text",
 }
 _NUMBER_WORDS = {
-    Operator.LESS: ("less_than", "less than"),
-    Operator.AT_MOST: ("at_most", "at most"),
-    Operator.GREATER: ("greater_than", "greater than"),
-    Operator.AT_LEAST: ("at_least", "at least"),
+    Operator.GREATER: "greater than",
+    Operator.AT_LEAST: "at least",
+    Operator.LESS: "less than",
+    Operator.AT_MOST: "at most",
 }
 _TIME_WORDS = {
     Operator.LESS: "must be before",
@@ -72,33 +60,13 @@ def make_rule(column: Column, check: Check, *, kind: str | None = None, severity
         kind=kind or kind_of(check),
         severity=severity,
         check=check,
-        demand=_demand(column, check),
+        demand=_WORDS[type(check)].demand(column, check),
     )
 
 
 def kind_of(check: Check) -> str:
-    """Return a check's name in `column|kind`, unless its author gives another."""
-    match check:
-        case Required():
-            return "required"
-        case Typed():
-            return "type"
-        case OneOf():
-            return "one_of"
-        case MaxLength():
-            return "max_length"
-        case Matches():
-            return "pattern"
-        case Unique():
-            return "unique"
-        case InDataset(dataset=dataset):
-            return f"in_{dataset}"
-        case Compared(operator=operator, bound=bound):
-            return _NUMBER_WORDS[operator][0] + _bound_suffix(bound)
-        case PresentWhen(column=other, value=value):
-            return f"present_when_{other}_{value}"
-        case _:
-            assert_never(check)
+    """Return the name that a check has in `column|kind` unless its author gives another."""
+    return _WORDS[type(check)].kind(check)
 
 
 def a_value_of(type_: ColumnType) -> str:
@@ -108,33 +76,7 @@ def a_value_of(type_: ColumnType) -> str:
     return f"{'an' if type_.value[0] in 'aeiou' else 'a'} {type_.value}"
 
 
-def _demand(column: Column, check: Check) -> str:
-    match check:
-        case Required():
-            return "must not be empty"
-        case Typed():
-            return _TYPE_DEMANDS[column.type]
-        case OneOf():
-            return f"must be one of {', '.join(column.values or ())}"
-        case MaxLength(characters=characters):
-            return f"must have at most {characters} characters"
-        case Matches(pattern=pattern):
-            return f"must match the pattern {pattern}"
-        case Unique():
-            return "must be unique"
-        case InDataset(dataset=dataset, column=parent):
-            return f"must be the {parent} of a row in {dataset}"
-        case Compared(operator=operator, bound=bound) if column.type is ColumnType.TIMESTAMP:
-            return f"{_TIME_WORDS[operator]} {_bound_words(bound)}"
-        case Compared(operator=operator, bound=bound):
-            return f"must be {_NUMBER_WORDS[operator][1]} {_bound_words(bound)}"
-        case PresentWhen(column=other, value=value):
-            return f"must not be empty when {other} is {value}"
-        case _:
-            assert_never(check)
-
-
-def _bound_suffix(bound: Decimal | OtherColumn | Now | StartOfDay) -> str:
+def _bound_suffix(bound: Bound) -> str:
     match bound:
         case Decimal():
             return ""
@@ -148,7 +90,7 @@ def _bound_suffix(bound: Decimal | OtherColumn | Now | StartOfDay) -> str:
             assert_never(bound)
 
 
-def _bound_words(bound: Decimal | OtherColumn | Now | StartOfDay) -> str:
+def _bound_words(bound: Bound) -> str:
     match bound:
         case Decimal():
             return f"{bound:f}"
@@ -171,3 +113,59 @@ def _duration_words(duration: timedelta) -> str:
         if seconds % size == 0:
             return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
     raise AssertionError(duration)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Words:
+    """How reports speak of a kind of check."""
+
+    #: the names that the standard's own keys give it
+    standard: tuple[str, ...] = ()
+    #: its name in `column|kind`
+    kind: Callable[[Any], str]
+    #: what must hold, as a phrase that follows the column's name
+    demand: Callable[[Column, Any], str]
+
+
+def _compared_kind(check: Compared) -> str:
+    return _NUMBER_WORDS[check.operator].replace(" ", "_") + _bound_suffix(check.bound)
+
+
+def _compared_demand(column: Column, check: Compared) -> str:
+    if column.type is ColumnType.TIMESTAMP:
+        return f"{_TIME_WORDS[check.operator]} {_bound_words(check.bound)}"
+    return f"must be {_NUMBER_WORDS[check.operator]} {_bound_words(check.bound)}"
+
+
+def _always(kind: str, demand: Callable[[Column, Any], str]) -> _Words:
+    """Return the words of a check that has one name, which a key of the standard gives it."""
+    return _Words(standard=(kind,), kind=lambda _: kind, demand=demand)
+
+
+_WORDS: Final = for_every_check(
+    {
+        Required: _always("required", lambda *_: "must not be empty"),
+        Typed: _always("type", lambda column, _: _TYPE_DEMANDS[column.type]),
+        OneOf: _always("one_of", lambda column, _: f"must be one of {', '.join(column.values or ())}"),
+        MaxLength: _always("max_length", lambda _, check: f"must have at most {check.characters} characters"),
+        Matches: _always("pattern", lambda _, check: f"must match the pattern {check.pattern}"),
+        Compared: _Words(
+            standard=tuple(words.replace(" ", "_") for words in _NUMBER_WORDS.values()),
+            kind=_compared_kind,
+            demand=_compared_demand,
+        ),
+        Unique: _always("unique", lambda *_: "must be unique"),
+        InDataset: _Words(
+            standard=tuple(f"in_{dataset}" for dataset in Dataset),
+            kind=lambda check: f"in_{check.dataset}",
+            demand=lambda _, check: f"must be the {check.column} of a row in {check.dataset}",
+        ),
+        PresentWhen: _Words(
+            kind=lambda check: f"present_when_{check.column}_{check.value}",
+            demand=lambda _, check: f"must not be empty when {check.column} is {check.value}",
+        ),
+    },
+    by=__name__,
+)
+#: Rules that the standard's own keys make; no row expression may take such a name.
+STANDARD_KINDS: Final = tuple(kind for words in _WORDS.values() for kind in words.standard)

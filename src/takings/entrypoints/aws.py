@@ -61,10 +61,6 @@ Notify = Annotated[
         "--notify", help="An e-mail address that hears of alarms; AWS asks it to confirm.", show_default=False
     ),
 ]
-WithData = Annotated[bool, typer.Option("--with-data", help="Also the tables and the bucket, with every file.")]
-Yes = Annotated[
-    str | None, typer.Option("--yes", help="The bucket's name, instead of being asked for it.", show_default=False)
-]
 LAMBDAS = Path("build/lambdas")
 
 

@@ -14,7 +14,7 @@ from takings.entrypoints.app import EXIT_REJECTED, Store
 from takings.entrypoints.aws import LAMBDAS, Lambdas, SecurityGroup, Subnets, aws, named_subnets, say
 
 if TYPE_CHECKING:
-    from takings.composition.aws_deploy import Step
+    from takings.composition.aws_deploy import SetupStep
 
 deploy = typer.Typer(
     help="Bring a new version into a pipeline that `takings aws bootstrap` has made: images, tasks, functions,"
@@ -126,7 +126,7 @@ def _everything(
     return (step.what for step in steps)
 
 
-def _carry_out(steps: Iterator[Step], is_dry_run: bool) -> int:
+def _carry_out(steps: Iterator[SetupStep], is_dry_run: bool) -> int:
     """Make each step, or only name it; return how many there were."""
     count = 0
     for step in steps:

@@ -14,8 +14,8 @@ from urllib.parse import unquote_plus
 from aws_lambda_powertools import Logger, Metrics
 
 from takings import layout
-from takings.composition.functions import FunctionStore, open_function_store
-from takings.entrypoints.metrics import NAMESPACE, UNITS, measured
+from takings.composition.functions import METRICS, FunctionStore, open_function_store
+from takings.entrypoints.metrics import UNITS, measured
 from takings.entrypoints.task_failures import Again, decide_after
 from takings.entrypoints.task_size import csv_bytes, task_size
 from takings.errors import CorruptState, Superseded, UsageError
@@ -101,7 +101,7 @@ def _opened(
 def _measure(store: str, found: Mapping[str, float]) -> None:
     """Log what was measured in the embedded metric format, as metrics of the store."""
     if found:
-        metrics = Metrics(namespace=NAMESPACE)
+        metrics = Metrics(namespace=METRICS)
         metrics.add_dimension(name="store", value=store)
         for name, value in found.items():
             metrics.add_metric(name=name, unit=UNITS[name], value=value)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-#: of CloudWatch, where all of them stand
-NAMESPACE: Final = "Takings"
 #: every metric and its unit in CloudWatch's words
 UNITS: Final[Mapping[str, str]] = {
     #: of a batch that has ended

@@ -10,6 +10,7 @@ from takings.lake.gaps import NO_GAP, Gap, Gaps
 from takings.lake.keys import Affected, CategoryDay, everything
 from takings.lake.snapshots import (
     KEYS,
+    PARTITION,
     PARTITIONED,
     AddedFile,
     Commit,
@@ -22,6 +23,7 @@ from takings.lake.snapshots import (
     StagedFile,
     TableChange,
     TableSnapshot,
+    lake_columns,
 )
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "KEYS",
     "MOST_EXAMPLES",
     "NO_GAP",
+    "PARTITION",
     "PARTITIONED",
     "AddedFile",
     "Affected",
@@ -52,4 +55,5 @@ __all__ = [
     "TableSnapshot",
     "crowded",
     "everything",
+    "lake_columns",
 ]

@@ -21,20 +21,6 @@ class Affected:
     #: days on which every key is affected, whatever its category
     whole_days: frozenset[date] = frozenset()
 
-    def __or__(self, other: Affected) -> Affected:
-        if self.is_everything or other.is_everything:
-            return everything()
-        return Affected(
-            days=self.days | other.days,
-            category_days=self.category_days | other.category_days,
-            whole_days=self.whole_days | other.whole_days,
-        )
-
-    @property
-    def is_empty(self) -> bool:
-        """Return whether no key is affected."""
-        return not (self.is_everything or self.days or self.category_days or self.whole_days)
-
     def to_json(self) -> dict[str, Any]:
         """Return the content of affected.json, with the keys in order."""
         return {

@@ -8,17 +8,31 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from takings.contracts.model import Dataset
+from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.layout import BatchId
 
 #: the columns whose ranges tell which rows a file may hold
 KEYS: Final = frozenset({"id", "order_id", "product_id"})
 #: tables with one folder per day
 PARTITIONED: Final = (Dataset.ORDERS, Dataset.ORDER_ITEMS)
+#: the business day that such a folder holds
+PARTITION: Final = "order_date"
+#: what every row carries beside its contract's columns
+ORIGIN: Final = {
+    "_version": ColumnType.TIMESTAMP,
+    "_source": ColumnType.TEXT,
+    "_line": ColumnType.INTEGER,
+    "_batch": ColumnType.TEXT,
+}
 #: the smallest and the largest value
 Range = tuple[Any, Any]
 #: column -> the ranges of the wanted values
 Ranges = Mapping[str, Sequence[Range]]
+
+
+def lake_columns(contract: Contract) -> dict[str, ColumnType]:
+    """Return the type of each column of a lake table but its partition, in the order of the table."""
+    return {column.name: column.type for column in contract.columns} | ORIGIN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,6 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 
-#: where the functions' own metrics stand, by store and service; `entrypoints/metrics.py` says what they are
-NAMESPACE: Final = "Takings"
 #: a batch that takes this much longer than files may wait for it asks for a person
 _LATE: Final = timedelta(hours=1)
 #: how long CloudWatch collects before it compares
@@ -22,7 +20,7 @@ _LOOKS_MISSED: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class AlarmLimits:
     """What depends on a store's settings."""
 
     #: how long a file may lie under raw-data/
@@ -31,9 +29,9 @@ class Limits:
     look_seconds: int
 
 
-def limits(*, batch_wait: timedelta, sweep: timedelta) -> Limits:
+def limits(*, batch_wait: timedelta, sweep: timedelta) -> AlarmLimits:
     """Return what a store's settings let one expect."""
-    return Limits(
+    return AlarmLimits(
         oldest_pending_seconds=ceil((batch_wait + _LATE).total_seconds()),
         look_seconds=max(_PERIOD_SECONDS, 60 * ceil(sweep.total_seconds() / 60)),
     )
@@ -79,14 +77,16 @@ class Alarm:
         }
 
 
-def alarms(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
+def alarms(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
     """Return every alarm of a pipeline."""
     return (*_of_executions(pipeline), _of_dead_letters(pipeline), *_of_looks(pipeline, limits))
 
 
 def alarm_names(pipeline: Pipeline) -> list[str]:
     """Return what the alarms are called, whatever the settings are."""
-    return [pipeline.name(alarm.name) for alarm in alarms(pipeline, Limits(oldest_pending_seconds=1, look_seconds=60))]
+    return [
+        pipeline.name(alarm.name) for alarm in alarms(pipeline, AlarmLimits(oldest_pending_seconds=1, look_seconds=60))
+    ]
 
 
 def _of_executions(pipeline: Pipeline) -> tuple[Alarm, ...]:
@@ -121,14 +121,14 @@ def _of_dead_letters(pipeline: Pipeline) -> Alarm:
     )
 
 
-def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
+def _of_looks(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
     own = {"store": pipeline.bucket, "service": names.DETECTOR}
     return (
         Alarm(
             name="takings-oldest-pending",
             what=f"A file has waited under s3://{pipeline.bucket}/raw-data/ longer than its batch should take.",
             heading="Nothing starts",
-            namespace=NAMESPACE,
+            namespace=names.METRICS,
             metric="OldestPendingSeconds",
             dimensions=own,
             statistic="Maximum",
@@ -140,7 +140,7 @@ def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
             name="takings-batch-blocked",
             what=f"The batch of s3://{pipeline.bucket} is blocked, and nothing goes before somebody decides.",
             heading="A batch is blocked",
-            namespace=NAMESPACE,
+            namespace=names.METRICS,
             metric="BatchesBlocked",
             dimensions=own,
             statistic="Maximum",
@@ -150,7 +150,7 @@ def _of_looks(pipeline: Pipeline, limits: Limits) -> tuple[Alarm, ...]:
             name="takings-nobody-looks",
             what=f"s3://{pipeline.bucket} has not been looked at for {_LOOKS_MISSED} sweeps: function or schedule fail.",
             heading="Nobody looks",
-            namespace=NAMESPACE,
+            namespace=names.METRICS,
             metric="OldestPendingSeconds",
             dimensions=own,
             statistic="SampleCount",

@@ -79,8 +79,6 @@ class Bucket:
     def __str__(self) -> str:
         return f"s3://{self.name}"
 
-    # Reading ----------------------------------------------------------------------------------------------------------
-
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all objects under a prefix, page by page."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
@@ -165,8 +163,6 @@ class Bucket:
         for block in self._s3.get_object(Bucket=self.name, Key=key)["Body"].iter_chunks(_BLOCK):
             digest.update(block)
         return digest.hexdigest()
-
-    # Writing ----------------------------------------------------------------------------------------------------------
 
     def create(self, key: str, content: bytes) -> bool:
         """Write an object unless the key exists; tell whether it was written."""
@@ -262,8 +258,6 @@ class Bucket:
     def _unless_exists(self, write: Callable[[str], object]) -> bool:
         anything = "*"
         return self._while_contested(lambda: write(anything)) is not None
-
-    # Removing ---------------------------------------------------------------------------------------------------------
 
     def delete_unchanged(self, key: str, etag: str) -> None:
         """Put a delete marker before the bytes that an ETag names, unless a key holds others meanwhile, or nothing."""

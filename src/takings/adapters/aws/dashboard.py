@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from takings.adapters.aws import names
-from takings.adapters.aws.alarms import NAMESPACE, alarm_names
+from takings.adapters.aws.alarms import alarm_names
 from takings.adapters.aws.names import Pipeline
 
 #: CloudWatch's grid has 24 columns
@@ -97,4 +97,4 @@ def _graphs(pipeline: Pipeline) -> list[tuple[str, str, list[list[str]]]]:
 
 
 def _own(pipeline: Pipeline, service: str, *metrics: str) -> list[list[str]]:
-    return [[NAMESPACE, metric, "store", pipeline.bucket, "service", service] for metric in metrics]
+    return [[names.METRICS, metric, "store", pipeline.bucket, "service", service] for metric in metrics]

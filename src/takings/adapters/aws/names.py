@@ -23,6 +23,8 @@ SECURITY_GROUP: Final = "takings-tasks"
 #: the topic to which alarms are sent, and the alias of the key that encrypts it
 ALARMS: Final = "takings-alarms"
 DASHBOARD: Final = "takings"
+#: the namespace of the functions' own metrics, by store and service
+METRICS: Final = "Takings"
 #: in the schedule group
 DEADLINE: Final = "deadline"
 SWEEP: Final = "sweep"

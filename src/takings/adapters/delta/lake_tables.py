@@ -28,7 +28,17 @@ from takings.adapters.delta.log import LAKE_REMEDY, LOG, DeltaLog
 from takings.adapters.lake_files import LakeFiles, ListedFile, TableAddress
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.errors import ConflictError, ContractError, CorruptState
-from takings.lake import KEYS, AddedFile, LakeFile, LakeSnapshot, TableChange, TableSnapshot
+from takings.lake import (
+    KEYS,
+    PARTITION,
+    PARTITIONED,
+    AddedFile,
+    LakeFile,
+    LakeSnapshot,
+    TableChange,
+    TableSnapshot,
+    lake_columns,
+)
 from takings.layout import BatchId
 
 #: types as Delta names them, and Spark
@@ -39,7 +49,6 @@ _TYPES: Final = {
     ColumnType.TIMESTAMP: "timestamp",
     ColumnType.TEXT: "string",
 }
-_META: Final = {"_version": "timestamp", "_source": "string", "_line": "long", "_batch": "string"}
 #: reading a table replays at most so many commits
 _CHECKPOINT_INTERVAL: Final = "20"
 #: delta-rs knows nothing of our commits, so it may not decide which log entries are old; `clean_logs` does
@@ -47,7 +56,7 @@ _KEEP_LOGS: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 #: marks a column that older files of the table do not have
 _ADDED_LATER: Final = "takings.added_later"
 #: what a snapshot shows of an add action
-_SHOWN: Final = {"path", "num_records", "partition.order_date"} | {
+_SHOWN: Final = {"path", "num_records", f"partition.{PARTITION}"} | {
     f"{end}.{key}" for key in KEYS for end in ("min", "max")
 }
 
@@ -242,7 +251,7 @@ class DeltaLake:
 
 def column_types(dataset: Dataset, contract: Contract) -> dict[str, str]:
     """Return the type of each column of a lake table, as Delta and Spark name it; the partition comes last."""
-    types = {column.name: _TYPES[column.type] for column in contract.columns} | _META
+    types = {name: _TYPES[kind] for name, kind in lake_columns(contract).items()}
     return types | dict.fromkeys(_partition(dataset), "date")
 
 
@@ -250,7 +259,7 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
     actions = table.get_add_actions(flatten=True)
     columns = {column: actions[column].to_pylist() for column in actions.column_names if column in _SHOWN}
     nothing = [None] * actions.num_rows
-    days = columns.get("partition.order_date", nothing)
+    days = columns.get(f"partition.{PARTITION}", nothing)
     ends = [
         (key, columns[f"min.{key}"], columns[f"max.{key}"])
         for key in sorted(KEYS)
@@ -322,7 +331,7 @@ def _type_name(field: Field) -> str:
 
 
 def _partition(dataset: Dataset) -> list[str]:
-    return [] if dataset is Dataset.PRODUCTS else ["order_date"]
+    return [PARTITION] if dataset in PARTITIONED else []
 
 
 def _schema(dataset: Dataset, contract: Contract) -> Schema:
@@ -331,7 +340,7 @@ def _schema(dataset: Dataset, contract: Contract) -> Schema:
 
 def _add(file: AddedFile, dataset: Dataset, now: int, change: TableChange) -> AddAction:
     day = None if file.order_date is None else file.order_date.isoformat()
-    partition = {"order_date": day} if _partition(dataset) else {}
+    partition = dict.fromkeys(_partition(dataset), day)
     statistics = {
         "numRecords": file.rows,
         "minValues": file.minimum,

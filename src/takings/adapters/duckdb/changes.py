@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from takings.adapters.duckdb.lake_files import LakeRows
-from takings.adapters.duckdb.rules import SQL_TYPES, name
+from takings.adapters.duckdb.sql import SQL_TYPES, name
 from takings.adapters.duckdb.staged import StagedRows, sql
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.lake import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from takings.adapters.duckdb.rules import literal, name
+from takings.adapters.duckdb.sql import literal, name
 from takings.kpis import KpiRow, KpiTable
 
 

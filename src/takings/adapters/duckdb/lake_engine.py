@@ -16,8 +16,8 @@ import duckdb
 
 from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
-from takings.adapters.duckdb.merge import Landing
-from takings.adapters.duckdb.rules import name
+from takings.adapters.duckdb.merge import MergeSession
+from takings.adapters.duckdb.sql import name
 from takings.adapters.duckdb.staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures
@@ -49,7 +49,7 @@ class DuckDbEngine:
             rows = self._rows(cursor)
             staged_rows = StagedRows(staged, rows, self._business_time)
             with staged_rows.views():
-                yield Landing(rows=rows, staged=staged_rows)
+                yield MergeSession(rows=rows, staged=staged_rows)
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None

@@ -6,19 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
 from uuid import uuid4
 
 import duckdb
 
-from takings.adapters.duckdb.rules import SQL_TYPES, literal, name, path_literal
+from takings.adapters.duckdb.sql import SQL_TYPES, literal, name, path_literal
 from takings.contracts.model import ColumnType, Contracts, Dataset
-from takings.lake import PARTITIONED, AddedFile, TableSnapshot
+from takings.lake import PARTITION, PARTITIONED, AddedFile, TableSnapshot, lake_columns
 from takings.layout import ORPHANS
 from takings.ports import LakeTables
-
-#: what every row of the lake carries beside its contract's columns
-META: Final = {"_version": "timestamptz", "_source": "varchar", "_line": "bigint", "_batch": "varchar"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +27,11 @@ class LakeRows:
 
     def columns(self, dataset: Dataset) -> list[str]:
         """Return the columns of a lake table, but for its partition."""
-        return [column.name for column in self.contracts[dataset].columns] + list(META)
+        return list(lake_columns(self.contracts[dataset]))
 
     def all_columns(self, dataset: Dataset) -> str:
         """Return the columns of a lake table as SQL lists them."""
-        day = ["order_date"] if dataset in PARTITIONED else []
+        day = [PARTITION] if dataset in PARTITIONED else []
         return ", ".join(name(column) for column in [*self.columns(dataset), *day])
 
     def of_lake(self, dataset: Dataset, table: TableSnapshot) -> str:
@@ -46,7 +42,9 @@ class LakeRows:
         self.tables.fetch(dataset, table.files)
         folder = self.tables.folder(dataset)
         paths = ", ".join(path_literal(folder / file.path) for file in table.files)
-        partition = ", hive_partitioning = true, hive_types = {'order_date': date}" if dataset in PARTITIONED else ""
+        partition = (
+            f", hive_partitioning = true, hive_types = {{'{PARTITION}': date}}" if dataset in PARTITIONED else ""
+        )
         source = f"read_parquet([{paths}], filename = true{partition})"
         is_narrow = table.columns is not None and not table.columns.issuperset(self.columns(dataset))
         if table.is_widened or is_narrow:
@@ -57,8 +55,8 @@ class LakeRows:
         return f"select {self.all_columns(dataset)}, filename from {source}"
 
     def _no_row(self, dataset: Dataset) -> str:
-        typed = {column.name: SQL_TYPES[column.type] for column in self.contracts[dataset].columns} | META
-        typed |= {"order_date": "date"} if dataset in PARTITIONED else {}
+        typed = {column: SQL_TYPES[kind] for column, kind in lake_columns(self.contracts[dataset]).items()}
+        typed |= {PARTITION: "date"} if dataset in PARTITIONED else {}
         nulls = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in typed.items())
         return f"select {nulls}, cast(null as varchar) as filename where false"
 
@@ -76,7 +74,7 @@ class LakeWriter:
         folder = self.rows.tables.folder(dataset)
         pattern = f"{self.prefix}-{{uuid}}"
         if dataset in PARTITIONED:
-            where = f"{literal(str(folder))} (partition_by (order_date), append, filename_pattern {literal(pattern)},"
+            where = f"{literal(str(folder))} (partition_by ({PARTITION}), append, filename_pattern {literal(pattern)},"
         else:
             where = f"{literal(str(folder / f'{pattern.format(uuid=uuid4())}.parquet'))} ("
         cursor = self.rows.cursor
@@ -107,7 +105,7 @@ def _added_file(
 ) -> AddedFile:
     known = {column.strip('"'): values for column, values in statistics.items() if column.strip('"') in integers}
     exact = {column: values for column, values in known.items() if "min" in values and "max" in values}
-    day = (keys or {}).get("order_date")
+    day = (keys or {}).get(PARTITION)
     return AddedFile(
         path=str(Path(path).relative_to(folder)),
         size=size,

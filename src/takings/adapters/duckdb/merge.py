@@ -14,8 +14,9 @@ import duckdb
 
 from takings.adapters.duckdb.changes import ComparedRows, content_hash
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
-from takings.adapters.duckdb.rules import business_day, name, path_literal
+from takings.adapters.duckdb.sql import name, path_literal
 from takings.adapters.duckdb.staged import StagedRows, sql
+from takings.adapters.duckdb.typing import business_day
 from takings.contracts.model import Dataset
 from takings.lake import (
     PARTITIONED,
@@ -49,7 +50,7 @@ _TINY: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Landing:
+class MergeSession:
     """One batch on its way into the lake."""
 
     rows: LakeRows

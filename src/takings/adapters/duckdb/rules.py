@@ -1,21 +1,21 @@
 """Compile a contract to the SQL of one typed pass over a file: typed columns and a mask of broken rules.
 
-The dialect is DuckDB's, whose casts are lax ('7.6' becomes 8, '1e3' becomes 1000), so that every cast is guarded by the
-exact form that the contract's type allows. A field that is empty or unreadable is NULL, which makes rules on it unknown.
+A field that is empty or unreadable is NULL, which makes rules on it unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from functools import partial
-from pathlib import PurePath
-from string import ascii_lowercase, ascii_uppercase
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
+from takings.adapters.duckdb.sql import literal, name
+from takings.adapters.duckdb.typing import blank, typed_field, with_first_readings
 from takings.contracts.model import (
-    Column,
+    MAX_TEXT_BYTES,
+    Bound,
     ColumnType,
     Compared,
     Contract,
@@ -31,42 +31,9 @@ from takings.contracts.model import (
     StartOfDay,
     Typed,
     Unique,
+    for_every_check,
 )
-from takings.time_zones import BusinessTime, OffsetChange
-
-SQL_TYPES: Final = {
-    ColumnType.IDENTIFIER: "bigint",
-    ColumnType.INTEGER: "bigint",
-    ColumnType.MONEY: "decimal(28, 16)",
-    ColumnType.TIMESTAMP: "timestamptz",
-    ColumnType.TEXT: "varchar",
-}
-#: what counts as blank; the same six characters in every engine
-BLANKS: Final = " \t\n\r\v\f"
-MAX_TEXT_BYTES: Final = 1024
-_MICROSECOND: Final = timedelta(microseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - steps are of naive UTC instants and of wall clocks
-INTEGER_PATTERN: Final = "-?[0-9]+"
-MONEY_PATTERN: Final = r"-?0*[0-9]{1,12}(\.[0-9]{1,16}0*)?"
-_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
-LOCAL_TIME_PATTERN: Final = _TIME
-#: what databases and shops write behind a time: `Z`, ` UTC`, `+02:00`, `+0200`, `+02`, ` +02`
-ZONED_TIME_PATTERN: Final = _TIME + r"( UTC| ?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?))"
-
-
-def literal(text: str) -> str:
-    """Quote a text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def path_literal(path: PurePath) -> str:
-    """Quote a file's path for a DuckDB reader, which takes `*`, `?` and `[` in it for a pattern."""
-    return literal("".join(f"[{character}]" if character in "*?[" else character for character in str(path)))
-
-
-def name(identifier: str) -> str:
-    """Quote an identifier."""
-    return '"' + identifier.replace('"', '""') + '"'
+from takings.time_zones import BusinessTime
 
 
 def typed_query(
@@ -79,194 +46,49 @@ def typed_query(
     """
     raw = {column: f"_r{place}" for place, column in enumerate(header)}
     typed = ",\n        ".join(
-        f"{_typed(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
+        f"{typed_field(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
     )
     columns = ", ".join(name(column.name) for column in contract.columns)
+    pass_ = _Pass(contract=contract, raw=raw, now=now, business_time=business_time)
     return f"""
-select {keep}{columns}, {_mask(contract, raw, now, business_time)} as _mask
+select {keep}{columns}, {_mask(pass_)} as _mask
 from (
     select *,
         {typed}
-    from {_with_first_readings(contract, raw, source, business_time)}
+    from {with_first_readings(contract, raw, source, business_time)}
 )"""
 
 
-def blank(raw: str) -> str:
-    """Return the condition under which a raw field is empty or all blanks."""
-    return f"({raw} is null or ({raw} < '!' and ltrim({raw}, {_characters(BLANKS)}) = ''))"
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
+    """One typed pass over a file."""
+
+    contract: Contract
+    #: the raw field of each column of the header
+    raw: Mapping[str, str]
+    #: what `now` is in a rule
+    now: datetime
+    business_time: BusinessTime
 
 
-def _characters(text: str) -> str:
-    return " || ".join(f"chr({ord(character)})" for character in text)
-
-
-def _typed(column: Column, raw: dict[str, str], business_time: BusinessTime) -> str:
-    sql_type = SQL_TYPES[column.type]
-    if column.name not in raw:
-        return f"cast(null as {sql_type})"
-    field = raw[column.name]
-    match column.type:
-        case ColumnType.IDENTIFIER:
-            number = f"{field}_number"
-            return f"case when cast({number} as varchar) = {field} and {number} >= 0 then {number} end"
-        case ColumnType.INTEGER:
-            return f"case when regexp_full_match({field}, '{INTEGER_PATTERN}') then try_cast({field} as bigint) end"
-        case ColumnType.MONEY:
-            # Most prices are written as 12.50 or 12.5: what two digits read back as begins with it, which proves more cheaply
-            # than a pattern that they are exact.
-            cents = f"{field}_cents"
-            return (
-                f"case when starts_with(cast({cents} as varchar), {field}) and not ends_with({field}, '.')"
-                f" then cast({cents} as {sql_type})"
-                f" when regexp_full_match({field}, '{MONEY_PATTERN}') then try_cast({field} as {sql_type}) end"
-            )
-        case ColumnType.TIMESTAMP:
-            return _instant(field, business_time)
-        case ColumnType.TEXT if column.values is None:
-            return f"case when strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)} then {field} end"
-        case ColumnType.TEXT:
-            return _stored_value(column.values, field)
-        case _:
-            assert_never(column.type)
-
-
-def _stored_value(values: Mapping[str, str], field: str) -> str:
-    """Return what is stored for a spelling of a listed value, none of which is blank or too long."""
-    cases = " ".join(f"when {literal(spelling)} then {literal(stored)}" for spelling, stored in values.items())
-    if all(spelling.isascii() for spelling in values):
-        # A letter outside ASCII that folds to one of ASCII has more bytes, so equal lengths mean that only A-Z were folded.
-        return f"case when strlen(lower({field})) = strlen({field}) then case lower({field}) {cases} end end"
-    return f"case translate({field}, {literal(ascii_uppercase)}, {literal(ascii_lowercase)}) {cases} end"
-
-
-def _instant(field: str, business_time: BusinessTime) -> str:
-    """Make an instant of a field's clock in UTC or on the wall, which stand beside it, or of a time with another zone.
-
-    A lax reading that gives back the very same text is exact, which costs less to see than a pattern does.
-    """
-    # The cast knows every offset, but no `z` and no blank before one.
-    plain = f"upper(regexp_replace({field}, ' ([-+Zz])', '\\1'))"
-    zoned = f"coalesce(try_cast({field} as timestamptz), try_cast({plain} as timestamptz))"
-    local = f"make_timestamptz({field}_wall_clock)"
-    utc = f"make_timestamptz(epoch_us({field}_utc_clock))"
-    years = f"{field}_utc_clock between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
-    if not business_time.is_utc:
-        shifted = f"make_timestamptz({field}_wall_clock - {field}_offset)"
-        local = f"case when {_in_calendar(shifted)} then {shifted} end"
-    return f"""case
-            when {field} is null then null
-            when {field}_wall_clock is not null then {local}
-            when cast({field}_utc_clock as varchar) || ' UTC' = {field} and {years} then {utc}
-            when {field} < '0001' then null
-            when not regexp_full_match({field}, '{ZONED_TIME_PATTERN}') then null
-            when {field}_utc_clock is not null then case when {_in_calendar(utc)} then {utc} end
-            when {_in_calendar(zoned)} then {zoned}
-            end"""
-
-
-def _utc_clock(field: str) -> str:
-    """Read a time in UTC laxly, as a timestamp: a cast to an instant asks the time zone library for every row."""
-    is_utc = f"strlen({field}) > 19 and (ends_with({field}, ' UTC') or ends_with({field}, 'Z'))"
-    return f"case when {is_utc} then try_cast({field} as timestamp) end"
-
-
-def _wall_clock(field: str) -> str:
-    """Read a time without a zone as microseconds; the commonest form takes a fixed format, twice as fast as a pattern.
-
-    A fixed format allows blanks around the time: the first character is no blank because it is at least '0', the last
-    one is looked at.
-    """
-    usual = f"try_strptime({field}, '%Y-%m-%dT%H:%M:%S')"
-    return f"""case when {field}_utc_clock is null then epoch_us(coalesce(
-            case when strlen({field}) = 19 and substr({field}, 19, 1) >= '0' and {field} >= '0001' then {usual} end,
-            case
-                when ends_with({field}, ' UTC') or {field} < '0001' or ends_with({field}, 'Z') then null
-                when regexp_full_match({field}, '{LOCAL_TIME_PATTERN}') then try_cast({field} as timestamp)
-            end)) end"""
-
-
-def _with_first_readings(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
-    """Return the source with the first reading of each field beside it, so that none is read twice.
-
-    That is `_number` of an identifier, `_cents` of an amount, `_utc_clock` of a time and, where it is of no clock in UTC,
-    its `_wall_clock` with its `_offset`.
-    """
-    readings: list[str] = []
-    times: list[str] = []
-    for column in contract.columns:
-        field = raw.get(column.name)
-        match column.type:
-            case _ if field is None:
-                continue
-            case ColumnType.IDENTIFIER:
-                readings.append(f"try_cast({field} as bigint) as {field}_number")
-            case ColumnType.MONEY:
-                readings.append(f"try_cast({field} as decimal(12, 2)) as {field}_cents")
-            case ColumnType.TIMESTAMP:
-                readings.append(f"{_utc_clock(field)} as {field}_utc_clock")
-                times.append(field)
-            case ColumnType.INTEGER | ColumnType.TEXT:
-                pass
-            case _:
-                assert_never(column.type)
-    layers = [readings, [f"{_wall_clock(field)} as {field}_wall_clock" for field in times]]
-    if not business_time.is_utc:
-        steps = partial(_steps, changes=business_time.by_wall_clock, first=business_time.first_offset)
-        layers.append([f"{steps(f'{field}_wall_clock')} as {field}_offset" for field in times])
-    for layer in layers:
-        if layer:
-            source = f"(select *, {', '.join(layer)} from {source})"
-    return source
-
-
-def _in_calendar(instant: str) -> str:
-    """Return the condition under which an instant has a year of four digits in UTC."""
-    return f"{instant} between timestamptz '0001-01-01 00:00:00+00' and timestamptz '9999-12-31 23:59:59.999999+00'"
-
-
-def business_day(instant: str, business_time: BusinessTime) -> str:
-    """Return the SQL of the business day of a timestamptz; a plain cast asks the time zone library for every row.
-
-    A wall clock that shows a year before 1 or after 9999 counts on the calendar's first or last day.
-    """
-    micros = f"epoch_us({instant})"
-    if not business_time.is_utc:
-        wall_clock = f"{micros} + {_steps(micros, business_time.by_instant, business_time.first_offset)}"
-        first, last = ((end - _EPOCH) // _MICROSECOND for end in (datetime.min, datetime.max))  # noqa: DTZ901 - wall clocks
-        micros = f"least(greatest({wall_clock}, {first}), {last})"
-    return f"cast(make_timestamp({micros}) as date)"
-
-
-def _steps(at: str, changes: Sequence[OffsetChange], first: timedelta) -> str:
-    """Return the offset in microseconds as a binary decision over the changes: about log2(n) comparisons a row."""
-    if not changes:
-        return str(first // _MICROSECOND)
-    middle = len(changes) // 2
-    change = changes[middle]
-    since = (change.since - _EPOCH) // _MICROSECOND
-    before = _steps(at, changes[:middle], first)
-    after = _steps(at, changes[middle + 1 :], change.offset)
-    return f"case when {at} < {since} then {before} else {after} end"
-
-
-def _mask(contract: Contract, raw: dict[str, str], now: datetime, business_time: BusinessTime) -> str:
+def _mask(of: _Pass) -> str:
     """Return the mask's expression: a cheap look at every row, and the exact bits only of those that look suspicious."""
-    compiled = [
-        (bit, rule, _broken(contract, rule, raw, now, business_time)) for bit, rule in enumerate(contract.rules)
-    ]
+    compiled = [(bit, rule, _broken(rule, of)) for bit, rule in enumerate(of.contract.rules)]
     broken = [(bit, condition) for bit, _, condition in compiled if condition is not None]
     if not broken:
         return "cast(0 as ubigint)"
     suspects = [
-        f"({name(column.name)} is null" + ("" if column.is_required else f" and {raw[column.name]} is not null") + ")"
-        for column in contract.columns
-        if column.name in raw
+        f"({name(column.name)} is null"
+        + ("" if column.is_required else f" and {of.raw[column.name]} is not null")
+        + ")"
+        for column in of.contract.columns
+        if column.name in of.raw
     ]
     # What is broken only where a field is empty or unreadable, a look at the fields tells; every other condition is asked.
     others = [
         condition
         for _, rule, condition in compiled
-        if condition is not None and not isinstance(rule.check, Required | Typed | OneOf)
+        if condition is not None and not _ANSWERS[type(rule.check)].is_seen_in_the_field
     ]
     anything = " or ".join(suspects + others)
     bits = "\n        + ".join(
@@ -275,45 +97,90 @@ def _mask(contract: Contract, raw: dict[str, str], now: datetime, business_time:
     return f"case when {anything}\n        then {bits}\n        else 0::ubigint end"
 
 
-def _broken(
-    contract: Contract, rule: Rule, raw: dict[str, str], now: datetime, business_time: BusinessTime
-) -> str | None:
+def _broken(rule: Rule, of: _Pass) -> str | None:
     """Return the condition under which a row breaks a rule; None where the pass cannot tell or the column is absent."""
-    if rule.column not in raw:
+    answer = _ANSWERS[type(rule.check)]
+    if rule.column not in of.raw or answer.broken is None:
         return None
-    field, value = raw[rule.column], name(rule.column)
-    match rule.check:
-        case Required():
-            return blank(field)
-        case Typed():
-            if contract.column(rule.column).type is ColumnType.TEXT:
-                return f"(strlen({field}) > {MAX_TEXT_BYTES} and not {blank(field)})"
-            return f"({value} is null and not {blank(field)})"
-        case OneOf():
-            return f"({value} is null and not {blank(field)} and strlen({field}) <= {MAX_TEXT_BYTES})"
-        case Matches(pattern=pattern):
-            return f"not regexp_full_match({value}, {literal(pattern)})"
-        case MaxLength(characters=characters):
-            return f"length({value}) > {characters}"
-        case Compared(operator=operator, bound=bound):
-            return f"not ({value} {operator} {_bound(bound, now, business_time)})"
-        case PresentWhen(column=other, value=stored):
-            return f"({blank(field)} and {name(other)} = {literal(stored)})"
-        case Unique() | InDataset():
-            return None
-        case _:
-            assert_never(rule.check)
+    return answer.broken(rule.check, _Place(column=rule.column, of=of))
 
 
-def _bound(bound: Decimal | OtherColumn | Now | StartOfDay, now: datetime, business_time: BusinessTime) -> str:
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """The column that a rule is about."""
+
+    column: str
+    of: _Pass
+
+    @property
+    def field(self) -> str:
+        """Return the raw field."""
+        return self.of.raw[self.column]
+
+    @property
+    def value(self) -> str:
+        """Return the typed value, NULL where the field is empty or unreadable."""
+        return name(self.column)
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether the column holds text."""
+        return self.of.contract.column(self.column).type is ColumnType.TEXT
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """How DuckDB decides a kind of check."""
+
+    #: the condition under which a row breaks it; None where the rows of a file must be seen together
+    broken: Callable[[Any, _Place], str] | None
+    #: it is broken only where the field is empty or unreadable
+    is_seen_in_the_field: bool = False
+
+
+def _is_unreadable(_: Typed, at: _Place) -> str:
+    if at.is_text:
+        return f"(strlen({at.field}) > {MAX_TEXT_BYTES} and not {blank(at.field)})"
+    return f"({at.value} is null and not {blank(at.field)})"
+
+
+def _is_unlisted(_: OneOf, at: _Place) -> str:
+    return f"({at.value} is null and not {blank(at.field)} and strlen({at.field}) <= {MAX_TEXT_BYTES})"
+
+
+def _is_out_of_bounds(check: Compared, at: _Place) -> str:
+    return f"not ({at.value} {check.operator} {_bound(check.bound, at.of)})"
+
+
+def _is_missing(check: PresentWhen, at: _Place) -> str:
+    return f"({blank(at.field)} and {name(check.column)} = {literal(check.value)})"
+
+
+def _bound(bound: Bound, of: _Pass) -> str:
     match bound:
         case Decimal():
             return f"{bound:f}"
         case OtherColumn(name=other):
             return name(other)
         case Now(plus=plus):
-            return f"timestamptz '{(now + plus).isoformat(sep=' ')}'"
+            return f"timestamptz '{(of.now + plus).isoformat(sep=' ')}'"
         case StartOfDay(day=day):
-            return f"timestamptz '{business_time.start_of(day).isoformat(sep=' ')}'"
+            return f"timestamptz '{of.business_time.start_of(day).isoformat(sep=' ')}'"
         case _:
             assert_never(bound)
+
+
+_ANSWERS: Final = for_every_check(
+    {
+        Required: _Answer(broken=lambda _, at: blank(at.field), is_seen_in_the_field=True),
+        Typed: _Answer(broken=_is_unreadable, is_seen_in_the_field=True),
+        OneOf: _Answer(broken=_is_unlisted, is_seen_in_the_field=True),
+        Matches: _Answer(broken=lambda check, at: f"not regexp_full_match({at.value}, {literal(check.pattern)})"),
+        MaxLength: _Answer(broken=lambda check, at: f"length({at.value}) > {check.characters}"),
+        Compared: _Answer(broken=_is_out_of_bounds),
+        PresentWhen: _Answer(broken=_is_missing),
+        Unique: _Answer(broken=None),
+        InDataset: _Answer(broken=None),
+    },
+    by=__name__,
+)

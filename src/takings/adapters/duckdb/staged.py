@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import Final, TypeVar
 
 from takings.adapters.duckdb.lake_files import LakeRows
-from takings.adapters.duckdb.rules import business_day, literal, name, path_literal
+from takings.adapters.duckdb.sql import literal, name, path_literal
+from takings.adapters.duckdb.typing import business_day
 from takings.contracts.model import Dataset
 from takings.lake import Range, StagedBatch, StagedFile, TableSnapshot
 from takings.ports import BusinessTime

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 
 from takings.adapters import scanned_file
-from takings.adapters.duckdb.rules import literal, name, path_literal, typed_query
+from takings.adapters.duckdb.rules import typed_query
+from takings.adapters.duckdb.sql import literal, name, path_literal
 from takings.adapters.duckdb.validation_together import CheckedTogether
 from takings.contracts.model import Contract, Unique
 from takings.ports import BusinessTime, InspectedFile

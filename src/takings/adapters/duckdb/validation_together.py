@@ -16,7 +16,8 @@ from typing import Final
 import duckdb
 
 from takings.adapters import scanned_file
-from takings.adapters.duckdb.rules import literal, name, typed_query
+from takings.adapters.duckdb.rules import typed_query
+from takings.adapters.duckdb.sql import literal, name
 from takings.contracts.model import Contract, Unique
 from takings.ports import BusinessTime, InspectedFile
 from takings.validation.collecting import Tally, error_mask, faulty_record, in_order, report_chunks

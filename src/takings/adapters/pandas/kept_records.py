@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from takings.adapters.duckdb.rules import SQL_TYPES, literal, name
+from takings.adapters.duckdb.sql import SQL_TYPES, literal, name
 from takings.adapters.pandas.rules import TypedColumn
 from takings.contracts.model import Column, ColumnType, Contract
 from takings.validation.collecting import CHUNK, error_mask

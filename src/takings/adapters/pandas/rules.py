@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from takings.adapters.pandas.typing import Reader, Value, is_blank, is_too_long, microseconds, reader_of
 from takings.contracts.model import (
+    Bound,
     ColumnType,
     Compared,
     Contract,
@@ -35,6 +36,7 @@ from takings.contracts.model import (
     StartOfDay,
     Typed,
     Unique,
+    for_every_check,
 )
 from takings.time_zones import BusinessTime
 
@@ -101,59 +103,97 @@ class Rules:
 
     def _is_broken(self, rule: Rule, typed: Mapping[str, TypedColumn]) -> Flags | None:
         """Return which records break a rule; None where no record can break it by itself."""
-        column = typed[rule.column]
-        match rule.check:
-            case Required():
-                return column.is_empty
-            case Typed() if self.columns[rule.column].type is ColumnType.TEXT:
-                return column.is_too_long & ~column.is_empty
-            case Typed():
-                return column.is_unknown & ~column.is_empty
-            case OneOf():
-                return column.is_unknown & ~column.is_empty & ~column.is_too_long
-            case Matches(pattern=pattern):
-                matches = re.compile(pattern, re.ASCII).fullmatch
-                return _flags(value is not None and not matches(str(value)) for value in column.values)
-            case MaxLength(characters=most):
-                return _flags(value is not None and len(str(value)) > most for value in column.values)
-            case Compared(operator=relation, bound=bound):
-                return _is_out_of_bounds(column, relation, self._bounds(bound, typed))
-            case PresentWhen(column=other, value=stored):
-                return column.is_empty & _flags(
-                    value == stored for value in islice(_values(typed, other), len(column.values))
-                )
-            case Unique() | InDataset():
-                return None
-            case _:
-                assert_never(rule.check)
+        answer = _ANSWERS[type(rule.check)]
+        if answer is None:
+            return None
+        is_text = self.columns[rule.column].type is ColumnType.TEXT
+        chunk = _Chunk(typed=typed, now=self._now, business_time=self._business_time)
+        return answer(rule.check, _Place(column=typed[rule.column], is_text=is_text, chunk=chunk))
 
-    def _bounds(
-        self, bound: Decimal | OtherColumn | Now | StartOfDay, typed: Mapping[str, TypedColumn]
-    ) -> Iterable[Value | None]:
+
+@dataclass(frozen=True, kw_only=True)
+class _Chunk:
+    """What a rule may compare a column with."""
+
+    typed: Mapping[str, TypedColumn]
+    now: datetime
+    business_time: BusinessTime
+
+    def values(self, column: str) -> Iterable[Value | None]:
+        """Return a column's values; None for ever where the file has no such column."""
+        return self.typed[column].values if column in self.typed else repeat(None)
+
+    def bounds(self, bound: Bound) -> Iterable[Value | None]:
+        """Return a bound for each record."""
         match bound:
             case Decimal():
                 return repeat(bound)
             case Now(plus=plus):
-                return repeat(microseconds(self._now + plus))
+                return repeat(microseconds(self.now + plus))
             case StartOfDay(day=day):
-                return repeat(microseconds(self._business_time.start_of(day)))
+                return repeat(microseconds(self.business_time.start_of(day)))
             case OtherColumn(name=other):
-                return _values(typed, other)
+                return self.values(other)
             case _:
                 assert_never(bound)
 
 
-def _is_out_of_bounds(column: TypedColumn, relation: Operator, bounds: Iterable[Value | None]) -> Flags:
-    holds = _HOLDS[relation]
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """The column that a rule is about."""
+
+    column: TypedColumn
+    is_text: bool
+    chunk: _Chunk
+
+
+def _is_unreadable(_: Typed, at: _Place) -> Flags:
+    return (at.column.is_too_long if at.is_text else at.column.is_unknown) & ~at.column.is_empty
+
+
+def _is_unlisted(_: OneOf, at: _Place) -> Flags:
+    return at.column.is_unknown & ~at.column.is_empty & ~at.column.is_too_long
+
+
+def _is_unlike(check: Matches, at: _Place) -> Flags:
+    matches = re.compile(check.pattern, re.ASCII).fullmatch
+    return _flags(value is not None and not matches(str(value)) for value in at.column.values)
+
+
+def _is_longer(check: MaxLength, at: _Place) -> Flags:
+    return _flags(value is not None and len(str(value)) > check.characters for value in at.column.values)
+
+
+def _is_out_of_bounds(check: Compared, at: _Place) -> Flags:
+    holds = _HOLDS[check.operator]
     return _flags(
         value is not None and bound is not None and not holds(value, bound)
-        for value, bound in zip(column.values, bounds, strict=False)
+        for value, bound in zip(at.column.values, at.chunk.bounds(check.bound), strict=False)
     )
 
 
-def _values(typed: Mapping[str, TypedColumn], column: str) -> Iterable[Value | None]:
-    return typed[column].values if column in typed else repeat(None)
+def _is_missing(check: PresentWhen, at: _Place) -> Flags:
+    others = islice(at.chunk.values(check.column), len(at.column.values))
+    return at.column.is_empty & _flags(value == check.value for value in others)
 
 
 def _flags(answers: Iterable[bool]) -> Flags:
     return np.fromiter(answers, np.bool_)
+
+
+_Answer = Callable[[Any, _Place], Flags]
+#: which records break a kind of check; None where the records of a file must be seen together
+_ANSWERS: Final[Mapping[type[Any], _Answer | None]] = for_every_check(
+    {
+        Required: lambda _, at: at.column.is_empty,
+        Typed: _is_unreadable,
+        OneOf: _is_unlisted,
+        Matches: _is_unlike,
+        MaxLength: _is_longer,
+        Compared: _is_out_of_bounds,
+        PresentWhen: _is_missing,
+        Unique: None,
+        InDataset: None,
+    },
+    by=__name__,
+)

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
 
-from takings.adapters.duckdb.rules import BLANKS, MAX_TEXT_BYTES
-from takings.contracts.model import Column, ColumnType
+from takings.contracts.model import MAX_TEXT_BYTES, Column, ColumnType
 from takings.time_zones import BusinessTime
+from takings.validation.forms import BLANKS
 
 #: an instant is a number of microseconds since 1970
 Value = int | Decimal | str

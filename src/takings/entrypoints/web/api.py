@@ -52,7 +52,6 @@ Cursor = Annotated[str | None, Query(description="Where the page before ended: i
 First = Annotated[date | None, Query(alias="from", description="First day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last day, inclusive.")]
 ForSpreadsheet = Annotated[bool, Query(description="CSV without formulas: a category such as =1+1 is quoted.")]
-BatchName = Annotated[str, PathParameter(description="As /api/v1/batches lists it.")]
 Dataset = Annotated[str | None, Query(description="products, orders or order_items.")]
 
 _NOT_MODIFIED: Final[dict[str, Any]] = {"description": "The asker has it already (`If-None-Match`)."}

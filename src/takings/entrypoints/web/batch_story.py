@@ -11,7 +11,7 @@ from takings import layout
 from takings.composition.stores import Shop
 from takings.documents import AFFECTED, OUTCOME, read_document
 from takings.entrypoints.web.house import House
-from takings.entrypoints.web.records import Records
+from takings.entrypoints.web.records import History
 from takings.errors import StoreError
 from takings.layout import BatchId, parse_instant
 
@@ -25,7 +25,7 @@ _COMPARED: Final = (
 )
 
 
-def row(records: Records, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+def row(records: History, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     """Return a batch as the list shows it."""
     summary = records.summary(shop, batch_id)
     outcome = read_document(shop.ports.store, layout.outcome(batch_id), OUTCOME) or {}
@@ -38,7 +38,7 @@ def _seconds(summary: Mapping[str, Any]) -> float | None:
     return (parse_instant(summary["finished_at"]) - parse_instant(summary["started_at"])).total_seconds()
 
 
-def story(records: Records, shop: Shop, document: Mapping[str, Any]) -> dict[str, Any]:
+def story(records: History, shop: Shop, document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page of a batch shows beside its document."""
     batch_id = BatchId(document["batch_id"])
     rules: dict[tuple[str, str, str], Counter[str]] = {}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from takings.kpis import load_kpi_tables
 
 Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2,}$", description="An exact decimal.", examples=["34911.35"])]
 Instant = Annotated[str, Field(pattern=r"^[0-9-]{10}T[0-9:.]+Z$", examples=["2026-11-23T12:16:00.123456Z"])]
@@ -37,19 +40,29 @@ class IncompleteDay(Document):
     refused: list[str] = Field(description="Keys of refused files with rows of the day, unless newer ones were taken.")
 
 
+_KEYS: dict[str, Any] = {"category": str, "order_date": date}
+_KINDS: dict[str, Any] = {"count": int, "money": Money, "percent": Money | None, "average": Money | None}
+
+
+def row_of(table_name: str) -> Callable[[type[Document]], type[Document]]:
+    """Put a KPI table's keys and columns, as its definition lists them, before what the class has itself."""
+    table = next(table for table in load_kpi_tables() if table.name == table_name)
+    fields: dict[str, Any] = {name: (_KEYS[name], ...) for name in table.key}
+    fields |= {column.name: (_KINDS[column.kind], ...) for column in table.columns}
+
+    def made_of(row: type[Document]) -> type[Document]:
+        own: dict[str, Any] = {name: (field.annotation, field) for name, field in row.model_fields.items()}
+        return create_model(
+            row.__name__, __base__=Document, __module__=row.__module__, __doc__=row.__doc__, **fields, **own
+        )
+
+    return made_of
+
+
+@row_of("OrderKPIs")
 class OrderKpi(Document):
     """One day."""
 
-    order_date: date
-    total_orders: int
-    total_revenue: Money
-    total_items_sold: int
-    return_rate: Money | None
-    unique_customers: int
-    avg_order_value: Money | None
-    returned_value: Money
-    cancelled_value: Money
-    net_revenue: Money
     commit: int
     batch_id: str
     computed_at: Instant
@@ -58,19 +71,10 @@ class OrderKpi(Document):
     incomplete: IncompleteDay | None = Field(description="null where nothing is known to be missing.")
 
 
+@row_of("CategoryKPIs")
 class CategoryKpi(Document):
     """One category on one day."""
 
-    category: str
-    order_date: date
-    daily_revenue: Money
-    avg_order_value: Money | None
-    avg_return_rate: Money | None
-    total_orders: int
-    items_sold: int
-    returned_value: Money
-    cancelled_value: Money
-    net_revenue: Money
     commit: int
     batch_id: str
     computed_at: Instant

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from takings.batch.commits import read_commit
 from takings.composition.stores import Shop
 from takings.entrypoints.web.opening import OpenedStore
-from takings.entrypoints.web.records import Records
+from takings.entrypoints.web.records import History
 from takings.entrypoints.web.settled import Settled, SettledKpis
 from takings.kpis import derive
 from takings.kpis.definitions import KpiValue
@@ -33,7 +33,7 @@ class House:
 
     def __init__(self, opened: OpenedStore) -> None:
         self.opened = opened
-        self.records = Records()
+        self.records = History()
         self._kpis = SettledKpis()
         self._explanations: dict[tuple[object, ...], Explanation] = {}
         self._answers: dict[tuple[object, ...], Made] = {}

@@ -21,7 +21,7 @@ _MOST_KEPT: Final = 2000
 MOST_BATCHES: Final = 500
 
 
-class Records:
+class History:
     """What became of batches and files."""
 
     def __init__(self) -> None:

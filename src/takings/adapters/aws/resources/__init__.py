@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from takings.adapters.aws.alarms import Limits, limits
+from takings.adapters.aws.alarms import AlarmLimits, limits
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import role_steps
@@ -17,7 +17,7 @@ from takings.adapters.aws.resources.github import github_steps
 from takings.adapters.aws.resources.network import find_network, group_steps
 from takings.adapters.aws.resources.queue import queue_steps, queue_url
 from takings.adapters.aws.resources.services import Services, account_of, services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.storage import exists, storage_steps
 from takings.adapters.aws.resources.tasks import SERVICES, revision, task_steps
 from takings.adapters.aws.resources.topic import topic_steps
@@ -39,7 +39,7 @@ class Wishes:
     #: how often the store is looked at without an event
     sweep: timedelta
     #: above which alarms ring
-    limits: Limits
+    limits: AlarmLimits
     #: an e-mail address that hears of alarms; none: as it is
     notify: str | None
     #: whose workflow may deploy, as `OWNER/REPOSITORY`; none: nobody, or who may already
@@ -54,7 +54,7 @@ def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
     )
 
 
-def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[Step]:
+def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[SetupStep]:
     """Yield what the pipeline around a store lacks, in the order in which it can be made."""
     archives = read_archives(wishes.lambdas)
     yield from queue_steps(services, pipeline)
@@ -72,13 +72,13 @@ def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> It
     if exists(services.s3, pipeline.bucket):
         yield from notification_steps(services, pipeline)
     else:
-        yield Step(what=f"notification of new files under s3://{pipeline.bucket}/raw-data/", make=lambda: None)
+        yield SetupStep(what=f"notification of new files under s3://{pipeline.bucket}/raw-data/", make=lambda: None)
     yield from github_steps(services, pipeline, wishes.github)
 
 
 __all__ = [
     "Pipeline",
-    "Step",
+    "SetupStep",
     "Wishes",
     "exists",
     "limits",

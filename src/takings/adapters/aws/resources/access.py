@@ -11,23 +11,23 @@ from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import Role, roles
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 
 #: the one policy of each role
 POLICY: Final = "takings"
 
 
-def role_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def role_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     """Yield each role that is missing, or allows or trusts anything else."""
     for role in roles(pipeline):
         yield from one_role_steps(services, pipeline, role)
 
 
-def one_role_steps(services: Services, pipeline: Pipeline, role: Role) -> Iterator[Step]:
+def one_role_steps(services: Services, pipeline: Pipeline, role: Role) -> Iterator[SetupStep]:
     """Yield a role, if it is missing, or allows or trusts anything else."""
     state = _difference(services, pipeline, role)
     if state is not None:
-        yield Step(what=f"role {role.name} ({state})", make=partial(_make, services, pipeline, role))
+        yield SetupStep(what=f"role {role.name} ({state})", make=partial(_make, services, pipeline, role))
 
 
 def trust_of(services: Services, name: str) -> dict[str, Any] | None:
@@ -65,11 +65,11 @@ def _make(services: Services, pipeline: Pipeline, role: Role) -> None:
     services.iam.put_role_policy(RoleName=role.name, PolicyName=POLICY, PolicyDocument=json.dumps(role.policy()))
 
 
-def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     """Yield each role that exists, to be removed; GitHub's identity provider stays, for others may use it."""
     for name in (*(role.name for role in roles(pipeline)), pipeline.name(names.DEPLOY_ROLE)):
         if trust_of(services, name) is not None:
-            yield Step(what=f"role {name}", make=partial(_remove, services, name))
+            yield SetupStep(what=f"role {name}", make=partial(_remove, services, name))
 
 
 def _remove(services: Services, name: str) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.faults import code_of
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,25 +45,25 @@ _NOBODY: Final[PublicAccessBlockConfigurationTypeDef] = {
 _TLS_ONLY: Final = "TakingsTlsOnly"
 
 
-def bucket_steps(clients: Clients, bucket: str) -> Iterator[Step]:
+def bucket_steps(clients: Clients, bucket: str) -> Iterator[SetupStep]:
     """Yield what is missing or differs; a bucket that is yet to be made lacks everything."""
     s3 = clients.s3
     is_there = exists(s3, bucket)
     if not is_there:
-        yield Step(what=f"bucket {bucket} in {clients.region}", make=lambda: _create_bucket(clients, bucket))
+        yield SetupStep(what=f"bucket {bucket} in {clients.region}", make=lambda: _create_bucket(clients, bucket))
     if not is_there or s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-        yield Step(
+        yield SetupStep(
             what="versioning, so that no overwritten file is lost; S3 asks for 15 minutes before the first drop",
             make=lambda: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
         )
     yield from _life_cycle_steps(s3, bucket, is_there=is_there)
     if not is_there or _public_access(s3, bucket) != _NOBODY:
-        yield Step(
+        yield SetupStep(
             what="no public access",
             make=lambda: s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=_NOBODY),
         )
     if not is_there or not _is_encrypted(s3, bucket):
-        yield Step(what="encryption of every object", make=lambda: _encrypt(s3, bucket))
+        yield SetupStep(what="encryption of every object", make=lambda: _encrypt(s3, bucket))
     yield from _policy_steps(clients, bucket, is_there=is_there)
 
 
@@ -91,13 +91,13 @@ def bucket_policy(partition: str, bucket: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[Step]:
+def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[SetupStep]:
     found = _rules(s3, bucket) if is_there else []
     names = {rule.get("ID") for rule in _RULES}
     others = [rule for rule in found if rule.get("ID") not in names]
     own = [_plain(rule) for rule in found if rule.get("ID") in names]
     if sorted(own, key=str) != sorted(map(_plain, _RULES), key=str):
-        yield Step(
+        yield SetupStep(
             what="a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
             make=lambda: s3.put_bucket_lifecycle_configuration(
                 Bucket=bucket, LifecycleConfiguration={"Rules": [*others, *_RULES]}
@@ -113,7 +113,7 @@ def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
 _EVERY_OBJECT: Final[tuple[tuple[str, object], ...]] = (("Filter", {}), ("Filter", {"Prefix": ""}), ("Prefix", ""))
 
 
-def _policy_steps(clients: Clients, bucket: str, *, is_there: bool) -> Iterator[Step]:
+def _policy_steps(clients: Clients, bucket: str, *, is_there: bool) -> Iterator[SetupStep]:
     s3 = clients.s3
     policy = _policy(s3, bucket) if is_there else None
     wanted = bucket_policy(clients.session.get_partition_for_region(clients.region), bucket)
@@ -123,7 +123,7 @@ def _policy_steps(clients: Clients, bucket: str, *, is_there: bool) -> Iterator[
     others = [statement for statement in statements if statement.get("Sid") != _TLS_ONLY]
     if [statement for statement in statements if statement.get("Sid") == _TLS_ONLY] != wanted["Statement"]:
         changed = json.dumps(found | {"Statement": [*others, *wanted["Statement"]]})
-        yield Step(
+        yield SetupStep(
             what="a policy: TLS only",
             make=lambda: s3.put_bucket_policy(Bucket=bucket, Policy=changed),
         )

@@ -10,13 +10,13 @@ from takings.adapters.aws.resources.functions import Archive, code_steps, find_f
 from takings.adapters.aws.resources.images import find_image, is_there, newest_definition, require_repository
 from takings.adapters.aws.resources.network import find_network
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.tasks import SERVICES, definition_steps
 from takings.adapters.aws.resources.workflow import state_machine_steps
 from takings.errors import UnknownThing, UsageError
 
 
-def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[str, Archive]) -> Iterator[Step]:
+def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[str, Archive]) -> Iterator[SetupStep]:
     """Yield each function whose code is another one; UsageError where it would not run on the function's Python."""
     found = {name: find_function(services, pipeline.name(name)) for name in archives}
     for name, archive in archives.items():
@@ -32,7 +32,7 @@ def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[st
         yield from code_steps(services, found[name] or {}, archive)
 
 
-def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> Iterator[Step]:
+def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> Iterator[SetupStep]:
     """Yield each task definition whose image is another one; UnknownThing where an image is not in its repository.
 
     Without a tag: what else differs from what this version would register. No task runs by a new one before the state machine
@@ -54,7 +54,7 @@ def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> 
 
 def workflow_deployment(
     services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
-) -> Iterator[Step]:
+) -> Iterator[SetupStep]:
     """Yield the state machine, if it does not say what this version does with the newest task definitions."""
     try:
         services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
@@ -66,7 +66,7 @@ def workflow_deployment(
         raise _missing(pipeline, f"security group {pipeline.name(names.SECURITY_GROUP)}")
     for step in state_machine_steps(services, pipeline, network, revisions):
         named = ", ".join([*revisions.values(), *network.subnets, network.security_group])
-        yield Step(what=f"state machine {pipeline.name(names.STATE_MACHINE)} with {named}", make=step.make)
+        yield SetupStep(what=f"state machine {pipeline.name(names.STATE_MACHINE)} with {named}", make=step.make)
 
 
 def _newest_revision(services: Services, pipeline: Pipeline, service: str) -> str:

@@ -16,7 +16,7 @@ from botocore.exceptions import WaiterError
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step, patiently
+from takings.adapters.aws.resources.step import SetupStep, patiently
 from takings.errors import CorruptState, StoreError, UnknownThing, cause_of
 
 #: how long a function may take: a look is a matter of seconds, filing away may need all that there is
@@ -66,7 +66,7 @@ def read_archives(folder: Path) -> dict[str, Archive]:
 
 def function_steps(
     services: Services, pipeline: Pipeline, archives: dict[str, Archive], dead_letters_url: str
-) -> Iterator[Step]:
+) -> Iterator[SetupStep]:
     """Yield what is missing or differs: log groups, functions, and the permission to call the detector."""
     for name in (names.DETECTOR, names.ARCHIVER):
         yield from log_group_steps(services, pipeline, name)
@@ -74,19 +74,19 @@ def function_steps(
         wanted = _configuration(pipeline, name, archive, dead_letters_url)
         found = find_function(services, wanted["FunctionName"])
         if found is None:
-            yield Step(
+            yield SetupStep(
                 what=f"function {wanted['FunctionName']}",
                 make=partial(_create, services, wanted, archive),
             )
             continue
         yield from code_steps(services, found, archive)
         if _differs(found, wanted):
-            yield Step(
+            yield SetupStep(
                 what=f"function {wanted['FunctionName']} (is configured otherwise)",
                 make=partial(_configure, services, wanted),
             )
     if not _may_be_called(services, pipeline):
-        yield Step(
+        yield SetupStep(
             what=f"permission for the bucket to call {pipeline.name(names.DETECTOR)}",
             make=lambda: services.lambdas.add_permission(
                 FunctionName=pipeline.name(names.DETECTOR),
@@ -99,16 +99,16 @@ def function_steps(
         )
 
 
-def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -> Iterator[Step]:
+def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -> Iterator[SetupStep]:
     """Yield the code of a function that exists, if it is another one."""
     if found["CodeSha256"] != archive.digest:
-        yield Step(
+        yield SetupStep(
             what=f"function {found['FunctionName']} (its code is another one)",
             make=partial(update_code, services, found["FunctionName"], archive),
         )
 
 
-def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     """Yield the bucket's notification of new drops if it is missing; others of the bucket stay."""
     found: dict[str, Any] = dict(services.s3.get_bucket_notification_configuration(Bucket=pipeline.bucket))
     found.pop("ResponseMetadata", None)
@@ -123,7 +123,7 @@ def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]
     if [_plain(each) for each in own] == [_plain(wanted)]:
         return
     configuration: Any = found | {"LambdaFunctionConfigurations": [*others, wanted]}
-    yield Step(
+    yield SetupStep(
         what=f"notification of new files under s3://{pipeline.bucket}/raw-data/",
         make=lambda: patiently(
             lambda: services.s3.put_bucket_notification_configuration(
@@ -139,7 +139,7 @@ def _plain(notification: dict[str, Any]) -> dict[str, Any]:
     return notification | {"Filter": sorted((each["Name"].lower(), each["Value"]) for each in rules)}
 
 
-def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterator[Step]:
+def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterator[SetupStep]:
     """Yield a part's log group if it is missing, or keeps its lines for ever."""
     group = pipeline.log_group(part)
     found = {
@@ -147,9 +147,9 @@ def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterat
         for each in services.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     }
     if group not in found:
-        yield Step(what=f"log group {group}", make=lambda: services.logs.create_log_group(logGroupName=group))
+        yield SetupStep(what=f"log group {group}", make=lambda: services.logs.create_log_group(logGroupName=group))
     if found.get(group) != _KEEP_LOGS_DAYS:
-        yield Step(
+        yield SetupStep(
             what=f"log group {group} keeps its lines for {_KEEP_LOGS_DAYS} days",
             make=lambda: services.logs.put_retention_policy(logGroupName=group, retentionInDays=_KEEP_LOGS_DAYS),
         )

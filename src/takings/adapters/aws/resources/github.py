@@ -11,14 +11,14 @@ from takings.adapters.aws.deploy_role import AUDIENCE, PROVIDER, deploy_role, pr
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import one_role_steps, trust_of
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 from takings.errors import UsageError
 
 #: a star would trust strangers
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?")
 
 
-def github_steps(services: Services, pipeline: Pipeline, repository: str | None) -> Iterator[Step]:
+def github_steps(services: Services, pipeline: Pipeline, repository: str | None) -> Iterator[SetupStep]:
     """Yield what a repository needs to deploy; without one, what the role that exists lacks."""
     if repository is None:
         repository = _trusted(trust_of(services, pipeline.name(names.DEPLOY_ROLE)))
@@ -41,12 +41,12 @@ def _trusted(trust: dict[str, Any] | None) -> str | None:
     return None
 
 
-def _provider_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def _provider_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     arn = provider_arn(pipeline.partition, pipeline.account)
     try:
         found = services.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     except services.iam.exceptions.NoSuchEntityException:
-        yield Step(
+        yield SetupStep(
             what=f"identity provider {PROVIDER}",
             make=lambda: services.iam.create_open_id_connect_provider(
                 Url=f"https://{PROVIDER}", ClientIDList=[AUDIENCE]
@@ -54,7 +54,7 @@ def _provider_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
         )
         return
     if AUDIENCE not in found["ClientIDList"]:
-        yield Step(
+        yield SetupStep(
             what=f"identity provider {PROVIDER} vouches to {AUDIENCE}",
             make=lambda: services.iam.add_client_id_to_open_id_connect_provider(
                 OpenIDConnectProviderArn=arn, ClientID=AUDIENCE

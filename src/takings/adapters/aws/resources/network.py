@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.state_machine import named_network
 from takings.errors import UsageError
 
@@ -51,11 +51,11 @@ def find_network(
     )
 
 
-def group_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[Step]:
+def group_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[SetupStep]:
     """Yield the security group if it is missing: nobody reaches a task, and it reaches everything."""
     if network.security_group is None:
         vpc = services.ec2.describe_subnets(SubnetIds=[network.subnets[0]])["Subnets"][0]["VpcId"]
-        yield Step(
+        yield SetupStep(
             what=f"security group {pipeline.name(names.SECURITY_GROUP)} in {vpc}",
             make=lambda: services.ec2.create_security_group(
                 GroupName=pipeline.name(names.SECURITY_GROUP),

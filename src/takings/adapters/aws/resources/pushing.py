@@ -10,7 +10,7 @@ from pathlib import Path
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.images import find_digest, require_repository
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.tasks import SERVICES
 from takings.adapters.container_engine import find_engine
 from takings.errors import StoreError
@@ -18,13 +18,13 @@ from takings.errors import StoreError
 
 def image_steps(
     services: Services, pipeline: Pipeline, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool
-) -> Iterator[Step]:
+) -> Iterator[SetupStep]:
     """Yield each image of the tag that is not in its repository, or each image; from `sources`, or as it was built before."""
     for service in SERVICES:
         require_repository(services, pipeline, service)
     for service in SERVICES:
         if is_replacing or find_digest(services, pipeline, service, f"tag:{tag}") is None:
-            yield Step(
+            yield SetupStep(
                 what=f"image {pipeline.image(service, tag)}",
                 make=partial(_push, services, pipeline, service, tag, engine, sources),
             )

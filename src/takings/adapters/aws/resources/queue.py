@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
@@ -22,19 +22,21 @@ _ATTRIBUTES: Final[dict[QueueAttributeNameType, str]] = {
 _OWN_ENCRYPTION: Final = "SqsManagedSseEnabled"
 
 
-def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     """Yield the queue if it is missing, or keeps its messages otherwise or unencrypted."""
     name = pipeline.name(names.DEAD_LETTERS)
     url = queue_url(services, pipeline)
     if url is None:
-        yield Step(what=f"queue {name}", make=lambda: services.sqs.create_queue(QueueName=name, Attributes=_ATTRIBUTES))
+        yield SetupStep(
+            what=f"queue {name}", make=lambda: services.sqs.create_queue(QueueName=name, Attributes=_ATTRIBUTES)
+        )
         return
     found = services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     # With a key of the user's own SQS does not use its own.
     is_encrypted = found.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in found
     if found.get("MessageRetentionPeriod") != _ATTRIBUTES["MessageRetentionPeriod"] or not is_encrypted:
         mended = {name: value for name, value in _ATTRIBUTES.items() if not (is_encrypted and name == _OWN_ENCRYPTION)}
-        yield Step(
+        yield SetupStep(
             what=f"queue {name} (keeps messages for 14 days, encrypted)",
             make=lambda: services.sqs.set_queue_attributes(QueueUrl=url, Attributes=mended),
         )

@@ -26,7 +26,7 @@ _NOT_SEEN_YET: Final = "Unable to validate the following destination configurati
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class SetupStep:
     """Something that is missing or differs, and how it is made."""
 
     what: str

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.resources.bucket import bucket_steps, exists
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.tables import TABLES, create_tables, missing_tables
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ _BACKUPS_PATIENCE_SECONDS: Final = 300
 _PAUSE_SECONDS: Final = 5
 
 
-def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[Step]:
+def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[SetupStep]:
     """Yield what is missing, each when the one before is made or passed over; nothing is changed by looking."""
     yield from bucket_steps(clients, bucket)
     missing = missing_tables(clients.dynamodb, prefix)
     if missing:
-        yield Step(
+        yield SetupStep(
             what=f"tables {', '.join(prefix + table.name for table in missing)}",
             make=lambda: create_tables(clients.dynamodb, prefix),
         )
     for table in TABLES:
         name = prefix + table.name
         if table in missing or not _is_kept(clients.dynamodb, name):
-            yield Step(
+            yield SetupStep(
                 what=f"point-in-time recovery of {name}", make=partial(keep_every_second, clients.dynamodb, name)
             )
 

@@ -12,7 +12,7 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.functions import log_group_steps
 from takings.adapters.aws.resources.images import TAG_LABEL, Image, find_image, newest_definition
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 
 SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
 _ROLES: Final = {names.VALIDATION: names.VALIDATION_ROLE, names.TRANSFORMATION: names.TRANSFORMATION_ROLE}
@@ -47,12 +47,12 @@ LIFE_CYCLE: Final = {
 }
 
 
-def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) -> Iterator[Step]:
+def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) -> Iterator[SetupStep]:
     """Yield what is missing or differs; without a tag, the image that is deployed stays."""
     cluster = pipeline.name(names.CLUSTER)
     clusters = services.ecs.describe_clusters(clusters=[cluster])["clusters"]
     if not any(each["status"] == "ACTIVE" for each in clusters):
-        yield Step(what=f"cluster {cluster}", make=lambda: services.ecs.create_cluster(clusterName=cluster))
+        yield SetupStep(what=f"cluster {cluster}", make=lambda: services.ecs.create_cluster(clusterName=cluster))
     for service in SERVICES:
         name = pipeline.name(service)
         yield from _repository_steps(services, name)
@@ -60,12 +60,14 @@ def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) ->
         yield from definition_steps(services, pipeline, service, image_tag)
 
 
-def definition_steps(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> Iterator[Step]:
+def definition_steps(
+    services: Services, pipeline: Pipeline, service: str, image_tag: str | None
+) -> Iterator[SetupStep]:
     """Yield a service's task definition, if the newest of its family says anything else."""
     image = find_image(services, pipeline, service, image_tag)
     wanted = task_definition(pipeline, service, image)
     if not _covers(newest_definition(services, wanted["family"]), wanted):
-        yield Step(
+        yield SetupStep(
             what=f"task definition {wanted['family']} with the image {image.tag or image.name}",
             make=partial(services.ecs.register_task_definition, **wanted),
         )
@@ -125,22 +127,22 @@ def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str,
     }
 
 
-def _repository_steps(services: Services, name: str) -> Iterator[Step]:
+def _repository_steps(services: Services, name: str) -> Iterator[SetupStep]:
     """Tags may be pushed again, as the walk-through does with `latest`."""
     try:
         (found,) = services.ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except services.ecr.exceptions.RepositoryNotFoundException:
-        yield Step(what=f"repository {name} for its image", make=lambda: _make_repository(services, name))
+        yield SetupStep(what=f"repository {name} for its image", make=lambda: _make_repository(services, name))
         return
     if not found.get("imageScanningConfiguration", {}).get("scanOnPush"):
-        yield Step(
+        yield SetupStep(
             what=f"repository {name} (does not scan its images)",
             make=lambda: services.ecr.put_image_scanning_configuration(
                 repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
             ),
         )
     if _life_cycle(services, name) != LIFE_CYCLE:
-        yield Step(what=f"repository {name} (keeps other images)", make=lambda: _keep_newest(services, name))
+        yield SetupStep(what=f"repository {name} (keeps other images)", make=lambda: _keep_newest(services, name))
 
 
 def _make_repository(services: Services, name: str) -> None:

@@ -14,7 +14,7 @@ from takings.adapters.aws.alarms import key_policy
 from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step
+from takings.adapters.aws.resources.step import SetupStep
 
 #: the shortest time in which the removal of a key can be taken back
 _KEY_REMOVED_AFTER_DAYS: Final = 7
@@ -22,58 +22,58 @@ _KEY_REMOVED_AFTER_DAYS: Final = 7
 _POLICY: Final = "default"
 
 
-def topic_steps(services: Services, pipeline: Pipeline, notify: str | None) -> Iterator[Step]:
+def topic_steps(services: Services, pipeline: Pipeline, notify: str | None) -> Iterator[SetupStep]:
     """Yield what is missing or differs: the key, the topic, and the subscription if an address is named."""
     yield from _key_steps(services, pipeline)
     name = pipeline.name(names.ALARMS)
     found = _attributes(services, pipeline)
     if found is None:
-        yield Step(
+        yield SetupStep(
             what=f"topic {name}",
             make=lambda: services.sns.create_topic(Name=name, Attributes={"KmsMasterKeyId": pipeline.alarms_key}),
         )
     elif found.get("KmsMasterKeyId") != pipeline.alarms_key:
-        yield Step(
+        yield SetupStep(
             what=f"topic {name} (is not encrypted with its key)",
             make=lambda: services.sns.set_topic_attributes(
                 TopicArn=pipeline.alarms, AttributeName="KmsMasterKeyId", AttributeValue=pipeline.alarms_key
             ),
         )
     if notify is not None and notify not in addresses(services, pipeline):
-        yield Step(
+        yield SetupStep(
             what=f"subscription of {notify}: AWS sends a message there, and nothing else before it is confirmed",
             make=lambda: services.sns.subscribe(TopicArn=pipeline.alarms, Protocol="email", Endpoint=notify),
         )
 
 
-def remove_topic(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def remove_topic(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     """Yield the topic, with its subscriptions, and its key if they exist."""
     if _attributes(services, pipeline) is not None:
-        yield Step(
+        yield SetupStep(
             what=f"topic {pipeline.name(names.ALARMS)}",
             make=lambda: services.sns.delete_topic(TopicArn=pipeline.alarms),
         )
     key = _key(services, pipeline)
     if key is not None:
-        yield Step(
+        yield SetupStep(
             what=f"key {pipeline.alarms_key}, for good in {_KEY_REMOVED_AFTER_DAYS} days",
             make=partial(_remove_key, services, pipeline, key),
         )
 
 
-def _key_steps(services: Services, pipeline: Pipeline) -> Iterator[Step]:
+def _key_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     key = _key(services, pipeline)
     if key is None:
-        yield Step(what=f"key {pipeline.alarms_key}", make=lambda: _make_key(services, pipeline))
+        yield SetupStep(what=f"key {pipeline.alarms_key}", make=lambda: _make_key(services, pipeline))
         return
     wanted = key_policy(pipeline)
     if json.loads(services.kms.get_key_policy(KeyId=key, PolicyName=_POLICY)["Policy"]) != wanted:
-        yield Step(
+        yield SetupStep(
             what=f"key {pipeline.alarms_key} (may be used by others)",
             make=lambda: services.kms.put_key_policy(KeyId=key, PolicyName=_POLICY, Policy=json.dumps(wanted)),
         )
     if not services.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]:
-        yield Step(
+        yield SetupStep(
             what=f"key {pipeline.alarms_key} (is never renewed)",
             make=lambda: services.kms.enable_key_rotation(KeyId=key),
         )

@@ -11,7 +11,7 @@ from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.network import Network
 from takings.adapters.aws.resources.services import Services
-from takings.adapters.aws.resources.step import Step, patiently
+from takings.adapters.aws.resources.step import SetupStep, patiently
 from takings.adapters.aws.state_machine import definition
 
 #: what the detector is called with
@@ -20,7 +20,7 @@ _SWEEP_EVENT: Final = json.dumps({"source": "takings.sweep"}, separators=(",", "
 
 def state_machine_steps(
     services: Services, pipeline: Pipeline, network: Network, task_definitions: Mapping[str, str]
-) -> Iterator[Step]:
+) -> Iterator[SetupStep]:
     """Yield the state machine if it is missing, or does something else."""
     name = pipeline.name(names.STATE_MACHINE)
     wanted = definition(
@@ -34,7 +34,7 @@ def state_machine_steps(
     try:
         found = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
     except services.stepfunctions.exceptions.StateMachineDoesNotExist:
-        yield Step(
+        yield SetupStep(
             what=f"state machine {name}",
             make=lambda: patiently(
                 lambda: services.stepfunctions.create_state_machine(
@@ -44,7 +44,7 @@ def state_machine_steps(
         )
         return
     if json.loads(found["definition"]) != wanted or found["roleArn"] != role:
-        yield Step(
+        yield SetupStep(
             what=f"state machine {name} (does something else)",
             make=lambda: services.stepfunctions.update_state_machine(
                 stateMachineArn=pipeline.state_machine, definition=json.dumps(wanted), roleArn=role
@@ -52,13 +52,15 @@ def state_machine_steps(
         )
 
 
-def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> Iterator[Step]:
+def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> Iterator[SetupStep]:
     """Yield the group of schedules, and the sweep, if they are missing or differ."""
     group = pipeline.name(names.SCHEDULES)
     try:
         services.scheduler.get_schedule_group(Name=group)
     except services.scheduler.exceptions.ResourceNotFoundException:
-        yield Step(what=f"schedule group {group}", make=lambda: services.scheduler.create_schedule_group(Name=group))
+        yield SetupStep(
+            what=f"schedule group {group}", make=lambda: services.scheduler.create_schedule_group(Name=group)
+        )
     wanted: dict[str, Any] = {
         "Name": names.SWEEP,
         "GroupName": group,
@@ -73,7 +75,7 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> 
     try:
         found = services.scheduler.get_schedule(Name=names.SWEEP, GroupName=group)
     except services.scheduler.exceptions.ResourceNotFoundException:
-        yield Step(
+        yield SetupStep(
             what=f"schedule {names.SWEEP}, {wanted['ScheduleExpression']}",
             make=lambda: patiently(lambda: services.scheduler.create_schedule(**wanted)),
         )
@@ -81,7 +83,7 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> 
     target = {key: found["Target"].get(key) for key in wanted["Target"]}
     is_the_same = (found["ScheduleExpression"], target) == (wanted["ScheduleExpression"], wanted["Target"])
     if not is_the_same or found.get("State") == "DISABLED":
-        yield Step(
+        yield SetupStep(
             what=f"schedule {names.SWEEP} (is {wanted['ScheduleExpression']})",
             make=lambda: services.scheduler.update_schedule(**wanted),
         )

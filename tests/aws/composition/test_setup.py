@@ -1,0 +1,323 @@
+"""`takings aws bootstrap` makes what is missing and mends what differs; doctor says what is wrong; destroy takes it down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from takings.adapters.aws.resources.step import patiently
+from takings.adapters.aws.resources.storage import keep_every_second
+from takings.adapters.aws.tables import TABLES
+from tests.aws.harness.deployed import SERVICES, STORE
+from tests.aws.harness.pipeline import Aws
+from tests.cli.conftest import takings as takings_fixture
+from tests.cli.terminal import Takings, unwrapped
+
+takings = takings_fixture
+Bootstrap = Callable[..., list[str]]
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+#: what somebody else has put on the bucket
+OWN = {
+    "Sid": "Own",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:DeleteObjectVersion",
+    "Resource": "arn:aws:s3:::shop/processed/*",
+}
+COLDER = {
+    "ID": "colder",
+    "Status": "Enabled",
+    "Filter": {"Prefix": "processed/"},
+    "Transitions": [{"Days": 90, "StorageClass": "STANDARD_IA"}],
+}
+
+
+@pytest.fixture
+def bootstrap(pipe: Aws, functions: Path, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> Bootstrap:
+    """Return the command, which finds the functions and no network of the machine it runs on."""
+    del pipe
+    for name in ("SUBNET_1", "SUBNET_2", "SECURITY_GROUP"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*options: str, command: str = "bootstrap", code: int = 0) -> list[str]:
+        ended = takings("aws", command, STORE, "--lambdas", functions, *options)
+        assert ended.code == code, ended
+        return ended.out.splitlines()
+
+    return call
+
+
+def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """A dry run changes nothing, a second run finds nothing to do, and what somebody changed is changed back."""
+    missing = [line.removeprefix("missing: ") for line in bootstrap("--dry-run")]
+    made = [line.removeprefix("making: ") for line in bootstrap()]
+    assert missing == made
+    assert [
+        line.split(" (")[0]
+        for line in made
+        if line.startswith(("function", "state machine", "queue", "schedule sweep"))
+    ] == [
+        "queue takings-dead-letters",
+        "function file-detector",
+        "function file-archiver",
+        "state machine ecommerce-pipeline",
+        "schedule sweep, rate(5 minutes)",
+    ]
+    assert bootstrap() == ["s3://shop: nothing is missing"]
+    pipe.client("iam").put_role_policy(
+        RoleName="takings-file-detector",
+        PolicyName="takings",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [EVERYTHING]}),
+    )
+    pipe.client("lambda").update_function_configuration(FunctionName="file-archiver", Timeout=3)
+    pipe.client("scheduler").delete_schedule(Name="sweep", GroupName="takings")
+    assert bootstrap() == [
+        "making: role takings-file-detector (allows something else)",
+        "making: function file-archiver (is configured otherwise)",
+        "making: schedule sweep, rate(5 minutes)",
+    ]
+    assert bootstrap("--image-tag", "v2") == [
+        "making: task definition validation-service with the image v2",
+        "making: task definition transformation-service with the image v2",
+        "making: state machine ecommerce-pipeline (does something else)",
+    ]
+    assert bootstrap() == ["s3://shop: nothing is missing"], "no tag: what is deployed stays"
+
+
+def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """Of bucket, tables, queue, repositories and alarms; what somebody else put beside it stays."""
+    bootstrap()
+    s3, ecr, cloudwatch = (pipe.client(name) for name in ("s3", "ecr", "cloudwatch"))
+    s3.put_public_access_block(Bucket="shop", PublicAccessBlockConfiguration={"BlockPublicAcls": True})
+    s3.put_bucket_policy(Bucket="shop", Policy=json.dumps({"Version": "2012-10-17", "Statement": [OWN]}))
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="shop")["Rules"]
+    rules[1]["NoncurrentVersionExpiration"] = {"NoncurrentDays": 1}
+    s3.put_bucket_lifecycle_configuration(Bucket="shop", LifecycleConfiguration={"Rules": [COLDER, *rules]})
+    pipe.client("dynamodb").update_continuous_backups(
+        TableName="OrderKPIs", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+    queue = pipe.client("sqs").get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
+    pipe.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"SqsManagedSseEnabled": "false"})
+    ecr.delete_lifecycle_policy(repositoryName="validation-service")
+    unscanned = {"scanOnPush": False}
+    ecr.put_image_scanning_configuration(repositoryName="transformation-service", imageScanningConfiguration=unscanned)
+    pipe.client("sns").set_topic_attributes(
+        TopicArn="arn:aws:sns:eu-west-1:000000000000:takings-alarms", AttributeName="KmsMasterKeyId", AttributeValue=""
+    )
+    cloudwatch.delete_alarms(AlarmNames=["takings-batch-blocked"])
+    cloudwatch.delete_dashboards(DashboardNames=["takings"])
+    assert bootstrap("--notify", "night@example.com") == [
+        "making: a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+        "making: no public access",
+        "making: a policy: TLS only",
+        "making: point-in-time recovery of OrderKPIs",
+        "making: queue takings-dead-letters (keeps messages for 14 days, encrypted)",
+        "making: repository validation-service (keeps other images)",
+        "making: repository transformation-service (does not scan its images)",
+        "making: topic takings-alarms (is not encrypted with its key)",
+        "making: subscription of night@example.com: AWS sends a message there, and nothing else before it is confirmed",
+        "making: alarm takings-batch-blocked",
+        "making: dashboard takings",
+    ]
+    assert bootstrap("--notify", "night@example.com") == ["s3://shop: nothing is missing"]
+    policy = json.loads(s3.get_bucket_policy(Bucket="shop")["Policy"])
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["Own", "TakingsTlsOnly"]
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="shop")["Rules"]
+    assert [rule["ID"] for rule in rules] == ["colder", "takings-uploads", "takings-versions"]
+
+
+def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
+    """Somebody else may listen to the same bucket, before and after."""
+    bootstrap("--github", "octocat/shop")
+    s3 = pipe.client("s3")
+    own = s3.get_bucket_notification_configuration(Bucket="shop")["LambdaFunctionConfigurations"][0]
+    other = own | {"Id": "other", "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}}}
+    s3.put_bucket_notification_configuration(
+        Bucket="shop", NotificationConfiguration={"LambdaFunctionConfigurations": [other]}
+    )
+    assert bootstrap() == ["making: notification of new files under s3://shop/raw-data/"]
+    assert notified(pipe) == ["other", "takings-raw-data"]
+    refused = takings("aws", "destroy", STORE, "--yes", "another-shop")
+    assert (refused.code, notified(pipe)) == (2, ["other", "takings-raw-data"])
+    removed = takings("aws", "destroy", STORE, "--yes", "shop").out.splitlines()
+    assert removed[0] == "removing: notification of s3://shop"
+    assert notified(pipe) == ["other"]
+    assert pipe.client("lambda").list_functions()["Functions"] == []
+    assert pipe.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert pipe.client("iam").list_roles()["Roles"] == []
+    assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: nothing is there to be removed\n"
+    assert takings("status", STORE).code == 0
+    gone = takings("aws", "destroy", STORE, "--yes", "shop", "--with-data").out.splitlines()
+    assert gone[-1] == "removing: bucket shop with every version of every file"
+    assert takings("status", STORE).code == 2
+
+
+def notified(pipe: Aws) -> list[str]:
+    found = pipe.client("s3").get_bucket_notification_configuration(Bucket="shop")
+    return sorted(each["Id"] for each in found.get("LambdaFunctionConfigurations", ()))
+
+
+def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
+    """What is missing first; then what keeps a pipeline from working that has everything."""
+    assert bootstrap(command="doctor", code=1)[0] == (
+        "missing: bucket shop in eu-west-1. `takings aws bootstrap` makes it."
+    )
+    bootstrap()
+    assert [line.partition(":")[0] for line in bootstrap(command="doctor", code=1)[:2]] == [
+        "the image 000000000000.dkr.ecr.eu-west-1.amazonaws.com/validation-service",
+        "the image 000000000000.dkr.ecr.eu-west-1.amazonaws.com/transformation-service",
+    ]
+    assert bootstrap(command="doctor", code=1)[2].endswith("tasks cannot start. Add a NAT gateway, or these endpoints.")
+    open_the_network(pipe)
+    assert len(bootstrap(command="doctor", code=1)) == 2
+    for service in SERVICES:
+        pipe.client("ecr").put_image(repositoryName=service, imageManifest="{}", imageTag="latest")
+    assert bootstrap(command="doctor") == ["s3://shop: all is well"]
+    queue = pipe.client("sqs").get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
+    pipe.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    assert bootstrap(command="doctor", code=1)[0].startswith("1 dead letters wait in takings-dead-letters: see")
+    assert takings("aws", "redrive", STORE).out == "an event: looked at again\n"
+    assert takings("aws", "redrive", STORE).out == "s3://shop: no dead letter waits\n"
+    bootstrap("--notify", "night@example.com")
+    unheard = "night@example.com hears of no alarm: open the link that AWS has sent there."
+    assert bootstrap(command="doctor", code=1) == [unheard]
+
+
+def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """Only tasks with public addresses, which they have if every subnet gives them."""
+    open_the_network(pipe)
+    ec2 = pipe.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
+    bootstrap()
+    found = [line for line in bootstrap(command="doctor", code=1) if line.startswith("subnet-")]
+    assert found[0] == (
+        f"{subnet} leads to an internet gateway, but not every subnet gives public addresses, and its VPC no endpoint for"
+        " ecr.api, ecr.dkr, logs, s3, dynamodb: tasks cannot start. Add a NAT gateway, or these endpoints."
+    )
+    assert len(found) == len(ec2.describe_subnets()["Subnets"])
+
+
+def open_the_network(pipe: Aws) -> None:
+    """Give the default VPC the way out that AWS gives it."""
+    ec2 = pipe.client("ec2")
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    for table in ec2.describe_route_tables()["RouteTables"]:
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
+def test_asks_for_the_functions(pipe: Aws, takings: Takings, tmp_path: Path) -> None:
+    """Whoever has not built them is told how; a damaged description is told apart."""
+    del pipe
+    missing = takings("aws", "bootstrap", STORE, "--lambdas", tmp_path / "none")
+    assert (missing.code, "Run `make lambdas`" in unwrapped(missing.err)) == (2, True)
+    for name in ("lambdas.json", "file-detector.zip", "file-archiver.zip"):
+        (tmp_path / name).write_text("[]")
+    damaged = takings("aws", "bootstrap", STORE, "--lambdas", tmp_path)
+    assert (damaged.code, "Build the functions again" in unwrapped(damaged.err)) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("images --tag v1", "repository validation-service"),
+        ("tasks --tag v1", "repository validation-service"),
+        ("functions", "function file-detector"),
+        ("state-machine", "state machine ecommerce-pipeline"),
+        ("check", "repository validation-service"),
+    ],
+)
+def test_what_is_not_set_up_is_not_deployed(
+    pipe: Aws, functions: Path, takings: Takings, command: str, missing: str
+) -> None:
+    """A deployment makes nothing: whoever has not set the pipeline up is told how, with a bucket and without one."""
+    lambdas = ("--lambdas", functions) if command in {"functions", "check"} else ()
+    for said in ("no bucket shop.", f"no {missing} in eu-west-1."):
+        ended = takings("aws", "deploy", command.split()[0], STORE, *command.split()[1:], *lambdas)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"there is {said} Set the pipeline up first: `takings aws bootstrap s3://shop`." in unwrapped(ended.err)
+        if said.startswith("no bucket"):
+            pipe.client("s3").create_bucket(
+                Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+            )
+
+
+def test_a_key_of_the_users_own_stays_on_the_queue(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """SQS takes one way of encryption at a time."""
+    bootstrap()
+    sqs = pipe.client("sqs")
+    url = sqs.get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
+    own = {"SqsManagedSseEnabled": "false", "KmsMasterKeyId": "alias/own", "MessageRetentionPeriod": "60"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=own)
+    assert bootstrap() == ["making: queue takings-dead-letters (keeps messages for 14 days, encrypted)"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert {name: found[name] for name in own} == own | {"MessageRetentionPeriod": "1209600"}
+
+
+def test_a_prefix_that_images_cannot_have_is_refused_before_anything_is_made(
+    pipe: Aws, bootstrap: Bootstrap, takings: Takings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables may have it: capitals, for one."""
+    monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "North.")
+    bootstrap(code=2)
+    assert pipe.client("s3").list_buckets()["Buckets"] == []
+    assert "table_prefix is 'North.'" in unwrapped(takings("aws", "bootstrap", STORE).err)
+    bootstrap("--only-store")
+    assert "North.OrderKPIs" in pipe.client("dynamodb").list_tables()["TableNames"]
+
+
+def test_waits_for_a_new_role() -> None:
+    """Other services hear of a role or a permission some seconds later; a refusal for any other reason is told at once."""
+    waited: list[float] = []
+    answers = iter([refusal("InvalidParameterValueException", "The role cannot be assumed"), None])
+
+    def make() -> str:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+        return "made"
+
+    assert (patiently(make, waited.append), waited) == ("made", [3])
+    answers = iter([refusal("InvalidArgument", "Unable to validate the following destination configurations"), None])
+    assert (patiently(make, waited.append), waited) == ("made", [3, 3])
+    with pytest.raises(ClientError, match="no such runtime"):
+        patiently(lambda: raised(refusal("InvalidParameterValueException", "no such runtime")), waited.append)
+    with pytest.raises(ClientError, match="the role is nobody's"):
+        patiently(lambda: raised(refusal("ValidationException", "the role is nobody's")), waited.append)
+    assert len(waited) == 21
+
+
+def test_waits_until_a_table_can_be_kept(monkeypatch: pytest.MonkeyPatch, pipe: Aws) -> None:
+    """DynamoDB needs a while for a new one; any other refusal is told at once."""
+    waited: list[float] = []
+    dynamodb = pipe.client("dynamodb")
+    dynamodb.create_table(**TABLES[0].definition(""))
+    answers = iter([refusal("ContinuousBackupsUnavailableException", "are being enabled"), None])
+    real = dynamodb.update_continuous_backups
+
+    def later(**wanted: object) -> object:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+        return real(**wanted)
+
+    monkeypatch.setattr(dynamodb, "update_continuous_backups", later)
+    keep_every_second(dynamodb, "PendingBatches", waited.append)
+    kept = dynamodb.describe_continuous_backups(TableName="PendingBatches")["ContinuousBackupsDescription"]
+    assert (kept["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"], waited) == ("ENABLED", [5])
+    monkeypatch.setattr(dynamodb, "update_continuous_backups", lambda **_: raised(refusal("X", "no such table")))
+    with pytest.raises(ClientError, match="no such table"):
+        keep_every_second(dynamodb, "PendingBatches", waited.append)
+    assert waited == [5]
+
+
+def refusal(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Make")
+
+
+def raised(error: Exception) -> None:
+    raise error

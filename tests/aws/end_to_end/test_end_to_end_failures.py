@@ -1,0 +1,137 @@
+"""Tasks and executions that fail, on the whole pipeline: tried again, given back or completed, and nothing lost or double."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from takings.adapters.aws import names
+from takings.archive.lineage import LineageStatus
+from takings.intake import gate
+from tests.aws.harness.deployed import STORE, Deployed, failing_at, stopping_at, story
+from tests.aws.harness.pipeline import until
+from tests.shop import drop_all, lineage, new_store, opened, published, run
+
+pytestmark = pytest.mark.xdist_group("end_to_end_failures")
+RAW = ["raw-data/order-items/a.csv", "raw-data/orders/a.csv", "raw-data/products/a.csv"]
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    """Return a folder in which the three standard files have been through a run."""
+    root = drop_all(new_store(tmp_path / "shop"))
+    run(root)
+    return root
+
+
+def started(deployed: Deployed) -> str:
+    """Drop the three files without events, and start their batch."""
+    deployed.aws.hold_events()
+    deployed.drop_all()
+    answer = deployed.look(at_once=True)
+    assert (answer["detected"], answer["attempt"]) == ("started", 1)
+    return str(answer["batch_id"])
+
+
+def is_as(deployed: Deployed, local: Path) -> bool:
+    """Tell whether numbers, lineage and archive are those of a run that nobody disturbed, and nothing is left over."""
+    assert published(STORE) == published(local)
+    assert [told for told in story(STORE) if told[1] is LineageStatus.SUCCESS] == story(local)
+    assert deployed.keys("raw-data", "processed", "failed", "staging") == [
+        "processed/order_items/a.csv",
+        "processed/orders/a.csv",
+        "processed/products/a.csv",
+    ]
+    return True
+
+
+def test_a_killed_task_is_tried_again_with_more_memory(deployed: Deployed, local: Path) -> None:
+    """SIGKILL is what the kernel sends where memory runs out. The same attempt goes on."""
+    deployed.run_services(stopping_at("file.validating", names.VALIDATION))
+    started(deployed)
+    os.kill(deployed.stopped_at("file.validating", names.VALIDATION)["pid"], signal.SIGKILL)
+    assert deployed.settled() == ["SUCCEEDED"]
+    tried = [(task["command"][-1], task["exit_code"], task["memory"]) for task in deployed.tasks()]
+    assert tried == [("validate", 137, "4096"), ("validate", 0, "8192"), ("transform", 0, "8192")]
+    assert is_as(deployed, local)
+
+
+def test_a_task_that_is_asked_to_end_hands_its_batch_back(deployed: Deployed, local: Path) -> None:
+    """As Fargate Spot does, in the middle of the transformation; the next try has the same size, at once."""
+    deployed.run_services(stopping_at("lake.merging", names.TRANSFORMATION))
+    started(deployed)
+    task = deployed.stopped_at("lake.merging", names.TRANSFORMATION)
+    deployed.aws.client("ecs").stop_task(cluster=names.CLUSTER, task=task["task"], reason="Spot is wanted back")
+    os.kill(task["pid"], signal.SIGCONT)
+    assert deployed.settled() == ["SUCCEEDED"]
+    tried = [(task["command"][-1], task["exit_code"], task["memory"]) for task in deployed.tasks()]
+    assert tried == [("validate", 0, "4096"), ("transform", 143, "4096"), ("transform", 0, "4096")]
+    assert is_as(deployed, local)
+
+
+def test_what_fails_before_its_verdicts_is_given_back(deployed: Deployed, local: Path) -> None:
+    """After four tries the files are pending again, and the next sweep takes them as another batch."""
+    deployed.run_services(failing_at("file.validating", names.VALIDATION))
+    first = started(deployed)
+    assert deployed.settled() == ["FAILED"]
+    assert [task["exit_code"] for task in deployed.tasks()] == [3, 3, 3, 3]
+    assert deployed.keys("raw-data", "processed", "failed") == RAW
+    assert {(each.batch_id, each.reason) for each in lineage(STORE)} == {(first, "returned to pending")}
+    deployed.run_services()
+    deployed.set(batch_files="3")
+    deployed.sweep()
+    assert deployed.settled(executions=2) == ["FAILED", "SUCCEEDED"]
+    assert is_as(deployed, local)
+
+
+def test_what_fails_after_its_verdicts_is_completed(deployed: Deployed, local: Path) -> None:
+    """Its verdicts count, so the next sweep makes another attempt at the same batch."""
+    deployed.run_services(failing_at("lake.merging", names.TRANSFORMATION))
+    batch_id = started(deployed)
+    assert deployed.settled() == ["FAILED"]
+    assert [task["exit_code"] for task in deployed.tasks()] == [0, 3, 3, 3, 3]
+    deployed.run_services()
+    assert deployed.look() == {"detected": "started", "batch_id": batch_id, "attempt": 2}
+    assert deployed.settled(executions=2) == ["FAILED", "SUCCEEDED"]
+    assert {each.batch_id for each in lineage(STORE)} == {batch_id}
+    assert is_as(deployed, local)
+
+
+def end_lease() -> None:
+    """Let the gate's lease have ended a second ago, as if its owner had been silent for a minute."""
+    with opened(STORE) as shop:
+        state, now = shop.ports.ledger.gate(), shop.ports.clock.now()
+        shop.ports.ledger.change_gate(replace(gate.renewed(state, now), lease_expires_at=now - timedelta(seconds=1)))
+
+
+def test_an_execution_may_outlive_its_lease(deployed: Deployed, local: Path) -> None:
+    """As long as it is under way, nobody starts another attempt; the task goes on where it was."""
+    deployed.run_services(stopping_at("file.validating", names.VALIDATION))
+    batch_id = started(deployed)
+    task = deployed.stopped_at("file.validating", names.VALIDATION)
+    end_lease()
+    assert deployed.look() == {"detected": "in progress", "batch_id": batch_id}
+    os.kill(task["pid"], signal.SIGCONT)
+    assert deployed.settled() == ["SUCCEEDED"]
+    assert [task["exit_code"] for task in deployed.tasks()] == [0, 0]
+    assert is_as(deployed, local)
+
+
+def test_an_execution_that_somebody_stopped_is_followed_by_another(deployed: Deployed, local: Path) -> None:
+    """With its lease over and no execution under way the batch gets its next attempt; the old task cannot disturb it."""
+    deployed.run_services(stopping_at("lake.merging", names.TRANSFORMATION))
+    batch_id = started(deployed)
+    task = deployed.stopped_at("lake.merging", names.TRANSFORMATION)
+    (execution,) = deployed.executions()
+    deployed.aws.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])
+    until(lambda: deployed.tasks("transform")[0]["exit_code"] is not None)
+    assert deployed.tasks("transform")[0]["task"] == task["task"]
+    end_lease()
+    assert deployed.look() == {"detected": "started", "batch_id": batch_id, "attempt": 2}
+    assert deployed.settled(executions=2) == ["ABORTED", "SUCCEEDED"]
+    assert is_as(deployed, local)

@@ -1,0 +1,107 @@
+"""List what the roles need and no end-to-end test sees them ask for, each with its reason: these are the exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from tests.aws.harness.policy_evaluator import Call
+
+_ACCOUNT: Final = "eu-west-1:000000000000"
+#: AWS's developer guides, on docs.aws.amazon.com
+_LOGGED: Final = "lambda/latest/dg/lambda-intro-execution-role.html: Lambda logs as the function's role"
+_DEAD: Final = "lambda/latest/dg/invocation-async-retain-records.html: Lambda sends dead letters as the function's role"
+_PULLED: Final = "AmazonECS/latest/developerguide/task_execution_IAM_role.html: ECS pulls images and logs"
+_HEARD: Final = "step-functions/latest/dg/ecs-iam.html: by this rule Step Functions hears that a task ended"
+#: what no test has played on the whole pipeline
+_TAGGED: Final = "tasks get the tags of their task definition, which has some only where somebody has put them there"
+_RACE: Final = "a schedule of another deadline is still there; tests/aws/entrypoints/test_functions.py"
+_REPLAYED: Final = "a replay that was cut short on somebody's machine goes on here, with originals from the archive"
+_LARGE: Final = (
+    "what is larger than 512 MiB is written in parts, which go if one fails; tests/aws/adapters/test_bucket.py"
+)
+_STAGED_AGAIN: Final = "staged rows are gone, of a file that was overwritten since, or had been accepted before"
+_GIVEN_UP: Final = "a batch that is given up after some of its files were refused; tests/pipeline/test_stepwise.py"
+
+
+def unseen() -> Iterator[tuple[str, Call, str]]:
+    """Yield each call with the role that makes it, and why no test sees it."""
+    for reason, calls in _UNSEEN.items():
+        for role, asked in calls.items():
+            for action, *resources in asked:
+                for resource in resources:
+                    yield role, _call(action, resource), reason
+
+
+def _call(action: str, resource: str) -> Call:
+    """Read a call; a resource without an ARN is a key or a prefix of the bucket."""
+    if resource.startswith("arn:") or resource == "*":
+        conditions = {"ecs:CreateAction": "RunTask"} if action == "ecs:TagResource" else {}
+        return Call(action=action, resource=resource, conditions=conditions)
+    if action == "s3:ListBucketVersions":
+        return Call(action=action, resource="arn:aws:s3:::shop", conditions={"s3:prefix": resource})
+    return Call(action=action, resource=f"arn:aws:s3:::shop/{resource}")
+
+
+def _log_streams(group: str) -> tuple[list[str], list[str]]:
+    streams = f"arn:aws:logs:{_ACCOUNT}:log-group:{group}:log-stream:*"
+    return ["logs:CreateLogStream", streams], ["logs:PutLogEvents", streams]
+
+
+_RULE: Final = f"arn:aws:events:{_ACCOUNT}:rule/StepFunctionsGetEventsForECSTaskRule"
+_IMAGES: Final = [
+    f"arn:aws:ecr:{_ACCOUNT}:repository/{name}" for name in ("validation-service", "transformation-service")
+]
+_ARCHIVE: Final = ("processed/*", "failed/*")
+_READ_FROM_ARCHIVE: Final = (["s3:GetObjectVersion", *_ARCHIVE], ["s3:ListBucketVersions", *_ARCHIVE])
+#: reason -> role -> actions with their resources
+_UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
+    _LOGGED: {
+        "takings-file-detector": _log_streams("/aws/lambda/file-detector"),
+        "takings-file-archiver": _log_streams("/aws/lambda/file-archiver"),
+    },
+    _DEAD: {"takings-file-detector": (["sqs:SendMessage", f"arn:aws:sqs:{_ACCOUNT}:takings-dead-letters"],)},
+    _PULLED: {
+        "takings-task-execution": (
+            ["ecr:GetAuthorizationToken", "*"],
+            ["ecr:BatchCheckLayerAvailability", *_IMAGES],
+            ["ecr:GetDownloadUrlForLayer", *_IMAGES],
+            ["ecr:BatchGetImage", *_IMAGES],
+            *_log_streams("/ecs/validation-service"),
+            *_log_streams("/ecs/transformation-service"),
+        )
+    },
+    _HEARD: {
+        "takings-state-machine": (
+            ["events:PutTargets", _RULE],
+            ["events:PutRule", _RULE],
+            ["events:DescribeRule", _RULE],
+        )
+    },
+    _TAGGED: {"takings-state-machine": (["ecs:TagResource", f"arn:aws:ecs:{_ACCOUNT}:task/takings/*"],)},
+    _RACE: {
+        "takings-file-detector": (
+            ["scheduler:UpdateSchedule", f"arn:aws:scheduler:{_ACCOUNT}:schedule/takings/deadline"],
+        )
+    },
+    _REPLAYED: {
+        "takings-file-archiver": _READ_FROM_ARCHIVE,
+        "takings-validation-service": (["s3:GetObject", *_ARCHIVE], *_READ_FROM_ARCHIVE),
+        "takings-transformation-service": (["s3:GetObject", *_ARCHIVE], *_READ_FROM_ARCHIVE),
+    },
+    _STAGED_AGAIN: {
+        "takings-transformation-service": (
+            ["s3:ListBucketVersions", "raw-data/*"],
+            ["dynamodb:Query", f"arn:aws:dynamodb:{_ACCOUNT}:table/ProcessedFiles"],
+        )
+    },
+    _LARGE: {
+        "takings-file-archiver": (["s3:AbortMultipartUpload", *_ARCHIVE],),
+        "takings-validation-service": (["s3:AbortMultipartUpload", "quarantine/*", "staging/*"],),
+        "takings-transformation-service": (
+            ["s3:AbortMultipartUpload", "quarantine/*", "staging/*"],
+            ["s3:AbortMultipartUpload", "lake/products/*", "lake/orders/*", "lake/order_items/*"],
+        ),
+    },
+    _GIVEN_UP: {"takings-validation-service": (["s3:DeleteObject", "staging/*"],)},
+}
