@@ -15,7 +15,7 @@ from fastapi import Path as PathParameter
 from takings.archive.lineage import LineageStatus
 from takings.composition.stores import write_kpi_parquet
 from takings.entrypoints import batch_documents, explain_output, kpi_output
-from takings.entrypoints.looking import By
+from takings.entrypoints.commands.kpis import By
 from takings.entrypoints.spreadsheets import neutralised_csv
 from takings.entrypoints.web import documents
 from takings.entrypoints.web.answers import CSV, JSON, PARQUET, answer, next_link, page_of, to_json

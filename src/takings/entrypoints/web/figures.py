@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Final
 
-from takings.entrypoints.looking import By
+from takings.entrypoints.commands.kpis import By
 from takings.entrypoints.web.settled import Settled
 from takings.kpis import KpiRow
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, StreamingResponse
 from takings.archive.lineage import LineageRecord
 from takings.composition.stores import Shop
 from takings.entrypoints import batch_documents
-from takings.entrypoints.looking import By
+from takings.entrypoints.commands.kpis import By
 from takings.entrypoints.web import batch_story, downloads, quality, showing
 from takings.entrypoints.web.answers import CSV, answer
 from takings.entrypoints.web.asking import quick_periods, read_day, read_period

@@ -18,7 +18,7 @@ from typing import Final
 from takings.batch.commits import read_commit
 from takings.batch.gaps import Incomplete, find_incomplete
 from takings.composition.stores import Shop
-from takings.entrypoints.looking import By, kpi_table
+from takings.entrypoints.commands.kpis import By, kpi_table
 from takings.errors import MachineryError
 from takings.intake.gate import Gate
 from takings.kpis import KpiRow, KpiTable

@@ -1,4 +1,4 @@
-"""Let people look: serve."""
+"""Serve the page and the read API: `takings serve`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from takings.composition.stores import read_settings_of
-from takings.entrypoints.app import Store, app
+from takings.entrypoints.app import Store
 from takings.entrypoints.console import Teller, err
 from takings.entrypoints.legible import marked
 from takings.errors import SettingsError
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 #: how long a thread keeps the interpreter while others wait: answers shall not wait for a page that is being made
 _SWITCH_SECONDS: Final = 0.001
+
 #: nobody guesses so many characters
 _SHORTEST_TOKEN: Final = 16
 
 
-@app.command()
 def serve(
     store: Store,
     host: Annotated[str | None, typer.Option(help="Another address than 127.0.0.1; needs a token.")] = None,

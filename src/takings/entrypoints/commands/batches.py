@@ -1,4 +1,4 @@
-"""Look back at batches: which there were, and what became of every file: batches."""
+"""Show past batches, and what became of each file: `takings batches`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from takings.composition.stores import Shop, open_store_to_look
 from takings.entrypoints import batch_documents, console
-from takings.entrypoints.app import Json, Store, app, print_json
+from takings.entrypoints.app import Json, Store, print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
@@ -20,7 +20,6 @@ from takings.validation.findings import Violation
 _SHOWN = 20
 
 
-@app.command()
 def batches(
     store: Store,
     batch_id: Annotated[str | None, typer.Argument(help="One batch: its files, verdicts and violations.")] = None,

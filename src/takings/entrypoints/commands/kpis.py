@@ -1,4 +1,4 @@
-"""Look at what was published: kpis."""
+"""Print published KPIs: `takings kpis`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from takings.batch.gaps import Incomplete, find_incomplete
 from takings.composition import stores
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console, kpi_output
-from takings.entrypoints.app import SpreadsheetSafe, Store, app, print_text
+from takings.entrypoints.app import SpreadsheetSafe, Store, print_text
 from takings.entrypoints.console import Teller
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
@@ -36,7 +36,6 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-@app.command()
 def kpis(
     store: Store,
     by: Annotated[By, typer.Option(help="Per day, or per category and day.")] = By.DAY,
