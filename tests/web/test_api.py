@@ -15,14 +15,14 @@ import duckdb
 import pytest
 
 from takings.composition.stores import open_store_to_read
-from takings.entrypoints.batch_documents import batch_ids
 from takings.entrypoints.metrics import UNITS
 from takings.entrypoints.web.house import House
 from takings.entrypoints.web.opening import OpenedStore
-from takings.entrypoints.web.settled import HalfPublishedError
 from takings.intake import gate
 from takings.kpis.publication import visible
 from takings.layout import BatchId
+from takings.queries.batches import batch_ids
+from takings.queries.published_kpis import HalfPublishedError
 from tests.shop import csv_of, drop, drop_all, item, new_store, opened, order, published, run, silent
 from tests.web.looking import Asker, asking
 from tests.web.site import served
@@ -118,7 +118,7 @@ class TestOthers:
         """And one with all of it, as the command shows it."""
         found = ask.json("/api/v1/batches")["rows"]
         with opened(shown) as shop:
-            known = batch_ids(shop)
+            known = batch_ids(shop.ports)
         assert [row["batch_id"] for row in found] == known[::-1]
         one = ask.json(f"/api/v1/batches/{known[1]}")
         assert one["verdicts"] == {"accepted": 2, "duplicate": 1, "rejected": 1}

@@ -10,11 +10,11 @@ import pytest
 from takings.entrypoints.spreadsheets import neutralised, neutralised_csv
 from takings.entrypoints.web.asking import quick_periods, read_period
 from takings.entrypoints.web.figures import Period, change, overview, usual_period
-from takings.entrypoints.web.settled import Settled
 from takings.errors import UsageError
 from takings.kpis import KpiRow, load_kpi_tables
 from takings.lake import Commit
 from takings.layout import BatchId
+from takings.queries.published_kpis import PublishedKpis
 
 FIRST = date(2025, 3, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(14)]
@@ -46,7 +46,7 @@ def by_category(name: str, day: date, revenue: str, orders: int) -> KpiRow:
     )
 
 
-def settled(*rows: KpiRow) -> Settled:
+def settled(*rows: KpiRow) -> PublishedKpis:
     """Return a state of the numbers: two orders of 10.00 a day, one with a return, and these rows by category."""
     site = (
         row(
@@ -61,7 +61,7 @@ def settled(*rows: KpiRow) -> Settled:
         )
         for day in DAYS
     )
-    return Settled(
+    return PublishedKpis(
         tables=load_kpi_tables(),
         rows_of={"OrderKPIs": tuple(site), "CategoryKPIs": rows},
         commit=Commit(number=1, batch_id=BatchId("b"), versions={}),

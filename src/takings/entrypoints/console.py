@@ -18,12 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from takings.archive.outcome import BatchOutcome
-from takings.batch.gaps import Incomplete
 from takings.contracts.model import Contract
 from takings.entrypoints.legible import cut, legible, marked
 from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.kpis import KpiRow, KpiTable
 from takings.lake import RowChanges
+from takings.queries.incomplete import Incomplete
 from takings.runs.pipeline import RunOutcome
 from takings.validation.findings import FileReport, Verdict, Violation
 from takings.validation.remedies import remedy

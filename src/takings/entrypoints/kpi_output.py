@@ -9,11 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from takings.batch.gaps import Incomplete
 from takings.entrypoints import legible
 from takings.entrypoints.spreadsheets import neutralised
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
+from takings.queries.incomplete import Incomplete
 
 
 def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = False) -> str:

@@ -9,14 +9,14 @@ from typing import Annotated, Final
 
 import typer
 
-from takings.batch.gaps import find_incomplete
 from takings.composition.stores import ShopPlan, generate_shop, open_store
 from takings.entrypoints import console
 from takings.entrypoints.commands.generate import show_generated
-from takings.entrypoints.commands.kpis import By, kpi_table
 from takings.entrypoints.console import Teller, out
 from takings.errors import UsageError
 from takings.kpis.publication import visible
+from takings.queries.incomplete import find_incomplete
+from takings.queries.published_kpis import By, kpi_table
 from takings.runs import pipeline
 
 #: the demo shows the idea, not every category

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from takings.batch.gaps import Incomplete, find_incomplete
 from takings.composition import stores
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console, kpi_output
@@ -18,13 +17,8 @@ from takings.entrypoints.console import Teller
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
-
-
-class By(StrEnum):
-    """Which KPI table."""
-
-    DAY = "day"
-    CATEGORY = "category"
+from takings.queries.incomplete import Incomplete, find_incomplete
+from takings.queries.published_kpis import By, kpi_table
 
 
 class Format(StrEnum):
@@ -67,12 +61,6 @@ def kpis(
         _print_kpis(table, rows, incomplete, format_, output)
     if format_ is not Format.TABLE:
         console.show_incomplete(incomplete, to=console.err)
-
-
-def kpi_table(tables: tuple[KpiTable, ...], by: By) -> KpiTable:
-    """Return the table of day or category KPIs."""
-    name = {By.DAY: "OrderKPIs", By.CATEGORY: "CategoryKPIs"}[by]
-    return next(table for table in tables if table.name == name)
 
 
 def _day(moment: datetime | None) -> date | None:

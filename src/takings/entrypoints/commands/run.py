@@ -12,13 +12,13 @@ import typer
 
 from takings import layout
 from takings.archive.outcome import BatchOutcome
-from takings.batch.gaps import Incomplete, find_incomplete
 from takings.batch.store_format import check_lake
 from takings.composition.stores import open_store
 from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store
 from takings.entrypoints.console import Teller
 from takings.layout import BatchId
+from takings.queries.incomplete import Incomplete, find_incomplete
 from takings.runs import pipeline
 
 

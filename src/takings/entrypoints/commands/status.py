@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from takings.batch.gaps import find_incomplete
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console
 from takings.entrypoints.app import Json, Store, print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.legible import marked
-from takings.entrypoints.status_document import status_document
+from takings.queries.incomplete import find_incomplete
+from takings.queries.status import status_document
 
 _SHOWN_FAILURES = 10
 
@@ -24,7 +24,7 @@ def status(store: Store, as_json: Json = False) -> None:
     """Show what is pending, what is missing or until when it waits, the batch in flight and waiting orphans."""
     with open_store_to_look(store, Teller()) as shop:
         incomplete = find_incomplete(shop.ports)
-        document = status_document(shop, incomplete)
+        document = status_document(shop.ports, incomplete)
         if as_json:
             print_json(document)
             return

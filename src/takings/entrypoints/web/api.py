@@ -14,18 +14,18 @@ from fastapi import Path as PathParameter
 
 from takings.archive.lineage import LineageStatus
 from takings.composition.stores import write_kpi_parquet
-from takings.entrypoints import batch_documents, explain_output, kpi_output
-from takings.entrypoints.commands.kpis import By
+from takings.entrypoints import explain_output, kpi_output
 from takings.entrypoints.spreadsheets import neutralised_csv
 from takings.entrypoints.web import documents
 from takings.entrypoints.web.answers import CSV, JSON, PARQUET, answer, next_link, page_of, to_json
 from takings.entrypoints.web.house import House, Made
 from takings.entrypoints.web.problems import PROBLEM
 from takings.entrypoints.web.records import file_document, files
-from takings.entrypoints.web.settled import Settled
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import BatchId
+from takings.queries import batches as batch_documents
+from takings.queries.published_kpis import By, PublishedKpis
 from takings.validation.findings import Verdict
 
 #: rows of a page of JSON unless told, and at most
@@ -122,7 +122,7 @@ def api(house: House) -> APIRouter:
         with house.opened.reading() as shop:
             if batch_id not in house.records.batches(shop):
                 raise UnknownThing(f"there is no batch '{batch_id}'. /api/v1/batches lists them.")
-            document = batch_documents.details(shop, BatchId(batch_id))
+            document = batch_documents.details(shop.ports, BatchId(batch_id))
         return answer(request, to_json(document), JSON)
 
     @routes.get("/files", response_model=documents.Files, responses=_responses())
@@ -206,7 +206,7 @@ def _kpi_place(row: KpiRow) -> list[Any]:
     return [str(part) for part in row.key]
 
 
-def _kpi_page(settled: Settled, by: By, rows: list[KpiRow], limit: int, cursor: str | None) -> Made:
+def _kpi_page(settled: PublishedKpis, by: By, rows: list[KpiRow], limit: int, cursor: str | None) -> Made:
     found, following = page_of(rows, _kpi_place, limit=limit, cursor=cursor, version=settled.version)
     table = settled.table(by)
     document = {
@@ -220,7 +220,7 @@ def _kpi_page(settled: Settled, by: By, rows: list[KpiRow], limit: int, cursor: 
     return to_json(document), JSON, following
 
 
-def _kpi_document(settled: Settled, table: KpiTable, row: KpiRow) -> dict[str, Any]:
+def _kpi_document(settled: PublishedKpis, table: KpiTable, row: KpiRow) -> dict[str, Any]:
     day = row.key[-1]
     missing = settled.incomplete.days.get(day)
     told = {"unfinished": settled.is_unfinished(day), "incomplete": None if missing is None else missing.to_json()}

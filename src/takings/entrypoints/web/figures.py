@@ -10,9 +10,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Final
 
-from takings.entrypoints.commands.kpis import By
-from takings.entrypoints.web.settled import Settled
 from takings.kpis import KpiRow
+from takings.queries.published_kpis import By, PublishedKpis
 
 #: what is shown first: the longest of these for which there is as long a period before
 _USUAL_DAYS: Final = (28, 14, 7)
@@ -120,7 +119,7 @@ def usual_period(days: Sequence[date]) -> Period:
     return Period(first=first, last=last)
 
 
-def overview(settled: Settled, period: Period, chosen: Collection[str]) -> Overview:
+def overview(settled: PublishedKpis, period: Period, chosen: Collection[str]) -> Overview:
     """Return what the overview of a period shows, of the whole site or of the chosen categories."""
     of_site = not chosen
     known = settled.days[0] if settled.days else period.first
@@ -143,7 +142,7 @@ def change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal |
     return _rounded(Decimal(100) * (Decimal(now) - Decimal(before)) / Decimal(before))
 
 
-def _days(settled: Settled, period: Period, chosen: Collection[str]) -> tuple[DayFigures, ...]:
+def _days(settled: PublishedKpis, period: Period, chosen: Collection[str]) -> tuple[DayFigures, ...]:
     if not chosen:
         rows = settled.rows(By.DAY, first=period.first, last=period.last)
         return tuple(_of_site(row, settled) for row in rows)
@@ -154,7 +153,7 @@ def _days(settled: Settled, period: Period, chosen: Collection[str]) -> tuple[Da
     return tuple(_of_categories(day, by_day[day], settled, is_one=len(chosen) == 1) for day in sorted(by_day))
 
 
-def _of_site(row: KpiRow, settled: Settled) -> DayFigures:
+def _of_site(row: KpiRow, settled: PublishedKpis) -> DayFigures:
     values = row.values
     orders = _count(values["total_orders"])
     return DayFigures(
@@ -171,7 +170,7 @@ def _of_site(row: KpiRow, settled: Settled) -> DayFigures:
     )
 
 
-def _of_categories(day: date, rows: Sequence[KpiRow], settled: Settled, *, is_one: bool) -> DayFigures:
+def _of_categories(day: date, rows: Sequence[KpiRow], settled: PublishedKpis, *, is_one: bool) -> DayFigures:
     def summed(column: str) -> Decimal:
         return sum((_money(row.values[column]) for row in rows), _ZERO)
 
@@ -190,7 +189,7 @@ def _of_categories(day: date, rows: Sequence[KpiRow], settled: Settled, *, is_on
     )
 
 
-def _missing(settled: Settled, day: date) -> str | None:
+def _missing(settled: PublishedKpis, day: date) -> str | None:
     known = settled.incomplete.days.get(day)
     return None if known is None else known.sentence
 
@@ -211,7 +210,7 @@ def _totals(days: Sequence[DayFigures]) -> Totals:
 
 
 def _categories(
-    settled: Settled, period: Period, chosen: Collection[str], *, has_before: bool
+    settled: PublishedKpis, period: Period, chosen: Collection[str], *, has_before: bool
 ) -> tuple[CategoryFigures, ...]:
     rows: dict[str, list[KpiRow]] = defaultdict(list)
     before: dict[str, Decimal] = defaultdict(Decimal)

@@ -9,11 +9,12 @@ from typing import Final, TypeVar
 
 from takings.batch.commits import read_commit
 from takings.composition.stores import Shop
+from takings.entrypoints.web.kpi_cache import KpiCache
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.records import Records
-from takings.entrypoints.web.settled import Settled, SettledKpis
 from takings.kpis import derive
 from takings.kpis.definitions import KpiValue
+from takings.queries.published_kpis import PublishedKpis
 from takings.queries.verification import Explanation, explain
 
 Key = TypeVar("Key")
@@ -34,16 +35,16 @@ class House:
     def __init__(self, opened: OpenedStore) -> None:
         self.opened = opened
         self.records = Records()
-        self._kpis = SettledKpis()
+        self._kpis = KpiCache()
         self._explanations: dict[tuple[object, ...], Explanation] = {}
         self._answers: dict[tuple[object, ...], Made] = {}
         self._keeping = threading.Lock()
 
-    def settled(self, shop: Shop) -> Settled:
+    def settled(self, shop: Shop) -> PublishedKpis:
         """Return the published KPIs as of one commit."""
-        return self._kpis.current(shop)
+        return self._kpis.current(shop.ports)
 
-    def remembered(self, settled: Settled, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
+    def remembered(self, settled: PublishedKpis, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
         """Return the answer to a question about the settled KPIs; it is made once for as long as these stand."""
         key = (settled.version, *what)
         found = self._answers.get(key)
@@ -53,7 +54,7 @@ class House:
                 _keep(self._keeping, self._answers, key, found, _MOST_ANSWERS)
         return found
 
-    def explain(self, shop: Shop, day: date, category: str | None) -> tuple[Settled, Explanation]:
+    def explain(self, shop: Shop, day: date, category: str | None) -> tuple[PublishedKpis, Explanation]:
         """Return the rows behind a day's numbers as of the very commit that the numbers are of."""
         settled = self.settled(shop)
         which = (settled.commit and settled.commit.number, day, category)

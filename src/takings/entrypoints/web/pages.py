@@ -12,8 +12,6 @@ from starlette.responses import RedirectResponse, StreamingResponse
 
 from takings.archive.lineage import LineageRecord
 from takings.composition.stores import Shop
-from takings.entrypoints import batch_documents
-from takings.entrypoints.commands.kpis import By
 from takings.entrypoints.web import batch_story, downloads, quality, showing
 from takings.entrypoints.web.answers import CSV, answer
 from takings.entrypoints.web.asking import quick_periods, read_day, read_period
@@ -23,6 +21,8 @@ from takings.entrypoints.web.progress import look
 from takings.entrypoints.web.records import files, has_set_aside
 from takings.errors import UnknownThing
 from takings.layout import BatchId
+from takings.queries import batches as batch_documents
+from takings.queries.published_kpis import By
 
 _HTML: Final = "text/html; charset=utf-8"
 #: rows of a page
@@ -141,7 +141,7 @@ def routes(house: House, pages: Pages) -> APIRouter:
         """Tell one batch's story."""
         with house.opened.reading() as shop:
             _known_batch(house, shop, batch_id)
-            document = batch_documents.details(shop, BatchId(batch_id))
+            document = batch_documents.details(shop.ports, BatchId(batch_id))
             story = batch_story.story(house.records, shop, document)
             return pages.show(request, "batch.html", shop, page="batches", batch=document, story=story)
 
