@@ -39,10 +39,10 @@ def serve(
         import uvicorn
 
         from takings.entrypoints.web.application import application
-        from takings.entrypoints.web.house import House
         from takings.entrypoints.web.live import Live
         from takings.entrypoints.web.opening import OpenedStore
         from takings.entrypoints.web.server import PageServer
+        from takings.entrypoints.web.store_reader import StoreReader
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"`takings serve` needs the package {missing.name}. Install it: pip install 'takings[web]'."
@@ -52,9 +52,9 @@ def serve(
         with opened.reading():
             pass
         sys.setswitchinterval(_SWITCH_SECONDS)
-        house = House(opened)
-        live = Live(house)
-        page = application(house, live, names=settings.serve_names, token=settings.serve_token)
+        reader = StoreReader(opened)
+        live = Live(reader)
+        page = application(reader, live, names=settings.serve_names, token=settings.serve_token)
         listener = _listen(settings)
         config = uvicorn.Config(
             page, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3
