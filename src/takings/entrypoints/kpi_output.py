@@ -1,4 +1,4 @@
-"""Show published KPIs as a table, CSV, JSON or Parquet."""
+"""Write published KPIs as CSV or JSON."""
 
 from __future__ import annotations
 

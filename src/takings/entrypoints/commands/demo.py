@@ -13,6 +13,7 @@ from takings.composition.stores import ShopPlan, generate_shop, open_store
 from takings.entrypoints import console
 from takings.entrypoints.commands.generate import show_generated
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.kpi_grid import show_kpis
 from takings.errors import UsageError
 from takings.kpis.publication import visible
 from takings.queries.incomplete import find_incomplete
@@ -47,11 +48,11 @@ def demo(
         out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.DAY)
         rows = list(visible(shop.ports.kpis.rows(table)))
-        console.show_kpis(table, rows, incomplete=incomplete)
+        show_kpis(table, rows, incomplete=incomplete)
         last = rows[-1].key[0]
         out.print(f"\n[bold]$ takings kpis {directory} --by category --from {last}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.CATEGORY)
-        console.show_kpis(table, list(visible(shop.ports.kpis.rows(table, first=last))), most=_DEMO_CATEGORIES)
+        show_kpis(table, list(visible(shop.ports.kpis.rows(table, first=last))), most=_DEMO_CATEGORIES)
     _show_places(directory)
     _show_page(directory)
 

@@ -14,6 +14,7 @@ from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console, kpi_output
 from takings.entrypoints.app import SpreadsheetSafe, Store, print_text
 from takings.entrypoints.console import Teller
+from takings.entrypoints.kpi_grid import show_kpis
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
@@ -74,7 +75,7 @@ def _print_kpis(
         case Format.TABLE:
             if output is not None:
                 raise UsageError("--output goes with --format csv, json or parquet.")
-            console.show_kpis(table, rows, incomplete=incomplete)
+            show_kpis(table, rows, incomplete=incomplete)
             return
         case Format.PARQUET:
             assert output is not None

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
 from typing import Final
 
 from takings.kpis import KpiRow
@@ -102,11 +101,6 @@ class Overview:
     #: None where the numbers do not reach back far enough
     before: Totals | None
     categories: tuple[CategoryFigures, ...]
-
-    @cached_property
-    def busiest(self) -> Decimal:
-        """Return the largest revenue of a category on a day."""
-        return max((value for found in self.categories for value in found.by_day.values()), default=_ZERO)
 
 
 def usual_period(days: Sequence[date]) -> Period:

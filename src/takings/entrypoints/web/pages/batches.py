@@ -1,18 +1,14 @@
-"""Show batches, and hand out what was refused or set aside of them: the page Batches."""
+"""Show batches, and what became of each: the page Batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from starlette.responses import StreamingResponse
 
 from takings.composition.stores import Shop
-from takings.entrypoints.web import batch_story, downloads
+from takings.entrypoints.web import batch_story
 from takings.entrypoints.web.pages.page import PageNumber, Pages, page_numbers
-from takings.entrypoints.web.responses import CSV
 from takings.entrypoints.web.store_reader import StoreReader
 from takings.errors import UnknownThing
 from takings.layout import BatchId
@@ -54,31 +50,9 @@ def batch_routes(reader: StoreReader, pages: Pages) -> APIRouter:
             restated = batch_story.restated(reader, shop, BatchId(batch_id))
             return pages.show(request, "restated.html", shop, page="batches", batch_id=batch_id, restated=restated)
 
-    @router.get("/batches/{batch_id}/reasons.csv")
-    def reasons_file(batch_id: str, key: str) -> Response:
-        """Hand out why a file was refused."""
-        with reader.opened.reading() as shop:
-            return _download(downloads.reasons(shop, batch_id, key), f"reasons-{_name(key)}")
-
-    @router.get("/batches/{batch_id}/quarantine.csv")
-    def quarantine_file(batch_id: str, key: str, exactly: bool = False) -> Response:
-        """Hand out the rows that were set aside from a file."""
-        name = key.rpartition("/")[2] if exactly else _name(key)
-        with reader.opened.reading() as shop:
-            return _download(downloads.quarantine(shop, batch_id, key, exactly=exactly), f"quarantine-{name}")
-
     return router
 
 
 def _known_batch(reader: StoreReader, shop: Shop, batch_id: str) -> None:
     if batch_id not in reader.records.batches(shop):
         raise UnknownThing(f"there is no batch '{batch_id}'. The page Batches lists those there are.")
-
-
-def _download(content: Iterator[Any], name: str) -> Response:
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "no-store"}
-    return StreamingResponse(content, media_type=CSV, headers=headers)
-
-
-def _name(key: str) -> str:
-    return key.rpartition("/")[2].removesuffix(".gz")
