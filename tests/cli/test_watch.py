@@ -80,9 +80,10 @@ cli.main()
 #: `takings` whose KPIs are never computed
 ENDLESS = """
 from takings.adapters.spark.kpi_engine import SparkEngine
-from takings.entrypoints import cli, watching
+from takings.entrypoints import cli
+from takings.entrypoints.commands import watch
 
-watching._GRACE_SECONDS = 1
+watch._GRACE_SECONDS = 1
 
 def rows(_, session, *__):
     print("begun", flush=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from takings.batch.gaps import Incomplete, find_incomplete
+from takings.queries.incomplete import Incomplete, find_incomplete
 from takings.runs.maintenance import maintain
 from tests.shop import NOON, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run
 

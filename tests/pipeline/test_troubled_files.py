@@ -9,13 +9,13 @@ import pytest
 
 from takings.adapters.local.database import open_database
 from takings.archive.lineage import RETURNED_TO_PENDING
-from takings.batch.gaps import find_incomplete
-from takings.entrypoints.status_document import status_document
 from takings.errors import StoreError
 from takings.intake import gate
 from takings.intake.batching import Dispatch
 from takings.intake.gate import GateState
 from takings.layout import BatchId
+from takings.queries.incomplete import find_incomplete
+from takings.queries.status import status_document
 from takings.runs import pipeline, steps
 from takings.runs.replay import replay_batch
 from takings.runs.steps import Validated
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 def troubles(root: Path) -> list[dict[str, str]]:
     """Return what `takings status` names."""
     with opened(root) as shop:
-        found: list[dict[str, str]] = status_document(shop, find_incomplete(shop.ports))["unreadable"]
+        found: list[dict[str, str]] = status_document(shop.ports, find_incomplete(shop.ports))["unreadable"]
         return found
 
 

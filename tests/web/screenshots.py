@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from playwright.sync_api import Browser, Page
 
-from takings.entrypoints.batch_documents import batch_ids
+from takings.queries.batches import batch_ids
 from tests.shop import new_store, opened
 from tests.web import browser, showcase
 from tests.web.site import served
@@ -30,7 +30,7 @@ README: Final[tuple[tuple[str, str, Theme, int, int, int], ...]] = (
 def addresses(root: Path) -> dict[str, str]:
     """Return the pages worth looking at, by the names of their pictures."""
     with opened(root) as shop:
-        batches = batch_ids(shop)
+        batches = batch_ids(shop.ports)
         day = max(file.processing_date for file in shop.ports.ledger.lineage()).date()
     return {
         "overview": "/",

@@ -11,10 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from takings.entrypoints.web.application import application
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.live import Live
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.server import PageServer
+from takings.entrypoints.web.store_reader import StoreReader
 from tests.shop import silent
 
 
@@ -30,10 +30,10 @@ class _Threaded(PageServer):
 def served(store: Path | str, *, token: str | None = None) -> Iterator[str]:
     """Serve a store until the block ends; return its address."""
     opened = OpenedStore(str(store), silent)
-    house = House(opened)
-    live = Live(house)
+    reader = StoreReader(opened)
+    live = Live(reader)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(application(house, live, token=token), log_config=None, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(application(reader, live, token=token), log_config=None, timeout_graceful_shutdown=3)
     server = _Threaded(config, live)
     thread = threading.Thread(target=server.run, args=([listener],), name="page")
     thread.start()

@@ -15,14 +15,14 @@ import duckdb
 import pytest
 
 from takings.composition.stores import open_store_to_read
-from takings.entrypoints.batch_documents import batch_ids
 from takings.entrypoints.metrics import UNITS
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.opening import OpenedStore
-from takings.entrypoints.web.settled import HalfPublishedError
+from takings.entrypoints.web.store_reader import StoreReader
 from takings.intake import gate
 from takings.kpis.publication import visible
 from takings.layout import BatchId
+from takings.queries.batches import batch_ids
+from takings.queries.published_kpis import HalfPublishedError
 from tests.shop import csv_of, drop, drop_all, item, new_store, opened, order, published, run, silent
 from tests.web.looking import Asker, asking
 from tests.web.site import served
@@ -118,7 +118,7 @@ class TestOthers:
         """And one with all of it, as the command shows it."""
         found = ask.json("/api/v1/batches")["rows"]
         with opened(shown) as shop:
-            known = batch_ids(shop)
+            known = batch_ids(shop.ports)
         assert [row["batch_id"] for row in found] == known[::-1]
         one = ask.json(f"/api/v1/batches/{known[1]}")
         assert one["verdicts"] == {"accepted": 2, "duplicate": 1, "rejected": 1}
@@ -296,9 +296,9 @@ class TestWhileBatchesRun:
         run(root)
         drop(root, "order-items/more.csv", csv_of(item(9, 1, 1, "5.00")))
         store = OpenedStore(str(root), silent)
-        house = House(store)
-        with store.reading() as reader, opened(root) as shop:
-            before = house.settled(reader)
+        reader = StoreReader(store)
+        with store.reading() as seen, opened(root) as shop:
+            before = reader.kpis(seen)
             state = shop.ports.ledger.gate()
             claimed = shop.ports.ledger.change_gate(gate.claimed(state, BatchId("b"), "me", datetime.now(UTC)))
             running = shop.ports.ledger.change_gate(gate.running(claimed))
@@ -306,12 +306,12 @@ class TestWhileBatchesRun:
             rows = [replace(row, batch_id=str(running.batch_id), commit=2) for row in shop.ports.kpis.rows(by_day)]
             shop.ports.kpis.publish(by_day, rows)
 
-            assert house.settled(reader) is before
+            assert reader.kpis(seen) is before
             with pytest.raises(HalfPublishedError, match="takings run"):
-                House(store).settled(reader)
+                StoreReader(store).kpis(seen)
 
             shop.ports.ledger.change_gate(gate.released(running, last_commit=2))
-            after = house.settled(reader)
+            after = reader.kpis(seen)
             assert [row.commit for row in after.rows_of["OrderKPIs"]] == [2, 2]
         store.close()
 

@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 
 from takings.entrypoints.spreadsheets import neutralised, neutralised_csv
-from takings.entrypoints.web.asking import quick_periods, read_period
 from takings.entrypoints.web.figures import Period, change, overview, usual_period
-from takings.entrypoints.web.settled import Settled
+from takings.entrypoints.web.periods import quick_periods, read_period
 from takings.errors import UsageError
 from takings.kpis import KpiRow, load_kpi_tables
 from takings.lake import Commit
 from takings.layout import BatchId
+from takings.queries.published_kpis import PublishedKpis
 
 FIRST = date(2025, 3, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(14)]
@@ -46,7 +46,7 @@ def by_category(name: str, day: date, revenue: str, orders: int) -> KpiRow:
     )
 
 
-def settled(*rows: KpiRow) -> Settled:
+def published(*rows: KpiRow) -> PublishedKpis:
     """Return a state of the numbers: two orders of 10.00 a day, one with a return, and these rows by category."""
     site = (
         row(
@@ -61,7 +61,7 @@ def settled(*rows: KpiRow) -> Settled:
         )
         for day in DAYS
     )
-    return Settled(
+    return PublishedKpis(
         tables=load_kpi_tables(),
         rows_of={"OrderKPIs": tuple(site), "CategoryKPIs": rows},
         commit=Commit(number=1, batch_id=BatchId("b"), versions={}),
@@ -72,7 +72,7 @@ def settled(*rows: KpiRow) -> Settled:
 
 def test_a_period_is_summed_and_compared_with_the_one_before() -> None:
     """Counts of returned orders are recovered from published rates, so a week's rate is exact."""
-    shown = overview(settled(), Period(first=DAYS[7], last=DAYS[13]), ())
+    shown = overview(published(), Period(first=DAYS[7], last=DAYS[13]), ())
     assert (shown.totals.revenue, shown.totals.orders, shown.totals.average) == (
         Decimal("210.00"),
         21,
@@ -85,12 +85,12 @@ def test_a_period_is_summed_and_compared_with_the_one_before() -> None:
 
 def test_nothing_is_compared_with_days_before_the_first() -> None:
     """Half a period before would look like growth."""
-    assert overview(settled(), Period(first=DAYS[6], last=DAYS[13]), ()).before is None
+    assert overview(published(), Period(first=DAYS[6], last=DAYS[13]), ()).before is None
 
 
 def test_several_categories_have_no_number_of_orders() -> None:
     """One order may hold items of more than one."""
-    state = settled(by_category("Toys", DAYS[9], "5.00", 2), by_category("Books", DAYS[9], "7.00", 1))
+    state = published(by_category("Toys", DAYS[9], "5.00", 2), by_category("Books", DAYS[9], "7.00", 1))
     week = Period(first=DAYS[7], last=DAYS[13])
     both, one = overview(state, week, ["Toys", "Books"]), overview(state, week, ["Toys"])
     totals = both.totals

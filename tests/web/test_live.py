@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from takings.entrypoints.web import live as live_module
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.live import Live
 from takings.entrypoints.web.opening import OpenedStore
+from takings.entrypoints.web.store_reader import StoreReader
 from tests.shop import silent
 
 
@@ -39,7 +39,7 @@ def test_listeners_that_are_cancelled_twice_disturb_no_other(tmp_path: Path, mon
     monkeypatch.setattr(live_module, "_SIGN_OF_LIFE_SECONDS", 0.0005)
 
     async def story() -> list[list[str]]:
-        live = Live(House(opened))
+        live = Live(StoreReader(opened))
         staying = [asyncio.create_task(_all(live)) for _ in range(3)]
         for turn in range(100):
             leaving = asyncio.create_task(_all(live))

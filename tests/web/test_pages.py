@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from takings.composition.stores import ShopPlan, generate_shop
-from takings.entrypoints.batch_documents import batch_ids
+from takings.queries.batches import batch_ids
 from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, run
 from tests.web.looking import Watched
 from tests.web.site import served
@@ -37,7 +37,7 @@ PAGES = {
 def addresses(site: str, shown: Path) -> dict[str, str]:
     """Return the address of each page."""
     with opened(shown) as shop:
-        batch = batch_ids(shop)[1]
+        batch = batch_ids(shop.ports)[1]
     return {name: site + path.format(batch=batch) for name, path in PAGES.items()}
 
 

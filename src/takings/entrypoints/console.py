@@ -7,23 +7,20 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from takings.archive.outcome import BatchOutcome
-from takings.batch.gaps import Incomplete
 from takings.contracts.model import Contract
 from takings.entrypoints.legible import cut, legible, marked
 from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
-from takings.kpis import KpiRow, KpiTable
 from takings.lake import RowChanges
+from takings.queries.incomplete import Incomplete
 from takings.runs.pipeline import RunOutcome
 from takings.validation.findings import FileReport, Verdict, Violation
 from takings.validation.remedies import remedy
@@ -52,17 +49,6 @@ _WARNINGS: Final = {
 }
 _SHOWN_REJECTIONS: Final = 20
 _SHOWN_DAYS: Final = 10
-_COMPLETE: Final = Incomplete()
-#: what a narrow terminal does without, first to go first
-_LESS_IMPORTANT: Final = (
-    "cancelled_value",
-    "returned_value",
-    "unique_customers",
-    "avg_order_value",
-    "items_sold",
-    "total_items_sold",
-)
-
 #: a pipe has no width; wide enough for every table
 _PIPE_WIDTH: Final = 160
 
@@ -211,70 +197,6 @@ def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "
         to.print(f"[yellow]{label}[/] {marked(line)}", highlight=False, soft_wrap=True)
 
 
-def show_kpis(
-    table: KpiTable, rows: Sequence[KpiRow], most: int | None = None, *, incomplete: Incomplete = _COMPLETE
-) -> None:
-    """Print published KPIs as a table; on a narrow terminal whole columns are left out, never digits."""
-    if not rows:
-        out.print(f"{table.name}: no row")
-        show_incomplete(incomplete)
-        return
-    cells = [
-        [
-            *(
-                f"{_for_people(value)} *" if value in incomplete.days else cut(_for_people(value), most_of_a_name())
-                for value in row.key
-            ),
-            *(_for_people(row.values[column.name]) for column in table.columns),
-        ]
-        for row in rows[:most]
-    ]
-    shown = list(range(len(table.header)))
-    for name in _LESS_IMPORTANT:
-        if _width(table, cells, shown) > out.width:
-            shown = [place for place in shown if table.header[place] != name]
-    grid = Table(
-        title=table.name,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for place in shown:
-        is_key = place < len(table.key)
-        grid.add_column(_stacked(table.header[place]), justify="left" if is_key else "right", no_wrap=True)
-    for line in cells:
-        grid.add_row(*(marked(line[place]) for place in shown))
-    out.print(grid)
-    if len(rows) > len(cells):
-        out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
-    show_incomplete(incomplete, label="* incomplete")
-    if len(shown) < len(table.header):
-        hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
-        out.print(
-            f"[dim]left out for want of width: {hidden}; --format csv has all[/]", highlight=False, soft_wrap=True
-        )
-
-
-def _stacked(column: str) -> str:
-    """Break a column's name into at most two lines of about the same length."""
-    words = column.split("_")
-    middle = (len(words) + 1) // 2
-    return "_".join(words[:middle]) + ("_\n" + "_".join(words[middle:]) if len(words) > 1 else "")
-
-
-def _width(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int]) -> int:
-    widths = [
-        max(
-            [cell_len(line[place]) for line in cells]
-            + [len(part) for part in _stacked(table.header[place]).split("\n")]
-        )
-        for place in shown
-    ]
-    return sum(widths) + 2 * len(widths)
-
-
 def show_violations(violations: Sequence[Violation], contract: Contract) -> None:
     """Print violations as a table: where, which rule, what the value looks like, what to do."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -299,17 +221,6 @@ def _advice(found: Violation, contract: Contract) -> str:
     if says_it_itself:
         return found.reason
     return what_to_do if found.column is not None else f"{found.reason.rstrip('.')}: {what_to_do}"
-
-
-def _for_people(value: object) -> str:
-    match value:
-        case None:
-            return "–"
-        case Decimal():
-            return f"{value:,.2f}"
-        case int():
-            return f"{value:,}"
-    return str(value)
 
 
 def count(number: int, thing: str) -> str:

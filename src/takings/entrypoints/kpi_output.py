@@ -1,4 +1,4 @@
-"""Show published KPIs as a table, CSV, JSON or Parquet."""
+"""Write published KPIs as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from takings.batch.gaps import Incomplete
 from takings.entrypoints import legible
 from takings.entrypoints.spreadsheets import neutralised
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
+from takings.queries.incomplete import Incomplete
 
 
 def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = False) -> str:

@@ -18,7 +18,7 @@ from takings.adapters.aws.athena import athena_statements
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.exports import Export, begin_export, follow_exports, parse_folder
 from takings.adapters.aws.tables import TABLES
-from takings.entrypoints.exporting import ExportedTable
+from takings.entrypoints.commands.aws.export import ExportedTable
 from takings.kpis import load_kpi_tables
 from tests.aws.harness.athena import Athena
 from tests.aws.harness.shop import STORE, S3Shop

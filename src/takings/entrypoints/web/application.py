@@ -17,13 +17,14 @@ from starlette.types import ASGIApp
 
 import takings
 from takings.entrypoints.faults import explain_os_error
-from takings.entrypoints.web.api import api
+from takings.entrypoints.web.api.routes import api_routes
 from takings.entrypoints.web.guard import Guard
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.live import Live
 from takings.entrypoints.web.metrics import exposition
-from takings.entrypoints.web.pages import Pages, routes
+from takings.entrypoints.web.pages.page import Pages
+from takings.entrypoints.web.pages.routes import page_routes
 from takings.entrypoints.web.problems import problem, retry_headers, status_of
+from takings.entrypoints.web.store_reader import StoreReader
 from takings.errors import TakingsError
 
 _ABOUT: Final = (
@@ -44,9 +45,9 @@ class _Static(StaticFiles):
         return found
 
 
-def application(house: House, live: Live, *, names: Collection[str] = (), token: str | None = None) -> ASGIApp:
+def application(reader: StoreReader, live: Live, *, names: Collection[str] = (), token: str | None = None) -> ASGIApp:
     """Return the page and the API of a store; `names` are host names under which it may be asked for."""
-    pages = Pages(house)
+    pages = Pages(reader)
     app = FastAPI(
         title="Takings",
         version=takings.__version__,
@@ -55,27 +56,27 @@ def application(house: House, live: Live, *, names: Collection[str] = (), token:
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(api(house))
-    app.include_router(routes(house, pages))
-    _add_the_rest(app, house, pages, live)
+    app.include_router(api_routes(reader))
+    app.include_router(page_routes(reader, pages))
+    _add_the_rest(app, reader, pages, live)
     _explain_failures(app, pages)
     folder = Path(str(resources.files("takings.entrypoints.web") / "static"))
     app.mount("/static", _Static(directory=folder))
     return Guard(app, names={"localhost", *names}, token=token)
 
 
-def _add_the_rest(app: FastAPI, house: House, pages: Pages, live: Live) -> None:
+def _add_the_rest(app: FastAPI, reader: StoreReader, pages: Pages, live: Live) -> None:
     @app.get("/api", include_in_schema=False)
     def api_page(request: Request) -> Response:
         """Show what the API answers."""
-        with house.opened.reading() as shop:
+        with reader.opened.reading() as shop:
             return pages.show(request, "api.html", shop, page="api", openapi=app.openapi(), base=_base(request))
 
     @app.get("/health", include_in_schema=False)
     def health() -> Response:
         """Tell whether the store can be read."""
         try:
-            with house.opened.reading() as shop:
+            with reader.opened.reading() as shop:
                 shop.ports.ledger.gate()
         except (TakingsError, OSError):
             return PlainTextResponse("the store cannot be read\n", HTTPStatus.SERVICE_UNAVAILABLE)
@@ -84,8 +85,8 @@ def _add_the_rest(app: FastAPI, house: House, pages: Pages, live: Live) -> None:
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
         """Count for Prometheus."""
-        with house.opened.reading() as shop:
-            return Response(exposition(house, shop), media_type=_EXPOSITION, headers={"Cache-Control": "no-store"})
+        with reader.opened.reading() as shop:
+            return Response(exposition(reader, shop), media_type=_EXPOSITION, headers={"Cache-Control": "no-store"})
 
     @app.get("/live", include_in_schema=False)
     async def events(request: Request) -> Response:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from takings import layout
 from takings.composition.stores import Shop
 from takings.documents import AFFECTED, OUTCOME, read_document
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.records import History
+from takings.entrypoints.web.store_reader import StoreReader
 from takings.errors import StoreError
 from takings.layout import BatchId, parse_instant
 
@@ -91,20 +91,20 @@ def _timed(steps: list[tuple[str, datetime | None]], *, is_over: bool) -> list[d
     return [step for step in shown if step["at"] is not None or not is_over]
 
 
-def restated(house: House, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+def restated(reader: StoreReader, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     """Return the days that a batch restated, before and after it; those that stayed as they were are counted only."""
-    commit = house.records.summary(shop, batch_id)["commit"]
+    commit = reader.records.summary(shop, batch_id)["commit"]
     affected = read_document(shop.ports.store, layout.affected(batch_id), AFFECTED)
     if commit is None or affected is None:
         return {"days": [], "all": 0, "same": 0, "gone": None}
     if affected["everything"]:
-        wanted = house.settled(shop).days
+        wanted = reader.kpis(shop).days
     else:
         by_category = {day for _, day in affected["category_days"]}
         wanted = tuple(date.fromisoformat(day) for day in sorted({*affected["days"], *by_category}))
     chosen = frozenset(wanted[-_MOST_DAYS:])
     try:
-        found = house.restated(shop, chosen, commit)
+        found = reader.restated(shop, chosen, commit)
     except StoreError as gone:
         return {"days": [], "all": len(wanted), "same": 0, "gone": str(gone)}
     changed = {day: pair for day, pair in found.items() if pair[0] != pair[1]}

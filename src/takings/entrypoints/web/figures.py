@@ -9,9 +9,8 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from takings.entrypoints.looking import By
-from takings.entrypoints.web.settled import Settled
 from takings.kpis import KpiRow
+from takings.queries.published_kpis import By, PublishedKpis
 
 #: what is shown first: the longest of these for which there is as long a period before
 _USUAL_DAYS: Final = (28, 14, 7)
@@ -114,19 +113,19 @@ def usual_period(days: Sequence[date]) -> Period:
     return Period(first=first, last=last)
 
 
-def overview(settled: Settled, period: Period, chosen: Collection[str]) -> Overview:
+def overview(kpis: PublishedKpis, period: Period, chosen: Collection[str]) -> Overview:
     """Return what the overview of a period shows, of the whole site or of the chosen categories."""
     of_site = not chosen
-    known = settled.days[0] if settled.days else period.first
+    known = kpis.days[0] if kpis.days else period.first
     has_before = period.before.first >= known
-    days = _days(settled, period, chosen)
+    days = _days(kpis, period, chosen)
     return Overview(
         period=period,
         chosen=tuple(chosen),
         days=days,
         totals=_totals(days),
-        before=_totals(_days(settled, period.before, chosen)) if has_before else None,
-        categories=_categories(settled, period, () if of_site else chosen, has_before=has_before),
+        before=_totals(_days(kpis, period.before, chosen)) if has_before else None,
+        categories=_categories(kpis, period, () if of_site else chosen, has_before=has_before),
     )
 
 
@@ -137,18 +136,18 @@ def change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal |
     return _rounded(Decimal(100) * (Decimal(now) - Decimal(before)) / Decimal(before))
 
 
-def _days(settled: Settled, period: Period, chosen: Collection[str]) -> tuple[DayFigures, ...]:
+def _days(kpis: PublishedKpis, period: Period, chosen: Collection[str]) -> tuple[DayFigures, ...]:
     if not chosen:
-        rows = settled.rows(By.DAY, first=period.first, last=period.last)
-        return tuple(_of_site(row, settled) for row in rows)
+        rows = kpis.rows(By.DAY, first=period.first, last=period.last)
+        return tuple(_of_site(row, kpis) for row in rows)
     by_day: dict[date, list[KpiRow]] = defaultdict(list)
-    for row in settled.rows(By.CATEGORY, first=period.first, last=period.last):
+    for row in kpis.rows(By.CATEGORY, first=period.first, last=period.last):
         if row.key[0] in chosen:
             by_day[row.key[1]].append(row)
-    return tuple(_of_categories(day, by_day[day], settled, is_one=len(chosen) == 1) for day in sorted(by_day))
+    return tuple(_of_categories(day, by_day[day], kpis, is_one=len(chosen) == 1) for day in sorted(by_day))
 
 
-def _of_site(row: KpiRow, settled: Settled) -> DayFigures:
+def _of_site(row: KpiRow, kpis: PublishedKpis) -> DayFigures:
     values = row.values
     orders = _count(values["total_orders"])
     return DayFigures(
@@ -160,12 +159,12 @@ def _of_site(row: KpiRow, settled: Settled) -> DayFigures:
         items=_count(values["total_items_sold"]),
         orders=orders,
         returned_orders=_returned(orders, values["return_rate"]),
-        is_unfinished=settled.is_unfinished(row.key[0]),
-        missing=_missing(settled, row.key[0]),
+        is_unfinished=kpis.is_unfinished(row.key[0]),
+        missing=_missing(kpis, row.key[0]),
     )
 
 
-def _of_categories(day: date, rows: Sequence[KpiRow], settled: Settled, *, is_one: bool) -> DayFigures:
+def _of_categories(day: date, rows: Sequence[KpiRow], kpis: PublishedKpis, *, is_one: bool) -> DayFigures:
     def summed(column: str) -> Decimal:
         return sum((_money(row.values[column]) for row in rows), _ZERO)
 
@@ -179,13 +178,13 @@ def _of_categories(day: date, rows: Sequence[KpiRow], settled: Settled, *, is_on
         items=sum(_count(row.values["items_sold"]) for row in rows),
         orders=orders,
         returned_orders=None if orders is None else _returned(orders, rows[0].values["avg_return_rate"]),
-        is_unfinished=settled.is_unfinished(day),
-        missing=_missing(settled, day),
+        is_unfinished=kpis.is_unfinished(day),
+        missing=_missing(kpis, day),
     )
 
 
-def _missing(settled: Settled, day: date) -> str | None:
-    known = settled.incomplete.days.get(day)
+def _missing(kpis: PublishedKpis, day: date) -> str | None:
+    known = kpis.incomplete.days.get(day)
     return None if known is None else known.sentence
 
 
@@ -205,12 +204,12 @@ def _totals(days: Sequence[DayFigures]) -> Totals:
 
 
 def _categories(
-    settled: Settled, period: Period, chosen: Collection[str], *, has_before: bool
+    kpis: PublishedKpis, period: Period, chosen: Collection[str], *, has_before: bool
 ) -> tuple[CategoryFigures, ...]:
     rows: dict[str, list[KpiRow]] = defaultdict(list)
     before: dict[str, Decimal] = defaultdict(Decimal)
     first = period.before.first if has_before else period.first
-    for row in settled.rows(By.CATEGORY, first=first, last=period.last):
+    for row in kpis.rows(By.CATEGORY, first=first, last=period.last):
         if chosen and row.key[0] not in chosen:
             continue
         if row.key[1] < period.first:

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from takings.entrypoints.web.guard import HEAD
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.progress import look
+from takings.entrypoints.web.store_reader import StoreReader
 from takings.errors import TakingsError
 
 #: looks at a folder cost a read or two; at a bucket, requests
@@ -25,9 +25,9 @@ _SIGN_OF_LIFE_SECONDS: Final = 15.0
 class Live:
     """What happens on the store, for whoever listens."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._seconds = _LOOK_SECONDS_IN_A_BUCKET if house.opened.store.startswith("s3://") else _LOOK_SECONDS
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader = reader
+        self._seconds = _LOOK_SECONDS_IN_A_BUCKET if reader.opened.store.startswith("s3://") else _LOOK_SECONDS
         # one event a listener: a condition's lock is lost where a server cancels its wait more than once
         self._listeners: set[asyncio.Event] = set()
         self._state: dict[str, Any] | None = None
@@ -81,8 +81,8 @@ class Live:
 
     def _see(self) -> dict[str, Any]:
         try:
-            with self._house.opened.reading() as shop:
-                return look(shop) | {"version": self._house.settled(shop).version}
+            with self._reader.opened.reading() as shop:
+                return look(shop) | {"version": self._reader.kpis(shop).version}
         except (TakingsError, OSError) as failed:
             return {"state": "UNREADABLE", "reason": str(failed), "step": None, "version": None}
 

@@ -9,7 +9,7 @@ from takings import layout
 from takings.archive.lineage import LineageRecord
 from takings.composition.stores import Shop
 from takings.documents import MANIFEST, read_document
-from takings.entrypoints.web.house import House
+from takings.entrypoints.web.store_reader import StoreReader
 from takings.intake.arrivals import sight
 from takings.intake.gate import GateState
 from takings.layout import parse_instant
@@ -19,13 +19,13 @@ from takings.validation.findings import Verdict
 _LOOK_BACK = 20
 
 
-def exposition(house: House, shop: Shop) -> str:
+def exposition(reader: StoreReader, shop: Shop) -> str:
     """Return the metrics in Prometheus' text format."""
     ports = shop.ports
     now = ports.clock.now()
     lineage = ports.ledger.lineage()
-    settled = house.settled(shop)
-    orphans = ports.tables.snapshot(settled.commit.versions).orphans if settled.commit else 0
+    kpis = reader.kpis(shop)
+    orphans = ports.tables.snapshot(kpis.commit.versions).orphans if kpis.commit else 0
     drops = sight(ports.store.list(layout.RAW)).drops
     pending = max(((now - info.written_at).total_seconds() for info, _ in drops), default=0.0)
     blocked = ports.ledger.gate().state is GateState.BLOCKED
@@ -37,7 +37,7 @@ def exposition(house: House, shop: Shop) -> str:
         *_metric("batches_blocked", "gauge", "1 while the batch waits for a person.", blocked),
         *_metric("orphans_waiting", "gauge", "Items that wait for their order or product.", orphans),
     ]
-    seconds = _arrival_to_publish(house, shop)
+    seconds = _arrival_to_publish(reader, shop)
     if seconds is not None:
         meaning = "From when the newest batch's oldest accepted file was written to when it is published and filed."
         lines += _metric("arrival_to_publish_seconds", "gauge", meaning, seconds)
@@ -57,17 +57,17 @@ def _rejected(lineage: Sequence[LineageRecord]) -> int:
     return sum(record.records.rejected for record in lineage if record.records is not None)
 
 
-def _arrival_to_publish(house: House, shop: Shop) -> float | None:
+def _arrival_to_publish(reader: StoreReader, shop: Shop) -> float | None:
     """Return the newest batch's seconds; a replay's files arrived long before."""
-    for batch_id in house.records.batches(shop)[:_LOOK_BACK]:
-        found = house.records.summary(shop, batch_id)
+    for batch_id in reader.records.batches(shop)[:_LOOK_BACK]:
+        found = reader.records.summary(shop, batch_id)
         if found["commit"] is None or found["finished_at"] is None:
             continue
         manifest = read_document(shop.ports.store, layout.manifest(batch_id), MANIFEST) or {"files": []}
         replayed = {file["key"] for file in manifest["files"] if "archived_at" in file}
         arrived: list[datetime] = [
             parse_instant(report["version"])
-            for report in house.records.reports(shop, batch_id)
+            for report in reader.records.reports(shop, batch_id)
             if report["verdict"] == Verdict.ACCEPTED and report["key"] not in replayed
         ]
         if arrived:

@@ -9,8 +9,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from takings.entrypoints.web.settled import HalfPublishedError
 from takings.errors import ConflictError, CorruptState, TakingsError, UnknownThing, UsageError
+from takings.queries.published_kpis import HalfPublishedError
 
 PROBLEM: Final = "application/problem+json"
 

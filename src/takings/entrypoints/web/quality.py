@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from takings.archive.lineage import LineageRecord, dead_letters
 from takings.composition.stores import Shop
-from takings.entrypoints.web.house import House
 from takings.entrypoints.web.records import has_set_aside
+from takings.entrypoints.web.store_reader import StoreReader
 from takings.layout import parse_instant
 from takings.time_zones import business_time
 
@@ -44,9 +44,9 @@ class Seen:
     files: int
 
 
-def look(house: House, shop: Shop) -> Seen:
+def look(reader: StoreReader, shop: Shop) -> Seen:
     """Gather it from the newest batches, and the lake as of the settled commit."""
-    violations = list(house.records.violations(shop))
+    violations = list(reader.records.violations(shop))
     errors = [found for found in violations if found["severity"] == "error"]
     totals: Counter[tuple[str, str]] = Counter()
     for found in violations:
@@ -54,11 +54,11 @@ def look(house: House, shop: Shop) -> Seen:
     shown, by_day = _by_day(errors, shop.ports.time_zone)
     lineage = shop.ports.ledger.lineage()
     ended = [record for record in lineage if record.records is not None]
-    commit = house.settled(shop).commit
+    commit = reader.kpis(shop).commit
     lake = shop.ports.tables.snapshot(commit.versions) if commit else None
     waiting: Sequence[Mapping[str, Any]] = ()
     if lake is not None and lake.orphans:
-        with house.opened.engine:
+        with reader.opened.engine:
             waiting = shop.ports.engine.orphans(lake, _SHOWN_ORPHANS)
     return Seen(
         rules=[(*rule, records) for rule, records in sorted(totals.items(), key=lambda each: (-each[1], each[0]))],

@@ -11,8 +11,8 @@ from takings import layout
 from takings.archive.lineage import LineageRecord
 from takings.composition.stores import Shop
 from takings.documents import VERDICTS, read_document
-from takings.entrypoints import batch_documents
 from takings.layout import BatchId, format_instant
+from takings.queries import batches as batch_documents
 from takings.validation.findings import Verdict
 
 #: ended batches whose documents are kept; they never change
@@ -31,13 +31,13 @@ class History:
 
     def batches(self, shop: Shop) -> list[BatchId]:
         """Return every batch, newest first."""
-        return batch_documents.batch_ids(shop)[::-1]
+        return batch_documents.batch_ids(shop.ports)[::-1]
 
     def summary(self, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         """Return a batch as a list shows it."""
         if (known := self._summaries.get(batch_id)) is not None:
             return known
-        found = batch_documents.summary(shop, batch_id)
+        found = batch_documents.summary(shop.ports, batch_id)
         if found["state"] == "DONE":
             self._keep(self._summaries, batch_id, found)
         return found

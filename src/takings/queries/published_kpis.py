@@ -7,32 +7,34 @@ published before is answered, until the batch has ended.
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
 from takings.batch.commits import read_commit
-from takings.batch.gaps import Incomplete, find_incomplete
-from takings.composition.stores import Shop
-from takings.entrypoints.looking import By, kpi_table
 from takings.errors import MachineryError
 from takings.intake.gate import Gate
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 from takings.lake import Commit
 from takings.ports import Ports
+from takings.queries.incomplete import Incomplete, find_incomplete
 from takings.time_zones import business_time
 
-#: a restatement changes no gate, so what is kept is read again after a while
-_KEEP_SECONDS: Final = 60
 #: a publication takes milliseconds; one that nobody ends is told
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 _COMPLETE: Final = Incomplete()
+
+
+class By(StrEnum):
+    """Which KPI table."""
+
+    DAY = "day"
+    CATEGORY = "category"
 
 
 class HalfPublishedError(MachineryError):
@@ -40,7 +42,7 @@ class HalfPublishedError(MachineryError):
 
 
 @dataclass(frozen=True)
-class Settled:
+class PublishedKpis:
     """The published KPIs as of one commit."""
 
     tables: tuple[KpiTable, ...]
@@ -53,7 +55,6 @@ class Settled:
     last_commit: int
     #: what is known to be missing from the numbers
     incomplete: Incomplete = _COMPLETE
-    read_at: float = field(default_factory=time.monotonic, compare=False)
 
     def table(self, by: By) -> KpiTable:
         """Return the table of day or category KPIs."""
@@ -100,43 +101,16 @@ class Settled:
         """Name this state of the numbers; another state has another name."""
         name = f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
         # A refused file makes no commit.
-        return (
-            f"{name}.{sha256(json.dumps(self.incomplete.to_json()).encode()).hexdigest()[:8]}"
-            if self.incomplete
-            else name
-        )
+        if not self.incomplete:
+            return name
+        return f"{name}.{sha256(json.dumps(self.incomplete.to_json()).encode()).hexdigest()[:8]}"
 
 
-class SettledKpis:
-    """What was read last, for as long as nothing newer has settled."""
+def read_published(ports: Ports, kept: PublishedKpis | None = None) -> PublishedKpis:
+    """Return the published KPIs as of one commit, or what was `kept` of an earlier reading while a batch is being published.
 
-    def __init__(self) -> None:
-        self._kept: Settled | None = None
-        self._reading = threading.Lock()
-
-    def current(self, shop: Shop) -> Settled:
-        """Return the settled KPIs; HalfPublishedError where a batch is half published and nothing older is known."""
-        kept = self._kept
-        if kept is not None and _is_fresh(kept, shop.ports.ledger.gate()):
-            return kept
-        # One request reads; others are answered with what was there before.
-        if not self._reading.acquire(blocking=kept is None):
-            assert kept is not None
-            return kept
-        try:
-            if self._kept is not None and self._kept is not kept:
-                return self._kept
-            self._kept = _read(shop.ports, kept)
-            return self._kept
-        finally:
-            self._reading.release()
-
-
-def _is_fresh(kept: Settled, gate: Gate) -> bool:
-    return kept.last_commit == gate.last_commit and time.monotonic() - kept.read_at < _KEEP_SECONDS
-
-
-def _read(ports: Ports, kept: Settled | None) -> Settled:
+    HalfPublishedError where a batch is half published and nothing was kept.
+    """
     for pause in (*_PAUSES, None):
         before = ports.ledger.gate()
         rows = {table.name: tuple(ports.kpis.rows(table)) for table in ports.kpi_tables}
@@ -144,7 +118,7 @@ def _read(ports: Ports, kept: Settled | None) -> Settled:
         is_whole = not _is_half_published(before, after, rows)
         if is_whole and (pause is None or _has_one_definition(rows)):
             commit = _settled_commit(ports, after)
-            return Settled(
+            return PublishedKpis(
                 tables=ports.kpi_tables,
                 rows_of={name: tuple(visible(found)) for name, found in rows.items()},
                 commit=commit,
@@ -155,7 +129,7 @@ def _read(ports: Ports, kept: Settled | None) -> Settled:
         if kept is not None and not is_whole:
             return kept
         if pause is not None:
-            time.sleep(pause)
+            ports.clock.sleep(pause)
     raise HalfPublishedError(
         "a batch is being published, and what was there before is not known any more. Try again in a moment; if this"
         " stays, `takings run STORE` completes the batch."
@@ -183,3 +157,9 @@ def _settled_commit(ports: Ports, gate: Gate) -> Commit | None:
             break
         found, number = commit, number + 1
     return found
+
+
+def kpi_table(tables: tuple[KpiTable, ...], by: By) -> KpiTable:
+    """Return the table of day or category KPIs."""
+    name = {By.DAY: "OrderKPIs", By.CATEGORY: "CategoryKPIs"}[by]
+    return next(table for table in tables if table.name == name)

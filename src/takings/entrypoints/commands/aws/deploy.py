@@ -1,4 +1,4 @@
-"""Bring a new version to AWS: aws deploy images, tasks, functions, state-machine, check, in this order."""
+"""Bring a new version to AWS: `takings aws deploy` images, tasks, functions, state-machine, check, in this order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from takings.composition.aws_deploy import Deployment, deployment
 from takings.entrypoints.app import EXIT_REJECTED, Store
-from takings.entrypoints.aws import LAMBDAS, Lambdas, SecurityGroup, Subnets, aws, named_subnets, say
+from takings.entrypoints.commands.aws.options import LAMBDAS, Lambdas, SecurityGroup, Subnets, named_subnets, say
 
 if TYPE_CHECKING:
     from takings.composition.aws_deploy import SetupStep
@@ -21,7 +21,6 @@ deploy = typer.Typer(
     " state-machine, in this order.",
     no_args_is_help=True,
 )
-aws.add_typer(deploy, name="deploy")
 
 Tag = Annotated[str, typer.Option("--tag", help="The tag of both images: a commit, for example.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deployed.")]

@@ -1,4 +1,4 @@
-"""Tell what became of batches, as `takings batches --json`, the API and the pages show it."""
+"""Say what became of batches, as `takings batches --json`, the API and the pages show it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 from takings import layout
 from takings.batch.merge import read_changes
-from takings.composition.stores import Shop
 from takings.documents import AFFECTED, ATTEMPT, CHUNK_REPORT, MANIFEST, OUTCOME, VERDICTS, need_document, read_document
 from takings.layout import BatchId
+from takings.ports import Ports
 
 
-def batch_ids(shop: Shop) -> list[BatchId]:
+def batch_ids(ports: Ports) -> list[BatchId]:
     """Return the batches that were ever formed, oldest first."""
-    return sorted({BatchId(info.key.split("/")[1]) for info in shop.ports.store.list("batches/")})
+    return sorted({BatchId(info.key.split("/")[1]) for info in ports.store.list("batches/")})
 
 
-def summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+def summary(ports: Ports, batch_id: BatchId) -> dict[str, Any]:
     """Return a batch as the list of batches shows it."""
-    store = shop.ports.store
+    store = ports.store
     manifest = read_document(store, layout.manifest(batch_id), MANIFEST) or {}
     outcome = read_document(store, layout.outcome(batch_id), OUTCOME) or {}
     changes = read_changes(store, batch_id)
-    state = "DONE" if outcome else _state(shop, batch_id)
+    state = "DONE" if outcome else _state(ports, batch_id)
     return {
         "batch_id": batch_id,
         "state": state,
@@ -41,35 +41,35 @@ def summary(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
     }
 
 
-def _state(shop: Shop, batch_id: BatchId) -> str:
+def _state(ports: Ports, batch_id: BatchId) -> str:
     """Return where a batch without an outcome stands: in flight, given up, or never begun because another was first."""
-    gate = shop.ports.ledger.gate()
+    gate = ports.ledger.gate()
     if gate.batch_id == batch_id:
         return gate.state.value
-    return "GIVEN_UP" if shop.ports.ledger.lineage(batch_id=batch_id) else "NOT_STARTED"
+    return "GIVEN_UP" if ports.ledger.lineage(batch_id=batch_id) else "NOT_STARTED"
 
 
-def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
+def details(ports: Ports, batch_id: BatchId) -> dict[str, Any]:
     """Return one batch: its files, verdicts, violations and the days that it restated."""
-    store = shop.ports.store
+    store = ports.store
     manifest = read_document(store, layout.manifest(batch_id), MANIFEST) or {}
     verdicts = read_document(store, layout.verdicts(batch_id), VERDICTS) or {}
     affected = read_document(store, layout.affected(batch_id), AFFECTED) or {}
     outcome = read_document(store, layout.outcome(batch_id), OUTCOME) or {}
     changes = read_changes(store, batch_id)
-    lineage = {record.file_key: record for record in shop.ports.ledger.lineage(batch_id=batch_id)}
+    lineage = {record.file_key: record for record in ports.ledger.lineage(batch_id=batch_id)}
     files = [
         {**file, "status": lineage[file["key"]].status.value, "archived_at": lineage[file["key"]].archived_at}
         for file in verdicts.get("files", ())
     ]
     return {
         "schema_version": 1,
-        **summary(shop, batch_id),
+        **summary(ports, batch_id),
         "settings": manifest.get("settings"),
         "time_zone": manifest.get("time_zone"),
         "returned": verdicts.get("returned", []),
         "unread": verdicts.get("unread", {}),
-        "attempts": _attempts(shop, batch_id),
+        "attempts": _attempts(ports, batch_id),
         "lineage": [
             {
                 "key": record.file_key,
@@ -83,24 +83,24 @@ def details(shop: Shop, batch_id: BatchId) -> dict[str, Any]:
         "restated": {"everything": affected.get("everything", False), "days": affected.get("days", [])},
         "changes": changes and changes.to_json(),
         "published": outcome.get("published", {}),
-        "violations": _samples(shop, batch_id),
+        "violations": _samples(ports, batch_id),
     }
 
 
-def _attempts(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
+def _attempts(ports: Ports, batch_id: BatchId) -> list[dict[str, Any]]:
     """Return who tried the batch, when, and how the attempt before ended; oldest first."""
-    keys = [info.key for info in shop.ports.store.list(f"batches/{batch_id}/") if "/attempt-" in info.key]
-    found = [need_document(shop.ports.store, key, ATTEMPT) for key in keys]
+    keys = [info.key for info in ports.store.list(f"batches/{batch_id}/") if "/attempt-" in info.key]
+    found = [need_document(ports.store, key, ATTEMPT) for key in keys]
     told = ("attempt", "owner", "began_at", "after")
     return sorted(({name: each[name] for name in told} for each in found), key=lambda each: int(each["attempt"]))
 
 
-def _samples(shop: Shop, batch_id: BatchId) -> list[dict[str, Any]]:
+def _samples(ports: Ports, batch_id: BatchId) -> list[dict[str, Any]]:
     """Return the violations that the chunk reports show, with the file they are in."""
     samples = []
-    for info in sorted(shop.ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
+    for info in sorted(ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
         if "/chunk-" in info.key:
             dataset, _, file = info.key.split("/", 2)[2].rpartition("/")[0].partition("/")
-            report = read_document(shop.ports.store, info.key, CHUNK_REPORT) or {}
+            report = read_document(ports.store, info.key, CHUNK_REPORT) or {}
             samples += [{"dataset": dataset, "file": file, **sample} for sample in report.get("samples", ())]
     return samples

@@ -1,64 +1,29 @@
-"""Make something to try Takings on: generate, demo."""
+"""Show the pipeline on a sample shop: `takings demo`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from takings.batch.gaps import find_incomplete
-from takings.composition.stores import Generated, ShopFormat, ShopPlan, generate_shop, open_store
+from takings.composition.stores import ShopPlan, generate_shop, open_store
 from takings.entrypoints import console
-from takings.entrypoints.app import app
+from takings.entrypoints.commands.generate import show_generated
 from takings.entrypoints.console import Teller, out
-from takings.entrypoints.looking import By, kpi_table
+from takings.entrypoints.kpi_grid import show_kpis
 from takings.errors import UsageError
 from takings.kpis.publication import visible
+from takings.queries.incomplete import find_incomplete
+from takings.queries.published_kpis import By, kpi_table
 from takings.runs import pipeline
 
 #: the demo shows the idea, not every category
 _DEMO_CATEGORIES: Final = 10
 
 
-@app.command()
-def generate(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the drops go, e.g. STORE/raw-data.")],
-    orders: Annotated[int, typer.Option(min=1, help="How many orders; about three items each.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
-    days: Annotated[int, typer.Option(min=1, help="Over how many days.")] = 90,
-    parts: Annotated[int, typer.Option(min=1, help="In how many files of orders and of items.")] = 1,
-    format_: Annotated[ShopFormat, typer.Option("--format", help="Whose export it looks like.")] = ShopFormat.PLAIN,
-    dirty: Annotated[str, typer.Option(metavar="PERCENT", help="How many records are damaged, in percent.")] = "0",
-    flat: Annotated[bool, typer.Option("--flat", help="All files in DIR itself, without folders.")] = False,
-) -> None:
-    """Make a shop's drops, deterministically, for trying things out."""
-    plan = ShopPlan(orders=orders, seed=seed, days=days, parts=parts, format=format_, dirty=_percent(dirty))
-    made = generate_shop(directory, plan, flat=flat)
-    _show_generated(directory, made)
-
-
-def _percent(text: str) -> Decimal:
-    try:
-        return Decimal(text.removesuffix("%"))
-    except InvalidOperation:
-        raise UsageError(f"--dirty '{text}' is no percentage. Write a number such as 5 or 0.5.") from None
-
-
-def _show_generated(directory: Path, made: Generated) -> None:
-    damaged = f", {made.damaged:,} damaged records" if made.damaged else ""
-    out.print(
-        f"{directory}: {len(made.files)} files with {made.products:,} products, {made.orders:,} orders and"
-        f" {made.items:,} items{damaged}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-@app.command()
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demo's store goes.")] = Path(
         "demo-shop"
@@ -71,7 +36,7 @@ def demo(
         raise UsageError(f"{directory} exists and is no demo store. Name another folder: takings demo DIR.")
     if not (directory / "raw-data").exists():
         made = generate_shop(directory / "raw-data", ShopPlan(orders=3000, seed=7, days=14, parts=3))
-        _show_generated(directory / "raw-data", made)
+        show_generated(directory / "raw-data", made)
     out.print(f"\n[bold]$ takings run {directory} --now[/]", highlight=False)
     tell = Teller()
     with open_store(directory, tell) as shop:
@@ -83,11 +48,11 @@ def demo(
         out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.DAY)
         rows = list(visible(shop.ports.kpis.rows(table)))
-        console.show_kpis(table, rows, incomplete=incomplete)
+        show_kpis(table, rows, incomplete=incomplete)
         last = rows[-1].key[0]
         out.print(f"\n[bold]$ takings kpis {directory} --by category --from {last}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.CATEGORY)
-        console.show_kpis(table, list(visible(shop.ports.kpis.rows(table, first=last))), most=_DEMO_CATEGORIES)
+        show_kpis(table, list(visible(shop.ports.kpis.rows(table, first=last))), most=_DEMO_CATEGORIES)
     _show_places(directory)
     _show_page(directory)
 

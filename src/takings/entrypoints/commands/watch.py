@@ -1,4 +1,4 @@
-"""Stay with a store, and end as asked: watch."""
+"""Stay with a store and process files as they come: `takings watch`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from takings.archive.outcome import BatchOutcome, outcome_document
 from takings.batch.store_format import check_lake
 from takings.composition.stores import Shop, notice_changes, open_store
 from takings.entrypoints import console, legible
-from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store, app
+from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store
 from takings.entrypoints.console import Teller, err, out
 from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.entrypoints.legible import marked
@@ -32,7 +32,6 @@ from takings.runs.watch import watch as watch_store
 _GRACE_SECONDS: Final = 5
 
 
-@app.command()
 def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engine: Engine = None) -> None:
     """Stay and react: process files as they come, until Ctrl-C or SIGTERM; several may watch one store."""
     tell = Teller()

@@ -1,4 +1,4 @@
-"""Hold what all requests share: the opened store and what was read of it."""
+"""Read the store for all requests: what one of them has read, others need not read again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Final, TypeVar
 
 from takings.batch.commits import read_commit
 from takings.composition.stores import Shop
+from takings.entrypoints.web.kpi_cache import KpiCache
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.records import History
-from takings.entrypoints.web.settled import Settled, SettledKpis
 from takings.kpis import derive
 from takings.kpis.definitions import KpiValue
+from takings.queries.published_kpis import PublishedKpis
 from takings.queries.verification import Explanation, explain
 
 Key = TypeVar("Key")
@@ -28,24 +29,24 @@ Made = tuple[bytes, str, str | None]
 _MOST_ANSWERS, _LARGEST_ANSWER = 256, 1 << 20
 
 
-class House:
+class StoreReader:
     """The store, as the page and the API read it."""
 
     def __init__(self, opened: OpenedStore) -> None:
         self.opened = opened
         self.records = History()
-        self._kpis = SettledKpis()
+        self._kpis = KpiCache()
         self._explanations: dict[tuple[object, ...], Explanation] = {}
         self._answers: dict[tuple[object, ...], Made] = {}
         self._keeping = threading.Lock()
 
-    def settled(self, shop: Shop) -> Settled:
+    def kpis(self, shop: Shop) -> PublishedKpis:
         """Return the published KPIs as of one commit."""
-        return self._kpis.current(shop)
+        return self._kpis.current(shop.ports)
 
-    def remembered(self, settled: Settled, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
-        """Return the answer to a question about the settled KPIs; it is made once for as long as these stand."""
-        key = (settled.version, *what)
+    def remembered(self, kpis: PublishedKpis, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """Return the answer to a question about the published KPIs; it is made once for as long as these stand."""
+        key = (kpis.version, *what)
         found = self._answers.get(key)
         if found is None:
             found = make()
@@ -53,16 +54,16 @@ class House:
                 _keep(self._keeping, self._answers, key, found, _MOST_ANSWERS)
         return found
 
-    def explain(self, shop: Shop, day: date, category: str | None) -> tuple[Settled, Explanation]:
+    def explain(self, shop: Shop, day: date, category: str | None) -> tuple[PublishedKpis, Explanation]:
         """Return the rows behind a day's numbers as of the very commit that the numbers are of."""
-        settled = self.settled(shop)
-        which = (settled.commit and settled.commit.number, day, category)
+        kpis = self.kpis(shop)
+        which = (kpis.commit and kpis.commit.number, day, category)
         known = self._explanations.get(which)
         if known is None:
             with self.opened.engine:
-                known = explain(shop.ports, day, category, as_of=settled.commit)
+                known = explain(shop.ports, day, category, as_of=kpis.commit)
             _keep(self._keeping, self._explanations, which, known, _MOST_EXPLANATIONS)
-        return settled, known
+        return kpis, known
 
     def restated(self, shop: Shop, days: frozenset[date], commit: int) -> Mapping[date, tuple[Kpis, Kpis]]:
         """Compute the days' numbers before and after a commit; StoreError once the lake has let go of the one before."""

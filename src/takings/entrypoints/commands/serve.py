@@ -1,4 +1,4 @@
-"""Let people look: serve."""
+"""Serve the page and the read API: `takings serve`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from takings.composition.stores import read_settings_of
-from takings.entrypoints.app import Store, app
+from takings.entrypoints.app import Store
 from takings.entrypoints.console import Teller, err
 from takings.entrypoints.legible import marked
 from takings.errors import SettingsError
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 #: how long a thread keeps the interpreter while others wait: answers shall not wait for a page that is being made
 _SWITCH_SECONDS: Final = 0.001
+
 #: nobody guesses so many characters
 _SHORTEST_TOKEN: Final = 16
 
 
-@app.command()
 def serve(
     store: Store,
     host: Annotated[str | None, typer.Option(help="Another address than 127.0.0.1; needs a token.")] = None,
@@ -39,10 +39,10 @@ def serve(
         import uvicorn
 
         from takings.entrypoints.web.application import application
-        from takings.entrypoints.web.house import House
         from takings.entrypoints.web.live import Live
         from takings.entrypoints.web.opening import OpenedStore
         from takings.entrypoints.web.server import PageServer
+        from takings.entrypoints.web.store_reader import StoreReader
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"`takings serve` needs the package {missing.name}. Install it: pip install 'takings[web]'."
@@ -52,9 +52,9 @@ def serve(
         with opened.reading():
             pass
         sys.setswitchinterval(_SWITCH_SECONDS)
-        house = House(opened)
-        live = Live(house)
-        page = application(house, live, names=settings.serve_names, token=settings.serve_token)
+        reader = StoreReader(opened)
+        live = Live(reader)
+        page = application(reader, live, names=settings.serve_names, token=settings.serve_token)
         listener = _listen(settings)
         config = uvicorn.Config(
             page, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3

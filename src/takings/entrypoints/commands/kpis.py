@@ -1,4 +1,4 @@
-"""Look at what was published: kpis."""
+"""Print published KPIs: `takings kpis`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,17 @@ from typing import Annotated
 
 import typer
 
-from takings.batch.gaps import Incomplete, find_incomplete
 from takings.composition import stores
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console, kpi_output
-from takings.entrypoints.app import SpreadsheetSafe, Store, app, print_text
+from takings.entrypoints.app import SpreadsheetSafe, Store, print_text
 from takings.entrypoints.console import Teller
+from takings.entrypoints.kpi_grid import show_kpis
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
-
-
-class By(StrEnum):
-    """Which KPI table."""
-
-    DAY = "day"
-    CATEGORY = "category"
+from takings.queries.incomplete import Incomplete, find_incomplete
+from takings.queries.published_kpis import By, kpi_table
 
 
 class Format(StrEnum):
@@ -36,7 +31,6 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-@app.command()
 def kpis(
     store: Store,
     by: Annotated[By, typer.Option(help="Per day, or per category and day.")] = By.DAY,
@@ -70,12 +64,6 @@ def kpis(
         console.show_incomplete(incomplete, to=console.err)
 
 
-def kpi_table(tables: tuple[KpiTable, ...], by: By) -> KpiTable:
-    """Return the table of day or category KPIs."""
-    name = {By.DAY: "OrderKPIs", By.CATEGORY: "CategoryKPIs"}[by]
-    return next(table for table in tables if table.name == name)
-
-
 def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
@@ -87,7 +75,7 @@ def _print_kpis(
         case Format.TABLE:
             if output is not None:
                 raise UsageError("--output goes with --format csv, json or parquet.")
-            console.show_kpis(table, rows, incomplete=incomplete)
+            show_kpis(table, rows, incomplete=incomplete)
             return
         case Format.PARQUET:
             assert output is not None

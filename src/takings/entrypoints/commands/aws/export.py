@@ -1,16 +1,14 @@
-"""Hand a store's tables on to other tools of AWS: aws export, athena."""
+"""Let DynamoDB export a store's tables: `takings aws export`."""
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from takings.composition.aws_setup import export_on_aws, statements_for_athena
+from takings.composition.aws_setup import export_on_aws
 from takings.entrypoints.app import Json, Store, print_json
-from takings.entrypoints.aws import aws
 from takings.entrypoints.console import Teller, count, out
 from takings.errors import StoreError
 from takings.layout import format_instant
@@ -31,7 +29,6 @@ class ExportedTable(StrEnum):
 _KPIS: Final = (ExportedTable.ORDER_KPIS, ExportedTable.CATEGORY_KPIS)
 
 
-@aws.command()
 def export(
     store: Store,
     tables: Annotated[
@@ -63,26 +60,6 @@ def export(
     failed = [f"{each.table}: {each.failure or 'for no reason that it tells'}" for each in exports if _has_failed(each)]
     if failed:
         raise StoreError(f"DynamoDB could not export {'; '.join(failed)}. Mend the cause, then export with --again.")
-
-
-@aws.command()
-def athena(
-    store: Store,
-    database: Annotated[str, typer.Option("--database", help="Athena's, one for each shop.")] = "takings",
-    exports: Annotated[
-        str | None,
-        typer.Option("--from", help="s3://bucket/folder with exports, if not the store's.", show_default=False),
-    ] = None,
-    is_only_lake: Annotated[bool, typer.Option("--only-lake", help="Without KPIs, which need an export.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Print the statements with which Athena reads the newest export and the lake; nothing is run."""
-    statements = statements_for_athena(store, database=database, exports=exports, is_only_lake=is_only_lake)
-    if as_json:
-        made = [{"makes": each.makes, "sql": each.sql} for each in statements]
-        print_json({"schema_version": 1, "database": database, "statements": made})
-    else:
-        sys.stdout.write("\n".join(f"{each.sql};\n" for each in statements))
 
 
 def _has_failed(export: Export) -> bool:

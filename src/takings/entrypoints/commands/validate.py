@@ -1,4 +1,4 @@
-"""Check files before they are dropped: validate. Nothing is written."""
+"""Check files before they are dropped, and write nothing: `takings validate`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from takings.batch.validate_file import Examination
 from takings.composition.stores import Unplaced, open_dry_run
 from takings.contracts.model import Contract, Dataset
 from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, Contracts, app, print_json
+from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, Contracts, print_json
 from takings.entrypoints.console import err, out
 from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
@@ -35,7 +35,6 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
-@app.command()
 def validate(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", readable=False, help="CSV files, wherever they lie.")

@@ -1,4 +1,4 @@
-"""Look back at batches: which there were, and what became of every file: batches."""
+"""Show past batches, and what became of each file: `takings batches`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rich import box
 from rich.table import Table
 
 from takings.composition.stores import Shop, open_store_to_look
-from takings.entrypoints import batch_documents, console
-from takings.entrypoints.app import Json, Store, app, print_json
+from takings.entrypoints import console
+from takings.entrypoints.app import Json, Store, print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
 from takings.layout import BatchId
+from takings.queries import batches as batch_documents
 from takings.validation.findings import Violation
 
 _SHOWN = 20
 
 
-@app.command()
 def batches(
     store: Store,
     batch_id: Annotated[str | None, typer.Argument(help="One batch: its files, verdicts and violations.")] = None,
@@ -29,15 +29,15 @@ def batches(
     """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and days restated."""
     with open_store_to_look(store, Teller()) as shop:
         if batch_id is None:
-            documents = [batch_documents.summary(shop, found) for found in batch_documents.batch_ids(shop)]
+            documents = [batch_documents.summary(shop.ports, found) for found in batch_documents.batch_ids(shop.ports)]
             if as_json:
                 print_json({"schema_version": 1, "batches": documents})
             else:
                 _show_list(documents)
             return
-        if batch_id not in batch_documents.batch_ids(shop):
+        if batch_id not in batch_documents.batch_ids(shop.ports):
             raise UnknownThing(f"{store}: there is no batch '{batch_id}'. `takings batches {store}` lists them.")
-        document = batch_documents.details(shop, BatchId(batch_id))
+        document = batch_documents.details(shop.ports, BatchId(batch_id))
         if as_json:
             print_json(document)
         else:

@@ -1,4 +1,4 @@
-"""Run again what the archive holds: replay, rebuild."""
+"""Make a new store from another store's archive: `takings rebuild`."""
 
 from __future__ import annotations
 
@@ -7,53 +7,17 @@ from typing import Annotated
 
 import typer
 
-from takings.batch.store_format import check_lake
-from takings.composition.stores import open_empty_store, open_store
-from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store, app
+from takings.composition.stores import open_empty_store
+from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store
 from takings.entrypoints.console import Teller, count, err, out
 from takings.entrypoints.legible import marked
-from takings.errors import UsageError
-from takings.layout import RAW, BatchId
+from takings.layout import RAW
 from takings.runs.rebuild import Rebuilt, read_archive
 from takings.runs.rebuild import rebuild as run_again
-from takings.runs.replay import replay_batch, replay_failed, replay_file
 
 _SHOWN = 50
 
 
-@app.command()
-def replay(
-    store: Store,
-    batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every original of this batch.")] = None,
-    file: Annotated[str | None, typer.Option("--file", metavar="KEY", help="The newest original of raw-data/…")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Every file that was refused at last.")] = False,
-    contracts: Contracts = None,
-) -> None:
-    """Take archived originals again, as a new batch with their first versions; what was counted is not counted twice."""
-    if sum((batch is not None, file is not None, failed)) != 1:
-        raise UsageError("say what to replay: one of --batch ID, --file KEY and --failed.")
-    tell = Teller()
-    with open_store(store, tell, {"contracts": None if contracts is None else str(contracts)}) as shop:
-        check_lake(shop.ports)
-        try:
-            if batch is not None:
-                outcomes = replay_batch(shop.ports, BatchId(batch))
-            elif file is not None:
-                outcomes = replay_file(shop.ports, file)
-            else:
-                outcomes = replay_failed(shop.ports)
-        finally:
-            tell.be_quiet()
-    for outcome in outcomes:
-        console.show_batch(outcome)
-    if not outcomes:
-        out.print("nothing to do: no file was refused at last")
-    if any(outcome.has_rejections for outcome in outcomes):
-        raise typer.Exit(EXIT_REJECTED)
-
-
-@app.command()
 def rebuild(
     store: Store,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new store: an empty folder.", show_default=False)],

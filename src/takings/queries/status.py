@@ -1,4 +1,4 @@
-"""Tell where a store stands, as `takings status --json` and the pages show it."""
+"""Say where a store stands, as `takings status --json` and the pages show it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from typing import Any, Final
 from takings import layout
 from takings.archive.lineage import LineageRecord, dead_letters
 from takings.batch.commits import newest_commit
-from takings.batch.gaps import Incomplete
-from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
 from takings.intake import gate
 from takings.intake.arrivals import sight
-from takings.runs import pipeline
+from takings.intake.batching import Hold, WaitUntil, decide
+from takings.ports import Ports
+from takings.queries.incomplete import Incomplete
 
 _SHOWN_FAILURES: Final = 10
 
 
-def status_document(shop: Shop, incomplete: Incomplete) -> dict[str, Any]:
+def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
     """Return where a store stands."""
-    ports = shop.ports
     state = ports.ledger.gate()
     now = ports.clock.now()
     # Whatever was tried at whatever time: a file that could not be read is no file like the others.
     sighting = sight(ports.store.list(layout.RAW), gate.left_alone(state, datetime.min.replace(tzinfo=UTC)))
-    decision = pipeline.decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
+    decision = decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
     commit = newest_commit(ports.store, state.last_commit)
     lake = ports.tables.snapshot(commit.versions) if commit else None
     since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
@@ -39,8 +38,8 @@ def status_document(shop: Shop, incomplete: Incomplete) -> dict[str, Any]:
         "state": state.state.value,
         "pending": {dataset.value: pending[dataset] for dataset in Dataset},
         "decision": type(decision).__name__,
-        "deadline": layout.format_instant(decision.deadline) if isinstance(decision, pipeline.WaitUntil) else None,
-        "missing": list(decision.missing) if isinstance(decision, pipeline.Hold) else [],
+        "deadline": layout.format_instant(decision.deadline) if isinstance(decision, WaitUntil) else None,
+        "missing": list(decision.missing) if isinstance(decision, Hold) else [],
         "batch_id": state.batch_id,
         "attempt": state.attempt,
         "owner": state.owner,

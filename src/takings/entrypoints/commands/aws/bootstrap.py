@@ -1,0 +1,68 @@
+"""Set a store and its pipeline up on AWS: `takings aws bootstrap`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from takings.composition.aws_setup import missing_on_aws
+from takings.entrypoints.app import Store
+from takings.entrypoints.commands.aws.options import (
+    LAMBDAS,
+    ImageTag,
+    Lambdas,
+    OnlyStore,
+    SecurityGroup,
+    Subnets,
+    named_subnets,
+    say,
+)
+
+GitHub = Annotated[
+    str | None,
+    typer.Option(
+        "--github",
+        help="OWNER/REPOSITORY, whose environment `production` may deploy by the role takings-deploy. Newer repositories are"
+        " OWNER@ID/REPOSITORY@ID in GitHub's tokens.",
+        show_default=False,
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify", help="An e-mail address that hears of alarms; AWS asks it to confirm.", show_default=False
+    ),
+]
+
+
+def bootstrap(
+    store: Store,
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    is_only_store: OnlyStore = False,
+    lambdas: Lambdas = LAMBDAS,
+    image_tag: ImageTag = None,
+    subnets: Subnets = None,
+    security_group: SecurityGroup = None,
+    notify: Notify = None,
+    github: GitHub = None,
+) -> None:
+    """Make what is missing of a store on AWS and mend what differs; may be repeated."""
+    count = 0
+    with missing_on_aws(
+        store,
+        is_only_store=is_only_store,
+        lambdas=lambdas,
+        image_tag=image_tag,
+        subnets=named_subnets(subnets),
+        security_group=security_group,
+        notify=notify,
+        github=github,
+    ) as missing:
+        for step in missing:
+            count += 1
+            say(f"{'missing' if is_dry_run else 'making'}: {step.what}")
+            if not is_dry_run:
+                step.make()
+    if not count:
+        say(f"{store}: nothing is missing")

@@ -1,0 +1,18 @@
+"""Retry the files of the dead-letter queue: `takings aws redrive`."""
+
+from __future__ import annotations
+
+from takings.composition.aws_setup import redriven_on_aws
+from takings.entrypoints.app import Store
+from takings.entrypoints.commands.aws.options import say
+
+
+def redrive(store: Store) -> None:
+    """Put the files of the dead-letter queue back under raw-data/, as new arrivals, once what was wrong is mended."""
+    count = 0
+    with redriven_on_aws(store) as letters:
+        for letter, done in letters:
+            count += 1
+            say(f"{letter.key or 'an event'}: {done.value}")
+    if not count:
+        say(f"{store}: no dead letter waits")

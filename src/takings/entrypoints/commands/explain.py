@@ -1,0 +1,79 @@
+"""Show the rows behind a day's numbers: `takings explain`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+from rich import box
+from rich.table import Table
+
+from takings.composition.stores import open_store_to_look
+from takings.entrypoints import explain_output
+from takings.entrypoints.app import SpreadsheetSafe, Store, print_json, print_text
+from takings.entrypoints.console import Teller, most_of_a_name, out
+from takings.entrypoints.explain_output import exact
+from takings.entrypoints.legible import cut, marked
+from takings.errors import UsageError
+from takings.queries.verification import Explanation
+from takings.queries.verification import explain as find_rows
+
+_SHOWN: Final = 50
+
+Day = Annotated[datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The business day.")]
+
+
+class RowFormat(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def explain(
+    store: Store,
+    day: Day,
+    category: Annotated[str | None, typer.Option(help="Only the rows behind this category's numbers.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows; 50 in a table.")] = None,
+    format_: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
+    spreadsheet_safe: SpreadsheetSafe = False,
+) -> None:
+    """Show the rows behind a day's numbers, with file and line, and their exact sum."""
+    if spreadsheet_safe and format_ is not RowFormat.CSV:
+        raise UsageError("--spreadsheet-safe goes with --format csv.")
+    with open_store_to_look(store, Teller()) as shop:
+        explanation = find_rows(shop.ports, day.date(), category)
+    match format_:
+        case RowFormat.CSV:
+            print_text(explain_output.as_csv(explanation.rows[:limit], for_spreadsheet=spreadsheet_safe))
+        case RowFormat.JSON:
+            print_json(explain_output.as_document(explanation, explanation.rows[:limit]))
+        case RowFormat.TABLE:
+            _show_rows(explanation, limit or _SHOWN)
+
+
+def _show_rows(explanation: Explanation, limit: int) -> None:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("category", "order", "item", "status", "sale_price", "counted as", "file", "line"):
+        # A long name takes no room from the numbers; a file's name is needed whole, so it is broken into lines.
+        table.add_column(
+            column,
+            justify="right" if column in {"sale_price", "line"} else "left",
+            no_wrap=column != "file",
+            overflow="fold",
+        )
+    for row in explanation.rows[:limit]:
+        price = "" if row.sale_price is None else exact(row.sale_price)
+        category = None if row.category is None else cut(row.category, most_of_a_name())
+        cells = (category, row.order_id, row.item_id, row.status, price, row.counted_as, row.key, row.line)
+        table.add_row(*("–" if cell is None else marked(cell) for cell in cells))
+    out.print(table)
+    items = sum(row.item_id is not None for row in explanation.rows)
+    out.print(
+        f"{items:,} items, {exact(explanation.revenue)} in all, as of commit {explanation.commit}", highlight=False
+    )
+    if len(explanation.rows) > limit:
+        out.print(f"… the table shows {limit} of {len(explanation.rows):,} rows; --format csv has all", highlight=False)

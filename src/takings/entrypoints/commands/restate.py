@@ -1,0 +1,33 @@
+"""Publish KPIs again from the lake: `takings restate`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from takings.batch.store_format import check_lake
+from takings.composition.stores import open_store
+from takings.entrypoints.app import Engine, Store
+from takings.entrypoints.console import Teller, count, out
+from takings.errors import UsageError
+from takings.runs.restate import restate as publish_again
+
+First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
+Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")]
+
+
+def restate(store: Store, first: First = None, last: Last = None, engine: Engine = None) -> None:
+    """Publish KPIs again from the lake, after a changed definition or contract."""
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"--from {first.date()} lies after --to {last.date()}.")
+    tell = Teller()
+    with open_store(store, tell, {"engine": engine}) as shop:
+        check_lake(shop.ports)
+        try:
+            done = publish_again(shop.ports, first and first.date(), last and last.date())
+        finally:
+            tell.be_quiet()
+    shown = ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in done.published.items())
+    out.print(f"published again as of commit {done.commit}: {shown}", highlight=False)

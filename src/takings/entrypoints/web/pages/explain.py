@@ -1,0 +1,73 @@
+"""Show the rows behind a day's numbers: the page Explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from takings.entrypoints.web.pages.page import PageNumber, Pages, page_numbers
+from takings.entrypoints.web.periods import read_day
+from takings.entrypoints.web.store_reader import StoreReader
+from takings.queries.published_kpis import By
+
+_ROWS: Final = 50
+
+
+def explain_routes(reader: StoreReader, pages: Pages) -> APIRouter:
+    """Return the routes of the rows behind a number."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/explain")
+    def explain_asked(day: str | None = None, category: str | None = None) -> Response:
+        """Lead to the rows behind a day that was chosen in a form."""
+        with reader.opened.reading() as shop:
+            days = reader.kpis(shop).days
+        chosen = read_day(day, "day") or (days[-1] if days else None)
+        query = f"?category={quote(category)}" if category else ""
+        return RedirectResponse(f"/explain/{chosen}{query}" if chosen else "/", 303)
+
+    @router.get("/explain/{day}")
+    def explain_page(request: Request, day: str, category: str | None = None, page: PageNumber = 1) -> Response:
+        """Show the rows behind a day's numbers."""
+        chosen = read_day(day, "day")
+        assert chosen is not None
+        category = category or None
+        with reader.opened.reading() as shop:
+            kpis, explanation = reader.explain(shop, chosen, category)
+            by = By.DAY if category is None else By.CATEGORY
+            published = kpis.rows(by, first=chosen, last=chosen, category=category)
+            parts = _parts(explanation.rows)
+            return pages.show(
+                request,
+                "explain.html",
+                shop,
+                page="explain",
+                kpis=kpis,
+                day=chosen,
+                category=category,
+                explanation=explanation,
+                parts_of_sum=parts,
+                total=explanation.revenue.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP),
+                published=published[0] if published else None,
+                table=kpis.table(by),
+                rows=explanation.rows[(page - 1) * _ROWS : page * _ROWS],
+                sheet=page_numbers(page, len(explanation.rows), _ROWS),
+            )
+
+    return router
+
+
+def _parts(rows: Sequence[Any]) -> list[tuple[str, int, Decimal]]:
+    """Return what rows are counted as: how many, and their exact sum."""
+    names = ("net", "returned", "cancelled", "order without items")
+    found = [(name, [row for row in rows if row.counted_as == name]) for name in names]
+    return [
+        (name, len(mine), sum((row.sale_price for row in mine if row.sale_price is not None), Decimal(0)))
+        for name, mine in found
+        if mine
+    ]
