@@ -27,7 +27,7 @@ _SPARK_JOB: Final = Path(__file__).parents[2] / "src" / "takings" / "entrypoints
 #: spark-submit logs each task unless it is told otherwise
 _QUIETLY: Final = (
     *("--conf", "spark.ui.enabled=false"),
-    *("--driver-java-options", f"-Dlog4j2.configurationFile={_SPARK_JOB.parents[1]}/adapters/spark_log4j2.properties"),
+    *("--driver-java-options", f"-Dlog4j2.configurationFile={_SPARK_JOB.parents[1]}/adapters/spark/log4j2.properties"),
 )
 #: a task of the second stage or a later one: by then the first stage's results lie with the workers
 _MIDDLE: Final = r"(Running task \d+\.\d+ in stage [1-9]\d*\.)"

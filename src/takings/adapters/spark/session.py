@@ -141,7 +141,7 @@ def _is_local(master: str) -> bool:
 
 def _log_settings() -> Path:
     """Return the file that keeps the JVM's log off the terminal: what fails comes back as an exception."""
-    return Path(str(resources.files("takings.adapters") / "spark_log4j2.properties"))
+    return Path(str(resources.files(__package__) / "log4j2.properties"))
 
 
 @contextmanager
