@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from takings.errors import StoreError
-from takings.intake import gate
+from takings.intake.gate import LEASE
 from takings.layout import BatchId, format_instant
 from takings.runs import pipeline
 from tests.cli.terminal import Takings, unwrapped
@@ -26,13 +26,11 @@ class TestStatus:
         drop_all(root)
         with opened(root) as shop:
             now = shop.ports.clock.now()
-            state = gate.claimed(
-                shop.ports.ledger.gate(), BatchId("20261123T121600123456Z-4f2a"), "elsewhere:1:1:a", now
-            )
-            for change in (state, gate.running(state)):
-                state = shop.ports.ledger.change_gate(change)
-            state = shop.ports.ledger.change_gate(gate.suspecting(state, "raw-data/orders/b.csv", "etag"))
-            shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
+            gate = shop.ports.ledger.gate().claimed(BatchId("20261123T121600123456Z-4f2a"), "elsewhere:1:1:a", now)
+            for change in (gate, gate.running()):
+                gate = shop.ports.ledger.change_gate(change)
+            gate = shop.ports.ledger.change_gate(gate.suspecting("raw-data/orders/b.csv", "etag"))
+            shop.ports.ledger.change_gate(gate.now_reading("raw-data/orders/a.csv"))
         document = json.loads(takings("status", root, "--json").out)
         assert {name: document[name] for name in ("state", "owner", "reading", "suspects", "is_abandoned")} == {
             "state": "RUNNING",
@@ -41,7 +39,7 @@ class TestStatus:
             "suspects": [{"key": "raw-data/orders/b.csv", "deaths": 1}],
             "is_abandoned": False,
         }
-        assert document["lease_expires_at"] == format_instant(now + gate.LEASE)
+        assert document["lease_expires_at"] == format_instant(now + LEASE)
         assert "suspected raw-data/orders/b.csv: a process died 1 times" in unwrapped(takings("status", root).out)
 
 

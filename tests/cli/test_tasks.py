@@ -18,7 +18,6 @@ import pytest
 from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.entrypoints import tasks
 from takings.errors import OutOfMemory
-from takings.intake import gate
 from takings.intake.gate import GateState
 from takings.layout import BatchId
 from takings.runs import steps
@@ -95,8 +94,8 @@ def test_bad_data_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.Captur
 def test_a_newer_attempt_is_no_failure(task: Task) -> None:
     """The older one ends without a side effect."""
     with opened(task.root) as shop:
-        state = shop.ports.ledger.gate()
-        shop.ports.ledger.change_gate(gate.resumed(state, "somebody", shop.ports.clock.now()))
+        gate = shop.ports.ledger.gate()
+        shop.ports.ledger.change_gate(gate.resumed("somebody", shop.ports.clock.now()))
     assert task.run("validate") == tasks.DONE
     assert [fact["fact"] for fact in task.facts()] == ["task.superseded"]
 

@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 
 import takings
 from takings.archive.lineage import LineageStatus
-from takings.intake.gate import Gate, GateState, blocked
+from takings.intake.gate import Gate, GateState
 from takings.layout import BatchId
 from takings.validation.findings import Verdict
 from tests.shop import (
@@ -312,10 +312,10 @@ class TestEnding:
                 time.sleep(0.5)
             watching.process.send_signal(number)
         assert watching.ended() == code
-        state = state_of(root)
-        assert (state.state, state.attempt) == (GateState.RUNNING, 1)
+        gate = state_of(root)
+        assert (gate.state, gate.attempt) == (GateState.RUNNING, 1)
         assert (
-            f"batch {state.batch_id} is not finished; the next `takings run` or `takings watch` goes on"
+            f"batch {gate.batch_id} is not finished; the next `takings run` or `takings watch` goes on"
             in watching.err()
         )
         assert "Traceback" not in watching.err()
@@ -338,8 +338,8 @@ class TestEnding:
     def test_3_while_a_batch_is_blocked(self, watch: Watch, root: Path) -> None:
         """It is told once, and the watch stays until it is asked to end."""
         with opened(root) as shop:
-            state = Gate(state=GateState.RUNNING, batch_id=BatchId("b1"), attempt=1)
-            shop.ports.ledger.change_gate(blocked(state, "numbers contradict."))
+            gate = Gate(state=GateState.RUNNING, batch_id=BatchId("b1"), attempt=1)
+            shop.ports.ledger.change_gate(gate.blocked("numbers contradict."))
         watching = watch(root)
         text = (
             "takings: batch b1 is blocked: numbers contradict. Then run `takings unblock`; the watch goes on by itself."

@@ -10,7 +10,6 @@ import pytest
 from takings.composition.stores import open_empty_store
 from takings.contracts.model import Dataset
 from takings.errors import InvariantBreach, MachineryError
-from takings.intake import gate
 from takings.intake.gate import GateState
 from takings.lake import TableChange
 from takings.layout import BatchId
@@ -83,9 +82,9 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
     """`5 attempts have …`: unblocked, the next attempt goes on with the same verdicts, and every file counts once."""
     drop_all(root)
     with opened(root) as shop:
-        state = shop.ports.ledger.gate()
-        drops = pipeline.look(shop.ports, state, at_once=True)[0].drops
-        claimed = pipeline.claim_batch(shop.ports, state, drops)
+        gate = shop.ports.ledger.gate()
+        drops = pipeline.look(shop.ports, gate, at_once=True)[0].drops
+        claimed = pipeline.claim_batch(shop.ports, gate, drops)
         assert claimed is not None
         assert claimed.batch_id is not None
         steps.validate(shop.ports, claimed.batch_id, 1)
@@ -95,8 +94,8 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
             failed = steps.mark_failed(shop.ports, claimed.batch_id, steps.MOST_ATTEMPTS, "no disk")
             assert failed is steps.Failed.BLOCKED
         else:
-            state = shop.ports.ledger.gate()
-            shop.ports.ledger.change_gate(gate.blocked(state, "5 attempts have ended without a word"))
+            gate = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.blocked("5 attempts have ended without a word"))
     with pytest.raises(MachineryError, match="is blocked: 5 attempts have "):
         run(root)
     unblock(root)
@@ -109,6 +108,6 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
 def unblock(root: Path) -> None:
     """Do what `takings unblock` does."""
     with opened(root) as shop:
-        state = shop.ports.ledger.gate()
-        assert state.state is GateState.BLOCKED
-        shop.ports.ledger.change_gate(gate.unblocked(state, shop.ports.clock.now()))
+        gate = shop.ports.ledger.gate()
+        assert gate.state is GateState.BLOCKED
+        shop.ports.ledger.change_gate(gate.unblocked(shop.ports.clock.now()))

@@ -15,7 +15,6 @@ import pytest
 from takings.archive.lineage import RETURNED_TO_PENDING, LineageStatus
 from takings.contracts.model import Dataset
 from takings.errors import InvariantBreach, MachineryError, StoreError, Superseded
-from takings.intake import gate
 from takings.intake.gate import GateState
 from takings.kpis import load_kpi_tables
 from takings.lake import AddedFile, TableChange, TableSnapshot
@@ -234,7 +233,7 @@ def test_contradicting_measures_block_the_batch_until_it_is_unblocked(root: Path
         run(root)
 
     with opened(root) as shop:
-        shop.ports.ledger.change_gate(gate.unblocked(shop.ports.ledger.gate(), shop.ports.clock.now()))
+        shop.ports.ledger.change_gate(shop.ports.ledger.gate().unblocked(shop.ports.clock.now()))
     (batch,) = run(root).batches
     assert (batch.batch_id, batch.attempt) == (blocked.batch_id, 2)
     assert published(root) == expected(root)
@@ -259,8 +258,8 @@ def test_a_superseded_attempt_ends_without_a_side_effect(root: Path, fact: str) 
 
         def take_over(told: str, _: Mapping[str, object]) -> None:
             if told == fact and not after:
-                state = shop.ports.ledger.gate()
-                other.ports.ledger.change_gate(gate.resumed(state, "somebody else", shop.ports.clock.now()))
+                gate = shop.ports.ledger.gate()
+                other.ports.ledger.change_gate(gate.resumed("somebody else", shop.ports.clock.now()))
                 after.append(world(root, other.ports))
 
         with pytest.raises(Superseded, match="attempt 1 lost the gate to a newer one"):
@@ -336,12 +335,12 @@ def test_a_run_beside_a_living_owner_waits_for_it(root: Path) -> None:
                 assert not waited
                 waited.append(owner_finishes())
 
-        state = shop.ports.ledger.gate()
-        claimed = gate.claimed(state, BatchId("b"), other.ports.owners.me(), shop.ports.clock.now())
+        gate = shop.ports.ledger.gate()
+        claimed = gate.claimed(BatchId("b"), other.ports.owners.me(), shop.ports.clock.now())
         other.ports.ledger.change_gate(claimed)
 
         def owner_finishes() -> RunOutcome:
-            done = gate.released(claimed, last_commit=state.last_commit, landed=())
+            done = claimed.released(last_commit=gate.last_commit, landed=())
             other.ports.ledger.change_gate(done)
             return RunOutcome(batches=(), decision=pipeline.NothingPending(), sighting=cast("Any", None))
 

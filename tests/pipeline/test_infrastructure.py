@@ -11,8 +11,7 @@ import pytest
 
 from takings.archive.lineage import RETURNED_TO_PENDING, LineageStatus
 from takings.errors import StoreError
-from takings.intake import gate
-from takings.intake.gate import GateState
+from takings.intake.gate import LEASE, GateState
 from takings.ports import ObjectStore
 from takings.runs import pipeline
 from takings.runs.pipeline import Ports
@@ -149,7 +148,7 @@ class Reader(Mortal):
 def die_reading(root: Path, *, leases: int) -> None:
     """Run until the process dies of the poisonous file, so many leases from now."""
     deaths: list[str] = []
-    with opened(root, later=leases * gate.LEASE) as shop:
+    with opened(root, later=leases * LEASE) as shop:
         mortal = {name: Mortal(getattr(shop.ports, name), deaths) for name in ("store", "ledger", "tables", "kpis")}
         ports = replace(shop.ports, validation=Reader(shop.ports.validation, deaths), **mortal)  # type: ignore[arg-type]
         with pytest.raises(Killed):
@@ -172,7 +171,7 @@ def poisonous(root: Path) -> Path:
 
 def test_a_file_that_killed_its_reader_is_tried_alone_and_may_be_sound(poisonous: Path) -> None:
     """Maybe somebody else killed the process; the others do not wait for it."""
-    others, alone = run(poisonous, later=2 * gate.LEASE).batches
+    others, alone = run(poisonous, later=2 * LEASE).batches
     assert [len(batch.reports) for batch in (others, alone)] == [3, 1]
     assert (alone.reports[0].key, alone.reports[0].verdict) == (KEY, Verdict.ACCEPTED)
     assert suspects(poisonous) == []
@@ -185,7 +184,7 @@ def test_a_file_that_kills_its_reader_is_refused_unread_after_three_deaths(poiso
     assert suspects(poisonous) == [(KEY, 1)]
     die_reading(poisonous, leases=4)
     assert suspects(poisonous) == [(KEY, 2)]
-    (batch,) = run(poisonous, later=6 * gate.LEASE).batches
+    (batch,) = run(poisonous, later=6 * LEASE).batches
     (report,) = batch.reports
     assert (report.key, report.verdict, dict(report.errors)) == (KEY, Verdict.REJECTED, {"file|kills_reader": 1})
     assert report.reason == "reading it killed the process 3 times, at last alone. It was not read again."
@@ -200,7 +199,7 @@ def test_a_file_that_kills_its_reader_is_refused_unread_after_three_deaths(poiso
 def test_bytes_that_were_overwritten_stay_with_their_batch(poisonous: Path) -> None:
     """It holds the only copy, so it is not given up for the suspect; the new bytes go with the next batch, unsuspected."""
     drop(poisonous, "order-items/poison.csv", csv_of(item(7, 2)))
-    resumed, new = run(poisonous, later=2 * gate.LEASE).batches
+    resumed, new = run(poisonous, later=2 * LEASE).batches
     assert (resumed.attempt, len(resumed.reports)) == (2, 4)
     assert [report.file for report in new.reports] == ["poison.csv"]
     assert suspects(poisonous) == []

@@ -15,7 +15,6 @@ import pytest
 from takings import layout
 from takings.batch.commits import newest_commit, read_commit
 from takings.contracts.model import Dataset
-from takings.intake import gate
 from takings.intake.gate import GateState
 from takings.intake.manifest import to_json
 from takings.lake import AddedFile, Commit, LakeFile, TableChange, TableSnapshot
@@ -265,7 +264,7 @@ class TestBesideABatch:
         drop_corrections(crowded)
         leave_unfinished(crowded, "lake.merging", dataset="orders")
         with opened(crowded) as shop:
-            shop.ports.ledger.change_gate(gate.blocked(shop.ports.ledger.gate(), "a breach."))
+            shop.ports.ledger.change_gate(shop.ports.ledger.gate().blocked("a breach."))
         assert tended(crowded).commit is None
         assert verified(crowded) == Verification(commit=6, rows=5, differences=())
 
@@ -520,8 +519,8 @@ class TestOldDocuments:
         with opened(crowded) as shop:
             forming = BatchId("20250101T000000000000Z-aaaa")
             shop.ports.store.create(layout.manifest(forming), b"{}")
-            state = shop.ports.ledger.gate()
-            shop.ports.ledger.change_gate(gate.claimed(state, forming, "somebody", shop.ports.clock.now()))
+            gate = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.claimed(forming, "somebody", shop.ports.clock.now()))
         grow_old(crowded / "batches" / forming, timedelta(days=100))
         assert tended(crowded) == Maintenance(compacted=COMPACTED, commit=None, vacuumed=0, expired=0)
         assert (crowded / layout.manifest(forming)).exists()

@@ -19,7 +19,7 @@ import pytest
 
 from takings.batch import reading_ahead
 from takings.contracts.model import Dataset
-from takings.intake import gate
+from takings.intake.gate import LEASE
 from takings.lake import StagedBatch
 from takings.runs import pipeline
 from takings.validation.findings import Verdict
@@ -157,7 +157,7 @@ class TestReadingAhead:
         die_of(root, "bad.csv", leases=2)
         with opened(root) as shop:
             assert shop.ports.ledger.gate().reading == "raw-data/orders/bad.csv"
-        outcome = run(root, later=4 * gate.LEASE)
+        outcome = run(root, later=4 * LEASE)
         assert [report.key for report in outcome.batches[-1].reports] == ["raw-data/orders/bad.csv"]
         assert published(root) == expected(root)
 
@@ -186,7 +186,7 @@ def die_of(root: Path, name: str, *, leases: int) -> None:
                 raise Killed
             return self._port.inspect(path, workspace)  # type: ignore[attr-defined]
 
-    with opened(root, later=leases * gate.LEASE + timedelta(seconds=1)) as shop, suppress(Killed):
+    with opened(root, later=leases * LEASE + timedelta(seconds=1)) as shop, suppress(Killed):
         mortal: dict[str, Any] = {
             port: Mortal(getattr(shop.ports, port)) for port in ("store", "ledger", "tables", "kpis", "validation")
         }

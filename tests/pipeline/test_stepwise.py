@@ -12,9 +12,8 @@ import pytest
 
 from takings import layout
 from takings.errors import InvariantBreach, MachineryError, Superseded
-from takings.intake import gate
 from takings.intake.batching import Hold
-from takings.intake.gate import Gate, GateState
+from takings.intake.gate import LEASE, Gate, GateState
 from takings.layout import BatchId
 from takings.runs import steps
 from takings.runs.detect import InProgress, Resting, Started, Stopped, detect
@@ -24,7 +23,7 @@ from takings.validation.findings import Verdict
 from tests.shop import drop, drop_all, expected, files, lineage, new_store, opened, published, run
 
 STEPS: tuple[Callable[..., object], ...] = (steps.validate, steps.transform, steps.file_away)
-AFTER_THE_LEASE = gate.LEASE + timedelta(seconds=1)
+AFTER_THE_LEASE = LEASE + timedelta(seconds=1)
 
 
 @dataclass
@@ -77,7 +76,7 @@ def named(owners: Any, name: str) -> Any:
     return Another()
 
 
-def gate_of(root: Path) -> gate.Gate:
+def gate_of(root: Path) -> Gate:
     with opened(root) as shop:
         return shop.ports.ledger.gate()
 
@@ -131,8 +130,8 @@ class TestSteps:
         """The gate names attempt 2; attempt 1 does nothing more."""
         batch_id = begin(root)
         with opened(root) as shop:
-            state = shop.ports.ledger.gate()
-            shop.ports.ledger.change_gate(gate.resumed(state, "somebody", shop.ports.clock.now()))
+            gate = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.resumed("somebody", shop.ports.clock.now()))
         before = gate_of(root)
         with pytest.raises(Superseded):
             do(step, root, batch_id)
@@ -208,11 +207,11 @@ class TestSteps:
         """The same step again finds what the dead process was reading, and the batch without it comes next."""
         batch_id = begin(root)
         with opened(root) as shop:
-            state = shop.ports.ledger.gate()
-            shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
+            gate = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.now_reading("raw-data/orders/a.csv"))
         assert do(steps.validate, root, batch_id) is Validated.GIVEN_UP
-        state = gate_of(root)
-        assert (state.state, [suspect.deaths for suspect in state.suspects]) == (GateState.IDLE, [1])
+        gate = gate_of(root)
+        assert (gate.state, [suspect.deaths for suspect in gate.suspects]) == (GateState.IDLE, [1])
 
     def test_an_interrupted_step_hands_its_batch_back(self, root: Path) -> None:
         """Nobody owns it, and nothing is suspected: it can be taken up again at once."""
@@ -235,7 +234,7 @@ class TestSteps:
         batch_id = begin(root)
         with opened(root) as shop:
             ledger = shop.ports.ledger
-            ledger.change_gate(gate.adopted(ledger.gate(), shop.ports.owners.me(), shop.ports.clock.now()))
+            ledger.change_gate(ledger.gate().adopted(shop.ports.owners.me(), shop.ports.clock.now()))
 
             class Beaten:
                 """The ledger, whose gate is renewed at the first look."""
@@ -246,7 +245,7 @@ class TestSteps:
                     seen = ledger.gate()
                     if self.beats:
                         self.beats = 0
-                        ledger.change_gate(gate.renewed(seen, shop.ports.clock.now()))
+                        ledger.change_gate(seen.renewed(shop.ports.clock.now()))
                     return seen
 
                 def change_gate(self, after: Gate) -> Gate:
@@ -330,7 +329,7 @@ class TestDetect:
             stopped = detect(shop.ports, Noted())
             assert isinstance(stopped, Stopped)
             assert detect(shop.ports, Noted()) == stopped
-            shop.ports.ledger.change_gate(gate.unblocked(shop.ports.ledger.gate(), shop.ports.clock.now()))
+            shop.ports.ledger.change_gate(shop.ports.ledger.gate().unblocked(shop.ports.clock.now()))
             assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=steps.MOST_ATTEMPTS + 1)
 
     def test_waits_for_a_missing_dataset(self, tmp_path: Path) -> None:
@@ -398,8 +397,8 @@ class TestDetect:
         """The next attempt sets the suspected file aside."""
         batch_id = begin(root)
         with opened(root) as shop:
-            state = shop.ports.ledger.gate()
-            shop.ports.ledger.change_gate(gate.reading(state, "raw-data/orders/a.csv"))
+            gate = shop.ports.ledger.gate()
+            shop.ports.ledger.change_gate(gate.now_reading("raw-data/orders/a.csv"))
         with opened(root, later=AFTER_THE_LEASE) as shop:
             detect(shop.ports, Noted())
         assert do(steps.validate, root, batch_id, 2) is Validated.GIVEN_UP
@@ -409,7 +408,7 @@ class TestDetect:
         """It is told, and nothing is started."""
         batch_id = begin(root)
         with opened(root) as shop:
-            shop.ports.ledger.change_gate(gate.blocked(shop.ports.ledger.gate(), "numbers contradict."))
+            shop.ports.ledger.change_gate(shop.ports.ledger.gate().blocked("numbers contradict."))
             assert detect(shop.ports, Noted()) == Stopped(batch_id=batch_id, reason="numbers contradict.")
 
 

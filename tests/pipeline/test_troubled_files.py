@@ -10,7 +10,6 @@ import pytest
 from takings.adapters.local.database import open_database
 from takings.archive.lineage import RETURNED_TO_PENDING
 from takings.errors import StoreError
-from takings.intake import gate
 from takings.intake.batching import Dispatch
 from takings.intake.gate import GateState
 from takings.layout import BatchId
@@ -132,10 +131,10 @@ def test_the_steps_of_a_state_machine_leave_it_as_well(root: Path) -> None:
 def test_a_batch_can_be_given_up_beside_an_unreadable_overwritten_file(root: Path) -> None:
     """Its bytes are held by nobody."""
     with opened(root) as shop:
-        state = shop.ports.ledger.gate()
-        _, decision = pipeline.look(shop.ports, state, at_once=True)
+        gate = shop.ports.ledger.gate()
+        _, decision = pipeline.look(shop.ports, gate, at_once=True)
         assert isinstance(decision, Dispatch)
-        claimed = pipeline.claim_batch(shop.ports, state, decision.drops)
+        claimed = pipeline.claim_batch(shop.ports, gate, decision.drops)
         assert claimed is not None
         drop(root, "orders/a.csv", csv_of(order(1), order(2, user_id=9), order(3)))
         with refusing_to_open(root / KEY):
@@ -145,7 +144,7 @@ def test_a_batch_can_be_given_up_beside_an_unreadable_overwritten_file(root: Pat
 
 def test_more_than_500_unreadable_files_are_the_store_s_trouble(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the machinery is asked after, and every file is pending again."""
-    monkeypatch.setattr(gate, "MOST_LEFT", 0)
+    monkeypatch.setattr("takings.batch.validate.MOST_LEFT", 0)
     with (
         bad_block(root / KEY),
         pytest.raises(StoreError, match="more than 0 files under raw-data/ cannot be read, at last"),

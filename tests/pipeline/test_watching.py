@@ -18,7 +18,6 @@ from takings.archive.outcome import BatchOutcome
 from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
 from takings.errors import CorruptState, InvariantBreach, SettingsError, StoreError
-from takings.intake import gate
 from takings.intake.gate import Gate, GateState
 from takings.ports import Ports, Wake
 from takings.runs import pipeline
@@ -121,7 +120,7 @@ def in_flight(root: Path, change: Callable[[Shop, Gate], Gate]) -> Path:
 
 def owned_by(owner: str, until: timedelta = MINUTE) -> Callable[[Shop, Gate], Gate]:
     """Return what gives a batch to an owner."""
-    return lambda _, state: replace(state, generation=state.generation + 1, owner=owner, lease_expires_at=START + until)
+    return lambda _, gate: replace(gate, generation=gate.generation + 1, owner=owner, lease_expires_at=START + until)
 
 
 class TestWaiting:
@@ -286,8 +285,8 @@ class TestOwners:
 
         def end() -> None:
             with opened(root) as shop:
-                state = shop.ports.ledger.gate()
-                shop.ports.ledger.change_gate(gate.let_go(state, START))
+                gate = shop.ports.ledger.gate()
+                shop.ports.ledger.change_gate(gate.let_go(START))
 
         in_flight(root, owned_by("elsewhere:1:1:aaaa", until=60 * MINUTE))
         world = World(
@@ -353,10 +352,10 @@ class TestFailures:
 
         def unblock() -> None:
             with opened(root) as shop:
-                state = shop.ports.ledger.gate()
-                shop.ports.ledger.change_gate(gate.unblocked(state, START))
+                gate = shop.ports.ledger.gate()
+                shop.ports.ledger.change_gate(gate.unblocked(START))
 
-        in_flight(root, lambda _, state: gate.blocked(state, "numbers contradict."))
+        in_flight(root, lambda _, gate: gate.blocked("numbers contradict."))
         batch_id = state_of(root).batch_id
         told = watched(root, World(until=20 * MINUTE, silently={600: unblock}))
         assert told == [Blocked(batch_id=batch_id, reason="numbers contradict."), (3, 2), nothing()]
@@ -366,9 +365,9 @@ class TestFailures:
         drop_all(root)
         breach = InvariantBreach("numbers contradict.")
         told = watched(root, World(until=10 * MINUTE), with_=stop_at("kpis.computing", breach), batch_files=1)
-        state = state_of(root)
-        assert told == [Blocked(batch_id=state.batch_id, reason="numbers contradict.")]
-        assert state.state is GateState.BLOCKED
+        gate = state_of(root)
+        assert told == [Blocked(batch_id=gate.batch_id, reason="numbers contradict.")]
+        assert gate.state is GateState.BLOCKED
 
 
 def test_asked_to_stop_a_watch_ends_after_the_running_batch(root: Path) -> None:

@@ -20,9 +20,8 @@ from takings.adapters.local.ledger import SqliteLedger
 from takings.archive.lineage import LineageRecord, LineageStatus, begun, ended, given_back
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, StoreError
-from takings.intake import gate
 from takings.intake.arrivals import Arrival
-from takings.intake.gate import Gate, GateState, LeftFile, Suspect
+from takings.intake.gate import LEASE, Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
 from takings.ports import Ledger
 from takings.validation.findings import RecordCounts, Verdict
@@ -116,7 +115,7 @@ class TestGate:
     @pytest.mark.parametrize("generation", [0, 1, 3])
     def test_a_change_from_another_generation_is_refused(self, ledger: Ledger, generation: int) -> None:
         """Whoever read an older gate reads it again; nothing is written."""
-        waiting = ledger.change_gate(gate.waiting(ledger.gate(), NOON, {}))
+        waiting = ledger.change_gate(ledger.gate().waiting(NOON, {}))
         with pytest.raises(ConflictError):
             ledger.change_gate(replace(waiting, generation=generation, state=GateState.RUNNING))
         assert ledger.gate() == waiting
@@ -127,10 +126,10 @@ class TestGate:
         together = Barrier(8)
 
         def claim(place: int, round_: int) -> bool:
-            state = ledgers[place].gate()
+            gate = ledgers[place].gate()
             together.wait()
             try:
-                ledgers[place].change_gate(gate.claimed(state, BatchId(f"b{round_}"), f"owner {place}", NOON))
+                ledgers[place].change_gate(gate.claimed(BatchId(f"b{round_}"), f"owner {place}", NOON))
             except ConflictError:
                 return False
             return True
@@ -145,7 +144,7 @@ class TestGate:
                     batch_id=BatchId(f"b{round_}"),
                     attempt=1,
                     owner=f"owner {won.index(True)}",
-                    lease_expires_at=NOON + gate.LEASE,
+                    lease_expires_at=NOON + LEASE,
                 )
 
     def test_threads_of_one_process_share_a_ledger(self, ledger: Ledger) -> None:
@@ -153,14 +152,14 @@ class TestGate:
 
         def renew(_: int) -> bool:
             try:
-                ledger.change_gate(gate.renewed(ledger.gate(), NOON))
+                ledger.change_gate(ledger.gate().renewed(NOON))
             except ConflictError:
                 return False
             return True
 
         with ThreadPoolExecutor(2) as pool:
             written = list(pool.map(renew, range(200))).count(True)
-        assert ledger.gate() == Gate(generation=written, lease_expires_at=NOON + gate.LEASE)
+        assert ledger.gate() == Gate(generation=written, lease_expires_at=NOON + LEASE)
 
 
 class TestLineage:

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from takings.entrypoints import cli
 from takings.intake.batching import Dispatch
-from takings.intake.gate import GateState, blocked
+from takings.intake.gate import GateState
 from takings.kpis import KpiTable, load_kpi_tables
 from takings.layout import BatchId
 from takings.ports import Ports
@@ -63,10 +63,10 @@ def takings(*arguments: object) -> str:
 
 def claim_in_steps(ports: Ports) -> BatchId:
     """Take what is pending through the gate, as for a state machine."""
-    state = ports.ledger.gate()
-    _, decision = pipeline.look(ports, state, at_once=True)
+    gate = ports.ledger.gate()
+    _, decision = pipeline.look(ports, gate, at_once=True)
     assert isinstance(decision, Dispatch)
-    claimed = pipeline.claim_batch(ports, state, decision.drops)
+    claimed = pipeline.claim_batch(ports, gate, decision.drops)
     assert claimed is not None
     return BatchId(str(claimed.batch_id))
 
@@ -115,7 +115,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         steps.file_away(shop.ports, batch_id, 1)
     with opened(root) as shop:
         gate = shop.ports.ledger.gate()
-        shop.ports.ledger.change_gate(blocked(gate, "a breach."))
+        shop.ports.ledger.change_gate(gate.blocked("a breach."))
     found["status"].append(json.loads(takings("status", root, "--json")))
 
     for name, pattern in FILES.items():

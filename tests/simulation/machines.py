@@ -197,14 +197,14 @@ class Machines:
         """Tell whether a run may end so: after a fault, while the batch is blocked, or after it lost its batch."""
         if life.has_failed or isinstance(error, Superseded):
             return True
-        state = self.judge.gate
+        gate = self.judge.gate
         if isinstance(error, ContractError):
             return self.witness.lacks_a_column(life)
         if isinstance(error, SettingsError) and self.witness.is_under_other_contracts(life):
             return True
-        if state.state is GateState.BLOCKED:
+        if gate.state is GateState.BLOCKED:
             return isinstance(error, MachineryError)
-        has_lost_it = life.claim is not None and life.claim != (state.batch_id, state.attempt)
+        has_lost_it = life.claim is not None and life.claim != (gate.batch_id, gate.attempt)
         return has_lost_it and not isinstance(error, InvariantBreach)
 
     def bury(self) -> None:

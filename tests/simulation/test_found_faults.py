@@ -17,7 +17,6 @@ from takings.batch.attempt import Attempt
 from takings.batch.claim import Claim
 from takings.composition.stores import Shop
 from takings.errors import Superseded
-from takings.intake import gate
 from takings.intake.arrivals import ObjectInfo
 from takings.intake.gate import Gate, GateState
 from takings.layout import BatchId
@@ -64,9 +63,9 @@ def two_instances(root: Path) -> Iterator[tuple[Shop, Shop]]:
 
 def claimed_drop(ports: Ports) -> tuple[Gate, ObjectInfo]:
     """Claim a batch of the pending file."""
-    state = ports.ledger.gate()
-    sighting, _ = pipeline.look(ports, state, at_once=True)
-    claimed = pipeline.claim_batch(ports, state, sighting.drops)
+    gate = ports.ledger.gate()
+    sighting, _ = pipeline.look(ports, gate, at_once=True)
+    claimed = pipeline.claim_batch(ports, gate, sighting.drops)
     assert claimed is not None
     return claimed, sighting.drops[0][0]
 
@@ -74,7 +73,7 @@ def claimed_drop(ports: Ports) -> tuple[Gate, ObjectInfo]:
 def a_look_meets_a_batch(root: Path) -> None:
     """A batch begins between the listing and the noting of what is pending: the gate stays the batch's."""
     with two_instances(root) as (one, other):
-        claimed = gate.claimed(one.ports.ledger.gate(), BatchId("b"), "somebody", one.ports.clock.now())
+        claimed = one.ports.ledger.gate().claimed(BatchId("b"), "somebody", one.ports.clock.now())
         looking = interrupted(
             one.ports,
             "ledger",
@@ -89,7 +88,7 @@ def a_gate_changes_hands_behind_the_check(root: Path) -> None:
     """Another attempt takes over between the check and the change: the gate stays the other's."""
     with two_instances(root) as (one, other):
         now = one.ports.clock.now()
-        mine = one.ports.ledger.change_gate(gate.claimed(one.ports.ledger.gate(), BatchId("b"), "me", now))
+        mine = one.ports.ledger.change_gate(one.ports.ledger.gate().claimed(BatchId("b"), "me", now))
         reads: list[str] = []
 
         def is_second_read(method: str, *_: object) -> bool:
@@ -100,10 +99,10 @@ def a_gate_changes_hands_behind_the_check(root: Path) -> None:
             one.ports,
             "ledger",
             is_second_read,
-            lambda: other.ports.ledger.change_gate(gate.resumed(mine, "other", now)),
+            lambda: other.ports.ledger.change_gate(mine.resumed("other", now)),
         )
         with suppress(Superseded):
-            Claim(ports=losing, gate=mine).change(lambda state: gate.released(state, last_commit=0, landed=()))
+            Claim(ports=losing, gate=mine).change(lambda gate: gate.released(last_commit=0, landed=()))
         assert (one.ports.ledger.gate().state, one.ports.ledger.gate().owner) == (GateState.FORMING, "other")
 
 
@@ -147,7 +146,7 @@ def a_lost_attempt_gives_up_after_all(root: Path) -> None:
         batch_id = BatchId(str(claimed.batch_id))
 
         def take_over() -> None:
-            other.ports.ledger.change_gate(gate.resumed(other.ports.ledger.gate(), "other", other.ports.clock.now()))
+            other.ports.ledger.change_gate(other.ports.ledger.gate().resumed("other", other.ports.clock.now()))
             assert other.ports.store.fetch(info.key, info.etag, batch_id) is not None
             drop(root, "products/a.csv", b"id\n")
 

@@ -28,7 +28,6 @@ from takings.batch.publish import Published
 from takings.batch.validate import Judging
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
-from takings.intake import gate
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import Gate
 from takings.intake.manifest import to_json
@@ -99,10 +98,10 @@ def create_the_manifest_now(self: Attempt) -> Any:
     return _run(self)
 
 
-def forget_the_batch(ports: Ports, state: Gate) -> None:
+def forget_the_batch(ports: Ports, gate: Gate) -> None:
     """Free the gate instead of resuming; the files are pending, so another batch takes them."""
     try:
-        ports.ledger.change_gate(gate.released(state, last_commit=state.last_commit, landed=()))
+        ports.ledger.change_gate(gate.released(last_commit=gate.last_commit, landed=()))
     except ConflictError:
         return
 
@@ -314,7 +313,7 @@ def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId, _
 VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "unconditional claim": [(SqliteLedger, "change_gate", claim_whatever_stands_there)],
     "no sweep": [(Machines, "plan_sweep", sweep_never)],
-    "no lease": [(gate, "is_abandoned", never_abandoned)],
+    "no lease": [(Gate, "is_abandoned", never_abandoned)],
     "no supersession check": [(Claim, "check", trust_oneself)],
     "claim before the manifest": [
         (FolderStore, "create", create_the_manifest_later),

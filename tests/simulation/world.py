@@ -13,7 +13,6 @@ from typing import IO, Any, Final
 from takings.adapters.local.removing import etag_of as etag_of
 from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
-from takings.intake import gate
 from takings.intake.gate import GateState
 from takings.layout import RAW
 from takings.runs import maintenance
@@ -302,7 +301,7 @@ class World:
 
     def _unblock(self) -> None:
         ledger = self.shop.ports.ledger
-        self.judge.gate = ledger.change_gate(gate.unblocked(ledger.gate(), self.scheduler.now))
+        self.judge.gate = ledger.change_gate(ledger.gate().unblocked(self.scheduler.now))
         self.tell("", "unblocks the batch")
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from takings.contracts.model import Dataset
-from takings.intake import gate
 from takings.intake.gate import LEASE, RENEWAL, Gate, GateState
 from takings.layout import BatchId
 from tests.shop import NOON
@@ -36,9 +35,9 @@ def test_a_new_gate_is_idle() -> None:
 
 def test_waiting_notes_deadline_and_pending_files() -> None:
     """A deadline makes it WAITING; without one it is IDLE, whatever is pending."""
-    noted = gate.waiting(Gate(), LATER, {Dataset.ORDERS: 2})
+    noted = Gate().waiting(LATER, {Dataset.ORDERS: 2})
     assert noted == Gate(generation=1, state=GateState.WAITING, deadline=LATER, pending={Dataset.ORDERS: 2})
-    assert gate.waiting(noted, None, {}) == Gate(generation=2, state=GateState.IDLE)
+    assert noted.waiting(None, {}) == Gate(generation=2, state=GateState.IDLE)
     assert not noted.has_batch
 
 
@@ -47,43 +46,41 @@ def test_a_claim_starts_the_first_attempt() -> None:
     before = replace(
         RUNNING, state=GateState.WAITING, deadline=NOON, batch_id=None, attempt=0, owner=None, lease_expires_at=None
     )
-    assert gate.claimed(before, BATCH, "me", NOON) == replace(RUNNING, generation=8, state=GateState.FORMING)
+    assert before.claimed(BATCH, "me", NOON) == replace(RUNNING, generation=8, state=GateState.FORMING)
 
 
 def test_a_running_batch_has_its_manifest_and_lineage() -> None:
     """Only the state changes."""
     forming = replace(RUNNING, state=GateState.FORMING)
-    assert gate.running(forming) == replace(RUNNING, generation=8)
+    assert forming.running() == replace(RUNNING, generation=8)
 
 
 def test_the_owner_renews_its_lease() -> None:
     """Three renewals may be missed before it ends."""
-    assert gate.renewed(RUNNING, NOON + RENEWAL) == replace(
-        RUNNING, generation=8, lease_expires_at=NOON + RENEWAL + LEASE
-    )
+    assert RUNNING.renewed(NOON + RENEWAL) == replace(RUNNING, generation=8, lease_expires_at=NOON + RENEWAL + LEASE)
     assert LEASE > 3 * RENEWAL
 
 
 def test_taking_over_is_the_next_attempt_at_the_same_batch() -> None:
     """Never a second batch beside it; FORMING stays FORMING."""
     later = NOON + 2 * LEASE
-    assert gate.resumed(RUNNING, "you", later) == replace(
+    assert RUNNING.resumed("you", later) == replace(
         RUNNING, generation=8, attempt=2, owner="you", lease_expires_at=later + LEASE
     )
     forming = replace(RUNNING, state=GateState.FORMING)
-    assert gate.resumed(forming, "you", later).state is GateState.FORMING
+    assert forming.resumed("you", later).state is GateState.FORMING
 
 
 def test_letting_go_leaves_the_batch_to_anybody() -> None:
     """The same attempt, without an owner."""
-    let_go = gate.let_go(RUNNING, NOON)
+    let_go = RUNNING.let_go(NOON)
     assert let_go == replace(RUNNING, generation=8, owner=None, lease_expires_at=NOON)
-    assert gate.is_abandoned(let_go, NOON)
+    assert let_go.is_abandoned(NOON)
 
 
 def test_a_blocked_batch_is_resumed_by_nobody_until_it_is_unblocked() -> None:
     """Its reason is kept for whoever unblocks it."""
-    blocked = gate.blocked(RUNNING, "numbers contradict each other")
+    blocked = RUNNING.blocked("numbers contradict each other")
     assert blocked == replace(
         RUNNING,
         generation=8,
@@ -93,16 +90,16 @@ def test_a_blocked_batch_is_resumed_by_nobody_until_it_is_unblocked() -> None:
         reason="numbers contradict each other",
     )
     assert blocked.has_batch
-    assert not gate.is_abandoned(blocked, LATER)
+    assert not blocked.is_abandoned(LATER)
 
-    unblocked = gate.unblocked(blocked, LATER)
+    unblocked = blocked.unblocked(LATER)
     assert unblocked == replace(RUNNING, generation=9, owner=None, lease_expires_at=LATER)
-    assert gate.is_abandoned(unblocked, LATER)
+    assert unblocked.is_abandoned(LATER)
 
 
 def test_a_release_keeps_what_landed() -> None:
     """The gate is IDLE again, with the newest commit and every dataset that ever landed."""
-    assert gate.released(RUNNING, last_commit=4, landed=[Dataset.ORDERS]) == Gate(
+    assert RUNNING.released(last_commit=4, landed=[Dataset.ORDERS]) == Gate(
         generation=8,
         pending={Dataset.ORDERS: 2},
         last_commit=4,
@@ -128,4 +125,4 @@ def test_a_batch_is_abandoned_when_its_lease_has_ended(
     state: GateState, owner: str | None, lease: datetime | None, is_abandoned: bool
 ) -> None:
     """Or when nobody owns it; without a batch in flight nothing is."""
-    assert gate.is_abandoned(Gate(state=state, owner=owner, lease_expires_at=lease), NOON) is is_abandoned
+    assert Gate(state=state, owner=owner, lease_expires_at=lease).is_abandoned(NOON) is is_abandoned

@@ -18,7 +18,6 @@ from takings.composition.stores import open_store_to_read
 from takings.entrypoints.metrics import UNITS
 from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.store_reader import StoreReader
-from takings.intake import gate
 from takings.kpis.publication import visible
 from takings.layout import BatchId
 from takings.queries.batches import batch_ids
@@ -299,9 +298,9 @@ class TestWhileBatchesRun:
         reader = StoreReader(store)
         with store.reading() as seen, opened(root) as shop:
             before = reader.kpis(seen)
-            state = shop.ports.ledger.gate()
-            claimed = shop.ports.ledger.change_gate(gate.claimed(state, BatchId("b"), "me", datetime.now(UTC)))
-            running = shop.ports.ledger.change_gate(gate.running(claimed))
+            gate = shop.ports.ledger.gate()
+            claimed = shop.ports.ledger.change_gate(gate.claimed(BatchId("b"), "me", datetime.now(UTC)))
+            running = shop.ports.ledger.change_gate(claimed.running())
             by_day = shop.ports.kpi_tables[0]
             rows = [replace(row, batch_id=str(running.batch_id), commit=2) for row in shop.ports.kpis.rows(by_day)]
             shop.ports.kpis.publish(by_day, rows)
@@ -310,7 +309,7 @@ class TestWhileBatchesRun:
             with pytest.raises(HalfPublishedError, match="takings run"):
                 StoreReader(store).kpis(seen)
 
-            shop.ports.ledger.change_gate(gate.released(running, last_commit=2))
+            shop.ports.ledger.change_gate(running.released(last_commit=2))
             after = reader.kpis(seen)
             assert [row.commit for row in after.rows_of["OrderKPIs"]] == [2, 2]
         store.close()

@@ -19,9 +19,8 @@ from takings.batch.publish import publish as publish_keys
 from takings.batch.validate import Judged, Judging
 from takings.documents import AFFECTED, need_document
 from takings.errors import SettingsError, UnreadableFile
-from takings.intake import gate
 from takings.intake.arrivals import Arrival
-from takings.intake.gate import GateState, LeftFile
+from takings.intake.gate import Gate, GateState, LeftFile
 from takings.intake.manifest import to_json
 from takings.lake import Affected, Commit
 from takings.layout import BatchId
@@ -84,7 +83,7 @@ class Attempt:
         if self.claim.gate.state is GateState.FORMING:
             self.claim.check()
             self._ports.ledger.begin([self.claim.begun(arrival) for arrival in manifest.arrivals])
-            self.claim.change(gate.running)
+            self.claim.change(Gate.running)
         return True
 
     def _note(self, began_at: datetime) -> None:
@@ -143,9 +142,7 @@ class Attempt:
         last = commit.number if commit else self.claim.gate.last_commit
         settled = {report.key for report in judged.reports}
         left = self._left(judged, stuck)
-        self.claim.change(
-            lambda current: gate.released(current, last_commit=last, landed=landed, settled=settled, left=left)
-        )
+        self.claim.change(lambda current: current.released(last_commit=last, landed=landed, settled=settled, left=left))
         self._ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit, **self._measured(outcome)})
         return outcome
 
@@ -190,7 +187,7 @@ class Attempt:
         self.claim.check()
         self._ports.ledger.give_back([given_back(self.claim.begun(arrival)) for arrival in self.claim.arrivals])
         # Only now: a newer attempt, if there is one, may hold the only copy of what it reads.
-        self.claim.change(lambda current: gate.released(current, last_commit=current.last_commit))
+        self.claim.change(lambda current: current.released(last_commit=current.last_commit))
         self._ports.store.forget(self._id)
         self._ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
         return True
@@ -222,7 +219,7 @@ class Attempt:
         arrival = next((arrival for arrival in self.claim.arrivals if arrival.key == key), None)
         if arrival is None or self._ports.store.read(layout.verdicts(self._id)) is not None:
             return False
-        self.claim.change(lambda current: gate.suspecting(current, arrival.key, arrival.etag))
-        deaths = gate.deaths_of(self.claim.gate, arrival.key, arrival.etag)
+        self.claim.change(lambda current: current.suspecting(arrival.key, arrival.etag))
+        deaths = self.claim.gate.deaths_of(arrival.key, arrival.etag)
         self._ports.tell("file.suspected", {"key": key, "deaths": deaths})
         return len(self.claim.arrivals) > 1 and self.give_up(f"a process died while it read {key}")

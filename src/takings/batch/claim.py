@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from takings import layout
 from takings.archive.lineage import LineageRecord, begun
 from takings.errors import ConflictError, CorruptState, Superseded
-from takings.intake import gate
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import Gate
 from takings.intake.manifest import Manifest, read_manifest
@@ -73,12 +72,12 @@ class Claim:
 
     def renew(self) -> None:
         """Prolong the lease."""
-        self.change(lambda current: gate.renewed(current, self.ports.clock.now()))
+        self.change(lambda current: current.renewed(self.ports.clock.now()))
 
     def let_go(self) -> None:
         """End the lease, so that the batch can be resumed at once."""
-        self.change(lambda current: gate.let_go(current, self.ports.clock.now()))
+        self.change(lambda current: current.let_go(self.ports.clock.now()))
 
     def block(self, reason: str) -> None:
         """Stop the batch until somebody unblocks it."""
-        self.change(lambda current: gate.blocked(current, reason))
+        self.change(lambda current: current.blocked(reason))

@@ -30,16 +30,16 @@ def check_format(store: ObjectStore, time_zone: str) -> None:
 
 def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
     """Raise CorruptState where ledger and lake cannot belong together: one of them was lost, or is from a back-up."""
-    state = ledger.gate()
-    if state.generation == 0 and any(True for _ in store.list(layout.COMMITS)):
+    gate = ledger.gate()
+    if gate.generation == 0 and any(True for _ in store.list(layout.COMMITS)):
         raise CorruptState(
             "the lake has commits, but the ledger knows of none: it was lost. Nothing was changed. Restore it from a back-up"
             " (a folder's is .takings/takings.db, a bucket's are the DynamoDB tables named by its prefix), or make ledger and"
             " KPIs again from the archive: `takings rebuild STORE DIR`."
         )
-    if state.last_commit and store.read(layout.commit(state.last_commit)) is None:
+    if gate.last_commit and store.read(layout.commit(gate.last_commit)) is None:
         raise CorruptState(
-            f"{layout.commit(state.last_commit)} is missing, but the ledger knows of it: the lake was lost, or is older."
+            f"{layout.commit(gate.last_commit)} is missing, but the ledger knows of it: the lake was lost, or is older."
             " Nothing was changed. Restore lake/ from a back-up, or make it again from the archive:"
             " `takings rebuild STORE DIR`."
         )

@@ -19,8 +19,8 @@ from takings.batch.validate_file import Examination, examine
 from takings.contracts.model import Dataset
 from takings.documents import VERDICTS, parse_document
 from takings.errors import MachineryError, StoreError, UnreadableFile
-from takings.intake import gate
 from takings.intake.arrivals import Arrival
+from takings.intake.gate import MOST_DEATHS, MOST_LEFT
 from takings.intake.manifest import to_json
 from takings.lake import LakeSnapshot, StagedBatch, StagedFile, TableSnapshot
 from takings.layout import BatchId
@@ -108,10 +108,10 @@ class Judging:
 
     def _check_number_of(self, unread: Mapping[str, str]) -> None:
         """Raise StoreError where so many files cannot be read that each is hardly to blame."""
-        if len(unread) + len(self.claim.gate.left) > gate.MOST_LEFT:
+        if len(unread) + len(self.claim.gate.left) > MOST_LEFT:
             last = list(unread.values())[-1]
             raise StoreError(
-                f"more than {gate.MOST_LEFT} files under raw-data/ cannot be read, at last this one: {last}"
+                f"more than {MOST_LEFT} files under raw-data/ cannot be read, at last this one: {last}"
                 " Mend that and run again; nothing is lost."
             )
 
@@ -163,8 +163,8 @@ class Judging:
         path = self._ports.store.fetch(arrival.source, arrival.etag, self._id)
         if path is None:
             return None
-        deaths = gate.deaths_of(self.claim.gate, arrival.key, arrival.etag)
-        if deaths >= gate.MOST_DEATHS:
+        deaths = self.claim.gate.deaths_of(arrival.key, arrival.etag)
+        if deaths >= MOST_DEATHS:
             return judge_unread(arrival, _fingerprint(path), deaths)
         self._say_reading(_TOGETHER if self._ahead.knows(self._workspace(place)) else arrival.key)
         examination = examine(
@@ -195,7 +195,7 @@ class Judging:
         if not self.reads_ahead:
             return len(self.claim.arrivals)
         small, end = small_files(
-            self.claim.arrivals, first, lambda arrival: gate.deaths_of(self.claim.gate, arrival.key, arrival.etag) > 0
+            self.claim.arrivals, first, lambda arrival: self.claim.gate.deaths_of(arrival.key, arrival.etag) > 0
         )
         if small:
             self._say_reading(_TOGETHER)
@@ -226,7 +226,7 @@ class Judging:
     def _say_reading(self, what: str) -> None:
         """Say what is being read, for whoever finds this process dead."""
         if self.claim.gate.reading != what:
-            self.claim.change(lambda current: gate.reading(current, what))
+            self.claim.change(lambda current: current.now_reading(what))
 
     def _workspace(self, place: int) -> Path:
         return self._ports.store.staging(self._id) / "work" / str(place)

@@ -1,7 +1,7 @@
 """Say how the gate may change: the one record per store through which a batch starts and ends.
 
-Every function takes the gate as it was read and returns the gate as it shall be, one generation later; the ledger writes
-it only if nobody else has written since. IDLE -> WAITING -> FORMING -> RUNNING -> (BLOCKED ->) IDLE.
+Every transition returns the next gate, one generation later; the ledger writes it only if nobody else has written since.
+IDLE -> WAITING -> FORMING -> RUNNING -> (BLOCKED ->) IDLE.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from takings.contracts.model import Dataset
 from takings.layout import BatchId
@@ -30,10 +30,15 @@ TRY_AGAIN: Final = timedelta(minutes=5)
 class GateState(StrEnum):
     """Where the store's one batch stands."""
 
+    #: no batch is in flight; nothing is pending, or datasets are missing
     IDLE = "IDLE"
+    #: no batch is in flight; what is pending goes at the deadline
     WAITING = "WAITING"
+    #: a batch has an owner; its lineage is not written yet
     FORMING = "FORMING"
+    #: the batch's lineage is written, and its attempts take it through its steps
     RUNNING = "RUNNING"
+    #: the batch is stopped until a person unblocks it
     BLOCKED = "BLOCKED"
 
 
@@ -91,135 +96,101 @@ class Gate:
 
     @property
     def has_batch(self) -> bool:
-        """Tell whether a batch is in flight."""
+        """Return whether a batch is in flight."""
         return self.state in {GateState.FORMING, GateState.RUNNING, GateState.BLOCKED}
 
+    def is_abandoned(self, now: datetime) -> bool:
+        """Return whether the batch in flight has no living owner."""
+        if self.state not in {GateState.FORMING, GateState.RUNNING}:
+            return False
+        return self.owner is None or self.lease_expires_at is None or self.lease_expires_at <= now
 
-def waiting(
-    gate: Gate, deadline: datetime | None, pending: Mapping[Dataset, int], left: tuple[LeftFile, ...] = ()
-) -> Gate:
-    """Note what is pending, until when it waits, and which of the files that were left are still there."""
-    state = GateState.IDLE if deadline is None else GateState.WAITING
-    return replace(
-        gate, generation=gate.generation + 1, state=state, deadline=deadline, pending=dict(pending), left=left
-    )
+    def deaths_of(self, key: str, etag: str) -> int:
+        """Return how many processes died while they read these bytes of a key."""
+        return sum(suspect.deaths for suspect in self.suspects if (suspect.key, suspect.etag) == (key, etag))
 
+    def left_alone(self, since: datetime) -> Mapping[tuple[str, str], str]:
+        """Return, per key and ETag, why a file is left alone: it is archived, or was tried at this time or later."""
+        return {(each.key, each.etag): each.reason for each in self.left if each.is_archived or each.tried_at >= since}
 
-def left_alone(gate: Gate, since: datetime) -> Mapping[tuple[str, str], str]:
-    """Return, per key and ETag, why a file is left alone: it is archived, or was tried at this time or later."""
-    return {(each.key, each.etag): each.reason for each in gate.left if each.is_archived or each.tried_at >= since}
+    def waiting(
+        self, deadline: datetime | None, pending: Mapping[Dataset, int], left: tuple[LeftFile, ...] = ()
+    ) -> Gate:
+        """Note what is pending, until when it waits, and which of the files that were left are still there."""
+        state = GateState.IDLE if deadline is None else GateState.WAITING
+        return self._next(state=state, deadline=deadline, pending=dict(pending), left=left)
 
+    def claimed(self, batch_id: BatchId, owner: str, now: datetime) -> Gate:
+        """Start a batch as its owner."""
+        return self._next(state=GateState.FORMING, deadline=None, batch_id=batch_id, attempt=1, **_owned_by(owner, now))
 
-def claimed(gate: Gate, batch_id: BatchId, owner: str, now: datetime) -> Gate:
-    """Start a batch as its owner."""
-    return replace(
-        gate,
-        generation=gate.generation + 1,
-        state=GateState.FORMING,
-        deadline=None,
-        batch_id=batch_id,
-        attempt=1,
-        owner=owner,
-        lease_expires_at=now + LEASE,
-        reason=None,
-        reading=None,
-    )
+    def resumed(self, owner: str, now: datetime) -> Gate:
+        """Take over the same batch as its next attempt."""
+        return self._next(attempt=self.attempt + 1, **_owned_by(owner, now))
 
+    def adopted(self, owner: str, now: datetime) -> Gate:
+        """Take over the same attempt in another process, which does its next step, or the same one again."""
+        return self._next(**_owned_by(owner, now))
 
-def resumed(gate: Gate, owner: str, now: datetime) -> Gate:
-    """Take over the same batch as its next attempt."""
-    return replace(
-        gate,
-        generation=gate.generation + 1,
-        attempt=gate.attempt + 1,
-        owner=owner,
-        lease_expires_at=now + LEASE,
-        reason=None,
-        reading=None,
-    )
+    def running(self) -> Gate:
+        """Note that manifest and lineage are written."""
+        return self._next(state=GateState.RUNNING)
 
+    def now_reading(self, key: str) -> Gate:
+        """Note which file is being read, for whoever finds the owner dead."""
+        return self._next(reading=key)
 
-def adopted(gate: Gate, owner: str, now: datetime) -> Gate:
-    """Take over the same attempt in another process, which does its next step, or the same one again."""
-    return replace(
-        gate, generation=gate.generation + 1, owner=owner, lease_expires_at=now + LEASE, reason=None, reading=None
-    )
+    def suspecting(self, key: str, etag: str) -> Gate:
+        """Note that a process died while it read a file."""
+        others = tuple(suspect for suspect in self.suspects if suspect.key != key)
+        deaths = self.deaths_of(key, etag) + 1
+        return self._next(suspects=(*others, Suspect(key=key, etag=etag, deaths=deaths)))
 
+    def renewed(self, now: datetime) -> Gate:
+        """Prolong the owner's lease."""
+        return self._next(lease_expires_at=now + LEASE)
 
-def running(gate: Gate) -> Gate:
-    """Say that manifest and lineage are written."""
-    return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING)
+    def let_go(self, now: datetime) -> Gate:
+        """End the owner's lease without ending the batch, so that anybody may resume it."""
+        return self._next(owner=None, lease_expires_at=now, reading=None)
 
+    def blocked(self, reason: str) -> Gate:
+        """Stop the batch until somebody unblocks it."""
+        return self._next(state=GateState.BLOCKED, owner=None, lease_expires_at=None, reason=reason)
 
-def reading(gate: Gate, key: str | None) -> Gate:
-    """Say which file is being read (None: no more), for whoever finds the owner dead."""
-    return replace(gate, generation=gate.generation + 1, reading=key)
+    def unblocked(self, now: datetime) -> Gate:
+        """Let a blocked batch be resumed by whoever comes first."""
+        return self._next(state=GateState.RUNNING, reason=None, lease_expires_at=now)
 
+    def released(
+        self,
+        *,
+        last_commit: int,
+        landed: Iterable[Dataset] = (),
+        settled: Collection[str] = (),
+        left: Collection[LeftFile] = (),
+    ) -> Gate:
+        """End the batch; the files that it has settled are suspected no longer, and those that it left are remembered."""
+        known = {*settled, *(each.key for each in left)}
+        return self._next(
+            state=GateState.IDLE,
+            deadline=None,
+            batch_id=None,
+            attempt=0,
+            owner=None,
+            lease_expires_at=None,
+            reason=None,
+            reading=None,
+            suspects=tuple(suspect for suspect in self.suspects if suspect.key not in settled),
+            left=(*(each for each in self.left if each.key not in known), *left),
+            last_commit=last_commit,
+            landed=self.landed | frozenset(landed),
+        )
 
-def suspecting(gate: Gate, key: str, etag: str) -> Gate:
-    """Note that a process died while it read a file."""
-    others = tuple(suspect for suspect in gate.suspects if suspect.key != key)
-    deaths = deaths_of(gate, key, etag) + 1
-    return replace(gate, generation=gate.generation + 1, suspects=(*others, Suspect(key=key, etag=etag, deaths=deaths)))
-
-
-def deaths_of(gate: Gate, key: str, etag: str) -> int:
-    """Return how many processes died while they read these bytes of a key."""
-    return sum(suspect.deaths for suspect in gate.suspects if (suspect.key, suspect.etag) == (key, etag))
-
-
-def renewed(gate: Gate, now: datetime) -> Gate:
-    """Prolong the owner's lease."""
-    return replace(gate, generation=gate.generation + 1, lease_expires_at=now + LEASE)
-
-
-def let_go(gate: Gate, now: datetime) -> Gate:
-    """End the owner's lease without ending the batch, so that anybody may resume it."""
-    return replace(gate, generation=gate.generation + 1, owner=None, lease_expires_at=now, reading=None)
-
-
-def blocked(gate: Gate, reason: str) -> Gate:
-    """Stop the batch until somebody unblocks it."""
-    return replace(
-        gate, generation=gate.generation + 1, state=GateState.BLOCKED, owner=None, lease_expires_at=None, reason=reason
-    )
-
-
-def unblocked(gate: Gate, now: datetime) -> Gate:
-    """Let a blocked batch be resumed by whoever comes first."""
-    return replace(gate, generation=gate.generation + 1, state=GateState.RUNNING, reason=None, lease_expires_at=now)
+    def _next(self, **changes: Any) -> Gate:  # noqa: ANN401 - values of any of its fields
+        return replace(self, generation=self.generation + 1, **changes)
 
 
-def released(
-    gate: Gate,
-    *,
-    last_commit: int,
-    landed: Iterable[Dataset] = (),
-    settled: Collection[str] = (),
-    left: Collection[LeftFile] = (),
-) -> Gate:
-    """End the batch; the files that it has settled are suspected no longer, and those that it left are remembered."""
-    known = {*settled, *(each.key for each in left)}
-    return replace(
-        gate,
-        generation=gate.generation + 1,
-        state=GateState.IDLE,
-        deadline=None,
-        batch_id=None,
-        attempt=0,
-        owner=None,
-        lease_expires_at=None,
-        reason=None,
-        reading=None,
-        suspects=tuple(suspect for suspect in gate.suspects if suspect.key not in settled),
-        left=(*(each for each in gate.left if each.key not in known), *left),
-        last_commit=last_commit,
-        landed=gate.landed | frozenset(landed),
-    )
-
-
-def is_abandoned(gate: Gate, now: datetime) -> bool:
-    """Tell whether the batch in flight has no living owner."""
-    if gate.state not in {GateState.FORMING, GateState.RUNNING}:
-        return False
-    return gate.owner is None or gate.lease_expires_at is None or gate.lease_expires_at <= now
+def _owned_by(owner: str, now: datetime) -> dict[str, Any]:
+    """Return what changes when an owner takes a batch: its lease begins, and what the one before left is cleared."""
+    return {"owner": owner, "lease_expires_at": now + LEASE, "reason": None, "reading": None}

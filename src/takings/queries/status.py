@@ -11,7 +11,6 @@ from takings import layout
 from takings.archive.lineage import LineageRecord, dead_letters
 from takings.batch.commits import newest_commit
 from takings.contracts.model import Dataset
-from takings.intake import gate
 from takings.intake.arrivals import sight
 from takings.intake.batching import Hold, WaitUntil, decide
 from takings.ports import Ports
@@ -22,33 +21,33 @@ _SHOWN_FAILURES: Final = 10
 
 def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
     """Return where a store stands."""
-    state = ports.ledger.gate()
+    gate = ports.ledger.gate()
     now = ports.clock.now()
     # Whatever was tried at whatever time: a file that could not be read is no file like the others.
-    sighting = sight(ports.store.list(layout.RAW), gate.left_alone(state, datetime.min.replace(tzinfo=UTC)))
-    decision = decide(sighting.drops, state.landed, ports.batch_policy, deadline=state.deadline, now=now)
-    commit = newest_commit(ports.store, state.last_commit)
+    sighting = sight(ports.store.list(layout.RAW), gate.left_alone(datetime.min.replace(tzinfo=UTC)))
+    decision = decide(sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now)
+    commit = newest_commit(ports.store, gate.last_commit)
     lake = ports.tables.snapshot(commit.versions) if commit else None
     since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
-    expires = state.lease_expires_at
+    expires = gate.lease_expires_at
     lineage = ports.ledger.lineage_of_refused()
     pending = Counter(drop.dataset for _, drop in sighting.drops)
     return {
         "schema_version": 1,
-        "state": state.state.value,
+        "state": gate.state.value,
         "pending": {dataset.value: pending[dataset] for dataset in Dataset},
         "decision": type(decision).__name__,
         "deadline": layout.format_instant(decision.deadline) if isinstance(decision, WaitUntil) else None,
         "missing": list(decision.missing) if isinstance(decision, Hold) else [],
-        "batch_id": state.batch_id,
-        "attempt": state.attempt,
-        "owner": state.owner,
+        "batch_id": gate.batch_id,
+        "attempt": gate.attempt,
+        "owner": gate.owner,
         "lease_expires_at": None if expires is None else layout.format_instant(expires),
-        "reading": state.reading,
-        "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in state.suspects],
+        "reading": gate.reading,
+        "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in gate.suspects],
         "unreadable": [{"key": key, "reason": reason} for key, reason in sighting.troubles],
-        "is_abandoned": gate.is_abandoned(state, now),
-        "reason": state.reason,
+        "is_abandoned": gate.is_abandoned(now),
+        "reason": gate.reason,
         "commit": commit.number if commit else None,
         "orphans": lake.orphans if lake else 0,
         "oldest_orphan_at": None if since is None else layout.format_instant(since),

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from takings import layout
 from takings.errors import ConflictError
-from takings.intake import gate
 from takings.intake.arrivals import sight
 from takings.intake.batching import Decision, Dispatch, WaitUntil
 from takings.intake.gate import Gate, GateState
@@ -56,16 +55,16 @@ Detected = Started | InProgress | Stopped | Resting
 
 def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> Detected:
     """Start, or start again, what is to be started, and see to it that the store is looked at again at its deadline."""
-    state = ports.ledger.gate()
-    if state.state is GateState.BLOCKED:
-        return Stopped(batch_id=state.batch_id, reason=state.reason)
-    if state.has_batch:
-        return _see_to(ports, executions, state)
-    _, decision = look(ports, state, at_once=at_once, since=ports.clock.now() if at_once else None)
+    gate = ports.ledger.gate()
+    if gate.state is GateState.BLOCKED:
+        return Stopped(batch_id=gate.batch_id, reason=gate.reason)
+    if gate.has_batch:
+        return _see_to(ports, executions, gate)
+    _, decision = look(ports, gate, at_once=at_once, since=ports.clock.now() if at_once else None)
     executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
     if not isinstance(decision, Dispatch):
         return Resting(decision=decision)
-    claimed = claim_batch(ports, state, decision.drops)
+    claimed = claim_batch(ports, gate, decision.drops)
     if claimed is None:
         return InProgress(batch_id=None)
     return _start(ports, executions, claimed)
@@ -76,35 +75,35 @@ def oldest_waiting(ports: Ports) -> datetime | None:
     return min((info.written_at for info, _ in sight(ports.store.list(layout.RAW)).drops), default=None)
 
 
-def _see_to(ports: Ports, executions: Executions, state: Gate) -> Detected:
+def _see_to(ports: Ports, executions: Executions, gate: Gate) -> Detected:
     """Start the next attempt of a batch whose owner fell silent, unless its execution is still under way.
 
     Between two steps nobody renews the lease, and a task may take longer to come up than a lease lasts.
     """
-    batch_id = BatchId(str(state.batch_id))
-    if not gate.is_abandoned(state, ports.clock.now()) or executions.is_running(batch_id, state.attempt):
+    batch_id = BatchId(str(gate.batch_id))
+    if not gate.is_abandoned(ports.clock.now()) or executions.is_running(batch_id, gate.attempt):
         return InProgress(batch_id=batch_id)
-    if state.attempt >= MOST_ATTEMPTS and state.owner is not None:
-        return _stop(ports, state)
-    resumed = gate.resumed(state, ports.owners.me(), ports.clock.now())
+    if gate.attempt >= MOST_ATTEMPTS and gate.owner is not None:
+        return _stop(ports, gate)
+    resumed = gate.resumed(ports.owners.me(), ports.clock.now())
     try:
         # What the dead process was reading is told to the one that adopts the attempt.
-        claimed = ports.ledger.change_gate(replace(resumed, reading=state.reading))
+        claimed = ports.ledger.change_gate(replace(resumed, reading=gate.reading))
     except ConflictError:
         return InProgress(batch_id=batch_id)
     ports.tell("batch.resumed", {"batch_id": batch_id, "attempt": claimed.attempt})
     return _start(ports, executions, claimed)
 
 
-def _stop(ports: Ports, state: Gate) -> Detected:
+def _stop(ports: Ports, gate: Gate) -> Detected:
     """Block a batch whose attempts die one after the other, the last one without letting go: not even marking it worked."""
-    reason = f"{state.attempt} attempts have ended without a word; the last execution says why."
+    reason = f"{gate.attempt} attempts have ended without a word; the last execution says why."
     try:
-        ports.ledger.change_gate(gate.blocked(state, reason))
+        ports.ledger.change_gate(gate.blocked(reason))
     except ConflictError:
-        return InProgress(batch_id=state.batch_id)
-    ports.tell("batch.blocked", {"batch_id": state.batch_id, "reason": reason})
-    return Stopped(batch_id=state.batch_id, reason=reason)
+        return InProgress(batch_id=gate.batch_id)
+    ports.tell("batch.blocked", {"batch_id": gate.batch_id, "reason": reason})
+    return Stopped(batch_id=gate.batch_id, reason=reason)
 
 
 def _start(ports: Ports, executions: Executions, claimed: Gate) -> Started:

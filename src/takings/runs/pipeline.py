@@ -28,10 +28,9 @@ from takings.errors import (
     UsageError,
     cause_of,
 )
-from takings.intake import gate
 from takings.intake.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.intake.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
-from takings.intake.gate import Gate, GateState
+from takings.intake.gate import TRY_AGAIN, Gate, GateState
 from takings.intake.manifest import Manifest, write_manifest
 from takings.layout import BatchId
 from takings.ports import Ports
@@ -113,56 +112,56 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
 
 def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> Step:
     """Do the next thing that is to be done on the store, one batch at most; files that could not be read since are left."""
-    state = ports.ledger.gate()
-    if state.state is GateState.BLOCKED:
-        return Blocked(batch_id=state.batch_id, reason=state.reason)
-    if state.has_batch and _is_free(ports, state):
-        return Worked(outcome=resume(ports, state))
-    if state.has_batch:
-        return Busy(batch_id=state.batch_id)
-    sighting, decision = look(ports, state, at_once=at_once, since=since)
+    gate = ports.ledger.gate()
+    if gate.state is GateState.BLOCKED:
+        return Blocked(batch_id=gate.batch_id, reason=gate.reason)
+    if gate.has_batch and _is_free(ports, gate):
+        return Worked(outcome=resume(ports, gate))
+    if gate.has_batch:
+        return Busy(batch_id=gate.batch_id)
+    sighting, decision = look(ports, gate, at_once=at_once, since=since)
     if isinstance(decision, Dispatch):
-        return Worked(outcome=dispatch(ports, state, decision.drops))
+        return Worked(outcome=dispatch(ports, gate, decision.drops))
     return Rest(decision=decision, sighting=sighting)
 
 
 def free_gate(ports: Ports) -> Gate:
     """Return the gate once no batch is in flight: wait for a living owner, finish what a dead one has left."""
     while True:
-        state = ports.ledger.gate()
-        if state.state is GateState.BLOCKED:
-            raise MachineryError(f"batch {state.batch_id} is blocked: {state.reason} Then run `takings unblock`.")
-        if not state.has_batch:
-            return state
-        if _is_free(ports, state):
-            resume(ports, state)
+        gate = ports.ledger.gate()
+        if gate.state is GateState.BLOCKED:
+            raise MachineryError(f"batch {gate.batch_id} is blocked: {gate.reason} Then run `takings unblock`.")
+        if not gate.has_batch:
+            return gate
+        if _is_free(ports, gate):
+            resume(ports, gate)
         else:
             ports.clock.sleep(_POLL_SECONDS)
 
 
-def _is_free(ports: Ports, state: Gate) -> bool:
+def _is_free(ports: Ports, gate: Gate) -> bool:
     """Tell whether nobody works on the batch of the gate; its owner could not let go of it if we are that owner."""
-    if gate.is_abandoned(state, ports.clock.now()) or ports.owners.is_dead(state.owner):
+    if gate.is_abandoned(ports.clock.now()) or ports.owners.is_dead(gate.owner):
         return True
-    return state.owner == ports.owners.me()
+    return gate.owner == ports.owners.me()
 
 
-def look(ports: Ports, state: Gate, *, at_once: bool, since: datetime | None = None) -> tuple[Sighting, Decision]:
+def look(ports: Ports, gate: Gate, *, at_once: bool, since: datetime | None = None) -> tuple[Sighting, Decision]:
     """List raw-data/ and decide; a first deadline, or a change of what is pending, is kept in the gate.
 
     A file during whose reading a process died goes when no other does, and alone. One that could not be read is left for
     some minutes (or what could not be read `since` then, if that is given), one that could not be removed for good.
     """
     listing = tuple(ports.store.list(layout.RAW))
-    sighting = sight(listing, gate.left_alone(state, since or ports.clock.now() - gate.TRY_AGAIN))
-    still_there = {(info.key, info.etag) for info in listing} if state.left else set()
-    left = tuple(each for each in state.left if (each.key, each.etag) in still_there)
-    suspected = tuple(drop for drop in sighting.drops if gate.deaths_of(state, drop[0].key, drop[0].etag))
+    sighting = sight(listing, gate.left_alone(since or ports.clock.now() - TRY_AGAIN))
+    still_there = {(info.key, info.etag) for info in listing} if gate.left else set()
+    left = tuple(each for each in gate.left if (each.key, each.etag) in still_there)
+    suspected = tuple(drop for drop in sighting.drops if gate.deaths_of(drop[0].key, drop[0].etag))
     decision = decide(
         tuple(drop for drop in sighting.drops if drop not in suspected),
-        state.landed,
+        gate.landed,
         ports.batch_policy,
-        deadline=state.deadline,
+        deadline=gate.deadline,
         now=ports.clock.now(),
         at_once=at_once,
     )
@@ -170,10 +169,10 @@ def look(ports: Ports, state: Gate, *, at_once: bool, since: datetime | None = N
         decision = Dispatch(drops=suspected[:1])
     pending = Counter(drop.dataset for _, drop in sighting.drops)
     deadline = decision.deadline if isinstance(decision, WaitUntil) else None
-    noted = (state.deadline, dict(state.pending), state.left)
+    noted = (gate.deadline, dict(gate.pending), gate.left)
     if not isinstance(decision, Dispatch) and noted != (deadline, dict(pending), left):
         try:
-            ports.ledger.change_gate(gate.waiting(state, deadline, pending, left))
+            ports.ledger.change_gate(gate.waiting(deadline, pending, left))
         except ConflictError:
             # A gate through which a batch goes now is that batch's; what waits is noted by the look that follows it.
             current = ports.ledger.gate()
@@ -182,26 +181,26 @@ def look(ports: Ports, state: Gate, *, at_once: bool, since: datetime | None = N
     return sighting, decision
 
 
-def dispatch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> BatchOutcome | None:
+def dispatch(ports: Ports, gate: Gate, drops: tuple[Pending, ...]) -> BatchOutcome | None:
     """Form a batch of these files and run it; None where another instance was first."""
-    claimed = claim_batch(ports, state, drops)
+    claimed = claim_batch(ports, gate, drops)
     return None if claimed is None else _work(ports, claimed)
 
 
-def claim_batch(ports: Ports, state: Gate, drops: tuple[Pending, ...]) -> Gate | None:
+def claim_batch(ports: Ports, gate: Gate, drops: tuple[Pending, ...]) -> Gate | None:
     """Form a batch of these files and take it through the gate; None where another instance was first."""
     now = ports.clock.now()
-    return _claim(ports, state, _manifest(ports, _version_drops(ports, drops, now), now))
+    return _claim(ports, gate, _manifest(ports, _version_drops(ports, drops, now), now))
 
 
-def form(ports: Ports, state: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
+def form(ports: Ports, gate: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
     """Form a batch of arrivals whose versions are fixed and run it; None where another instance was first."""
-    return start(ports, state, _manifest(ports, arrivals, now))
+    return start(ports, gate, _manifest(ports, arrivals, now))
 
 
-def start(ports: Ports, state: Gate, manifest: Manifest) -> BatchOutcome | None:
+def start(ports: Ports, gate: Gate, manifest: Manifest) -> BatchOutcome | None:
     """Run the batch of a manifest; None where another instance was first."""
-    claimed = _claim(ports, state, manifest)
+    claimed = _claim(ports, gate, manifest)
     return None if claimed is None else _work(ports, claimed)
 
 
@@ -217,11 +216,11 @@ def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Man
     )
 
 
-def _claim(ports: Ports, state: Gate, manifest: Manifest) -> Gate | None:
+def _claim(ports: Ports, gate: Gate, manifest: Manifest) -> Gate | None:
     ports.store.check_writable(arrival.source for arrival in manifest.arrivals)
     fix_format(ports.store, ports.time_zone)
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
-    claim = gate.claimed(state, manifest.batch_id, ports.owners.me(), ports.clock.now())
+    claim = gate.claimed(manifest.batch_id, ports.owners.me(), ports.clock.now())
     try:
         claimed = ports.ledger.change_gate(claim)
     except ConflictError:
@@ -230,17 +229,17 @@ def _claim(ports: Ports, state: Gate, manifest: Manifest) -> Gate | None:
     return claimed
 
 
-def resume(ports: Ports, state: Gate) -> BatchOutcome | None:
+def resume(ports: Ports, gate: Gate) -> BatchOutcome | None:
     """Take over a batch without a living owner, as its next attempt; None where it was given up or another was first."""
     try:
-        claimed = ports.ledger.change_gate(gate.resumed(state, ports.owners.me(), ports.clock.now()))
+        claimed = ports.ledger.change_gate(gate.resumed(ports.owners.me(), ports.clock.now()))
     except ConflictError:
         return None
     ports.tell("batch.resumed", {"batch_id": claimed.batch_id, "attempt": claimed.attempt})
     # Whoever ends in order lets go of the batch; an owner that did not has died, maybe of what it was reading.
-    if state.owner is None:
+    if gate.owner is None:
         return _work(ports, claimed, after="the attempt before ended in order, without being done")
-    return _work(ports, claimed, after=f"{state.owner} died or fell silent, and was superseded", suspect=state.reading)
+    return _work(ports, claimed, after=f"{gate.owner} died or fell silent, and was superseded", suspect=gate.reading)
 
 
 def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> tuple[Arrival, ...]:
@@ -301,7 +300,7 @@ def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attem
             if not attempt.give_up(f"it failed {len(_BACK_OFF_SECONDS) + 1} times: {fault}"):
                 attempt.claim.let_go()
             return None
-        claim.change(lambda current: gate.resumed(current, ports.owners.me(), ports.clock.now()))
+        claim.change(lambda current: current.resumed(ports.owners.me(), ports.clock.now()))
     except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is told
         fault.add_note(f"The batch could not be let go of either: {cause_of(also)}")
         return None

@@ -11,7 +11,6 @@ from takings.archive.moves import plan_move
 from takings.archive.outcome import BatchOutcome
 from takings.documents import MANIFEST, OUTCOME, VERDICTS, need_document, read_document
 from takings.errors import CorruptState
-from takings.intake import gate
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import MOST_DEATHS
 from takings.intake.manifest import Manifest, manifest_of
@@ -155,7 +154,7 @@ def _run_again(source: ObjectStore, batch: ArchivedBatch, ports: Ports) -> Batch
 def _keep_unread(ports: Ports, arrival: Arrival) -> None:
     """Suspect a file as much as it was at the time, so that it kills no process again."""
     for _ in range(MOST_DEATHS):
-        ports.ledger.change_gate(gate.suspecting(ports.ledger.gate(), arrival.key, arrival.etag))
+        ports.ledger.change_gate(ports.ledger.gate().suspecting(arrival.key, arrival.etag))
 
 
 def _changes(batch_id: BatchId, before: tuple[FileReport, ...], outcome: BatchOutcome) -> Iterator[Change]:

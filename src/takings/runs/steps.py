@@ -24,7 +24,6 @@ from takings.batch.publish import Published
 from takings.batch.validate import Judged, Judging
 from takings.documents import ATTEMPT, PUBLISHED, read_document
 from takings.errors import ConflictError, InvariantBreach, MachineryError, Superseded
-from takings.intake import gate
 from takings.intake.gate import GateState
 from takings.intake.manifest import to_json
 from takings.lake import Commit
@@ -177,11 +176,11 @@ def _file_and_finish(
 def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
     """End this process's lease of the attempt, if it still has it, so that another can adopt it at once."""
     while True:
-        state = ports.ledger.gate()
-        if (state.batch_id, state.attempt, state.owner) != (batch_id, attempt, ports.owners.me()):
+        gate = ports.ledger.gate()
+        if (gate.batch_id, gate.attempt, gate.owner) != (batch_id, attempt, ports.owners.me()):
             return
         try:
-            ports.ledger.change_gate(gate.let_go(state, ports.clock.now()))
+            ports.ledger.change_gate(gate.let_go(ports.clock.now()))
         except ConflictError:
             # Its lease was renewed meanwhile.
             continue
@@ -216,16 +215,16 @@ def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]
 def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | None]:
     """Take the attempt over in the gate; return with it the file that its last process was reading when it died."""
     while True:
-        state = ports.ledger.gate()
-        if not state.has_batch or (state.batch_id, state.attempt) != (batch_id, attempt):
+        gate = ports.ledger.gate()
+        if not gate.has_batch or (gate.batch_id, gate.attempt) != (batch_id, attempt):
             raise Superseded(f"batch {batch_id}: attempt {attempt} has ended, or lost the gate to a newer one.")
-        if state.state is GateState.BLOCKED:
-            raise MachineryError(f"batch {batch_id} is blocked: {state.reason} Then run `takings unblock`.")
+        if gate.state is GateState.BLOCKED:
+            raise MachineryError(f"batch {batch_id} is blocked: {gate.reason} Then run `takings unblock`.")
         try:
-            adopted = ports.ledger.change_gate(gate.adopted(state, ports.owners.me(), ports.clock.now()))
+            adopted = ports.ledger.change_gate(gate.adopted(ports.owners.me(), ports.clock.now()))
         except ConflictError:
             continue
-        return Claim(ports=ports, gate=adopted), state.reading
+        return Claim(ports=ports, gate=adopted), gate.reading
 
 
 def _verdicts(step: Attempt) -> Judged:

@@ -106,13 +106,13 @@ class _Watcher:
 
     def take_turn(self) -> list[Happening]:
         """Do what is due, one batch at most, and return what is to be told."""
-        state, now = self.ports.ledger.gate(), self.ports.clock.now()
+        gate, now = self.ports.ledger.gate(), self.ports.clock.now()
         if self._not_before is not None and now < self._not_before:
             return []
-        if not state.has_batch and not self._is_look_due(state, now):
+        if not gate.has_batch and not self._is_look_due(gate, now):
             return []
         # What changes from here on is looked at again: hints by the next wait, the gate by its generation.
-        self._not_before, self._generation = None, state.generation
+        self._not_before, self._generation = None, gate.generation
         done = pipeline.step(self.ports, at_once=False)
         self.has_hint = isinstance(done, Worked)
         return self._what_to_tell(done, now)
@@ -126,11 +126,11 @@ class _Watcher:
         self._not_before = self.ports.clock.now() + retry_in
         return Failed(error=failure, retry_in=retry_in)
 
-    def _is_look_due(self, state: Gate, now: datetime) -> bool:
+    def _is_look_due(self, gate: Gate, now: datetime) -> bool:
         return (
             self.has_hint
-            or state.generation != self._generation
-            or (state.deadline is not None and state.deadline <= now)
+            or gate.generation != self._generation
+            or (gate.deadline is not None and gate.deadline <= now)
             or self._next_look is None
             or self._next_look <= now
         )

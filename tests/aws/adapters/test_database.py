@@ -23,7 +23,6 @@ from takings.adapters.aws.tables import (
     create_tables,
 )
 from takings.errors import ConflictError, SettingsError, StoreError
-from takings.intake import gate
 from takings.intake.gate import Gate, Suspect
 from takings.kpis import load_kpi_tables
 from tests.emulators import BUCKET
@@ -116,7 +115,7 @@ def test_a_write_whose_answer_was_lost_finds_itself(
         write(**arguments)
         return write(**arguments)
 
-    claimed = gate.waiting(Gate(), NOON, {})
+    claimed = Gate().waiting(NOON, {})
     with monkeypatch.context() as lossy:
         lossy.setattr(aws.dynamodb, "put_item", twice)
         assert ledger.change_gate(claimed) == claimed
@@ -126,7 +125,7 @@ def test_a_write_whose_answer_was_lost_finds_itself(
 
 def test_tables_serve_one_bucket(database: Database) -> None:
     """Neither lineage nor KPIs know buckets apart, so a second one is refused."""
-    DynamoLedger(database, BUCKET).change_gate(gate.waiting(Gate(), NOON, {}))
+    DynamoLedger(database, BUCKET).change_gate(Gate().waiting(NOON, {}))
     DynamoLedger(database, BUCKET).check_alone()
     with pytest.raises(SettingsError, match=r"the tables belong to s3://shop\. Set `table_prefix` for s3://other"):
         DynamoLedger(database, "other").check_alone()

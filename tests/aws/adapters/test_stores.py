@@ -219,10 +219,10 @@ def test_of_two_who_dispatch_one_wins(shop: S3Shop) -> None:
     shop.drop_all()
     with opened(STORE) as one, opened(STORE) as other:
         drops = sight(one.ports.store.list(RAW)).drops
-        state = one.ports.ledger.gate()
-        won = pipeline.dispatch(one.ports, state, drops)
+        gate = one.ports.ledger.gate()
+        won = pipeline.dispatch(one.ports, gate, drops)
         assert won is not None
-        assert pipeline.dispatch(other.ports, state, drops) is None
+        assert pipeline.dispatch(other.ports, gate, drops) is None
         assert other.ports.ledger.gate() == Gate(
             generation=other.ports.ledger.gate().generation,
             state=GateState.IDLE,

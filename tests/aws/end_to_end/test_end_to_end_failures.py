@@ -12,7 +12,6 @@ import pytest
 
 from takings.adapters.aws import names
 from takings.archive.lineage import LineageStatus
-from takings.intake import gate
 from tests.aws.harness.deployed import STORE, Deployed, failing_at, stopping_at, story
 from tests.aws.harness.pipeline import until
 from tests.shop import drop_all, lineage, new_store, opened, published, run
@@ -105,8 +104,8 @@ def test_what_fails_after_its_verdicts_is_completed(deployed: Deployed, local: P
 def end_lease() -> None:
     """Let the gate's lease have ended a second ago, as if its owner had been silent for a minute."""
     with opened(STORE) as shop:
-        state, now = shop.ports.ledger.gate(), shop.ports.clock.now()
-        shop.ports.ledger.change_gate(replace(gate.renewed(state, now), lease_expires_at=now - timedelta(seconds=1)))
+        gate, now = shop.ports.ledger.gate(), shop.ports.clock.now()
+        shop.ports.ledger.change_gate(replace(gate.renewed(now), lease_expires_at=now - timedelta(seconds=1)))
 
 
 def test_an_execution_may_outlive_its_lease(deployed: Deployed, local: Path) -> None:

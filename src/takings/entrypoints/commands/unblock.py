@@ -6,14 +6,14 @@ from takings.composition.stores import open_store
 from takings.entrypoints.app import Store
 from takings.entrypoints.console import Teller, out
 from takings.errors import UnknownThing
-from takings.intake import gate
+from takings.intake.gate import GateState
 
 
 def unblock(store: Store) -> None:
     """Let a blocked batch be taken up again by the next run."""
     with open_store(store, Teller()) as shop:
-        state = shop.ports.ledger.gate()
-        if state.state is not gate.GateState.BLOCKED:
+        gate = shop.ports.ledger.gate()
+        if gate.state is not GateState.BLOCKED:
             raise UnknownThing(f"{store}: no batch is blocked.")
-        shop.ports.ledger.change_gate(gate.unblocked(state, shop.ports.clock.now()))
-    out.print(f"batch {state.batch_id} goes on with the next `takings run`", highlight=False)
+        shop.ports.ledger.change_gate(gate.unblocked(shop.ports.clock.now()))
+    out.print(f"batch {gate.batch_id} goes on with the next `takings run`", highlight=False)
