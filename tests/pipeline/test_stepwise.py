@@ -14,10 +14,11 @@ from takings import layout
 from takings.errors import InvariantBreach, MachineryError, Superseded
 from takings.intake.batching import Hold
 from takings.intake.gate import LEASE, Gate, GateState
+from takings.intake.next_action import Blocked, Busy
 from takings.layout import BatchId
 from takings.runs import steps
-from takings.runs.detect import InProgress, Resting, Started, Stopped, detect
-from takings.runs.pipeline import WaitUntil
+from takings.runs.detect import Started, detect
+from takings.runs.pipeline import Rest, WaitUntil
 from takings.runs.steps import Failed, Validated
 from takings.validation.findings import Verdict
 from tests.shop import drop, drop_all, expected, files, lineage, new_store, opened, published, run
@@ -327,7 +328,7 @@ class TestDetect:
         late = AFTER_THE_LEASE * steps.MOST_ATTEMPTS
         with opened(root, later=late) as shop:
             stopped = detect(shop.ports, Noted())
-            assert isinstance(stopped, Stopped)
+            assert isinstance(stopped, Blocked)
             assert detect(shop.ports, Noted()) == stopped
             shop.ports.ledger.change_gate(shop.ports.ledger.gate().unblocked(shop.ports.clock.now()))
             assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=steps.MOST_ATTEMPTS + 1)
@@ -338,7 +339,7 @@ class TestDetect:
         executions = Noted(deadline=datetime(2026, 1, 1, tzinfo=UTC))
         with opened(root) as shop:
             resting = detect(shop.ports, executions)
-        assert isinstance(resting, Resting)
+        assert isinstance(resting, Rest)
         assert isinstance(resting.decision, Hold)
         assert (executions.started, executions.deadline) == ([], None)
 
@@ -347,7 +348,7 @@ class TestDetect:
         executions = Noted()
         with opened(root) as shop:
             resting = detect(shop.ports, executions)
-            assert isinstance(resting, Resting)
+            assert isinstance(resting, Rest)
             assert isinstance(resting.decision, WaitUntil)
             assert executions.deadline == resting.decision.deadline
         with opened(root, later=timedelta(minutes=5)) as shop:
@@ -369,7 +370,7 @@ class TestDetect:
                     return getattr(one.ports.ledger, name)
 
             ledger: Any = Slow()
-            assert isinstance(detect(replace(one.ports, ledger=ledger), executions, at_once=True), InProgress)
+            assert isinstance(detect(replace(one.ports, ledger=ledger), executions, at_once=True), Busy)
         assert len(executions.started) == 1
 
     def test_leaves_a_running_execution_alone_however_old_its_lease(self, root: Path) -> None:
@@ -377,7 +378,7 @@ class TestDetect:
         batch_id = begin(root)
         executions = Noted(running={(batch_id, 1)})
         with opened(root, later=AFTER_THE_LEASE) as shop:
-            assert detect(shop.ports, executions) == InProgress(batch_id=batch_id)
+            assert detect(shop.ports, executions) == Busy(batch_id=batch_id)
         assert executions.started == []
 
     def test_starts_what_never_ran_as_the_next_attempt(self, root: Path) -> None:
@@ -385,7 +386,7 @@ class TestDetect:
         batch_id = begin(root)
         executions = Noted()
         with opened(root) as shop:
-            assert detect(shop.ports, executions) == InProgress(batch_id=batch_id)
+            assert detect(shop.ports, executions) == Busy(batch_id=batch_id)
         with opened(root, later=AFTER_THE_LEASE) as shop:
             assert detect(shop.ports, executions) == Started(batch_id=batch_id, attempt=2)
         assert executions.started == [(batch_id, 2)]
@@ -409,7 +410,7 @@ class TestDetect:
         batch_id = begin(root)
         with opened(root) as shop:
             shop.ports.ledger.change_gate(shop.ports.ledger.gate().blocked("numbers contradict."))
-            assert detect(shop.ports, Noted()) == Stopped(batch_id=batch_id, reason="numbers contradict.")
+            assert detect(shop.ports, Noted()) == Blocked(batch_id=batch_id, reason="numbers contradict.")
 
 
 def test_what_a_batch_published_is_kept_for_its_last_step(root: Path) -> None:

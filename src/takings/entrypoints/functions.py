@@ -20,9 +20,11 @@ from takings.entrypoints.task_failures import Again, decide_after
 from takings.entrypoints.task_size import csv_bytes, task_size
 from takings.errors import CorruptState, Superseded, UsageError
 from takings.intake.manifest import read_manifest
+from takings.intake.next_action import Blocked, Busy
 from takings.layout import BatchId
 from takings.runs import steps
-from takings.runs.detect import InProgress, Resting, Started, Stopped, detect, oldest_waiting
+from takings.runs.detect import Started, detect, oldest_waiting
+from takings.runs.pipeline import Rest
 from takings.runs.steps import Failed
 
 if TYPE_CHECKING:
@@ -42,15 +44,15 @@ def detector(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
         detected = detect(store.ports, store.executions, at_once=event.get("at_once") is True)
         oldest = oldest_waiting(store.ports)
         age = (store.ports.clock.now() - oldest).total_seconds() if oldest else 0.0
-        metrics({"OldestPendingSeconds": max(age, 0.0), "BatchesBlocked": float(isinstance(detected, Stopped))})
+        metrics({"OldestPendingSeconds": max(age, 0.0), "BatchesBlocked": float(isinstance(detected, Blocked))})
         match detected:
             case Started(batch_id=batch_id, attempt=attempt):
                 answer: dict[str, object] = {"detected": "started", "batch_id": batch_id, "attempt": attempt}
-            case InProgress(batch_id=running):
+            case Busy(batch_id=running):
                 answer = {"detected": "in progress", "batch_id": running}
-            case Stopped(batch_id=stopped, reason=reason):
+            case Blocked(batch_id=stopped, reason=reason):
                 answer = {"detected": "blocked", "batch_id": stopped, "reason": reason}
-            case Resting(decision=decision):
+            case Rest(decision=decision):
                 answer = {"detected": "resting", "decision": type(decision).__name__}
             case _:
                 assert_never(detected)

@@ -12,11 +12,12 @@ from datetime import datetime
 from takings import layout
 from takings.errors import ConflictError
 from takings.intake.arrivals import sight
-from takings.intake.batching import Decision, Dispatch, WaitUntil
-from takings.intake.gate import Gate, GateState
+from takings.intake.batching import Dispatch, WaitUntil
+from takings.intake.gate import Gate
+from takings.intake.next_action import Blocked, Busy, Look, Resume, next_action
 from takings.layout import BatchId
 from takings.ports import Executions, Ports
-from takings.runs.pipeline import claim_batch, look
+from takings.runs.pipeline import Rest, claim_batch, look
 from takings.runs.steps import MOST_ATTEMPTS
 
 
@@ -28,45 +29,30 @@ class Started:
     attempt: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class InProgress:
-    """The store's batch is under way, or another look was first."""
-
-    batch_id: BatchId | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stopped:
-    """The store's batch waits for a person."""
-
-    batch_id: BatchId | None
-    reason: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resting:
-    """Nothing is to be started yet."""
-
-    decision: Decision
-
-
-Detected = Started | InProgress | Stopped | Resting
+Detected = Started | Busy | Blocked | Rest
 
 
 def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> Detected:
     """Start, or start again, what is to be started, and see to it that the store is looked at again at its deadline."""
     gate = ports.ledger.gate()
-    if gate.state is GateState.BLOCKED:
-        return Stopped(batch_id=gate.batch_id, reason=gate.reason)
-    if gate.has_batch:
-        return _see_to(ports, executions, gate)
-    _, decision = look(ports, gate, at_once=at_once, since=ports.clock.now() if at_once else None)
+    match action := next_action(gate, ports.clock.now()):
+        case Blocked() | Busy():
+            return action
+        case Resume():
+            return _resume(ports, executions, gate)
+        case Look():
+            return _look(ports, executions, gate, at_once=at_once)
+
+
+def _look(ports: Ports, executions: Executions, gate: Gate, *, at_once: bool) -> Detected:
+    """Start a batch of what is pending, or have the store looked at again at its deadline."""
+    sighting, decision = look(ports, gate, at_once=at_once, since=ports.clock.now() if at_once else None)
     executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
     if not isinstance(decision, Dispatch):
-        return Resting(decision=decision)
+        return Rest(decision=decision, sighting=sighting)
     claimed = claim_batch(ports, gate, decision.drops)
     if claimed is None:
-        return InProgress(batch_id=None)
+        return Busy(batch_id=None)
     return _start(ports, executions, claimed)
 
 
@@ -75,14 +61,14 @@ def oldest_waiting(ports: Ports) -> datetime | None:
     return min((info.written_at for info, _ in sight(ports.store.list(layout.RAW)).drops), default=None)
 
 
-def _see_to(ports: Ports, executions: Executions, gate: Gate) -> Detected:
+def _resume(ports: Ports, executions: Executions, gate: Gate) -> Detected:
     """Start the next attempt of a batch whose owner fell silent, unless its execution is still under way.
 
     Between two steps nobody renews the lease, and a task may take longer to come up than a lease lasts.
     """
     batch_id = BatchId(str(gate.batch_id))
-    if not gate.is_abandoned(ports.clock.now()) or executions.is_running(batch_id, gate.attempt):
-        return InProgress(batch_id=batch_id)
+    if executions.is_running(batch_id, gate.attempt):
+        return Busy(batch_id=batch_id)
     if gate.attempt >= MOST_ATTEMPTS and gate.owner is not None:
         return _stop(ports, gate)
     resumed = gate.resumed(ports.owners.me(), ports.clock.now())
@@ -90,7 +76,7 @@ def _see_to(ports: Ports, executions: Executions, gate: Gate) -> Detected:
         # What the dead process was reading is told to the one that adopts the attempt.
         claimed = ports.ledger.change_gate(replace(resumed, reading=gate.reading))
     except ConflictError:
-        return InProgress(batch_id=batch_id)
+        return Busy(batch_id=batch_id)
     ports.tell("batch.resumed", {"batch_id": batch_id, "attempt": claimed.attempt})
     return _start(ports, executions, claimed)
 
@@ -101,9 +87,9 @@ def _stop(ports: Ports, gate: Gate) -> Detected:
     try:
         ports.ledger.change_gate(gate.blocked(reason))
     except ConflictError:
-        return InProgress(batch_id=gate.batch_id)
+        return Busy(batch_id=gate.batch_id)
     ports.tell("batch.blocked", {"batch_id": gate.batch_id, "reason": reason})
-    return Stopped(batch_id=gate.batch_id, reason=reason)
+    return Blocked(batch_id=gate.batch_id, reason=reason)
 
 
 def _start(ports: Ports, executions: Executions, claimed: Gate) -> Started:

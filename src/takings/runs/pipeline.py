@@ -30,9 +30,9 @@ from takings.errors import (
 )
 from takings.intake.arrivals import Arrival, Sighting, fix_versions, sight
 from takings.intake.batching import Decision, Dispatch, Hold, NothingPending, Pending, WaitUntil, decide
-from takings.intake.gate import TRY_AGAIN, Gate, GateState
+from takings.intake.gate import TRY_AGAIN, Gate
 from takings.intake.manifest import Manifest, write_manifest
-from takings.layout import BatchId
+from takings.intake.next_action import Blocked, Busy, Look, NextAction, Resume, blocked_message, next_action
 from takings.ports import Ports
 
 #: beside a living owner: how often to look whether it is done
@@ -60,21 +60,6 @@ class Worked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Busy:
-    """A living owner is at work on the store's batch."""
-
-    batch_id: BatchId | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blocked:
-    """The store's batch waits for a person."""
-
-    batch_id: BatchId | None
-    reason: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Rest:
     """Nothing is to be done yet."""
 
@@ -82,7 +67,7 @@ class Rest:
     sighting: Sighting
 
 
-Step = Worked | Busy | Blocked | Rest
+StepResult = Worked | Busy | Blocked | Rest
 
 
 def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | None = None) -> RunOutcome:
@@ -103,47 +88,47 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
             case Busy():
                 ports.clock.sleep(_POLL_SECONDS)
             case Blocked(batch_id=batch_id, reason=reason):
-                raise MachineryError(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`.")
+                raise MachineryError(blocked_message(batch_id, reason))
             case Rest(decision=decision, sighting=sighting):
                 return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
             case _:
                 assert_never(done)
 
 
-def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> Step:
+def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> StepResult:
     """Do the next thing that is to be done on the store, one batch at most; files that could not be read since are left."""
     gate = ports.ledger.gate()
-    if gate.state is GateState.BLOCKED:
-        return Blocked(batch_id=gate.batch_id, reason=gate.reason)
-    if gate.has_batch and _is_free(ports, gate):
-        return Worked(outcome=resume(ports, gate))
-    if gate.has_batch:
-        return Busy(batch_id=gate.batch_id)
-    sighting, decision = look(ports, gate, at_once=at_once, since=since)
-    if isinstance(decision, Dispatch):
-        return Worked(outcome=dispatch(ports, gate, decision.drops))
-    return Rest(decision=decision, sighting=sighting)
+    match action := _next_action(ports, gate):
+        case Blocked() | Busy():
+            return action
+        case Resume():
+            return Worked(outcome=resume(ports, gate))
+        case Look():
+            sighting, decision = look(ports, gate, at_once=at_once, since=since)
+            if isinstance(decision, Dispatch):
+                return Worked(outcome=dispatch(ports, gate, decision.drops))
+            return Rest(decision=decision, sighting=sighting)
 
 
 def free_gate(ports: Ports) -> Gate:
     """Return the gate once no batch is in flight: wait for a living owner, finish what a dead one has left."""
     while True:
         gate = ports.ledger.gate()
-        if gate.state is GateState.BLOCKED:
-            raise MachineryError(f"batch {gate.batch_id} is blocked: {gate.reason} Then run `takings unblock`.")
-        if not gate.has_batch:
-            return gate
-        if _is_free(ports, gate):
-            resume(ports, gate)
-        else:
-            ports.clock.sleep(_POLL_SECONDS)
+        match _next_action(ports, gate):
+            case Blocked(batch_id=batch_id, reason=reason):
+                raise MachineryError(blocked_message(batch_id, reason))
+            case Resume():
+                resume(ports, gate)
+            case Busy():
+                ports.clock.sleep(_POLL_SECONDS)
+            case Look():
+                return gate
 
 
-def _is_free(ports: Ports, gate: Gate) -> bool:
-    """Tell whether nobody works on the batch of the gate; its owner could not let go of it if we are that owner."""
-    if gate.is_abandoned(ports.clock.now()) or ports.owners.is_dead(gate.owner):
-        return True
-    return gate.owner == ports.owners.me()
+def _next_action(ports: Ports, gate: Gate) -> NextAction:
+    """Return what to do next; a batch of a dead owner, or one that this process failed to release, is taken over at once."""
+    owners = ports.owners
+    return next_action(gate, ports.clock.now(), lambda owner: owners.is_dead(owner) or owner == owners.me())
 
 
 def look(ports: Ports, gate: Gate, *, at_once: bool, since: datetime | None = None) -> tuple[Sighting, Decision]:
@@ -318,7 +303,7 @@ __all__ = [
     "Ports",
     "Rest",
     "RunOutcome",
-    "Step",
+    "StepResult",
     "WaitUntil",
     "Worked",
     "claim_batch",

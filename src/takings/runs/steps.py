@@ -26,6 +26,7 @@ from takings.documents import ATTEMPT, PUBLISHED, read_document
 from takings.errors import ConflictError, InvariantBreach, MachineryError, Superseded
 from takings.intake.gate import GateState
 from takings.intake.manifest import to_json
+from takings.intake.next_action import blocked_message
 from takings.lake import Commit
 from takings.layout import BatchId
 from takings.ports import Ports
@@ -219,7 +220,7 @@ def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | 
         if not gate.has_batch or (gate.batch_id, gate.attempt) != (batch_id, attempt):
             raise Superseded(f"batch {batch_id}: attempt {attempt} has ended, or lost the gate to a newer one.")
         if gate.state is GateState.BLOCKED:
-            raise MachineryError(f"batch {batch_id} is blocked: {gate.reason} Then run `takings unblock`.")
+            raise MachineryError(blocked_message(batch_id, gate.reason))
         try:
             adopted = ports.ledger.change_gate(gate.adopted(ports.owners.me(), ports.clock.now()))
         except ConflictError:

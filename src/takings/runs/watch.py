@@ -19,7 +19,7 @@ from takings.intake.batching import Decision
 from takings.intake.gate import Gate
 from takings.ports import Changes, Ports, Wake
 from takings.runs import pipeline
-from takings.runs.pipeline import Blocked, Busy, Rest, Step, Worked
+from takings.runs.pipeline import Blocked, Busy, Rest, StepResult, Worked
 
 #: so soon a deadline, a dead owner, an unblocked batch is noticed; reading one row costs next to nothing
 BEAT: Final = timedelta(seconds=1)
@@ -96,7 +96,7 @@ class _Watcher:
     _unsettled: frozenset[str] = frozenset()
     _patience: timedelta = _SOONEST_LOOK
     #: what was told already
-    _last: Step | None = None
+    _last: StepResult | None = None
     _decision: Decision | None = None
     _left_alone: frozenset[LeftAlone] = frozenset()
 
@@ -135,7 +135,7 @@ class _Watcher:
             or self._next_look <= now
         )
 
-    def _what_to_tell(self, done: Step, now: datetime) -> list[Happening]:
+    def _what_to_tell(self, done: StepResult, now: datetime) -> list[Happening]:
         is_news = done != self._last
         self._last = done
         match done:

@@ -22,8 +22,8 @@ from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.entrypoints.legible import marked
 from takings.entrypoints.streams import nobody_reads
 from takings.intake.batching import NothingPending
+from takings.intake.next_action import Blocked, blocked_message
 from takings.ports import Changes, Clock
-from takings.runs.pipeline import Blocked
 from takings.runs.watch import Failed, Happening, LeftAlone, Waiting
 from takings.runs.watch import watch as watch_store
 
@@ -72,7 +72,7 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
         case LeftAlone(key=key, reason=reason):
             beside.print(f"[yellow]left alone[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
         case Blocked(batch_id=batch_id, reason=reason):
-            _complain(f"batch {batch_id} is blocked: {reason} Then run `takings unblock`; the watch goes on by itself.")
+            _complain(f"{blocked_message(batch_id, reason).rstrip('.')}; the watch goes on by itself.")
         case Failed(error=error, retry_in=retry_in):
             _complain(f"{_explain(error)} It is tried again in {retry_in.total_seconds():.0f} s.")
 

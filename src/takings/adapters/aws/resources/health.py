@@ -17,6 +17,7 @@ from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
 from takings.adapters.aws.resources.topic import addresses
 from takings.intake.gate import GateState
+from takings.intake.next_action import blocked_message
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RouteTypeDef
@@ -94,7 +95,7 @@ def _without_endpoint(services: Services, pipeline: Pipeline, vpc: str) -> Seque
 def _gate(clients: Clients, pipeline: Pipeline) -> Iterator[str]:
     gate = DynamoLedger(Database(clients.dynamodb, pipeline.table_prefix), pipeline.bucket).gate()
     if gate.state is GateState.BLOCKED:
-        yield f"batch {gate.batch_id} is blocked: {gate.reason} Then run `takings unblock s3://{pipeline.bucket}`."
+        yield blocked_message(gate.batch_id, gate.reason, f"s3://{pipeline.bucket}")
 
 
 def _dead_letters(services: Services, pipeline: Pipeline) -> Iterator[str]:
