@@ -128,7 +128,10 @@ class Ledger(Protocol):
         """Write lineage records, replacing those of the same key and processing date. May be repeated."""
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records of files given back, each unless its file has ended meanwhile. May be repeated, also late."""
+        """Write lineage records of files given back, each unless its file has ended meanwhile. May be repeated, also late.
+
+        Also of files whose story has not begun, so that a beginning that comes late begins nothing.
+        """
 
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first.

@@ -196,6 +196,13 @@ class TestLineage:
             ledger.record([record("a.csv")])
         assert list(ledger.lineage()) == [record("a.csv")]
 
+    def test_a_beginning_that_comes_after_the_file_was_given_back_begins_nothing(self, ledger: Ledger) -> None:
+        """An attempt may have lost its batch, and the next one given it up, before the first one has written the beginning."""
+        begun_ = replace(record("a.csv"), status=LineageStatus.IN_PROGRESS, verdict=None, records=None)
+        ledger.give_back([given_back(begun_)])
+        ledger.begin([begun_])
+        assert list(ledger.lineage()) == [given_back(begun_)]
+
     def test_a_late_begin_changes_no_record(self, ledger: Ledger) -> None:
         """An attempt that lost its batch may come with it when the file has ended long ago."""
         done = record("a.csv")

@@ -68,10 +68,16 @@ class DynamoLedger:
         self._database.put_each(PROCESSED_FILES, map(_write_record, records))
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records of files given back, each unless its file has ended meanwhile."""
+        """Write lineage records of files given back, each unless its file has ended meanwhile.
+
+        Also of files whose story has not begun: their beginning may come later than this.
+        """
+        not_begun = "attribute_not_exists(file_key)"
         not_ended = "#status = :in_progress"
         in_progress = {"in_progress": LineageStatus.IN_PROGRESS.value}
-        self._database.put_each(PROCESSED_FILES, map(_write_record, records), not_ended, in_progress)
+        self._database.put_each(
+            PROCESSED_FILES, map(_write_record, records), f"{not_begun} or {not_ended}", in_progress
+        )
 
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first; those of a batch come from an index."""

@@ -59,15 +59,19 @@ class SqliteLedger:
         self._write(records, "replace")
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records of files given back, each unless its file has ended meanwhile."""
+        """Write lineage records of files given back, each unless its file has ended meanwhile.
+
+        Also of files whose story has not begun: their beginning may come later than this.
+        """
         not_ended = "status = 'IN_PROGRESS'"
         with transaction(self._connection) as connection:
             for record in records:
                 values = _write_record(record)
-                columns = ", ".join(f"{column} = :{column}" for column in values)
+                changed = ", ".join(f"{column} = :{column}" for column in values)
+                named = ", ".join(f":{column}" for column in values)
                 connection.execute(
-                    f"update ProcessedFiles set {columns} where file_key = :file_key"
-                    f" and processing_date = :processing_date and {not_ended}",
+                    f"insert into ProcessedFiles ({', '.join(values)}) values ({named})"
+                    f" on conflict (file_key, processing_date) do update set {changed} where {not_ended}",
                     values,
                 )
 
