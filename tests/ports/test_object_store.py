@@ -394,9 +394,9 @@ class TestFolder:
         folder.put("raw-data/orders/locked/b.csv", b"rows")
         real = os.scandir
 
-        def scanning(folder: Path) -> object:
-            if folder.name == "locked":
-                raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        def scanning(folder: str) -> object:
+            if folder.endswith("/locked"):
+                raise PermissionError(errno.EACCES, "Permission denied", folder)
             return real(folder)
 
         monkeypatch.setattr(os, "scandir", scanning)

@@ -156,6 +156,7 @@ def test_only_files_in_which_a_value_repeats_are_left_to_a_pass_of_their_own(
         "a key twice, with a warning",
         "the largest key",
         "one column",
+        "mended rows with a wrong version",
     }
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from takings.contracts.model import Contract, Rule, Severity
 from takings.validation.findings import SAMPLES_PER_CHUNK, ChunkReport, FaultyRecord, Violation
-from takings.validation.shapes import shape_of
 from takings.validation.structure.values import BrokenRecord
 from takings.validation.windows_1252 import may_be_windows_1252
 
 #: records per chunk report
-CHUNK = 10_000
+CHUNK: Final = 10_000
+#: characters of a value's shape
+_LONGEST_SHAPE: Final = 40
 
 
 def error_mask(contract: Contract) -> int:
@@ -125,3 +127,22 @@ class Tally:
         self.warnings.update({f"{column}|extra_column": 1 for column in extra_columns})
         if not has_records:
             self.warnings["file|no_records"] += 1
+
+
+def shape_of(field: str | None) -> str | None:
+    """Show what a value looks like without showing it; None for an empty field.
+
+    Digits become 9, letters a or A, and other characters stay as they are. What is long is cut.
+    """
+    if not field:
+        return None
+    shown = "".join(_shape(character) for character in field[:_LONGEST_SHAPE])
+    return f"{shown}… ({len(field):,} characters)" if len(field) > _LONGEST_SHAPE else shown
+
+
+def _shape(character: str) -> str:
+    if character.isdigit():
+        return "9"
+    if character.isalpha():
+        return "A" if character.isupper() else "a"
+    return character if character.isprintable() else "·"
