@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -53,11 +53,18 @@ def open_database(path: Path | None) -> Database:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Give the tables of an older version the columns that it did not have."""
-    present = {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
-    if "left_files" not in present:
-        # Another process may be first.
-        with suppress(sqlite3.OperationalError):
-            connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
+    if _has_left_files(connection):
+        return
+    try:
+        connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
+    except sqlite3.OperationalError:
+        # Another process may have been first; anything else is a fault.
+        if not _has_left_files(connection):
+            raise
+
+
+def _has_left_files(connection: sqlite3.Connection) -> bool:
+    return "left_files" in {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
 
 
 class Database(sqlite3.Connection):
