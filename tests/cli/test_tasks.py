@@ -273,6 +273,6 @@ def test_the_last_step_finds_what_tasks_did(task: Task) -> None:
     task.run("validate")
     task.run("transform")
     with opened(task.root) as shop:
-        outcome = steps.file_away(shop.ports, task.batch_id, 1)
+        outcome = steps.archive(shop.ports, task.batch_id, 1)
     assert outcome is not None
     assert outcome.commit == 1

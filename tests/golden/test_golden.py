@@ -34,7 +34,7 @@ import pytest
 import yaml
 
 from takings.adapters.duckdb.session import open_duckdb
-from takings.batch.validate_file import Examination, examine
+from takings.batch.validate_file import ValidatedFile, validate_file
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.intake.arrivals import Arrival
@@ -116,7 +116,7 @@ def stored_in(staged: Path, columns: list[str], duck: duckdb.DuckDBPyConnection)
 
 
 def outcome(
-    examination: Examination, staged: Path, expected: Mapping[str, Any], duck: duckdb.DuckDBPyConnection
+    examination: ValidatedFile, staged: Path, expected: Mapping[str, Any], duck: duckdb.DuckDBPyConnection
 ) -> dict[str, Any]:
     """Return what was found, in the words of a case and as far as the case speaks of it."""
     report = examination.report
@@ -139,7 +139,7 @@ def outcome(
     return found
 
 
-def check_counts(examination: Examination) -> None:
+def check_counts(examination: ValidatedFile) -> None:
     """Check that reports, chunks and violations count the same; a fault of the whole file stands in the report only."""
     rules = Counter(violation.rule for record in examination.faulty_records() for violation in record.violations)
     chunked: Counter[str] = Counter()
@@ -166,7 +166,7 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     file = case.get("file", "a.csv")
     (tmp_path / file).write_bytes(content_of(case))
     staged = tmp_path / "staged.parquet"
-    examination = examine(
+    examination = validate_file(
         engine_of(engine_name, duck, case.get("time_zone", "UTC")),
         CONTRACTS,
         Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.validation import DuckDbValidation
-from takings.batch.validate_file import examine
+from takings.batch.validate_file import validate_file
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.intake.arrivals import Arrival
@@ -91,7 +91,7 @@ class Bench:
         self.folder.mkdir()
         path, staged = self.folder / name, self.folder / "out" / "staged.parquet"
         path.write_bytes(content)
-        examination = examine(
+        examination = validate_file(
             engine,
             CONTRACTS,
             Arrival(key=f"raw-data/{name}", dataset=dataset, file=name, size=len(content), etag="", version=NOON),

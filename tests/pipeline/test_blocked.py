@@ -92,7 +92,7 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
         shop.ports.ledger.change_gate(replace(tired, generation=tired.generation + 1))
         if has_word:
             failed = steps.mark_failed(shop.ports, claimed.batch_id, steps.MOST_ATTEMPTS, "no disk")
-            assert failed is steps.Failed.BLOCKED
+            assert failed is steps.AfterFailure.BLOCKED
         else:
             gate = shop.ports.ledger.gate()
             shop.ports.ledger.change_gate(gate.blocked("5 attempts have ended without a word"))

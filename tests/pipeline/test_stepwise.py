@@ -19,11 +19,11 @@ from takings.layout import BatchId
 from takings.runs import steps
 from takings.runs.detect import Started, detect
 from takings.runs.pipeline import Rest, WaitUntil
-from takings.runs.steps import Failed, Validated
+from takings.runs.steps import AfterFailure, Validated
 from takings.validation.findings import Verdict
 from tests.shop import drop, drop_all, expected, files, lineage, new_store, opened, published, run
 
-STEPS: tuple[Callable[..., object], ...] = (steps.validate, steps.transform, steps.file_away)
+STEPS: tuple[Callable[..., object], ...] = (steps.validate, steps.transform, steps.archive)
 AFTER_THE_LEASE = LEASE + timedelta(seconds=1)
 
 
@@ -95,7 +95,7 @@ def verdict_reason(root: Path, key: str) -> str | None:
 
 
 class TestSteps:
-    """validate, transform, file_away."""
+    """validate, transform, archive."""
 
     def test_together_they_are_a_run(self, root: Path, tmp_path: Path) -> None:
         """KPIs, lineage and archive are those of one process."""
@@ -106,7 +106,7 @@ class TestSteps:
         batch_id = begin(root)
         assert do(steps.validate, root, batch_id) is Validated.ACCEPTED
         do(steps.transform, root, batch_id)
-        outcome = do(steps.file_away, root, batch_id)
+        outcome = do(steps.archive, root, batch_id)
         assert (outcome.commit, dict(outcome.published)) == (1, {"OrderKPIs": 2, "CategoryKPIs": 3})
         assert published(root) == published(other) == expected(root)
         assert files(root, "processed", "failed") == files(other, "processed", "failed")
@@ -119,10 +119,10 @@ class TestSteps:
         for step in STEPS[:2]:
             do(step, root, batch_id)
             do(step, root, batch_id)
-        do(steps.file_away, root, batch_id)
+        do(steps.archive, root, batch_id)
         assert published(root) == expected(root)
         with pytest.raises(Superseded, match="has ended, or lost the gate"):
-            do(steps.file_away, root, batch_id)
+            do(steps.archive, root, batch_id)
 
     @pytest.mark.parametrize("step", STEPS)
     def test_a_newer_attempt_makes_them_end_without_a_side_effect(
@@ -155,17 +155,17 @@ class TestSteps:
             ports = replace(slow.ports, tables=tables, owners=named(slow.ports.owners, "another:1:1:a"))
             with pytest.raises(Superseded):
                 steps.transform(ports, batch_id, 1)
-        assert do(steps.file_away, root, batch_id).commit == 1
+        assert do(steps.archive, root, batch_id).commit == 1
         assert published(root) == expected(root)
 
     def test_none_goes_before_the_one_it_builds_on(self, root: Path) -> None:
         """Nothing is filed away that is not judged, or not published."""
         batch_id = begin(root)
         with pytest.raises(MachineryError, match=r"is not judged yet\. Run its validation first"):
-            do(steps.file_away, root, batch_id)
+            do(steps.archive, root, batch_id)
         do(steps.validate, root, batch_id)
         with pytest.raises(MachineryError, match=r"is not published yet\. Run its transformation first"):
-            do(steps.file_away, root, batch_id)
+            do(steps.archive, root, batch_id)
         assert files(root, "processed", "failed") == []
 
     def test_files_of_which_none_is_accepted_are_only_filed_away(self, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ class TestSteps:
         batch_id = begin(root)
         assert do(steps.validate, root, batch_id) is Validated.NOTHING_ACCEPTED
         do(steps.transform, root, batch_id)
-        assert do(steps.file_away, root, batch_id).commit is None
+        assert do(steps.archive, root, batch_id).commit is None
         assert files(root, "failed") == ["failed/orders/bad.csv", "failed/orders/bad.csv.reason.json"]
 
     def test_filing_away_goes_on_where_the_time_was_over(self, root: Path) -> None:
@@ -184,7 +184,7 @@ class TestSteps:
             do(step, root, batch_id)
         for taken in (1, 2, 3):
             times = iter([True, False])
-            outcome = do(steps.file_away, root, batch_id, has_time=lambda times=times: next(times))
+            outcome = do(steps.archive, root, batch_id, has_time=lambda times=times: next(times))
             assert (len(files(root, "processed")), outcome is None) == (taken, taken < 3)
         assert verdicts(root) == [(key, Verdict.ACCEPTED) for key, _ in verdicts(root)]
         assert gate_of(root).state is GateState.IDLE
@@ -197,7 +197,7 @@ class TestSteps:
             do(step, root, batch_id)
         told: list[tuple[str, str | None, GateState]] = []
         do(
-            steps.file_away,
+            steps.archive,
             root,
             batch_id,
             on_failed=lambda failed: told.extend((file.key, file.reason, gate_of(root).state) for file in failed),
@@ -278,7 +278,7 @@ class TestMarkFailed:
     def test_before_its_verdicts_it_is_given_back(self, root: Path) -> None:
         """No file is condemned for what broke around it."""
         batch_id = begin(root)
-        assert do(steps.mark_failed, root, batch_id, 1, "no disk") is Failed.GIVEN_BACK
+        assert do(steps.mark_failed, root, batch_id, 1, "no disk") is AfterFailure.GIVEN_BACK
         assert gate_of(root).state is GateState.IDLE
         run(root)
         assert published(root) == expected(root)
@@ -287,7 +287,7 @@ class TestMarkFailed:
         """Its files go neither to failed/ nor back; the next attempt completes it."""
         batch_id = begin(root)
         do(steps.validate, root, batch_id)
-        assert do(steps.mark_failed, root, batch_id, 1, "no disk") is Failed.TO_BE_COMPLETED
+        assert do(steps.mark_failed, root, batch_id, 1, "no disk") is AfterFailure.TO_BE_COMPLETED
         assert files(root, "processed", "failed") == []
         executions = Noted()
         with opened(root) as shop:
@@ -306,7 +306,7 @@ class TestMarkFailed:
         assert isinstance(started, Started)
         batch_id = started.batch_id
         assert do(steps.validate, root, batch_id, **strict) is Validated.NOTHING_ACCEPTED
-        assert do(steps.mark_failed, root, batch_id, 1, "bad data", **strict) is Failed.FILED_AWAY
+        assert do(steps.mark_failed, root, batch_id, 1, "bad data", **strict) is AfterFailure.ARCHIVED
         assert [file for file in files(root, "failed") if not file.endswith(".reason.json")] == [
             "failed/order_items/a.csv",
             "failed/orders/a.csv",

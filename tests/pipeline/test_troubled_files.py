@@ -122,7 +122,7 @@ def test_the_steps_of_a_state_machine_leave_it_as_well(root: Path) -> None:
         batch_id = BatchId(str(claimed.batch_id))
         assert steps.validate(shop.ports, batch_id, 1) is Validated.ACCEPTED
         steps.transform(shop.ports, batch_id, 1)
-        outcome = steps.file_away(shop.ports, batch_id, 1)
+        outcome = steps.archive(shop.ports, batch_id, 1)
         assert outcome is not None
         assert dict(outcome.unread) == {KEY: BAD_BLOCK}
         assert [(each.key, each.reason) for each in shop.ports.ledger.gate().left] == [(KEY, BAD_BLOCK)]

@@ -112,7 +112,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         batch_id = claim_in_steps(shop.ports)
         steps.validate(shop.ports, batch_id, 1)
         steps.transform(shop.ports, batch_id, 1)
-        steps.file_away(shop.ports, batch_id, 1)
+        steps.archive(shop.ports, batch_id, 1)
     with opened(root) as shop:
         gate = shop.ports.ledger.gate()
         shop.ports.ledger.change_gate(gate.blocked("a breach."))

@@ -20,12 +20,12 @@ from takings.adapters.local import reading
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
-from takings.batch import attempt, publish
+from takings.batch import attempt, merge, publish, validate
 from takings.batch.attempt import Attempt
 from takings.batch.claim import Claim
-from takings.batch.merge import Landing
+from takings.batch.merge import Merged
 from takings.batch.publish import Published
-from takings.batch.validate import Judging
+from takings.batch.staging import staged_batch
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError
 from takings.intake.arrivals import Arrival
@@ -52,10 +52,9 @@ _create = FolderStore.create
 _apply = DeltaLake.apply
 _landing = DuckDbEngine.landing
 _version_drops = pipeline._version_drops
-_original_of = Judging._original_of
+_original_of = validate._original_of
 _replayed: Callable[..., list[Arrival]] = vars(replay)["_arrivals"]
 _run = Attempt.run
-_publish_affected = Attempt.publish
 
 
 # The gate
@@ -130,26 +129,28 @@ def fetch_again(self: FolderStore, key: str, etag: str, batch_id: BatchId) -> Pa
 # Verdicts
 
 
-def duplicate_by_name(self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
-    records = self.claim.ports.ledger.lineage(file_key=arrival.key)
-    if any(record.verdict is Verdict.ACCEPTED and record.batch_id != self._id for record in records):
+def duplicate_by_name(claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]) -> str | None:
+    records = claim.ports.ledger.lineage(file_key=arrival.key)
+    if any(record.verdict is Verdict.ACCEPTED and record.batch_id != claim.batch_id for record in records):
         return arrival.key
-    return _original_of(self, arrival, fingerprint, before)
+    return _original_of(claim, arrival, fingerprint, before)
 
 
-def duplicate_of_any_version(self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+def duplicate_of_any_version(
+    claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]
+) -> str | None:
     accepted = [
-        record for record in self.claim.ports.ledger.accepted_with([fingerprint]) if record.batch_id != self._id
+        record for record in claim.ports.ledger.accepted_with([fingerprint]) if record.batch_id != claim.batch_id
     ]
-    return str(accepted[0].file_key) if accepted else _original_of(self, arrival, fingerprint, before)
+    return str(accepted[0].file_key) if accepted else _original_of(claim, arrival, fingerprint, before)
 
 
 def duplicate_of_a_rejected_file(
-    self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]
+    claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]
 ) -> str | None:
-    judged = [record for record in self.claim.ports.ledger.lineage() if record.batch_id != self._id and record.verdict]
+    judged = [record for record in claim.ports.ledger.lineage() if record.batch_id != claim.batch_id and record.verdict]
     rejected = [record.file_key for record in judged if record.fingerprint == fingerprint]
-    return str(rejected[0]) if rejected else _original_of(self, arrival, fingerprint, before)
+    return str(rejected[0]) if rejected else _original_of(claim, arrival, fingerprint, before)
 
 
 # The lake
@@ -180,29 +181,20 @@ def leave_items_where_they_are(self: DuckDbEngine, staged: StagedBatch) -> Itera
         yield Short()
 
 
-def affected_after_the_merge(self: Attempt, commit: Commit) -> Published:
-    judging, ports = Judging(self.claim), self.claim.ports
-    with ports.engine.landing(judging.staged_batch(judging.judge().reports)) as session:
-        affected = session.affected(ports.tables.snapshot(commit.versions))
-    return publish.publish(ports, commit, affected, self.claim.check)
+def affected_after_the_merge(self: Attempt, merged: Merged) -> Published:
+    ports = self.claim.ports
+    with ports.engine.landing(staged_batch(self.claim, validate.validate(self.claim).reports)) as session:
+        affected = session.affected(ports.tables.snapshot(merged.commit.versions))
+    return publish.publish(ports, merged.commit, affected, self.claim.check)
 
 
-def affected_anew(self: Landing, session: Any) -> Affected:
+def affected_anew(claim: Claim, session: Any) -> Affected:
     """Compute it in each attempt, also in one that finds some tables merged already."""
-    self.claim.check()
-    affected: Affected = session.affected(self.claim.ports.tables.snapshot())
-    self.claim.ports.store.create(layout.affected(self._id), to_json(affected.to_json()))
-    _ANEW[self._id] = affected
+    claim.check()
+    affected: Affected = session.affected(claim.ports.tables.snapshot())
+    document = {"schema_version": 1, "batch_id": claim.batch_id, **affected.to_json()}
+    claim.ports.store.create(layout.affected(claim.batch_id), to_json(document))
     return affected
-
-
-_ANEW: Final[dict[str, Affected]] = {}
-
-
-def publish_affected_anew(self: Attempt, commit: Commit) -> Published:
-    if self._id in _ANEW:
-        return publish.publish(self.claim.ports, commit, _ANEW.pop(self._id), self.claim.check)
-    return _publish_affected(self, commit)
 
 
 # KPIs
@@ -264,19 +256,19 @@ def replay_as_something_new(ports: Ports, records: Any) -> list[Arrival]:
     return [replace(arrival, version=now) for arrival in _replayed(ports, records)]
 
 
-def copy_of_itself(self: Judging, arrival: Arrival, fingerprint: str, before: list[FileReport]) -> str | None:
+def copy_of_itself(claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]) -> str | None:
     """Compare with what was accepted under the same version, too: that is the original of a replay."""
-    accepted = self.claim.ports.ledger.accepted_with([fingerprint])
-    if any(record.batch_id != self._id and record.file_key == arrival.key for record in accepted):
+    accepted = claim.ports.ledger.accepted_with([fingerprint])
+    if any(record.batch_id != claim.batch_id and record.file_key == arrival.key for record in accepted):
         return arrival.key
-    return _original_of(self, arrival, fingerprint, before)
+    return _original_of(claim, arrival, fingerprint, before)
 
 
 def nothing_is_a_copy(*_: object) -> None:
     pass
 
 
-def mean_the_same(_: Landing) -> bool:
+def mean_the_same(_: Claim) -> bool:
     return False
 
 
@@ -324,15 +316,14 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "versions are the order of processing": [(pipeline, "_version_drops", process_in_any_order)],
     "bytes are not compared when they are read": [(FolderStore, "fetch", fetch_whatever_is_there)],
     "bytes are read again by each attempt": [(FolderStore, "fetch", fetch_again)],
-    "duplicate by name": [(Judging, "_original_of", duplicate_by_name)],
-    "duplicate of any older version": [(Judging, "_original_of", duplicate_of_any_version)],
-    "duplicate of a rejected file": [(Judging, "_original_of", duplicate_of_a_rejected_file)],
+    "duplicate by name": [(validate, "_original_of", duplicate_by_name)],
+    "duplicate of any older version": [(validate, "_original_of", duplicate_of_any_version)],
+    "duplicate of a rejected file": [(validate, "_original_of", duplicate_of_a_rejected_file)],
     "merges do not notice each other": [(DeltaLake, "apply", merge_into_whatever_is_there)],
     "items do not follow their orders": [(DuckDbEngine, "landing", leave_items_where_they_are)],
     "affected computed after the merge": [(Attempt, "publish", affected_after_the_merge)],
     "affected computed anew by each attempt": [
-        (Landing, "_affected", affected_anew),
-        (Attempt, "publish", publish_affected_anew),
+        (merge, "_affected", affected_anew),
     ],
     "additive KPIs": [(SqliteKpiStore, "publish", add_to_what_is_published)],
     "batch-only KPIs": [(attempt, "publish_keys", publish_the_batch_alone)],
@@ -346,9 +337,9 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
 #: the same for what only some runs are about
 VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "a replay is a new write": [(replay, "_arrivals", replay_as_something_new)],
-    "a replay is a copy of its original": [(Judging, "_original_of", copy_of_itself)],
-    "a copy of superseded bytes counts": [(Judging, "_original_of", nothing_is_a_copy)],
-    "a changed meaning changes no number": [(Landing, "_has_new_meaning", mean_the_same)],
+    "a replay is a copy of its original": [(validate, "_original_of", copy_of_itself)],
+    "a copy of superseded bytes counts": [(validate, "_original_of", nothing_is_a_copy)],
+    "a changed meaning changes no number": [(merge, "_has_new_meaning", mean_the_same)],
     "strict batches may hold orphans": [(MergeSession, "first_orphan", find_no_orphan)],
     "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
 }

@@ -1,31 +1,45 @@
-"""Take one batch through its steps: judge, land, publish, file away, each of which may be repeated after a crash."""
+"""Take one batch through its steps: validate, transform (merge and publish), archive. Each may be repeated after a crash.
+
+A local run does them one after the other; a state machine has each done in a process of its own (`runs/steps.py`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from takings import layout
 from takings.archive.lineage import given_back
 from takings.archive.outcome import BatchOutcome, outcome_document
-from takings.batch.archive import Filing
+from takings.batch.archive import FailedFile, archive, failed_files
 from takings.batch.claim import Claim
 from takings.batch.gaps import keep_gaps
-from takings.batch.merge import Landing, read_changes
+from takings.batch.merge import Merged, merge, read_changes
 from takings.batch.publish import Published
 from takings.batch.publish import publish as publish_keys
-from takings.batch.validate import Judged, Judging
-from takings.documents import AFFECTED, need_document
+from takings.batch.validate import validate
+from takings.batch.verdicts import BatchVerdicts, has_verdicts
 from takings.errors import SettingsError, UnreadableFile
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import Gate, GateState, LeftFile
 from takings.intake.manifest import to_json
-from takings.lake import Affected, Commit
+from takings.lake import Commit
 from takings.layout import BatchId
 from takings.ports import Ports
 from takings.validation.findings import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformed:
+    """What the merge and the publication of a batch did."""
+
+    #: None where nothing was accepted
+    commit: Commit | None = None
+    published: Published = field(default_factory=lambda: Published(keys={}, overtaken=0))
+    #: items that wait in the lake for their order or product
+    orphans: int = 0
 
 
 @dataclass
@@ -45,20 +59,53 @@ class Attempt:
         reader and is to be tried alone.
         """
         started_at = self._ports.clock.now()
-        if not self.begin(started_at):
+        verdicts = self.validate(started_at)
+        if verdicts is None:
             return None
-        judging = self.judging()
-        judged = judging.judge()
-        commit = Landing(self.claim, judging).land(judged)
-        published = self.publish(commit) if commit else Published(keys={}, overtaken=0)
-        filing = Filing(self.claim)
-        filing.file_away(judged)
-        orphans = self.orphans_as_of(commit) if commit else 0
-        return self.finish(judged, commit, published, orphans=orphans, started_at=started_at, stuck=filing.stuck)
+        return self.archive(verdicts, self.transform(verdicts), started_at=started_at)
 
-    def judging(self) -> Judging:
-        """Return the validation of the batch, which is careful if an earlier try has died or failed."""
-        return Judging(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
+    def validate(self, started_at: datetime) -> BatchVerdicts | None:
+        """Validate the batch's files; None where the batch was given up instead."""
+        if not self._begin(started_at):
+            return None
+        # Careful if an earlier try has died or failed.
+        return validate(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
+
+    def transform(self, verdicts: BatchVerdicts) -> Transformed:
+        """Merge the accepted rows into the lake, and publish the KPIs that they change."""
+        merged = merge(self.claim, verdicts)
+        if merged is None:
+            return Transformed()
+        published = self.publish(merged)
+        orphans = self._ports.tables.snapshot(merged.commit.versions).orphans
+        return Transformed(commit=merged.commit, published=published, orphans=orphans)
+
+    def publish(self, merged: Merged) -> Published:
+        """Publish the keys that the batch may have changed, as of its commit."""
+        published = publish_keys(self._ports, merged.commit, merged.affected, self.claim.check)
+        self.claim.check()
+        keep_gaps(self._ports, merged.commit, merged.affected)
+        return published
+
+    def archive(
+        self,
+        verdicts: BatchVerdicts,
+        transformed: Transformed,
+        *,
+        started_at: datetime,
+        has_time: Callable[[], bool] = lambda: True,
+        on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
+    ) -> BatchOutcome | None:
+        """Archive the originals and end the batch; None where the time was over before: repeated, it goes on.
+
+        Refused files are told before the batch ends, so that none is forgotten; after a crash they may be told again.
+        """
+        stuck = archive(self.claim, verdicts, has_time)
+        if stuck is None:
+            return None
+        if failed := failed_files(self.claim, verdicts):
+            on_failed(failed)
+        return self._finish(verdicts, transformed, started_at=started_at, stuck=stuck)
 
     @property
     def _ports(self) -> Ports:
@@ -68,14 +115,14 @@ class Attempt:
     def _id(self) -> BatchId:
         return self.claim.batch_id
 
-    def begin(self, started_at: datetime) -> bool:
+    def _begin(self, started_at: datetime) -> bool:
         """Write lineage and open the gate for the batch, if nobody has; False where the batch was given up instead."""
         manifest = self.claim.manifest
         self._note(started_at)
         if manifest.contracts != self._ports.contracts.hash:
             self._drop_old_contracts()
             return False
-        if self._ports.store.read(layout.verdicts(self._id)) is None:
+        if not self._is_validated():
             # From the verdicts on only these contracts can complete the batch, so the lake has to take what they describe.
             self._ports.tables.check_fit(self._ports.contracts.by_dataset)
         if self.suspect is not None and self._sets_aside(self.suspect):
@@ -85,6 +132,9 @@ class Attempt:
             self._ports.ledger.begin([self.claim.begun(arrival) for arrival in manifest.arrivals])
             self.claim.change(Gate.running)
         return True
+
+    def _is_validated(self) -> bool:
+        return has_verdicts(self._ports.store, self._id)
 
     def _note(self, began_at: datetime) -> None:
         """Keep who began this attempt, when, and how the one before ended."""
@@ -98,66 +148,48 @@ class Attempt:
         }
         self._ports.store.create(layout.attempt(self._id, self.claim.gate.attempt), to_json(document))
 
-    def publish(self, commit: Commit) -> Published:
-        """Publish the keys that the batch may have changed, as of its commit."""
-        affected = Affected.from_json(need_document(self._ports.store, layout.affected(self._id), AFFECTED))
-        published = publish_keys(self._ports, commit, affected, self.claim.check)
-        self.claim.check()
-        keep_gaps(self._ports, commit, affected)
-        return published
-
-    def orphans_as_of(self, commit: Commit) -> int:
-        """Count the items that wait in the lake for their order or product."""
-        return self._ports.tables.snapshot(commit.versions).orphans
-
-    def finish(
-        self,
-        judged: Judged,
-        commit: Commit | None,
-        published: Published,
-        *,
-        orphans: int,
-        started_at: datetime,
-        stuck: Mapping[str, str],
+    def _finish(
+        self, verdicts: BatchVerdicts, transformed: Transformed, *, started_at: datetime, stuck: Mapping[str, str]
     ) -> BatchOutcome:
         """Write how the batch ended, clean up, and free the gate; `stuck` says why archived drops are still there."""
+        commit = transformed.commit
         outcome = BatchOutcome(
             batch_id=self._id,
             attempt=self.claim.gate.attempt,
             started_at=started_at,
             finished_at=self._ports.clock.now(),
-            reports=judged.reports,
-            returned=judged.returned,
-            unread=judged.unread,
+            reports=verdicts.reports,
+            returned=verdicts.returned,
+            unread=verdicts.unread,
             commit=commit.number if commit else None,
-            published=published.keys,
-            overtaken=published.overtaken,
-            orphans=orphans,
+            published=transformed.published.keys,
+            overtaken=transformed.published.overtaken,
+            orphans=transformed.orphans,
             changes=read_changes(self._ports.store, self._id),
         )
         self.claim.check()
         self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))
         self._ports.store.forget(self._id)
-        landed = {report.dataset for report in judged.reports if report.verdict is Verdict.ACCEPTED}
+        landed = {report.dataset for report in verdicts.reports if report.verdict is Verdict.ACCEPTED}
         last = commit.number if commit else self.claim.gate.last_commit
-        settled = {report.key for report in judged.reports}
-        left = self._left(judged, stuck)
+        settled = {report.key for report in verdicts.reports}
+        left = self._left(verdicts, stuck)
         self.claim.change(lambda current: current.released(last_commit=last, landed=landed, settled=settled, left=left))
         self._ports.tell("batch.done", {"batch_id": self._id, "commit": outcome.commit, **self._measured(outcome)})
         return outcome
 
-    def _left(self, judged: Judged, stuck: Mapping[str, str]) -> tuple[LeftFile, ...]:
+    def _left(self, verdicts: BatchVerdicts, stuck: Mapping[str, str]) -> tuple[LeftFile, ...]:
         """Return the drops of the batch that stay under raw-data/, for the next looks to leave alone."""
         return tuple(
             LeftFile(
                 key=arrival.key,
                 etag=arrival.etag,
-                reason=stuck.get(arrival.key) or judged.unread[arrival.key],
+                reason=stuck.get(arrival.key) or verdicts.unread[arrival.key],
                 tried_at=self._ports.clock.now(),
                 is_archived=arrival.key in stuck,
             )
             for arrival in self.claim.arrivals
-            if arrival.archived_at is None and (arrival.key in stuck or arrival.key in judged.unread)
+            if arrival.archived_at is None and (arrival.key in stuck or arrival.key in verdicts.unread)
         )
 
     def _measured(self, outcome: BatchOutcome) -> dict[str, object]:
@@ -182,7 +214,11 @@ class Attempt:
 
         False from the point of no return on, and where the batch holds the only copy of bytes that were overwritten.
         """
-        if self._ports.store.read(layout.verdicts(self._id)) is not None or self._holds_overwritten_bytes():
+        return not self._is_validated() and self.give_back(cause)
+
+    def give_back(self, cause: str) -> bool:
+        """Give every file of a batch without verdicts back; False where it holds the only copy of bytes."""
+        if self._holds_overwritten_bytes():
             return False
         self.claim.check()
         self._ports.ledger.give_back([given_back(self.claim.begun(arrival)) for arrival in self.claim.arrivals])
@@ -215,9 +251,9 @@ class Attempt:
             )
 
     def _sets_aside(self, key: str) -> bool:
-        """Note that a file killed its reader; tell whether the batch was given up, for the file to be tried alone."""
+        """Note that a file killed its reader; return whether the batch was given up, for the file to be tried alone."""
         arrival = next((arrival for arrival in self.claim.arrivals if arrival.key == key), None)
-        if arrival is None or self._ports.store.read(layout.verdicts(self._id)) is not None:
+        if arrival is None or self._is_validated():
             return False
         self.claim.change(lambda current: current.suspecting(arrival.key, arrival.etag))
         deaths = self.claim.gate.deaths_of(arrival.key, arrival.etag)

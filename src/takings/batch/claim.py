@@ -70,6 +70,11 @@ class Claim:
                 continue
             return
 
+    def now_reading(self, what: str) -> None:
+        """Note what is being read, for whoever finds this process dead."""
+        if self.gate.reading != what:
+            self.change(lambda current: current.now_reading(what))
+
     def renew(self) -> None:
         """Prolong the lease."""
         self.change(lambda current: current.renewed(self.ports.clock.now()))

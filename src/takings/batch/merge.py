@@ -1,4 +1,4 @@
-"""Land a batch's accepted rows in the lake, as its next commit."""
+"""Merge a batch's accepted rows into the lake, as its next commit."""
 
 from __future__ import annotations
 
@@ -9,18 +9,47 @@ from takings import layout
 from takings.batch.claim import Claim
 from takings.batch.commits import newest_commit, read_commit
 from takings.batch.publish import current_definition
-from takings.batch.validate import Judged, Judging
+from takings.batch.staging import staged_batch
+from takings.batch.verdicts import BatchVerdicts
 from takings.contracts.model import Dataset
 from takings.documents import AFFECTED, CHANGES, need_document, read_document
 from takings.errors import ConflictError, MachineryError
 from takings.intake.manifest import read_manifest, to_json
 from takings.lake import Affected, BatchChanges, Commit, everything
 from takings.layout import BatchId
-from takings.ports import LandingSession, ObjectStore, Ports
+from takings.ports import LandingSession, ObjectStore
 from takings.validation.findings import Verdict
 
 #: a merge that loses to another writer reads again; so often in a row means that something is wrong
 _MERGE_TRIES: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """A batch whose rows are in the lake."""
+
+    commit: Commit
+    #: the keys whose KPIs its rows may have changed
+    affected: Affected
+
+
+def merge(claim: Claim, verdicts: BatchVerdicts) -> Merged | None:
+    """Merge the accepted rows into the lake and commit; None where there are none."""
+    if not verdicts.has_accepted:
+        return None
+    ports = claim.ports
+    last = newest_commit(ports.store, claim.gate.last_commit)
+    if last is not None and last.batch_id == claim.batch_id:
+        return Merged(commit=last, affected=_kept_affected(claim))
+    staged = staged_batch(claim, verdicts.reports)
+    ports.tables.prepare(ports.contracts.by_dataset)
+    with ports.engine.landing(staged) as session:
+        _keep_changes(claim, session, verdicts)
+        affected = _affected(claim, session)
+        for dataset in Dataset:
+            ports.tell("lake.merging", {"dataset": dataset.value})
+            _merge_table(claim, session, dataset, affected)
+    return Merged(commit=_commit(claim, last), affected=affected)
 
 
 def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
@@ -32,99 +61,77 @@ def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
     return None if document is None else BatchChanges.from_json(document)
 
 
-@dataclass(frozen=True)
-class Landing:
-    """The merge of one batch."""
+def _keep_changes(claim: Claim, session: LandingSession, verdicts: BatchVerdicts) -> None:
+    """Count, once, what the rows are to the lake before the first merge; nothing where a merge may have begun."""
+    store, batch_id = claim.ports.store, claim.batch_id
+    if store.read(layout.changes(batch_id)) is not None or store.read(layout.affected(batch_id)) is not None:
+        return
+    claim.check()
+    accepted = {
+        report.key: report.records.accepted for report in verdicts.reports if report.verdict is Verdict.ACCEPTED
+    }
+    changes = session.changes(claim.ports.tables.snapshot()).accounted(accepted)
+    store.create(layout.changes(batch_id), to_json({"schema_version": 1, "batch_id": batch_id, **changes.to_json()}))
 
-    claim: Claim
-    judging: Judging
 
-    def land(self, judged: Judged) -> Commit | None:
-        """Merge the accepted rows into the lake and commit; None where there are none."""
-        if not judged.has_accepted:
-            return None
-        last = newest_commit(self._ports.store, self.claim.gate.last_commit)
-        if last is not None and last.batch_id == self._id:
-            return last
-        staged = self.judging.staged_batch(judged.reports)
-        self._ports.tables.prepare(self._ports.contracts.by_dataset)
-        with self._ports.engine.landing(staged) as session:
-            self._keep_changes(session, judged)
-            affected = self._affected(session)
-            for dataset in Dataset:
-                self._ports.tell("lake.merging", {"dataset": dataset.value})
-                self._merge(session, dataset, affected)
-        return self._commit(last)
-
-    @property
-    def _ports(self) -> Ports:
-        return self.claim.ports
-
-    @property
-    def _id(self) -> BatchId:
-        return self.claim.batch_id
-
-    def _keep_changes(self, session: LandingSession, judged: Judged) -> None:
-        """Count, once, what the rows are to the lake before the first merge; nothing where a merge may have begun."""
-        store = self._ports.store
-        if store.read(layout.changes(self._id)) is not None or store.read(layout.affected(self._id)) is not None:
-            return
-        self.claim.check()
-        accepted = {
-            report.key: report.records.accepted for report in judged.reports if report.verdict is Verdict.ACCEPTED
-        }
-        changes = session.changes(self._ports.tables.snapshot()).accounted(accepted)
-        store.create(
-            layout.changes(self._id), to_json({"schema_version": 1, "batch_id": self._id, **changes.to_json()})
-        )
-
-    def _affected(self, session: LandingSession) -> Affected:
-        """Compute the affected keys from the lake before the first merge, once."""
-        key = layout.affected(self._id)
-        known = read_document(self._ports.store, key, AFFECTED)
-        if known is None:
-            self.claim.check()
-            affected = session.affected(self._ports.tables.snapshot())
-            if not affected.is_everything and self._has_new_meaning():
-                affected = everything()
-            self._ports.store.create(key, to_json({"schema_version": 1, "batch_id": self._id, **affected.to_json()}))
-            known = need_document(self._ports.store, key, AFFECTED)
+def _affected(claim: Claim, session: LandingSession) -> Affected:
+    """Compute the affected keys from the lake before the first merge, once; an earlier attempt's stand."""
+    store, batch_id = claim.ports.store, claim.batch_id
+    known = read_document(store, layout.affected(batch_id), AFFECTED)
+    if known is not None:
         return Affected.from_json(known)
+    claim.check()
+    affected = session.affected(claim.ports.tables.snapshot())
+    if not affected.is_everything and _has_new_meaning(claim):
+        affected = everything()
+    document = {"schema_version": 1, "batch_id": batch_id, **affected.to_json()}
+    return affected if store.create(layout.affected(batch_id), to_json(document)) else _kept_affected(claim)
 
-    def _has_new_meaning(self) -> bool:
-        """Tell whether contracts or definitions have changed since the last batch, which may change every number."""
-        meaning = current_definition(self._ports)
-        if any(self._ports.kpis.definitions(table) - {meaning} for table in self._ports.kpi_tables):
-            return True
-        last = newest_commit(self._ports.store, self.claim.gate.last_commit)
-        key = None if last is None else layout.manifest(last.batch_id)
-        content = None if key is None else self._ports.store.read(key)
-        return content is not None and read_manifest(content, str(key)).contracts != self.claim.manifest.contracts
 
-    def _merge(self, session: LandingSession, dataset: Dataset, affected: Affected) -> None:
-        for _ in range(_MERGE_TRIES):
-            current = self._ports.tables.snapshot()
-            change = session.merge(dataset, current, affected)
-            self.claim.check()
-            try:
-                self._ports.tables.apply(dataset, change, current[dataset], self._id)
-            except ConflictError:
-                continue
-            return
-        raise MachineryError(f"lake/{dataset}: {_MERGE_TRIES} merges in a row lost to another writer. Run again.")
+def _kept_affected(claim: Claim) -> Affected:
+    """Return the affected keys that another attempt has kept; CorruptState where they are lost or damaged."""
+    return Affected.from_json(need_document(claim.ports.store, layout.affected(claim.batch_id), AFFECTED))
 
-    def _commit(self, last: Commit | None) -> Commit:
-        """Write the next commit record; a number that somebody else took is passed over."""
-        versions = {dataset: table.version for dataset, table in self._ports.tables.snapshot().tables.items()}
-        number = last.number + 1 if last else 1
-        while True:
-            self.claim.check()
-            commit = Commit(number=number, batch_id=self._id, versions=versions)
-            if self._ports.store.create(layout.commit(number), to_json(commit.to_json())):
-                self._ports.tell("lake.committed", {"batch_id": self._id, "commit": number})
-                return commit
-            taken = read_commit(self._ports.store, number)
-            if taken is not None and taken.batch_id == self._id:
-                # A lost attempt of this batch was in the middle of it.
-                return taken
-            number += 1
+
+def _has_new_meaning(claim: Claim) -> bool:
+    """Return whether contracts or definitions have changed since the last batch, which may change every number."""
+    ports = claim.ports
+    meaning = current_definition(ports)
+    if any(ports.kpis.definitions(table) - {meaning} for table in ports.kpi_tables):
+        return True
+    last = newest_commit(ports.store, claim.gate.last_commit)
+    key = None if last is None else layout.manifest(last.batch_id)
+    content = None if key is None else ports.store.read(key)
+    return content is not None and read_manifest(content, str(key)).contracts != claim.manifest.contracts
+
+
+def _merge_table(claim: Claim, session: LandingSession, dataset: Dataset, affected: Affected) -> None:
+    tables = claim.ports.tables
+    for _ in range(_MERGE_TRIES):
+        current = tables.snapshot()
+        change = session.merge(dataset, current, affected)
+        claim.check()
+        try:
+            tables.apply(dataset, change, current[dataset], claim.batch_id)
+        except ConflictError:
+            continue
+        return
+    raise MachineryError(f"lake/{dataset}: {_MERGE_TRIES} merges in a row lost to another writer. Run again.")
+
+
+def _commit(claim: Claim, last: Commit | None) -> Commit:
+    """Write the next commit record; a number that somebody else took is passed over."""
+    store, batch_id = claim.ports.store, claim.batch_id
+    versions = {dataset: table.version for dataset, table in claim.ports.tables.snapshot().tables.items()}
+    number = last.number + 1 if last else 1
+    while True:
+        claim.check()
+        commit = Commit(number=number, batch_id=batch_id, versions=versions)
+        if store.create(layout.commit(number), to_json(commit.to_json())):
+            claim.ports.tell("lake.committed", {"batch_id": batch_id, "commit": number})
+            return commit
+        taken = read_commit(store, number)
+        if taken is not None and taken.batch_id == batch_id:
+            # A lost attempt of this batch was in the middle of it.
+            return taken
+        number += 1

@@ -1,4 +1,4 @@
-"""Examine one file: structure, header, rows, verdict. `run` and `validate` both go this way."""
+"""Validate one file: structure, header, rows, verdict. `run` and `validate` both go this way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from takings.validation.verdicts import Tolerance, judge, judge_duplicate, judge
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examination:
+class ValidatedFile:
     """What was found in a file and decided about it."""
 
     report: FileReport
@@ -26,11 +26,11 @@ class Examination:
     chunks: tuple[ChunkReport, ...]
     #: why the whole file is refused, where its records could not be checked
     fault: FileFault | None = None
-    #: every faulty record in the order of the file; may be called again until the next file is examined
+    #: every faulty record in the order of the file; may be called again until the next file is validated
     faulty_records: Callable[[], Iterator[FaultyRecord]]
 
 
-def examine(
+def validate_file(
     validation: ValidationEngine,
     contracts: Contracts,
     arrival: Arrival,
@@ -41,8 +41,8 @@ def examine(
     workspace: Path,
     staged: Path,
     original_of: Callable[[str], str | None],
-) -> Examination:
-    """Judge a file whose bytes lie at `path`; its good rows are written to `staged`.
+) -> ValidatedFile:
+    """Validate a file whose bytes lie at `path`; its good rows are written to `staged`.
 
     `original_of` returns the key of the accepted file with a fingerprint, if there is one.
     """
@@ -52,10 +52,10 @@ def examine(
     fault = structure.fault or check_header(contract, structure.header or ())
     if original is not None:
         report = judge_duplicate(arrival, structure.fingerprint, original)
-        return Examination(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
+        return ValidatedFile(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
     if fault is not None:
         fault = explain(fault, structure, contracts, arrival.dataset)
-        return Examination(
+        return ValidatedFile(
             fault=fault,
             report=judge_unreadable(arrival, structure, fault),
             structure=structure,
@@ -63,7 +63,7 @@ def examine(
             faulty_records=no_faulty_records if is_misread(fault) else lambda: validation.broken_records(workspace),
         )
     findings = validation.check(path, structure, contract, now=now, workspace=workspace, staged=staged)
-    return Examination(
+    return ValidatedFile(
         report=judge(arrival, structure.fingerprint, findings, tolerance),
         structure=structure,
         chunks=findings.chunks,

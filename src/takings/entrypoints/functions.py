@@ -25,7 +25,7 @@ from takings.layout import BatchId
 from takings.runs import steps
 from takings.runs.detect import Started, detect, oldest_waiting
 from takings.runs.pipeline import Rest
-from takings.runs.steps import Failed
+from takings.runs.steps import AfterFailure
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -152,7 +152,7 @@ def _planned(store: FunctionStore, event: Mapping[str, Any], *, tries: int, out_
 
 def _file_away(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
     """File the batch's originals away, as many as there is time for, and end it."""
-    outcome = steps.file_away(
+    outcome = steps.archive(
         store.ports,
         BatchId(event["batch_id"]),
         event["attempt"],
@@ -173,7 +173,7 @@ def _mark_failed(store: FunctionStore, event: Mapping[str, Any], has_time: Calla
         has_time=has_time,
         on_failed=store.dead_letters.send,
     )
-    return {"outcome": failed.value, "done": failed is not Failed.NOT_FILED_YET}
+    return {"outcome": failed.value, "done": failed is not AfterFailure.NOT_ARCHIVED_YET}
 
 
 def _described(event: Mapping[str, Any]) -> str:

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from takings import layout
 from takings.archive.outcome import BatchOutcome
-from takings.batch.archive import FailedFile, Filing
-from takings.batch.attempt import Attempt
+from takings.batch.archive import FailedFile
+from takings.batch.attempt import Attempt, Transformed
 from takings.batch.claim import Claim
 from takings.batch.commits import read_commit
-from takings.batch.merge import Landing
 from takings.batch.publish import Published
-from takings.batch.validate import Judged, Judging
+from takings.batch.staging import share_staged
+from takings.batch.verdicts import BatchVerdicts, read_verdicts
 from takings.documents import ATTEMPT, PUBLISHED, read_document
 from takings.errors import ConflictError, InvariantBreach, MachineryError, Superseded
 from takings.intake.gate import GateState
 from takings.intake.manifest import to_json
 from takings.intake.next_action import blocked_message
-from takings.lake import Commit
 from takings.layout import BatchId
 from takings.ports import Ports
 
@@ -40,75 +38,44 @@ class Validated(StrEnum):
 
     #: some file was accepted: the batch goes on
     ACCEPTED = "accepted"
-    #: nothing was: the originals only have to be filed away
+    #: nothing was: the originals only have to be archived
     NOTHING_ACCEPTED = "nothing accepted"
     #: the batch was given up, its files are pending again
     GIVEN_UP = "given up"
 
 
-class Failed(StrEnum):
-    """What became of a batch of which a step failed for good."""
+class AfterFailure(StrEnum):
+    """What became of a batch of which a step failed permanently."""
 
     #: nothing of it was accepted; its files are in failed/, with their reasons
-    FILED_AWAY = "filed away"
+    ARCHIVED = "filed away"
     #: its files are pending again
     GIVEN_BACK = "given back"
     #: nothing of it was accepted; its files are on their way to failed/, which has to be repeated
-    NOT_FILED_YET = "not filed yet"
+    NOT_ARCHIVED_YET = "not filed yet"
     #: its verdicts are written, so that it can only be completed: by its next attempt, or once somebody has unblocked it
     TO_BE_COMPLETED = "to be completed"
     #: it has to be completed, but so many attempts have failed that a person is asked
     BLOCKED = "blocked"
 
 
-_NOTHING: Final = Published(keys={}, overtaken=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Kept:
-    """What a batch's transformation keeps for its last step, which does not look into the lake."""
-
-    #: None where nothing was accepted
-    commit: Commit | None
-    published: Published
-    orphans: int
-
-    def to_json(self) -> dict[str, object]:
-        """Return the content of batches/<batch_id>/published.json."""
-        assert self.commit is not None
-        return {
-            "schema_version": 1,
-            "batch_id": self.commit.batch_id,
-            "commit": self.commit.number,
-            "published": dict(self.published.keys),
-            "overtaken": self.published.overtaken,
-            "orphans": self.orphans,
-        }
-
-
 def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
-    """Judge every file of the batch."""
+    """Validate every file of the batch."""
     with _adopted(ports, batch_id, attempt) as step:
-        if not step.begin(ports.clock.now()):
+        verdicts = step.validate(ports.clock.now())
+        if verdicts is None:
             return Validated.GIVEN_UP
-        judging = step.judging()
-        judged = judging.judge()
-        judging.share_staged(judged)
-        return Validated.ACCEPTED if judged.has_accepted else Validated.NOTHING_ACCEPTED
+        share_staged(step.claim, verdicts.reports)
+        return Validated.ACCEPTED if verdicts.has_accepted else Validated.NOTHING_ACCEPTED
 
 
 def transform(ports: Ports, batch_id: BatchId, attempt: int) -> None:
     """Merge what was accepted into the lake and publish the KPIs that it changes."""
     with _adopted(ports, batch_id, attempt) as step:
-        judging = Judging(step.claim)
-        commit = Landing(step.claim, judging).land(judging.judge())
-        if commit is None:
-            return
-        kept = _Kept(commit=commit, published=step.publish(commit), orphans=step.orphans_as_of(commit))
-        ports.store.create(layout.published(batch_id), to_json(kept.to_json()))
+        _keep(ports, batch_id, step.transform(_verdicts(step)))
 
 
-def file_away(
+def archive(
     ports: Ports,
     batch_id: BatchId,
     attempt: int,
@@ -116,16 +83,16 @@ def file_away(
     has_time: Callable[[], bool] = lambda: True,
     on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
 ) -> BatchOutcome | None:
-    """File the batch's originals away and end it; None where the time was over before: repeated, it goes on.
+    """Archive the batch's originals and end it; None where the time was over before: repeated, it goes on.
 
     Refused files are told before the batch ends, so that none is forgotten; after a crash they may be told again.
     """
     with _adopted(ports, batch_id, attempt) as step:
-        judged = _verdicts(step)
+        verdicts = _verdicts(step)
         kept = _read_kept(ports, batch_id)
-        if judged.has_accepted and kept.commit is None:
+        if verdicts.has_accepted and kept.commit is None:
             raise MachineryError(f"batch {batch_id} is not published yet. Run its transformation first.")
-        return _file_and_finish(step, judged, kept, has_time, on_failed)
+        return step.archive(verdicts, kept, started_at=_began_at(step), has_time=has_time, on_failed=on_failed)
 
 
 def mark_failed(
@@ -136,42 +103,26 @@ def mark_failed(
     *,
     has_time: Callable[[], bool] = lambda: True,
     on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
-) -> Failed:
-    """End a batch of which a step failed for good, as far as it can be ended.
+) -> AfterFailure:
+    """End a batch of which a step failed permanently, as far as it can be ended.
 
     Before its verdicts are written, it is given up; afterwards it can only be completed, but for one that has accepted nothing.
     """
     with _adopted(ports, batch_id, attempt) as step:
         ports.tell("batch.failed", {"batch_id": batch_id, "attempt": attempt, "cause": cause})
-        if step.give_up(cause):
-            return Failed.GIVEN_BACK
-        judged = _verdicts(step) if ports.store.read(layout.verdicts(batch_id)) is not None else None
-        if judged is None or judged.has_accepted:
+        verdicts = read_verdicts(ports.store, batch_id)
+        if verdicts is None and step.give_back(cause):
+            return AfterFailure.GIVEN_BACK
+        if verdicts is None or verdicts.has_accepted:
             if attempt >= MOST_ATTEMPTS:
                 step.claim.block(f"{attempt} attempts have failed, the last of them so: {cause}.")
-                return Failed.BLOCKED
+                return AfterFailure.BLOCKED
             step.claim.let_go()
-            return Failed.TO_BE_COMPLETED
-        nothing = _Kept(commit=None, published=_NOTHING, orphans=0)
-        ended = _file_and_finish(step, judged, nothing, has_time, on_failed)
-        return Failed.NOT_FILED_YET if ended is None else Failed.FILED_AWAY
-
-
-def _file_and_finish(
-    step: Attempt,
-    judged: Judged,
-    kept: _Kept,
-    has_time: Callable[[], bool],
-    on_failed: Callable[[Sequence[FailedFile]], None],
-) -> BatchOutcome | None:
-    filing = Filing(step.claim)
-    if not filing.file_away(judged, has_time):
-        return None
-    if failed := filing.failed(judged):
-        on_failed(failed)
-    return step.finish(
-        judged, kept.commit, kept.published, orphans=kept.orphans, started_at=_began_at(step), stuck=filing.stuck
-    )
+            return AfterFailure.TO_BE_COMPLETED
+        ended = step.archive(
+            verdicts, Transformed(), started_at=_began_at(step), has_time=has_time, on_failed=on_failed
+        )
+        return AfterFailure.NOT_ARCHIVED_YET if ended is None else AfterFailure.ARCHIVED
 
 
 def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
@@ -228,12 +179,13 @@ def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | 
         return Claim(ports=ports, gate=adopted), gate.reading
 
 
-def _verdicts(step: Attempt) -> Judged:
+def _verdicts(step: Attempt) -> BatchVerdicts:
     """Return the verdicts that validation has written; MachineryError where it has not."""
     batch_id = step.claim.batch_id
-    if step.claim.ports.store.read(layout.verdicts(batch_id)) is None:
+    verdicts = read_verdicts(step.claim.ports.store, batch_id)
+    if verdicts is None:
         raise MachineryError(f"batch {batch_id} is not judged yet. Run its validation first.")
-    return Judging(step.claim).judge()
+    return verdicts
 
 
 def _began_at(step: Attempt) -> datetime:
@@ -243,12 +195,27 @@ def _began_at(step: Attempt) -> datetime:
     return claim.ports.clock.now() if document is None else layout.parse_instant(document["began_at"])
 
 
-def _read_kept(ports: Ports, batch_id: BatchId) -> _Kept:
+def _keep(ports: Ports, batch_id: BatchId, transformed: Transformed) -> None:
+    """Keep what the transformation did for the batch's last step, which does not look into the lake."""
+    if transformed.commit is None:
+        return
+    document = {
+        "schema_version": 1,
+        "batch_id": transformed.commit.batch_id,
+        "commit": transformed.commit.number,
+        "published": dict(transformed.published.keys),
+        "overtaken": transformed.published.overtaken,
+        "orphans": transformed.orphans,
+    }
+    ports.store.create(layout.published(batch_id), to_json(document))
+
+
+def _read_kept(ports: Ports, batch_id: BatchId) -> Transformed:
     """Return what the batch's transformation has kept; nothing where it was not done, or had nothing to do."""
     document = read_document(ports.store, layout.published(batch_id), PUBLISHED)
     if document is None:
-        return _Kept(commit=None, published=_NOTHING, orphans=0)
-    return _Kept(
+        return Transformed()
+    return Transformed(
         commit=read_commit(ports.store, document["commit"]),
         published=Published(keys=document["published"], overtaken=document["overtaken"]),
         orphans=document["orphans"],

@@ -69,7 +69,7 @@ def test_no_file_is_validated_twice(shop: S3Shop, batch_id: BatchId, of_a_folder
     assert [key.split("/")[2] for key in staged(shop, batch_id)] == ["order_items", "orders", "products"]
     transform(batch_id, NeverAsked())
     with opened(STORE) as anywhere:
-        outcome = steps.file_away(anywhere.ports, batch_id, 1)
+        outcome = steps.archive(anywhere.ports, batch_id, 1)
     assert outcome is not None
     assert outcome.commit == 1
     assert published(STORE) == of_a_folder

@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.adapters.scanned_file import first_bytes, inspect
-from takings.batch.validate_file import Examination, examine
+from takings.batch.validate_file import ValidatedFile, validate_file
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import UsageError
 from takings.intake.arrivals import Arrival
@@ -55,10 +55,10 @@ class DryRun:
     #: fingerprint -> key of the files that a store has accepted
     accepted: Mapping[str, str]
 
-    def examine(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[Examination | Unplaced]:
-        """Examine files one after the other; UsageError, before the first, where a sound file's dataset cannot be told.
+    def validate(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[ValidatedFile | Unplaced]:
+        """Validate files one after the other; UsageError, before the first, where a sound file's dataset cannot be told.
 
-        An examination's faulty records can be read until the next file is examined.
+        A file's faulty records can be read until the next file is validated.
         """
         with (
             translated_faults(self.memory),
@@ -72,7 +72,7 @@ class DryRun:
                 if isinstance(kind, Unplaced):
                     yield kind
                     continue
-                yield examine(
+                yield validate_file(
                     validation,
                     self.contracts,
                     _arrival(file, kind, self.now),

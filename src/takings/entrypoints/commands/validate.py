@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from takings.batch.validate_file import Examination
+from takings.batch.validate_file import ValidatedFile
 from takings.composition.stores import Unplaced, open_dry_run
 from takings.contracts.model import Contract, Dataset
 from takings.entrypoints import console
@@ -56,7 +56,7 @@ def validate(
     dry_run = open_dry_run(store, {"contracts": None if contracts is None else str(contracts)})
     documents = []
     is_rejected = False
-    for examination in dry_run.examine(readable, dataset):
+    for examination in dry_run.validate(readable, dataset):
         if isinstance(examination, Unplaced):
             is_rejected = True
             if format_ is ReportFormat.JSON:
@@ -95,7 +95,7 @@ def _can_be_read(file: Path) -> bool:
     return True
 
 
-def _document(examination: Examination, contract: Contract) -> dict[str, Any]:
+def _document(examination: ValidatedFile, contract: Contract) -> dict[str, Any]:
     violations = [
         {**violation_document(violation), "remedy": remedy(contract, violation.rule)}
         for violation in _violations(examination)
@@ -134,7 +134,7 @@ def _show_unplaced(unplaced: Unplaced) -> None:
     )
 
 
-def _violations(examination: Examination) -> Iterator[Violation]:
+def _violations(examination: ValidatedFile) -> Iterator[Violation]:
     """Yield what is wrong with the file as a whole, then with its records."""
     report = examination.report
     fault = examination.fault
@@ -168,7 +168,7 @@ def _reason(rule: str, reason: str | None) -> str:
     return re.sub(r"^line [0-9]+: ", "", reason or "")
 
 
-def _show(examination: Examination, contract: Contract) -> None:
+def _show(examination: ValidatedFile, contract: Contract) -> None:
     report = examination.report
     colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.DUPLICATE: "yellow"}[report.verdict]
     out.print(
