@@ -205,6 +205,7 @@ def test_a_gate_of_an_older_version_has_left_no_file(root: Path) -> None:
     run(root)
     database = open_database(root / ".takings" / "takings.db")
     database.execute("alter table PendingBatches drop column left_files")
+    database.execute("pragma user_version = 0")
     database.close()
     with bad_block(drop(root, "orders/b.csv", csv_of(order(4)))):
         run(root)

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from takings.adapters.local.migrations import is_up_to_date, migrate
 from takings.errors import CorruptState, StoreError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +21,10 @@ _BUSY_SECONDS = 60
 
 
 def open_database(path: Path | None) -> Database:
-    """Open the database file (None: in memory) and make its tables; CorruptState where it is damaged."""
+    """Open the database file (None: in memory) and make its tables, or bring those of an older version up to date.
+
+    CorruptState where it is damaged, SettingsError where a newer version has written it.
+    """
     connection: Database | None = None
     try:
         connection = sqlite3.connect(
@@ -35,8 +38,9 @@ def open_database(path: Path | None) -> Database:
         connection.lock = threading.RLock()
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
-        connection.executescript((resources.files(__package__) / "schema.sql").read_text())
-        _migrate(connection)
+        if not is_up_to_date(connection):
+            with transaction(connection):
+                migrate(connection)
     except sqlite3.DatabaseError as broken:
         if connection is not None:
             connection.close()
@@ -48,23 +52,11 @@ def open_database(path: Path | None) -> Database:
             f"{path} is not a sound SQLite database ({broken}). Nothing was changed. Move the store's .takings folder away"
             " and rebuild the store from its archive, or restore the file from a back-up."
         ) from broken
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        raise
     return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Give the tables of an older version the columns that it did not have."""
-    if _has_left_files(connection):
-        return
-    try:
-        connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
-    except sqlite3.OperationalError:
-        # Another process may have been first; anything else is a fault.
-        if not _has_left_files(connection):
-            raise
-
-
-def _has_left_files(connection: sqlite3.Connection) -> bool:
-    return "left_files" in {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
 
 
 class Database(sqlite3.Connection):
@@ -94,6 +86,8 @@ def reading_database(path: Path) -> Iterator[Database]:
     """Open the database file for reading, also where nothing can be written beside it: then a copy of it is read."""
     with closing(open_database_to_read(path)) as database:
         if _can_be_read(database, path):
+            # An older version's layout is read as it is; a newer one's may mean something else.
+            is_up_to_date(database)
             yield database
             return
     with TemporaryDirectory(prefix="takings-") as folder:
