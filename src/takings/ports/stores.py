@@ -1,42 +1,28 @@
-"""Say what the pipeline needs from the world: the protocols that adapters fulfil.
-
-Every method says whether it may be repeated and what it raises. A local adapter and one for AWS stand side by side for
-each port that touches the platform.
-"""
+"""Say where a shop's files, lake tables, ledger and published numbers are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from takings.archive.lineage import LineageRecord
-from takings.contracts.model import Contract, Contracts, Dataset
+from takings.contracts.model import Contract, Dataset
 from takings.intake.arrivals import ObjectInfo
-from takings.intake.batching import BatchPolicy
 from takings.intake.gate import Gate
-from takings.kpis.definitions import KpiTable, Measures
+from takings.kpis.definitions import KpiTable
 from takings.kpis.publication import KpiKey, KpiRow
 from takings.lake import (
     AddedFile,
     Affected,
-    BatchChanges,
-    Gaps,
     LakeFile,
     LakeSnapshot,
-    Orphan,
-    StagedBatch,
     TableChange,
     TableSnapshot,
 )
 from takings.layout import BatchId
-from takings.time_zones import BusinessTime
-from takings.validation.findings import FaultyRecord, Findings
-from takings.validation.structure.values import Structure
 
 
 class ObjectStore(Protocol):
@@ -208,217 +194,3 @@ class LakeTables(Protocol):
 
     def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
         """Keep files that an engine wrote into the table's folder; only then a change may name them. May be repeated."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class InspectedFile:
-    """A file whose structure is known and sound enough for its records to be checked."""
-
-    path: Path
-    structure: Structure
-    #: where `inspect` has kept its broken records
-    workspace: Path
-    #: the Parquet file of its rows, to be written
-    staged: Path
-
-
-class ValidationEngine(Protocol):
-    """What reads files, checks every row and stages the good ones."""
-
-    def inspect(self, path: Path, workspace: Path) -> Structure:
-        """Read the structure of a file; broken records are kept in the workspace. May be repeated."""
-
-    def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
-        """Yield the broken records that `inspect` found, in the order of the file. May be repeated."""
-
-    def check(
-        self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
-    ) -> Findings:
-        """Check every sound record of a file and write those without an error to the Parquet file `staged`.
-
-        May be repeated, with the same outcome.
-        """
-
-    def check_together(
-        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
-    ) -> Sequence[Findings | None]:
-        """Check small files with one header as `check` would each, at once; None for one that has to be checked alone.
-
-        May be repeated, with the same outcome.
-        """
-
-
-class LandingSession(Protocol):
-    """One batch on its way into the lake."""
-
-    def affected(self, base: LakeSnapshot) -> Affected:
-        """Compute the keys whose KPIs the batch may change, from the lake before its first merge."""
-
-    def changes(self, base: LakeSnapshot) -> BatchChanges:
-        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong.
-
-        A row that loses to a newer one of the batch is in no count.
-        """
-
-    def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
-        """Find the first item, by key and line, whose order or product is neither in the batch nor in the lake."""
-
-    def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
-        """Write the Parquet files of one table's merge; nothing is visible until the change is applied.
-
-        Products are merged first, then orders, then items. May be repeated on any newer snapshot.
-        """
-
-
-class KpiEngine(Protocol):
-    """What computes measures from the lake's rows; whichever it is, they are the same."""
-
-    def measures(
-        self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
-    ) -> Mapping[str, Sequence[Measures]]:
-        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
-
-
-class LakeEngine(Protocol):
-    """What merges batches into the lake, and finds rows in it."""
-
-    def landing(self, staged: StagedBatch) -> AbstractContextManager[LandingSession]:
-        """Begin to land a batch."""
-
-    def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
-        """Write the rows of these files as one file a day; the same rows, so that nothing is visible of it."""
-
-    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
-        """Return the rows that a day's KPIs (or a category's) are made of, by order and item; see rows_behind.sql."""
-
-    def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
-        """Return the version of the item that has waited longest for its order or product; None where none waits."""
-
-    def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
-        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
-
-    def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
-        """Return, per key of a staged file of orders or items, the days of its rows; an item has its order's.
-
-        A row whose order is neither staged nor in the lake has no day.
-        """
-
-    def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
-        """Return the items that have waited longest: item_id, order_id, product_id, what each lacks, since, key, line."""
-
-
-class Clock(Protocol):
-    """The time."""
-
-    def now(self) -> datetime:
-        """Return the instant, in UTC."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class Wake(StrEnum):
-    """Why a wait ended."""
-
-    CHANGED = "changed"
-    QUIET = "quiet"
-    STOP = "stop"
-
-
-class Changes(Protocol):
-    """What hints that something under raw-data/ may have changed, before the next sweep would find it."""
-
-    def wait(self, seconds: float) -> Wake:
-        """Wait until something may have changed, or so many seconds at most, or until asked to stop.
-
-        May be repeated. A change between two waits ends the next one at once; once asked to stop, every wait says so. Changes
-        may stay unnoticed: the listing is the truth.
-        """
-
-    def stop(self) -> None:
-        """Ask whoever waits, now or later, to stop; a signal handler may do so too. May be repeated."""
-
-
-class Heartbeat(Protocol):
-    """What keeps a lease alive while its owner works."""
-
-    def beating(self, beat: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `beat` every 15 seconds until the block ends; its errors end the beating, not the block."""
-
-
-class Owners(Protocol):
-    """Who works on a store."""
-
-    def me(self) -> str:
-        """Return a name for this process that no other has."""
-
-    def token(self) -> str:
-        """Return four characters that differ from call to call."""
-
-    def is_dead(self, owner: str | None) -> bool:
-        """Tell whether an owner is known to have died: a process of this host that is gone."""
-
-
-class Executions(Protocol):
-    """What takes a batch through its steps in processes of their own: a state machine."""
-
-    def start(self, batch_id: BatchId, attempt: int) -> None:
-        """Start the steps of an attempt, which run once however often they are started. May be repeated."""
-
-    def is_running(self, batch_id: BatchId, attempt: int) -> bool:
-        """Tell whether the steps of an attempt are under way."""
-
-    def wake_at(self, deadline: datetime | None) -> None:
-        """Have the store looked at again at this instant, once; None: no longer. May be repeated."""
-
-
-#: tells a fact that happened: its name, and what is known about it
-Tell = Callable[[str, Mapping[str, object]], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ports:
-    """Everything that the pipeline needs from the world."""
-
-    store: ObjectStore
-    ledger: Ledger
-    kpis: KpiStore
-    tables: LakeTables
-    validation: ValidationEngine
-    engine: LakeEngine
-    kpi_engine: KpiEngine
-    clock: Clock
-    heartbeat: Heartbeat
-    owners: Owners
-    contracts: Contracts
-    kpi_tables: tuple[KpiTable, ...]
-    batch_policy: BatchPolicy
-    time_zone: str
-    #: settings that can change a batch's outcome, for its manifest
-    outcome_settings: Mapping[str, str]
-    package_version: str
-    tell: Tell
-    #: a block in which the adapters' libraries raise errors of Takings, and an interruption is one
-    faults: Callable[[], AbstractContextManager[None]]
-
-
-__all__ = [
-    "BusinessTime",
-    "Changes",
-    "Clock",
-    "Executions",
-    "Heartbeat",
-    "InspectedFile",
-    "KpiEngine",
-    "KpiStore",
-    "LakeEngine",
-    "LakeTables",
-    "LandingSession",
-    "Ledger",
-    "ObjectStore",
-    "Owners",
-    "Ports",
-    "Tell",
-    "ValidationEngine",
-    "Wake",
-]

@@ -1,0 +1,70 @@
+"""Say what the pipeline needs from the world: the protocols that adapters fulfil.
+
+Every method says whether it may be repeated and what it raises. A local adapter and one for AWS stand side by side for
+each port that touches the platform. `stores` keep, `engines` compute, `surroundings` are the time and other processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from takings.contracts.model import Contracts
+from takings.intake.batching import BatchPolicy
+from takings.kpis.definitions import KpiTable
+from takings.ports.engines import InspectedFile, KpiEngine, LakeEngine, LandingSession, ValidationEngine
+from takings.ports.stores import KpiStore, LakeTables, Ledger, ObjectStore
+from takings.ports.surroundings import Changes, Clock, Executions, Heartbeat, Owners, Tell, Wake
+from takings.time_zones import BusinessTime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything that the pipeline needs from the world: stores, engines, surroundings, and what the store is run by."""
+
+    store: ObjectStore
+    ledger: Ledger
+    kpis: KpiStore
+    tables: LakeTables
+
+    validation: ValidationEngine
+    engine: LakeEngine
+    kpi_engine: KpiEngine
+
+    clock: Clock
+    heartbeat: Heartbeat
+    owners: Owners
+    tell: Tell
+    #: a block in which the adapters' libraries raise errors of Takings, and an interruption is one
+    faults: Callable[[], AbstractContextManager[None]]
+
+    contracts: Contracts
+    kpi_tables: tuple[KpiTable, ...]
+    batch_policy: BatchPolicy
+    time_zone: str
+    #: settings that can change a batch's outcome, for its manifest
+    outcome_settings: Mapping[str, str]
+    package_version: str
+
+
+__all__ = [
+    "BusinessTime",
+    "Changes",
+    "Clock",
+    "Executions",
+    "Heartbeat",
+    "InspectedFile",
+    "KpiEngine",
+    "KpiStore",
+    "LakeEngine",
+    "LakeTables",
+    "LandingSession",
+    "Ledger",
+    "ObjectStore",
+    "Owners",
+    "Ports",
+    "Tell",
+    "ValidationEngine",
+    "Wake",
+]

@@ -1,0 +1,123 @@
+"""Say what reads files, merges batches and computes numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from takings.contracts.model import Contract, Dataset
+from takings.kpis.definitions import KpiTable, Measures
+from takings.lake import (
+    Affected,
+    BatchChanges,
+    Gaps,
+    LakeFile,
+    LakeSnapshot,
+    Orphan,
+    StagedBatch,
+    TableChange,
+    TableSnapshot,
+)
+from takings.validation.findings import FaultyRecord, Findings
+from takings.validation.structure.values import Structure
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectedFile:
+    """A file whose structure is known and sound enough for its records to be checked."""
+
+    path: Path
+    structure: Structure
+    #: where `inspect` has kept its broken records
+    workspace: Path
+    #: the Parquet file of its rows, to be written
+    staged: Path
+
+
+class ValidationEngine(Protocol):
+    """What reads files, checks every row and stages the good ones."""
+
+    def inspect(self, path: Path, workspace: Path) -> Structure:
+        """Read the structure of a file; broken records are kept in the workspace. May be repeated."""
+
+    def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
+        """Yield the broken records that `inspect` found, in the order of the file. May be repeated."""
+
+    def check(
+        self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
+    ) -> Findings:
+        """Check every sound record of a file and write those without an error to the Parquet file `staged`.
+
+        May be repeated, with the same outcome.
+        """
+
+    def check_together(
+        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    ) -> Sequence[Findings | None]:
+        """Check small files with one header as `check` would each, at once; None for one that has to be checked alone.
+
+        May be repeated, with the same outcome.
+        """
+
+
+class LandingSession(Protocol):
+    """One batch on its way into the lake."""
+
+    def affected(self, base: LakeSnapshot) -> Affected:
+        """Compute the keys whose KPIs the batch may change, from the lake before its first merge."""
+
+    def changes(self, base: LakeSnapshot) -> BatchChanges:
+        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong.
+
+        A row that loses to a newer one of the batch is in no count.
+        """
+
+    def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
+        """Find the first item, by key and line, whose order or product is neither in the batch nor in the lake."""
+
+    def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
+        """Write the Parquet files of one table's merge; nothing is visible until the change is applied.
+
+        Products are merged first, then orders, then items. May be repeated on any newer snapshot.
+        """
+
+
+class LakeEngine(Protocol):
+    """What merges batches into the lake, and finds rows in it."""
+
+    def landing(self, staged: StagedBatch) -> AbstractContextManager[LandingSession]:
+        """Begin to land a batch."""
+
+    def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
+        """Write the rows of these files as one file a day; the same rows, so that nothing is visible of it."""
+
+    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
+        """Return the rows that a day's KPIs (or a category's) are made of, by order and item; see rows_behind.sql."""
+
+    def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
+        """Return the version of the item that has waited longest for its order or product; None where none waits."""
+
+    def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
+        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+
+    def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
+        """Return, per key of a staged file of orders or items, the days of its rows; an item has its order's.
+
+        A row whose order is neither staged nor in the lake has no day.
+        """
+
+    def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
+        """Return the items that have waited longest: item_id, order_id, product_id, what each lacks, since, key, line."""
+
+
+class KpiEngine(Protocol):
+    """What computes measures from the lake's rows; whichever it is, they are the same."""
+
+    def measures(
+        self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> Mapping[str, Sequence[Measures]]:
+        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
