@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from takings.adapters.duckdb.lake_files import PARTITIONED, LakeRows, LakeWriter
-from takings.adapters.duckdb.merge import MergeSession
+from takings.adapters.duckdb.merge import DuckDbMerge
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.sql import SQL_TYPES, literal, name, path_literal
 from takings.adapters.duckdb.staged import StagedRows
@@ -184,7 +184,7 @@ class MonthDayWriter(MonthWriter):
     by = ", order_date as order_day"
 
 
-class MonthLanding(MergeSession):
+class MonthLanding(DuckDbMerge):
     """The merge into folders by month."""
 
     writer: type[LakeWriter] = MonthWriter
@@ -199,8 +199,8 @@ class MonthDayLanding(MonthLanding):
     writer = MonthDayWriter
 
 
-_LAYOUTS: Mapping[str, tuple[type[LakeRows], type[MergeSession]]] = {
-    "day": (LakeRows, MergeSession),
+_LAYOUTS: Mapping[str, tuple[type[LakeRows], type[DuckDbMerge]]] = {
+    "day": (LakeRows, DuckDbMerge),
     "month": (MonthRows, MonthLanding),
     "month/day": (MonthRows, MonthDayLanding),
 }
@@ -220,23 +220,23 @@ def stage(connection: duckdb.DuckDBPyConnection, rows: Rows, folder: Path, label
     return StagedBatch(batch_id=BatchId(label), files=tuple(files))
 
 
-def land(
+def merge_files(
     connection: duckdb.DuckDBPyConnection, layout: str, root: Path, base: LakeSnapshot, batch: StagedBatch
 ) -> Iterator[tuple[Dataset, TableChange]]:
     """Merge a batch, table by table, as if each change had been applied."""
-    make_rows, make_landing = _LAYOUTS[layout]
+    make_rows, make_session = _LAYOUTS[layout]
     contracts, zone = load_contracts(), business_time("UTC")
     with connection.cursor() as cursor:
         rows = make_rows(cursor=cursor, tables=Folders(root), contracts=contracts)  # type: ignore[arg-type]
         staged = StagedRows(batch, rows, zone)
         with staged.views():
-            landing = make_landing(rows=rows, staged=staged)
-            affected = landing.affected(base)
+            session = make_session(rows=rows, staged=staged)
+            affected = session.affected(base)
             if layout == "month":
                 # A month's file is known by its first day.
                 affected |= Affected(days=frozenset(day.replace(day=1) for day in affected.days))
             for dataset in Dataset:
-                change = landing.merge(dataset, base, affected)
+                change = session.merge(dataset, base, affected)
                 base = LakeSnapshot(tables={**base.tables, dataset: base[dataset].after(change)})
                 yield dataset, change
 
@@ -256,7 +256,7 @@ def make_history(layout: str, root: Path, millions: int) -> None:
         batch = stage(connection, history(millions), root / "staged", "history")
         tables = {
             dataset: TableSnapshot(version=0, files=()).after(change)
-            for dataset, change in land(connection, layout, root, empty, batch)
+            for dataset, change in merge_files(connection, layout, root, empty, batch)
         }
     (root / "snapshot").write_bytes(pickle.dumps(LakeSnapshot(tables=tables)))
     rmtree(root / "staged")
@@ -269,7 +269,9 @@ def measure(layout: str, root: Path, label: str, rows: Rows) -> tuple[float, flo
         batch = stage(connection, rows, root / "staged", label.replace(" ", "-"))
         wall, cpu = time.perf_counter(), time.process_time()
         added = [
-            (dataset, file) for dataset, change in land(connection, layout, root, base, batch) for file in change.added
+            (dataset, file)
+            for dataset, change in merge_files(connection, layout, root, base, batch)
+            for file in change.added
         ]
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     for dataset, file in added:
@@ -287,7 +289,7 @@ def whole_batch(root: Path, millions: int) -> tuple[float, float]:
         tables = shop.ports.tables
         tables.prepare(shop.ports.contracts.by_dataset)
         batch = stage(connection, history(millions), root / "staged", "history")
-        with shop.ports.engine.landing(batch) as session:
+        with shop.ports.engine.merging(batch) as session:
             affected = session.affected(tables.snapshot())
             for dataset in Dataset:
                 current = tables.snapshot()

@@ -52,9 +52,9 @@ def compare(kind: str, file: Path, folder: Path) -> None:
 
         def validate() -> None:
             workspace = folder / "work"
-            structure = engine.inspect(file, workspace)
+            structure = engine.read_structure(file, workspace)
             staged = folder / "staged.parquet"
-            engine.check(file, structure, contract, now=datetime.now(UTC), workspace=workspace, staged=staged)
+            engine.validate(file, structure, contract, now=datetime.now(UTC), workspace=workspace, staged=staged)
 
         bare, ours = [], []
         for _ in range(_ROUNDS):

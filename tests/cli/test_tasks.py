@@ -117,7 +117,7 @@ def test_what_breaks_is_told_apart(
         raise fault
 
     with monkeypatch.context() as patched:
-        patched.setattr(DuckDbValidation, "check", broken)
+        patched.setattr(DuckDbValidation, "validate", broken)
         assert task.run("validate") == code
     assert task.facts()[-1]["fact"] == fact
     assert task.run("validate") == tasks.DONE
@@ -131,7 +131,7 @@ def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.
         raise AssertionError("the handler runs before the next line")
 
     with monkeypatch.context() as patched:
-        patched.setattr(DuckDbValidation, "check", terminated)
+        patched.setattr(DuckDbValidation, "validate", terminated)
         assert task.run("validate") == tasks.TERMINATED
     with opened(task.root) as shop:
         left = shop.ports.ledger.gate()
@@ -150,10 +150,10 @@ ENDLESS = {
     # DuckDB itself would hear it at the query's end: its main thread sleeps where another one has the last of the work.
     "duckdb": """
 from takings.adapters.duckdb.validation import DuckDbValidation
-def check(self, *_, **__):
+def validate(self, *_, **__):
     begin()
     self._connection.cursor().execute("select sum(sin(range)) from range(1000000000000000)").fetchall()
-DuckDbValidation.check = check
+DuckDbValidation.validate = validate
 """,
     # Its batch is handed back beside it, which a beat of its lease does not come to tell, however slow the end is.
     "a deaf library": """
@@ -165,11 +165,11 @@ heartbeat.RENEWAL = datetime.timedelta(milliseconds=1)
 tasks._GRACE_SECONDS = 1
 end = os._exit
 os._exit = lambda code: time.sleep(0.5) or end(code)
-def check(self, *_, **__):
+def validate(self, *_, **__):
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
     begin()
     ctypes.CDLL(None).sleep(600)
-DuckDbValidation.check = check
+DuckDbValidation.validate = validate
 """,
     "jvm": """
 from takings.adapters.spark.kpi_engine import SparkEngine

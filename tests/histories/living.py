@@ -28,7 +28,7 @@ from tests.shop import ShiftedClock, csv_of, drop, expected, new_store, silent
 
 #: every call that changes something outside the process
 STEPS: Final = {
-    "store": {"create", "create_from", "copy", "fetch", "file_away", "forget"},
+    "store": {"create", "create_from", "copy", "fetch", "archive", "forget"},
     "ledger": {"change_gate", "begin", "record"},
     "tables": {"prepare", "apply"},
     "kpis": {"publish"},

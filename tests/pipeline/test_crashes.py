@@ -43,7 +43,7 @@ LATER = timedelta(minutes=2)
 
 #: every call that changes something outside the process
 STEPS = {
-    "store": {"create", "create_from", "copy", "fetch", "file_away", "forget"},
+    "store": {"create", "create_from", "copy", "fetch", "archive", "forget"},
     "ledger": {"change_gate", "begin", "record"},
     "tables": {"prepare", "apply"},
     "kpis": {"publish"},

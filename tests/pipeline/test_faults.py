@@ -199,7 +199,7 @@ def test_an_interrupted_batch_is_not_tried_again(tmp_path: Path) -> None:
 
         class Interrupted:
             def __getattr__(self, method: str) -> Any:
-                if method == "check":
+                if method == "validate":
                     raise RuntimeError("Query interrupted")
                 return getattr(shop.ports.validation, method)
 

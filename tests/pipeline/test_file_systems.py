@@ -140,12 +140,12 @@ def test_filing_away_may_be_repeated_after_a_crash_at_any_call(
             is_killed = False
             try:
                 with killed_at(call):
-                    file_away(store, etag)
+                    archive(store, etag)
             except Killed:
                 is_killed = True
             archived = root / TAKEN
             assert not archived.exists() or archived.read_bytes() == b"old rows"
-            file_away(FolderStore(root), etag)
+            archive(FolderStore(root), etag)
             store.forget(BATCH)
         left = [path.relative_to(root).as_posix() for path in (root / "raw-data").rglob("*") if path.is_file()]
         assert archived.read_bytes() == b"old rows"
@@ -157,9 +157,9 @@ def test_filing_away_may_be_repeated_after_a_crash_at_any_call(
     assert call > 4
 
 
-def file_away(store: FolderStore, etag: str) -> None:
+def archive(store: FolderStore, etag: str) -> None:
     """File the standard file away."""
-    store.file_away(KEY, etag, BATCH, TAKEN, NOON, sha256(b"old rows").hexdigest())
+    store.archive(KEY, etag, BATCH, TAKEN, NOON, sha256(b"old rows").hexdigest())
 
 
 @pytest.mark.parametrize("kind", FILE_SYSTEMS)
@@ -184,7 +184,7 @@ def test_what_a_dead_attempt_has_set_aside_goes_back_with_the_batch(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "lstat", dying)
         with pytest.raises(Killed):
-            file_away(store, etag)
+            archive(store, etag)
     assert not (root / KEY).exists()
     assert list(store.list("raw-data/")) == []
     store.forget(BATCH)
@@ -209,7 +209,7 @@ def test_bytes_that_come_while_the_older_ones_are_set_aside_stay(
             drop(root, "orders/a.csv", b"newest")
 
     monkeypatch.setattr(os, "rename", then_drop)
-    file_away(store, etag)
+    archive(store, etag)
     assert ((root / TAKEN).read_bytes(), (root / KEY).read_bytes()) == (b"old rows", b"newest")
 
 

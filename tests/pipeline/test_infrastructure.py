@@ -80,7 +80,7 @@ def test_from_the_point_of_no_return_on_the_files_stay_with_the_batch(root: Path
     """It is left to be resumed, whatever often it fails."""
     with opened(root) as shop:
         with pytest.raises(StoreError):
-            pipeline.run(failing(shop.ports, "file_away", 3), at_once=True)
+            pipeline.run(failing(shop.ports, "archive", 3), at_once=True)
         left = shop.ports.ledger.gate()
     assert (left.state, left.owner, left.attempt) == (GateState.RUNNING, None, 3)
     (batch,) = run(root).batches
@@ -137,12 +137,12 @@ class Mortal:
 class Reader(Mortal):
     """A validation engine that a file kills."""
 
-    def inspect(self, path: Path, workspace: Path) -> Any:
+    def read_structure(self, path: Path, workspace: Path) -> Any:
         """Die of the poisonous file."""
         if path.name == Path(KEY).name:
             self._deaths.append(path.name)
             raise Killed
-        return self._port.inspect(path, workspace)  # type: ignore[attr-defined]
+        return self._port.read_structure(path, workspace)  # type: ignore[attr-defined]
 
 
 def die_reading(root: Path, *, leases: int) -> None:

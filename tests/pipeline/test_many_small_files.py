@@ -179,12 +179,12 @@ def die_of(root: Path, name: str, *, leases: int) -> None:
                 raise Killed
             return getattr(self._port, method)
 
-        def inspect(self, path: Path, workspace: Path) -> Any:
+        def read_structure(self, path: Path, workspace: Path) -> Any:
             nonlocal is_dead
             if path.name == name:
                 is_dead = True
                 raise Killed
-            return self._port.inspect(path, workspace)  # type: ignore[attr-defined]
+            return self._port.read_structure(path, workspace)  # type: ignore[attr-defined]
 
     with opened(root, later=leases * LEASE + timedelta(seconds=1)) as shop, suppress(Killed):
         mortal: dict[str, Any] = {
@@ -218,11 +218,11 @@ def test_each_attempt_that_fails_is_followed_by_one_with_smaller_rounds(tmp_path
             def __getattr__(self, method: str) -> Any:
                 return getattr(shop.ports.engine, method)
 
-            def landing(self, staged: StagedBatch) -> Any:
+            def merging(self, staged: StagedBatch) -> Any:
                 rounds.append(staged.files_at_once)
                 if len(rounds) < 5:
                     raise MemoryError
-                return shop.ports.engine.landing(staged)
+                return shop.ports.engine.merging(staged)
 
         ports = replace(shop.ports, engine=Refusing())
         with pytest.raises(MemoryError):

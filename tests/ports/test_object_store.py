@@ -54,11 +54,11 @@ class Bucket:
         assert path is not None
         return path
 
-    def file_away(
+    def archive(
         self, etag: str, destination: str = TAKEN, *, content: bytes = b"rows", version: datetime = NOON
     ) -> None:
         """File the bytes away that were fetched with an ETag."""
-        self.store.file_away(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
+        self.store.archive(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
 
 
 @pytest.fixture(params=["folder", *FILE_SYSTEMS, "moto", "ministack"])
@@ -137,7 +137,7 @@ class TestCreating:
         with pytest.raises(StoreError, match="is not a key of the store"):
             bucket.store.fetch(key, "etag", BATCH)
         with pytest.raises(StoreError, match="is not a key of the store"):
-            bucket.file_away(bucket.seen().etag, key)
+            bucket.archive(bucket.seen().etag, key)
         assert bucket.seen().size == 1
 
 
@@ -172,7 +172,7 @@ class TestFilingAway:
         bucket.put(KEY, b"rows")
         etag = bucket.seen().etag
         bucket.fetched()
-        bucket.file_away(etag)
+        bucket.archive(etag)
         assert bucket.store.read(TAKEN) == b"rows"
         assert list(bucket.store.list("raw-data/")) == []
 
@@ -182,9 +182,9 @@ class TestFilingAway:
         etag = bucket.seen().etag
         bucket.fetched()
         for _ in range(2):
-            bucket.file_away(etag)
+            bucket.archive(etag)
         bucket.store.forget(BATCH)
-        bucket.file_away(etag)
+        bucket.archive(etag)
         assert bucket.store.read(TAKEN) == b"rows"
         assert list(bucket.store.list("raw-data/")) == []
 
@@ -196,7 +196,7 @@ class TestFilingAway:
         bucket.put(KEY, b"newer")
         newer = bucket.seen()
         for _ in range(2):
-            bucket.file_away(etag, content=b"old")
+            bucket.archive(etag, content=b"old")
         bucket.store.forget(BATCH)
         assert bucket.store.read(TAKEN) == b"old"
         assert bucket.seen() == newer
@@ -209,7 +209,7 @@ class TestFilingAway:
         bucket.fetched()
         bucket.store.create(TAKEN, b"else")
         with pytest.raises(ConflictError) as conflict:
-            bucket.file_away(etag)
+            bucket.archive(etag)
         assert str(conflict.value) == (
             f"{TAKEN} already holds other bytes; {KEY} was not moved. Move that file away and run again."
         )
@@ -221,14 +221,14 @@ class TestFilingAway:
         etag = bucket.seen().etag
         bucket.fetched()
         bucket.store.create(TAKEN, b"rows")
-        bucket.file_away(etag)
+        bucket.archive(etag)
         assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"rows", None)
 
     def test_bytes_that_are_nowhere_are_an_error(self, bucket: Bucket) -> None:
         """Neither under the key nor fetched nor at the destination: nothing is removed."""
         bucket.put(KEY, b"rows")
         with pytest.raises(StoreError) as gone:
-            bucket.file_away("1-2-3")
+            bucket.archive("1-2-3")
         assert str(gone.value) == f"{KEY}: the bytes that batch b1 read are gone, and {TAKEN} is not there."
         assert bucket.store.read(KEY) == b"rows"
 
@@ -334,7 +334,7 @@ class TestFolder:
         with (root / KEY).open("ab") as file:
             file.write(b"er")
         assert path.read_bytes() == b"old"
-        folder.file_away(etag)
+        folder.archive(etag)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"older")
         assert folder.seen().etag != etag
         assert folder.fetched(batch=NEXT_BATCH).read_bytes() == b"older"
@@ -445,12 +445,12 @@ class TestFolder:
         with refusing_to_move(root / KEY):
             for _ in range(2):
                 with pytest.raises(StuckFile) as stuck:
-                    folder.file_away(etag)
+                    folder.archive(etag)
                 assert str(stuck.value) == (
                     "it is archived, but cannot be removed from raw-data/: Operation not permitted. Remove it by hand."
                 )
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"rows", b"rows")
-        folder.file_away(etag)
+        folder.archive(etag)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"rows", None)
 
     def test_one_file_that_cannot_be_discarded_keeps_no_other(
@@ -508,7 +508,7 @@ class TestFolder:
         etag = folder.seen().etag
         folder.fetched()
         version = NOON + timedelta(microseconds=123_457)
-        folder.file_away(etag, version=version)
+        folder.archive(etag, version=version)
         assert folder.seen(TAKEN).written_at == version
 
     def test_a_crash_between_setting_aside_and_comparing_loses_nothing(self, folder: Bucket, root: Path) -> None:
@@ -520,7 +520,7 @@ class TestFolder:
         aside = root / ".takings" / "fetched" / "b1" / "aside" / KEY
         aside.parent.mkdir(parents=True)
         (root / KEY).rename(aside)
-        folder.file_away(etag)
+        folder.archive(etag)
         folder.store.forget(BATCH)
         assert (folder.store.read(TAKEN), folder.store.read(KEY)) == (b"old", b"newer")
 
@@ -536,7 +536,7 @@ class TestFolder:
         folder.put(KEY, b"rows")
         etag = folder.seen().etag
         assert folder.fetched().read_bytes() == b"rows"
-        folder.file_away(etag)
+        folder.archive(etag)
         assert files(root, "raw-data", "processed") == ["processed/orders/a.csv"]
 
     def test_a_writer_that_comes_during_a_listing_kills_nobody(self, root: Path) -> None:

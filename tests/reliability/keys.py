@@ -358,8 +358,8 @@ def _calls(store: FolderStore, key: str, number: int) -> dict[str, Callable[[], 
         "copy from": lambda: store.copy(key, f"{place}/copied"),
         "copy to": lambda: store.copy(sound, key),
         "supply": lambda: store.supply(store.path(sound), key, _BATCH),
-        "file_away": lambda: store.file_away(key, etag, _BATCH, f"{place}/filed", _NOW, "sha-256"),
-        "file_away to": lambda: _file_away_to(store, sound, key),
+        "archive": lambda: store.archive(key, etag, _BATCH, f"{place}/filed", _NOW, "sha-256"),
+        "archive to": lambda: _archive_to(store, sound, key),
         "create": lambda: store.create(key, b"x"),
         "create_from": lambda: store.create_from(key, ["x"]),
         "discard": lambda: store.discard([key]),
@@ -372,9 +372,9 @@ def _assert_inside(store: FolderStore, key: str) -> None:
         raise AssertionError(f"it lies at {path}")
 
 
-def _file_away_to(store: FolderStore, sound: str, key: str) -> None:
+def _archive_to(store: FolderStore, sound: str, key: str) -> None:
     store.supply(store.path(sound), "processed/sound.csv", _BATCH)
-    store.file_away("processed/sound.csv", "none", _BATCH, key, _NOW, "sha-256")
+    store.archive("processed/sound.csv", "none", _BATCH, key, _NOW, "sha-256")
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from tests.simulation.parts import Rules, contracts_of_hash
 from tests.simulation.truth import Truth
 
 #: what an attempt does only right after it has checked that it owns the batch
-_GUARDED: Final = frozenset({"tables.apply", "kpis.publish", "store.file_away"})
+_GUARDED: Final = frozenset({"tables.apply", "kpis.publish", "store.archive"})
 _GUARDED_PAPERS: Final = ("/verdicts.json", "/affected.json", "/outcome.json")
 #: a file that was being read at so many takeovers is refused unread
 _MOST_DEATHS: Final = 3

@@ -47,7 +47,7 @@ SIGHTS = {
     "a column that is put back": "puts the column back",
     "mended rows": "/mended/",
     "a batch that is given up": "batch.given_up",
-    "a strict batch that is looked at for orphans": "engine.landing.first_orphan",
+    "a strict batch that is looked at for orphans": "engine.merging.first_orphan",
     "rows in quarantine": "store.create_from quarantine/",
 }
 
@@ -80,11 +80,11 @@ def test_what_is_remembered_of_bytes_is_not_found_without_them() -> None:
         path, workspace, staged = (shop.root / name for name in ("a.csv", "work", "staged.parquet"))
         path.write_bytes(PRODUCTS)
         validation, contract = shop.ports.validation, shop.ports.contracts[Dataset.PRODUCTS]
-        structure = validation.inspect(path, workspace)
-        validation.check(path, structure, contract, now=BEGIN, workspace=workspace, staged=staged)
+        structure = validation.read_structure(path, workspace)
+        validation.validate(path, structure, contract, now=BEGIN, workspace=workspace, staged=staged)
         path.unlink()
         with pytest.raises(FileNotFoundError):
-            validation.check(path, structure, contract, now=BEGIN, workspace=workspace, staged=staged)
+            validation.validate(path, structure, contract, now=BEGIN, workspace=workspace, staged=staged)
         workspace.rmdir()
         with pytest.raises(FileNotFoundError):
             validation.broken_records(workspace)

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from takings import layout
 from takings.adapters.delta.lake_tables import DeltaLake
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
-from takings.adapters.duckdb.merge import MergeSession
+from takings.adapters.duckdb.merge import DuckDbMerge
 from takings.adapters.local import reading
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
@@ -50,7 +50,7 @@ _prepare_publication: Callable[..., tuple[KpiRow, ...]] = vars(publish)["prepare
 _fetch = FolderStore.fetch
 _create = FolderStore.create
 _apply = DeltaLake.apply
-_landing = DuckDbEngine.landing
+_merging = DuckDbEngine.merging
 _version_drops = pipeline._version_drops
 _original_of = validate._original_of
 _replayed: Callable[..., list[Arrival]] = vars(replay)["_arrivals"]
@@ -168,7 +168,7 @@ def merge_into_whatever_is_there(
 @contextmanager
 def leave_items_where_they_are(self: DuckDbEngine, staged: StagedBatch) -> Iterator[Any]:
     """Save the merge of items where a batch brings none."""
-    with _landing(self, staged) as session:
+    with _merging(self, staged) as session:
 
         class Short:
             def __getattr__(self, name: str) -> Any:
@@ -183,7 +183,7 @@ def leave_items_where_they_are(self: DuckDbEngine, staged: StagedBatch) -> Itera
 
 def affected_after_the_merge(self: Attempt, merged: Merged) -> Published:
     ports = self.claim.ports
-    with ports.engine.landing(staged_batch(self.claim, validate.validate(self.claim).reports)) as session:
+    with ports.engine.merging(staged_batch(self.claim, validate.validate(self.claim).reports)) as session:
         affected = session.affected(ports.tables.snapshot(merged.commit.versions))
     return publish.publish(ports, merged.commit, affected, self.claim.check)
 
@@ -320,7 +320,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "duplicate of any older version": [(validate, "_original_of", duplicate_of_any_version)],
     "duplicate of a rejected file": [(validate, "_original_of", duplicate_of_a_rejected_file)],
     "merges do not notice each other": [(DeltaLake, "apply", merge_into_whatever_is_there)],
-    "items do not follow their orders": [(DuckDbEngine, "landing", leave_items_where_they_are)],
+    "items do not follow their orders": [(DuckDbEngine, "merging", leave_items_where_they_are)],
     "affected computed after the merge": [(Attempt, "publish", affected_after_the_merge)],
     "affected computed anew by each attempt": [
         (merge, "_affected", affected_anew),
@@ -329,7 +329,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "batch-only KPIs": [(attempt, "publish_keys", publish_the_batch_alone)],
     "no publication guard": [(SqliteKpiStore, "publish", publish_whatever_stands_there)],
     "no zero rows": [(publish, "prepare_publication", publish_no_zeros)],
-    "delete before copy": [(FolderStore, "file_away", delete_before_copying)],
+    "delete before copy": [(FolderStore, "archive", delete_before_copying)],
     "unconditional delete": [(FolderStore, "_remove", delete_whatever_is_there)],
 }
 
@@ -340,7 +340,7 @@ VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "a replay is a copy of its original": [(validate, "_original_of", copy_of_itself)],
     "a copy of superseded bytes counts": [(validate, "_original_of", nothing_is_a_copy)],
     "a changed meaning changes no number": [(merge, "_has_new_meaning", mean_the_same)],
-    "strict batches may hold orphans": [(MergeSession, "first_orphan", find_no_orphan)],
+    "strict batches may hold orphans": [(DuckDbMerge, "first_orphan", find_no_orphan)],
     "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
 }
 

@@ -23,7 +23,7 @@ from takings.composition import stores
 from takings.composition.stores import Shop
 from takings.contracts.model import Contract
 from takings.kpis import load_kpi_tables
-from takings.ports import InspectedFile
+from takings.ports import ScannedFile
 from takings.runs import maintenance, watch
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.mended import VERSION
@@ -79,26 +79,26 @@ class RememberedValidation:
 
     def __init__(self, validation: Any) -> None:
         self._validation = validation
-        self._inspected: dict[Path, str] = {}
+        self._scanned: dict[Path, str] = {}
 
-    def inspect(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path) -> Structure:
         """Read the structure of a file."""
         data = path.read_bytes()
         workspace.mkdir(parents=True, exist_ok=True)
         fingerprint = sha256(data).hexdigest()
         if fingerprint not in _STRUCTURES:
             with _aside(path.name, data) as aside:
-                structure = self._validation.inspect(aside, aside.parent / "work")
+                structure = self._validation.read_structure(aside, aside.parent / "work")
                 _STRUCTURES[fingerprint] = structure, list(self._validation.broken_records(aside.parent / "work"))
-        self._inspected[workspace] = fingerprint
+        self._scanned[workspace] = fingerprint
         return _STRUCTURES[fingerprint][0]
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
-        """Yield the broken records that `inspect` found."""
+        """Yield the broken records that `read_structure` found."""
         workspace.stat()
-        return iter(_STRUCTURES[self._inspected[workspace]][1])
+        return iter(_STRUCTURES[self._scanned[workspace]][1])
 
-    def check(
+    def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Check every sound record of a file and write those without an error."""
@@ -115,19 +115,19 @@ class RememberedValidation:
             staged.write_bytes(content)
         return findings
 
-    def check_together(
-        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    def validate_together(
+        self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
         """Check small files, each by itself."""
         return [
-            self.check(file.path, file.structure, contract, now=now, workspace=file.workspace, staged=file.staged)
+            self.validate(file.path, file.structure, contract, now=now, workspace=file.workspace, staged=file.staged)
             for file in files
         ]
 
     def _findings(self, path: Path, contract: Contract, now: datetime) -> tuple[Findings, bytes | None]:
         workspace, staged = path.parent / "work", path.parent / "staged.parquet"
-        structure = self._validation.inspect(path, workspace)
-        findings: Findings = self._validation.check(
+        structure = self._validation.read_structure(path, workspace)
+        findings: Findings = self._validation.validate(
             path, structure, contract, now=now, workspace=workspace, staged=staged
         )
         faulty = list(findings.faulty_records())

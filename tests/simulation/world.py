@@ -102,11 +102,11 @@ class World:
             path = self.shop.root / str(values[0])
             if path.exists():
                 drops.set_time(path, self.scheduler.now)
-        if step == "validation.check":
+        if step == "validation.validate":
             staged = values[-1]
             if isinstance(staged, Path) and staged.is_file():
                 drops.set_time(staged, self.scheduler.now)
-        if step in {"engine.compact", "engine.landing.merge"}:
+        if step in {"engine.compact", "engine.merging.merge"}:
             dataset: Any = values[0]
             for added in getattr(result, "added", ()):
                 drops.set_time(self.shop.ports.tables.folder(dataset) / added.path, self.scheduler.now)

@@ -14,7 +14,7 @@ from takings.adapters.duckdb.sql import name
 from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.adapters.pandas.validation import PandasValidation
 from takings.contracts.model import Contract
-from takings.ports import InspectedFile, ValidationEngine
+from takings.ports import ScannedFile, ValidationEngine
 from takings.time_zones import business_time
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.mended import contract_of
@@ -58,12 +58,12 @@ class Workbench:
         with tempfile.TemporaryDirectory() as folder:
             path, workspace, staged = Path(folder, file), Path(folder, "work"), Path(folder, "staged.parquet")
             path.write_bytes(content)
-            structure = engine.inspect(path, workspace)
+            structure = engine.read_structure(path, workspace)
             if structure.fault is not None:
                 faulty = list(engine.broken_records(workspace))
                 return Outcome(structure=structure, faulty=faulty, types=[], staged=[])
-            findings = engine.check(path, structure, self.contract, now=self.now, workspace=workspace, staged=staged)
-            inspected = InspectedFile(path=path, structure=structure, workspace=workspace, staged=staged)
+            findings = engine.validate(path, structure, self.contract, now=self.now, workspace=workspace, staged=staged)
+            inspected = ScannedFile(path=path, structure=structure, workspace=workspace, staged=staged)
             return self._outcome(inspected, findings)
 
     def together(self, content: bytes, *, file: str = "a.csv") -> list[Outcome | None]:
@@ -74,18 +74,18 @@ class Workbench:
             for place in range(3):
                 path, workspace = Path(folder, f"{place}-{file}"), Path(folder, f"work-{place}")
                 path.write_bytes(content)
-                structure = engine.inspect(path, workspace)
+                structure = engine.read_structure(path, workspace)
                 staged = Path(folder, f"staged-{place}.parquet")
-                inspected.append(InspectedFile(path=path, structure=structure, workspace=workspace, staged=staged))
+                inspected.append(ScannedFile(path=path, structure=structure, workspace=workspace, staged=staged))
             if inspected[0].structure.fault is not None:
                 return []
-            found = engine.check_together(inspected, self.contract, now=self.now, workspace=Path(folder, "work"))
+            found = engine.validate_together(inspected, self.contract, now=self.now, workspace=Path(folder, "work"))
             outcomes: list[Outcome | None] = []
             for each, findings in zip(inspected, found, strict=True):
                 outcomes.append(None if findings is None else self._outcome(each, findings))
             return outcomes
 
-    def _outcome(self, file: InspectedFile, findings: Findings) -> Outcome:
+    def _outcome(self, file: ScannedFile, findings: Findings) -> Outcome:
         types, rows = self._staged(file.staged, contract_of(self.contract, file.structure.header or ()))
         return Outcome(
             structure=file.structure,

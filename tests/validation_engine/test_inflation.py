@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from takings.adapters.inflation import text_blocks
-from takings.adapters.scanned_file import inspect
+from takings.adapters.scanned_file import read_structure
 from takings.validation.structure.values import FileFault
 
 HEADER = b"id,order_id,product_id,user_id,status,sale_price\n"
@@ -53,7 +53,7 @@ def test_a_bomb_is_refused_before_it_is_looked_at(tmp_path: Path, name: str) -> 
     """Whatever it inflates to; its records would take minutes to be told apart, and disks to be listed."""
     bomb = compressed(tmp_path / "bomb.csv.gz", BOMBS[name], level=1 if "haste" in name else 9)
     began = time.process_time()
-    structure = inspect(bomb, tmp_path / "work")
+    structure = read_structure(bomb, tmp_path / "work")
     assert time.process_time() - began < 2
     assert (structure.fault, structure.records, structure.size) == (BOMB, 0, bomb.stat().st_size)
 
@@ -63,19 +63,19 @@ def test_a_bomb_behind_honest_rows_is_found_too(tmp_path: Path) -> None:
     honest = b"".join(b"%d,1,1,7,shipped,%d.00\n" % (number, number * 7919 % 1000) for number in range(200_000))
     path = compressed(tmp_path / "a.csv.gz", [HEADER, honest, *[ROW * 40_000] * 90])
     assert path.stat().st_size * 200 > len(honest) + 90 * 40_000 * len(ROW)
-    assert inspect(path, tmp_path / "work").fault == BOMB
+    assert read_structure(path, tmp_path / "work").fault == BOMB
 
 
 def test_a_file_that_compresses_well_passes(tmp_path: Path) -> None:
     """Some mebibytes from a thousandth, or any length from a fortieth."""
     few = [HEADER, *[ROW * 40_000] * 30]
-    assert inspect(compressed(tmp_path / "few.csv.gz", few), tmp_path / "few").fault is None
+    assert read_structure(compressed(tmp_path / "few.csv.gz", few), tmp_path / "few").fault is None
     many = (
         b"".join(b"%d,1,1,7,shipped,10.00,%s\n" % (number, b"x" * 400) for number in range(start, start + 5_000))
         for start in range(0, 170_000, 5_000)
     )
     path = compressed(tmp_path / "many.csv.gz", [HEADER.replace(b"\n", b",text\n"), *many], level=6)
-    structure = inspect(path, tmp_path / "many")
+    structure = read_structure(path, tmp_path / "many")
     assert (structure.fault, structure.records) == (None, 170_000)
     assert structure.records * 430 > max(64 * MEBIBYTE, 40 * path.stat().st_size)
 
@@ -91,6 +91,6 @@ def test_blocks_are_the_text(tmp_path: Path) -> None:
 def test_an_empty_file_is_empty(tmp_path: Path) -> None:
     """Without a byte there is nothing to say about its compression."""
     (tmp_path / "a.csv.gz").write_bytes(b"")
-    fault = inspect(tmp_path / "a.csv.gz", tmp_path / "work").fault
+    fault = read_structure(tmp_path / "a.csv.gz", tmp_path / "work").fault
     assert fault is not None
     assert fault.rule == "file|empty"

@@ -59,9 +59,9 @@ def check(duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> Check:
         engine = DuckDbValidation(duck, business_time(time_zone))
         path, staged = tmp_path / "a.csv", tmp_path / "staged.parquet"
         path.write_bytes(content)
-        structure = engine.inspect(path, tmp_path / "work")
+        structure = engine.read_structure(path, tmp_path / "work")
         assert structure.fault is None
-        findings = engine.check(
+        findings = engine.validate(
             path, structure, CONTRACTS[dataset], now=NOON, workspace=tmp_path / "work", staged=staged
         )
         result = duck.execute(f"select * from read_parquet('{staged}')")

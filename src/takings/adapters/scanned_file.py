@@ -29,7 +29,7 @@ class PlainCsv:
     newline: str
 
 
-def inspect(path: Path, workspace: Path) -> Structure:
+def read_structure(path: Path, workspace: Path) -> Structure:
     """Scan a file's structure; its broken records are kept in the workspace."""
     workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / "broken.jsonl").open("w", encoding="ascii") as spool:
@@ -75,7 +75,7 @@ def _twice_compressed(fault: FileFault) -> FileFault:
 
 
 def broken_records(workspace: Path) -> Iterator[BrokenRecord]:
-    """Yield the broken records that `inspect` kept, in the order of the file."""
+    """Yield the broken records that `read_structure` kept, in the order of the file."""
     with (workspace / "broken.jsonl").open(encoding="ascii") as spool:
         for line in spool:
             yield _from_json(line)

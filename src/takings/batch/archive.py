@@ -74,7 +74,7 @@ def _archive_file(claim: Claim, place: int, arrival: Arrival, report: FileReport
     if move.reason_key is not None:
         _keep_reasons(claim, place, report, move.reason_key)
     try:
-        claim.ports.store.file_away(
+        claim.ports.store.archive(
             arrival.source, arrival.etag, claim.batch_id, move.destination, arrival.version, report.fingerprint
         )
     except StuckFile as refused:

@@ -17,7 +17,7 @@ from takings.errors import ConflictError, MachineryError
 from takings.intake.manifest import read_manifest, to_json
 from takings.lake import Affected, BatchChanges, Commit, everything
 from takings.layout import BatchId
-from takings.ports import LandingSession, ObjectStore
+from takings.ports import MergeSession, ObjectStore
 from takings.validation.findings import Verdict
 
 #: a merge that loses to another writer reads again; so often in a row means that something is wrong
@@ -43,7 +43,7 @@ def merge(claim: Claim, verdicts: BatchVerdicts) -> Merged | None:
         return Merged(commit=last, affected=_kept_affected(claim))
     staged = staged_batch(claim, verdicts.reports)
     ports.tables.prepare(ports.contracts.by_dataset)
-    with ports.engine.landing(staged) as session:
+    with ports.engine.merging(staged) as session:
         _keep_changes(claim, session, verdicts)
         affected = _affected(claim, session)
         for dataset in Dataset:
@@ -61,7 +61,7 @@ def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
     return None if document is None else BatchChanges.from_json(document)
 
 
-def _keep_changes(claim: Claim, session: LandingSession, verdicts: BatchVerdicts) -> None:
+def _keep_changes(claim: Claim, session: MergeSession, verdicts: BatchVerdicts) -> None:
     """Count, once, what the rows are to the lake before the first merge; nothing where a merge may have begun."""
     store, batch_id = claim.ports.store, claim.batch_id
     if store.read(layout.changes(batch_id)) is not None or store.read(layout.affected(batch_id)) is not None:
@@ -74,7 +74,7 @@ def _keep_changes(claim: Claim, session: LandingSession, verdicts: BatchVerdicts
     store.create(layout.changes(batch_id), to_json({"schema_version": 1, "batch_id": batch_id, **changes.to_json()}))
 
 
-def _affected(claim: Claim, session: LandingSession) -> Affected:
+def _affected(claim: Claim, session: MergeSession) -> Affected:
     """Compute the affected keys from the lake before the first merge, once; an earlier attempt's stand."""
     store, batch_id = claim.ports.store, claim.batch_id
     known = read_document(store, layout.affected(batch_id), AFFECTED)
@@ -105,7 +105,7 @@ def _has_new_meaning(claim: Claim) -> bool:
     return content is not None and read_manifest(content, str(key)).contracts != claim.manifest.contracts
 
 
-def _merge_table(claim: Claim, session: LandingSession, dataset: Dataset, affected: Affected) -> None:
+def _merge_table(claim: Claim, session: MergeSession, dataset: Dataset, affected: Affected) -> None:
     tables = claim.ports.tables
     for _ in range(_MERGE_TRIES):
         current = tables.snapshot()

@@ -15,7 +15,7 @@ from typing import Final
 
 from takings.contracts.model import Contract, Contracts, Dataset
 from takings.intake.arrivals import Arrival
-from takings.ports import InspectedFile, ValidationEngine
+from takings.ports import ScannedFile, ValidationEngine
 from takings.validation.collecting import CHUNK
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.header import check_header
@@ -68,18 +68,18 @@ class ReadingAhead:
         """Read files ahead; what is known of earlier ones is forgotten."""
         self._structures.clear()
         self._findings.clear()
-        alike: dict[tuple[Dataset, tuple[str, ...]], list[InspectedFile]] = defaultdict(list)
+        alike: dict[tuple[Dataset, tuple[str, ...]], list[ScannedFile]] = defaultdict(list)
         for file in files:
-            structure = self.engine.inspect(file.path, file.workspace)
+            structure = self.engine.read_structure(file.path, file.workspace)
             self._structures[file.workspace] = structure
             header = structure.header or ()
             is_sound = structure.fault is None and check_header(self.contracts[file.dataset], header) is None
             if is_sound and structure.records <= CHUNK:
                 alike[file.dataset, header].append(
-                    InspectedFile(path=file.path, structure=structure, workspace=file.workspace, staged=file.staged)
+                    ScannedFile(path=file.path, structure=structure, workspace=file.workspace, staged=file.staged)
                 )
         for (dataset, _), same in alike.items():
-            found = self.engine.check_together(same, self.contracts[dataset], now=now, workspace=workspace)
+            found = self.engine.validate_together(same, self.contracts[dataset], now=now, workspace=workspace)
             self._findings.update(
                 {file.workspace: findings for file, findings in zip(same, found, strict=True) if findings is not None}
             )
@@ -88,25 +88,25 @@ class ReadingAhead:
         """Tell whether a file is not read any more, whatever is asked about it."""
         return workspace in self._findings
 
-    def inspect(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path) -> Structure:
         """Return the structure of a file."""
-        return self._structures.get(workspace) or self.engine.inspect(path, workspace)
+        return self._structures.get(workspace) or self.engine.read_structure(path, workspace)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
-        """Yield the broken records that `inspect` found, in the order of the file."""
+        """Yield the broken records that `read_structure` found, in the order of the file."""
         return self.engine.broken_records(workspace)
 
-    def check(
+    def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Return what is found in every sound record of a file."""
         known = self._findings.get(workspace)
         if known is not None:
             return known
-        return self.engine.check(path, structure, contract, now=now, workspace=workspace, staged=staged)
+        return self.engine.validate(path, structure, contract, now=now, workspace=workspace, staged=staged)
 
-    def check_together(
-        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    def validate_together(
+        self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
         """Check small files with one header at once."""
-        return self.engine.check_together(files, contract, now=now, workspace=workspace)
+        return self.engine.validate_together(files, contract, now=now, workspace=workspace)

@@ -29,7 +29,7 @@ from takings.validation.reports import (
     file_document,
     reason_lines,
 )
-from takings.validation.verdicts import RejectionPolicy, fail_batch, judge_unread
+from takings.validation.verdicts import RejectionPolicy, fail_batch, unread_report
 
 #: what is being read where it is no single file; no key, so that none is suspected
 _TOGETHER: Final = "small files together"
@@ -95,7 +95,7 @@ def _validate_strictly(claim: Claim, reports: tuple[FileReport, ...]) -> tuple[F
     for report in reports:
         if report.verdict is Verdict.REJECTED:
             return fail_batch(reports, f"{report.key} was rejected")
-    with claim.ports.engine.landing(staged_batch(claim, reports)) as session:
+    with claim.ports.engine.merging(staged_batch(claim, reports)) as session:
         orphan = session.first_orphan(claim.ports.tables.snapshot())
     if orphan is None:
         return reports
@@ -135,7 +135,7 @@ def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequen
         return None
     deaths = claim.gate.deaths_of(arrival.key, arrival.etag)
     if deaths >= MOST_DEATHS:
-        return judge_unread(arrival, _fingerprint(path), deaths)
+        return unread_report(arrival, _fingerprint(path), deaths)
     claim.now_reading(_TOGETHER if ahead.knows(workspace(claim, place)) else arrival.key)
     validated = stage(
         claim, ahead, place, arrival, path, lambda fingerprint: _original_of(claim, arrival, fingerprint, before)

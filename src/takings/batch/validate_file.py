@@ -14,7 +14,7 @@ from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, n
 from takings.validation.header import check_header
 from takings.validation.recognition import explain, is_misread
 from takings.validation.structure.values import FileFault, Structure
-from takings.validation.verdicts import Tolerance, judge, judge_duplicate, judge_unreadable
+from takings.validation.verdicts import Tolerance, decide_verdict, duplicate_report, unreadable_report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,24 +47,24 @@ def validate_file(
     `original_of` returns the key of the accepted file with a fingerprint, if there is one.
     """
     contract = contracts[arrival.dataset]
-    structure = validation.inspect(path, workspace)
+    structure = validation.read_structure(path, workspace)
     original = original_of(structure.fingerprint)
     fault = structure.fault or check_header(contract, structure.header or ())
     if original is not None:
-        report = judge_duplicate(arrival, structure.fingerprint, original)
+        report = duplicate_report(arrival, structure.fingerprint, original)
         return ValidatedFile(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
     if fault is not None:
         fault = explain(fault, structure, contracts, arrival.dataset)
         return ValidatedFile(
             fault=fault,
-            report=judge_unreadable(arrival, structure, fault),
+            report=unreadable_report(arrival, structure, fault),
             structure=structure,
             chunks=(),
             faulty_records=no_faulty_records if is_misread(fault) else lambda: validation.broken_records(workspace),
         )
-    findings = validation.check(path, structure, contract, now=now, workspace=workspace, staged=staged)
+    findings = validation.validate(path, structure, contract, now=now, workspace=workspace, staged=staged)
     return ValidatedFile(
-        report=judge(arrival, structure.fingerprint, findings, tolerance),
+        report=decide_verdict(arrival, structure.fingerprint, findings, tolerance),
         structure=structure,
         chunks=findings.chunks,
         faulty_records=findings.faulty_records,

@@ -65,7 +65,7 @@ def archiver(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
     steps: dict[str, Callable[[FunctionStore, Mapping[str, Any], Callable[[], bool]], dict[str, object]]] = {
         "plan": _plan,
         "decide": _decide,
-        "file_away": _file_away,
+        "file_away": _archive,
         "mark_failed": _mark_failed,
     }
     named = event.get("step")
@@ -150,7 +150,7 @@ def _planned(store: FunctionStore, event: Mapping[str, Any], *, tries: int, out_
     }
 
 
-def _file_away(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
+def _archive(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
     """File the batch's originals away, as many as there is time for, and end it."""
     outcome = steps.archive(
         store.ports,

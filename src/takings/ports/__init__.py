@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from takings.contracts.model import Contracts
 from takings.intake.batching import BatchPolicy
 from takings.kpis.definitions import KpiTable
-from takings.ports.engines import InspectedFile, KpiEngine, LakeEngine, LandingSession, ValidationEngine
+from takings.ports.engines import KpiEngine, LakeEngine, MergeSession, ScannedFile, ValidationEngine
 from takings.ports.stores import KpiStore, LakeTables, Ledger, ObjectStore
 from takings.ports.surroundings import Changes, Clock, Executions, Heartbeat, Owners, Tell, Wake
 from takings.time_zones import BusinessTime
@@ -54,16 +54,16 @@ __all__ = [
     "Clock",
     "Executions",
     "Heartbeat",
-    "InspectedFile",
     "KpiEngine",
     "KpiStore",
     "LakeEngine",
     "LakeTables",
-    "LandingSession",
     "Ledger",
+    "MergeSession",
     "ObjectStore",
     "Owners",
     "Ports",
+    "ScannedFile",
     "Tell",
     "ValidationEngine",
     "Wake",

@@ -27,12 +27,12 @@ from takings.validation.structure.values import Structure
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectedFile:
+class ScannedFile:
     """A file whose structure is known and sound enough for its records to be checked."""
 
     path: Path
     structure: Structure
-    #: where `inspect` has kept its broken records
+    #: where `read_structure` has kept its broken records
     workspace: Path
     #: the Parquet file of its rows, to be written
     staged: Path
@@ -41,13 +41,13 @@ class InspectedFile:
 class ValidationEngine(Protocol):
     """What reads files, checks every row and stages the good ones."""
 
-    def inspect(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path) -> Structure:
         """Read the structure of a file; broken records are kept in the workspace. May be repeated."""
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
-        """Yield the broken records that `inspect` found, in the order of the file. May be repeated."""
+        """Yield the broken records that `read_structure` found, in the order of the file. May be repeated."""
 
-    def check(
+    def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Check every sound record of a file and write those without an error to the Parquet file `staged`.
@@ -55,8 +55,8 @@ class ValidationEngine(Protocol):
         May be repeated, with the same outcome.
         """
 
-    def check_together(
-        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    def validate_together(
+        self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
         """Check small files with one header as `check` would each, at once; None for one that has to be checked alone.
 
@@ -64,7 +64,7 @@ class ValidationEngine(Protocol):
         """
 
 
-class LandingSession(Protocol):
+class MergeSession(Protocol):
     """One batch on its way into the lake."""
 
     def affected(self, base: LakeSnapshot) -> Affected:
@@ -89,8 +89,8 @@ class LandingSession(Protocol):
 class LakeEngine(Protocol):
     """What merges batches into the lake, and finds rows in it."""
 
-    def landing(self, staged: StagedBatch) -> AbstractContextManager[LandingSession]:
-        """Begin to land a batch."""
+    def merging(self, staged: StagedBatch) -> AbstractContextManager[MergeSession]:
+        """Begin to merge a batch."""
 
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
         """Write the rows of these files as one file a day; the same rows, so that nothing is visible of it."""

@@ -54,7 +54,7 @@ class ObjectStore(Protocol):
         UnreadableFile where this one cannot be read, whoever reads others.
         """
 
-    def file_away(
+    def archive(
         self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
     ) -> None:
         """Keep the fetched bytes at `destination` with their version, then remove the key if it still holds them.

@@ -40,7 +40,7 @@ class Tolerance:
         return self.policy is RejectionPolicy.ROW and is_about_rows and share_is_small
 
 
-def judge_duplicate(arrival: Arrival, fingerprint: str, original: str) -> FileReport:
+def duplicate_report(arrival: Arrival, fingerprint: str, original: str) -> FileReport:
     """Report a file whose bytes were accepted before; none of its records counts again."""
     return replace(
         _report(arrival, fingerprint, arrival.size, Verdict.DUPLICATE, RecordCounts()),
@@ -49,7 +49,7 @@ def judge_duplicate(arrival: Arrival, fingerprint: str, original: str) -> FileRe
     )
 
 
-def judge_unreadable(arrival: Arrival, structure: Structure, fault: FileFault) -> FileReport:
+def unreadable_report(arrival: Arrival, structure: Structure, fault: FileFault) -> FileReport:
     """Refuse a file whose records cannot be told apart."""
     counts = RecordCounts(read=structure.records, rejected=structure.records)
     return replace(
@@ -61,7 +61,7 @@ def judge_unreadable(arrival: Arrival, structure: Structure, fault: FileFault) -
     )
 
 
-def judge_unread(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport:
+def unread_report(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport:
     """Refuse a file because a process died each time it was read."""
     return replace(
         _report(arrival, fingerprint, arrival.size, Verdict.REJECTED, RecordCounts()),
@@ -70,7 +70,7 @@ def judge_unread(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport:
     )
 
 
-def judge(arrival: Arrival, fingerprint: str, findings: Findings, tolerance: Tolerance) -> FileReport:
+def decide_verdict(arrival: Arrival, fingerprint: str, findings: Findings, tolerance: Tolerance) -> FileReport:
     """Apply the policy to the findings in a readable file."""
     is_taken = tolerance.allows(findings)
     rejected = findings.violating if is_taken else findings.read

@@ -106,7 +106,7 @@ def test_a_large_original_is_filed_away_in_parts(shop: S3Shop, tmp_path: Path, b
     assert fetched is not None
     assert fetched.read_bytes() == bytes_of_three_parts
     for _ in range(2):
-        store.file_away(KEY, listed.etag, BATCH, TAKEN, NOON, fingerprint)
+        store.archive(KEY, listed.etag, BATCH, TAKEN, NOON, fingerprint)
     archived = bucket.newest(TAKEN)
     assert archived is not None
     assert dict(archived.metadata) == {VERSION: "2025-03-30T12:00:00.000000Z", FINGERPRINT: fingerprint}
@@ -276,7 +276,7 @@ class TestRefusals:
 
         told = "it is archived, but cannot be removed from raw-data/"
         with handling(s3, "DeleteObject", refuse), pytest.raises(StuckFile, match=told):
-            store.file_away(
+            store.archive(
                 "raw-data/orders/a.csv", etag, BatchId("b1"), "processed/a.csv", NOON, sha256(b"rows").hexdigest()
             )
         assert store.read("processed/a.csv") == b"rows"

@@ -106,7 +106,7 @@ class BucketStore:
                 raise StoreError(f"{key} is not in the store {self._bucket}.")
             yield draft
 
-    def file_away(
+    def archive(
         self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
     ) -> None:
         """Copy the very bytes to their destination, then put a delete marker before the key if it still holds them."""

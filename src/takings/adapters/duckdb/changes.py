@@ -1,6 +1,6 @@
 """Say what a batch's rows are to the lake before its first merge, with DuckDB.
 
-Reads what a landing session has laid: staged_, changed_ and prior_<dataset>, which hold the rows of the lake under the
+Reads what a merge session has laid: staged_, changed_ and prior_<dataset>, which hold the rows of the lake under the
 batch's keys.
 """
 

@@ -16,19 +16,19 @@ import duckdb
 
 from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
-from takings.adapters.duckdb.merge import MergeSession
+from takings.adapters.duckdb.merge import DuckDbMerge
 from takings.adapters.duckdb.sql import name
 from takings.adapters.duckdb.staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import PARTITIONED, Gaps, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
-from takings.ports import BusinessTime, LakeTables, LandingSession
+from takings.ports import BusinessTime, LakeTables, MergeSession
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DuckDbEngine:
-    """The default engine for landing and measures."""
+    """The default engine for merges and measures."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class DuckDbEngine:
         self._business_time = business_time
 
     @contextmanager
-    def landing(self, staged: StagedBatch) -> Iterator[LandingSession]:
-        """Begin to land a batch; its temporary tables end with the session."""
+    def merging(self, staged: StagedBatch) -> Iterator[MergeSession]:
+        """Begin to merge a batch; its temporary tables end with the session."""
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
             staged_rows = StagedRows(staged, rows, self._business_time)
             with staged_rows.views():
-                yield MergeSession(rows=rows, staged=staged_rows)
+                yield DuckDbMerge(rows=rows, staged=staged_rows)
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None

@@ -50,7 +50,7 @@ _TINY: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeSession:
+class DuckDbMerge:
     """One batch on its way into the lake."""
 
     rows: LakeRows

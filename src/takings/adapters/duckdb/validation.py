@@ -12,9 +12,9 @@ import duckdb
 from takings.adapters import scanned_file
 from takings.adapters.duckdb.rules import typed_query
 from takings.adapters.duckdb.sql import literal, name, path_literal
-from takings.adapters.duckdb.validation_together import CheckedTogether
+from takings.adapters.duckdb.validation_together import ValidatedTogether
 from takings.contracts.model import Contract, Unique
-from takings.ports import BusinessTime, InspectedFile
+from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import (
     CHUNK,
     Tally,
@@ -40,15 +40,15 @@ class DuckDbValidation:
         self._connection = connection
         self._business_time = business_time
 
-    def inspect(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path) -> Structure:
         """Read the structure of a file; its broken records are kept in the workspace."""
-        return scanned_file.inspect(path, workspace)
+        return scanned_file.read_structure(path, workspace)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
-        """Yield the broken records that `inspect` found, in the order of the file."""
+        """Yield the broken records that `read_structure` found, in the order of the file."""
         return map(broken_record, scanned_file.broken_records(workspace))
 
-    def check(
+    def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Check every sound record of a file and write those without an error to the Parquet file `staged`."""
@@ -65,14 +65,14 @@ class DuckDbValidation:
         typed_pass.stage()
         return typed_pass.findings()
 
-    def check_together(
-        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    def validate_together(
+        self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
         """Check small files with one header, at once; None for one that has to be checked alone."""
         header, csv = files[0].structure.header or (), workspace / "together.csv"
         workspace.mkdir(parents=True, exist_ok=True)
         with self._connection.cursor() as cursor:
-            checked = CheckedTogether(
+            checked = ValidatedTogether(
                 cursor=cursor,
                 files=files,
                 contract=contract_of(contract, header),

@@ -19,7 +19,7 @@ from takings.adapters import scanned_file
 from takings.adapters.duckdb.rules import typed_query
 from takings.adapters.duckdb.sql import literal, name
 from takings.contracts.model import Contract, Unique
-from takings.ports import BusinessTime, InspectedFile
+from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import Tally, error_mask, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import extra_columns
@@ -34,11 +34,11 @@ _Faulty = tuple[int, int, int, list[str | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckedTogether:
+class ValidatedTogether:
     """One pass over small files."""
 
     cursor: duckdb.DuckDBPyConnection
-    files: Sequence[InspectedFile]
+    files: Sequence[ScannedFile]
     #: for files with this header
     contract: Contract
     #: the table function that reads the fields of `csv`

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
-from takings.adapters.scanned_file import first_bytes, inspect
+from takings.adapters.scanned_file import first_bytes, read_structure
 from takings.batch.validate_file import ValidatedFile, validate_file
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import UsageError
@@ -94,7 +94,7 @@ class DryRun:
 
 def _unplaced(file: Path, workspace: Path, now: datetime) -> Unplaced:
     """Refuse a file that can be of no dataset; UsageError where it may be of one."""
-    structure = inspect(file, workspace)
+    structure = read_structure(file, workspace)
     if structure.fault is not None:
         return Unplaced(file=file, structure=structure, fault=structure.fault, version=_written(file, now))
     raise UsageError(

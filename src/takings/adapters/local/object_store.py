@@ -227,7 +227,7 @@ class FolderStore:
                 raise StoreError(f"{path} is no file any more. Run again; nothing is lost.")
             self._link(draft, self._fetched(key, batch_id), is_draft=True)
 
-    def file_away(
+    def archive(
         self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
     ) -> None:
         """Link the fetched bytes to their destination, then remove the key if it still holds them.

@@ -23,7 +23,7 @@ from takings.adapters import scanned_file
 from takings.adapters.pandas.kept_records import KeptRecords
 from takings.adapters.pandas.rules import Rules, TypedColumn
 from takings.contracts.model import Contract, Unique
-from takings.ports import BusinessTime, InspectedFile
+from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import CHUNK, Tally, broken_record, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import contract_of, extra_columns
@@ -43,15 +43,15 @@ class PandasValidation:
         self._business_time = business_time
         self._chunk_size = chunk_size
 
-    def inspect(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path) -> Structure:
         """Read the structure of a file; its broken records are kept in the workspace."""
-        return scanned_file.inspect(path, workspace)
+        return scanned_file.read_structure(path, workspace)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
-        """Yield the broken records that `inspect` found, in the order of the file."""
+        """Yield the broken records that `read_structure` found, in the order of the file."""
         return map(broken_record, scanned_file.broken_records(workspace))
 
-    def check(
+    def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
         """Check every sound record of a file and write those without an error to the Parquet file `staged`."""
@@ -71,8 +71,8 @@ class PandasValidation:
         chunked_pass.kept.stage(staged)
         return chunked_pass.findings()
 
-    def check_together(
-        self, files: Sequence[InspectedFile], contract: Contract, *, now: datetime, workspace: Path
+    def validate_together(
+        self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
         """Leave each file to a pass of its own: a chunk is of one file."""
         return [None] * len(files)
