@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, TypeVar, get_args
 
+from takings.contracts.file_format import USUAL, FileFormat
+
 
 class Dataset(StrEnum):
     """The three kinds of file that a shop drops."""
@@ -197,6 +199,8 @@ class Contract:
     primary_key: str
     #: every rule of every column; a rule's position is its bit in a row's mask of violations
     rules: tuple[Rule, ...]
+    #: how the dataset's files are written
+    file: FileFormat = USUAL
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raise KeyError if there is none."""

@@ -1,0 +1,30 @@
+"""Say how a dataset's files are written: what turns their bytes into fields of text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat:
+    """How the files of one dataset are written; the defaults are the brief's."""
+
+    #: one ASCII character
+    delimiter: str = ","
+    #: utf-8, utf-16, windows-1252 or iso-8859-x, in lower case
+    encoding: str = "utf-8"
+    #: what stands between whole numbers and fractions
+    decimal: str = "."
+    #: what may stand between groups of three digits; None: nothing may
+    thousands: str | None = None
+    #: the header's names are matched regardless of case and of blanks around them
+    is_header_loose: bool = False
+    #: physical lines before the header
+    skip_lines: int = 0
+    #: texts that mean an empty field
+    null_words: tuple[str, ...] = ()
+
+
+#: UTF-8 with commas and a header in the first line
+USUAL: Final = FileFormat()
