@@ -151,7 +151,9 @@ class Truth:
             line: dict(zip(columns, fields(record), strict=False)).get("colour") or None for line, record in body
         }
         for row in rows:
-            self.colours[row.id, row.version, row.source, row.line] = colour_of[row.line] if has_colour else None
+            # A replay gives a row the version it had, and the lake keeps the one that came first.
+            colour = colour_of[row.line] if has_colour else None
+            self.colours.setdefault((row.id, row.version, row.source, row.line), colour)
 
 
 def _place(row: Row) -> tuple[datetime, str, int]:
