@@ -161,12 +161,12 @@ COLUMN = [
     (
         COST,
         "      - name: cost\n",
-        "14: the column 'cost' has no 'logicalType'. Known here: integer, number, string, timestamp.",
+        "14: the column 'cost' has no 'logicalType'. Known here: date, integer, number, string, timestamp.",
     ),
     (
         "logicalType: number",
-        "logicalType: date",
-        "15: the logicalType 'date' cannot be used. Known here: integer, number, string, timestamp.",
+        "logicalType: boolean",
+        "15: the logicalType 'boolean' cannot be used. Known here: date, integer, number, string, timestamp.",
     ),
     (
         "name: cost",
@@ -198,8 +198,11 @@ COLUMN = [
     ),
     (
         COST,
-        COST + "        physicalName: price\n",
-        "16: 'physicalName' must be 'cost' too: columns are matched by 'name' alone.",
+        COST + "        physicalName: category\n",
+        (
+            "14: the header text 'category' names 'category' in line 11 already, and a field of the file is one column. Give"
+            " 'cost' another 'physicalName', or make it of others with 'takingsFrom'."
+        ),
     ),
     (
         COST,
@@ -330,10 +333,9 @@ def test_refuses_an_option_of_text_that_would_not_be_checked(options: str, messa
 
 
 def test_refuses_options_of_a_timestamp() -> None:
-    """Formats are fixed and a moment is compared by an expression, so an option would be a promise nobody keeps."""
-    assert refusal("orders", CREATED, CREATED + "        logicalTypeOptions: {format: yyyy-MM-dd}\n") == (
-        "24: 'created_at' is a timestamp, which has no options: its formats are fixed. "
-        "Leave 'logicalTypeOptions' out; compare it with now by a 'takingsRule'."
+    """A moment is compared by an expression, so a bound here would be a promise nobody keeps."""
+    assert refusal("orders", CREATED, CREATED + "        logicalTypeOptions: {minimum: 0}\n") == (
+        "24: unknown key 'minimum'. Known here: defaultTimezone, format."
     )
 
 

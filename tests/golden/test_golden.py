@@ -4,9 +4,11 @@ A case is a YAML file under validation/:
 
     says       what it shows
     dataset    whose contract it is held to
-    file       its name, a.csv by default; one that ends in .gz is compressed first, and then loses its last `cut` bytes
+    columns    the keys that columns of the dataset's contract have beside those of the shipped one
+    file       its name, a.csv by default, or its path; one that ends in .gz is compressed and then loses its last `cut` bytes
     input      its text, written in `encoding` (UTF-8 by default), or
     bytes      its bytes, one character each: "\xFF" is the byte 255
+    takingsFile                          what the dataset's contract says of its files
     time_zone, policy, max_rejected      as in the settings
     expected   verdict, records (read, accepted, rejected, identical duplicates), errors, warnings, reason,
                violations (`line rule`) and stored, a CSV of line and stored values, empty where there is none
@@ -23,6 +25,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -35,7 +38,7 @@ import yaml
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.batch.validate_file import ValidatedFile, validate_file
-from takings.contracts import load_contracts
+from takings.contracts import Contracts, load_contracts
 from takings.contracts.model import Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
@@ -43,6 +46,7 @@ from takings.time_zones import business_time
 from takings.validation import file_kinds
 from takings.validation.findings import Verdict
 from takings.validation.verdicts import RejectionPolicy, Tolerance
+from tests.mapped_contracts import mapped
 from tests.shop import NOON
 
 CONTRACTS: Final = load_contracts(None)
@@ -89,6 +93,15 @@ def content_of(case: Mapping[str, Any]) -> bytes:
         compressed = gzip.compress(content, mtime=0)
         return compressed[: len(compressed) - case.get("cut", 0)]
     return content
+
+
+def contracts_of(case: Mapping[str, Any]) -> Contracts:
+    """Return the shipped contracts, that of the case's dataset changed as the case says."""
+    if not {"columns", "takingsFile"} & set(case):
+        return CONTRACTS
+    dataset = Dataset(case["dataset"])
+    contract = mapped(dataset, case.get("columns", {}), case.get("takingsFile"))
+    return replace(CONTRACTS, by_dataset={**CONTRACTS.by_dataset, dataset: contract})
 
 
 def shown(value: object) -> str:
@@ -164,11 +177,12 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     dataset = Dataset(case["dataset"])
     file = case.get("file", "a.csv")
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_bytes(content_of(case))
     staged = tmp_path / "staged.parquet"
     examination = validate_file(
         engine_of(engine_name, duck, case.get("time_zone", "UTC")),
-        CONTRACTS,
+        contracts_of(case),
         Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),
         tmp_path / file,
         now=NOON,
@@ -217,6 +231,7 @@ def test_every_rule_has_a_case() -> None:
             "byte_order_mark",
             "sep_line",
             "lines_above_header",
+            "skipped_header",
             "delimiter",
             "other_dataset",
             *(rule.removeprefix("file|") for rule in file_kinds.REMEDIES),

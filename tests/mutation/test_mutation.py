@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +24,7 @@ from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.batch.validate_file import validate_file
 from takings.contracts import load_contracts
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
@@ -32,6 +33,7 @@ from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, R
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.depth import DEPTH
 from tests.mutation.damage import KEYS, VALID, Damaged, damaged_files, written
+from tests.mutation.formats import formatted_files
 from tests.shop import NOON
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
@@ -85,6 +87,7 @@ class Bench:
         content: bytes,
         name: str = "a.csv",
         policy: RejectionPolicy = RejectionPolicy.ROW,
+        file: FileFormat = USUAL,
     ) -> Examined:
         """Examine a file; under policy "row" every row may be bad."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -93,7 +96,7 @@ class Bench:
         path.write_bytes(content)
         examination = validate_file(
             engine,
-            CONTRACTS,
+            replace(CONTRACTS, by_dataset={**CONTRACTS.by_dataset, dataset: replace(CONTRACTS[dataset], file=file)}),
             Arrival(key=f"raw-data/{name}", dataset=dataset, file=name, size=len(content), etag="", version=NOON),
             path,
             now=NOON,
@@ -158,6 +161,28 @@ def test_damage_is_named_where_it_is_and_nothing_else_moves(
     engines = [bench.duckdb()] + ([bench.pandas(chunk_size)] if bench.has_pandas else [])
     for engine in engines:
         examined = bench.examine(engine, damaged.dataset, damaged.content, damaged.name, RejectionPolicy(policy))
+        check_verdict(damaged, examined, policy)
+        if not damaged.is_untold:
+            check_lines(damaged, examined)
+        if damaged.fault is None:
+            check_rows(damaged, examined, undamaged[damaged.dataset])
+
+
+@given(formatted=formatted_files(), chunk_size=st.integers(1, 4), policy=st.sampled_from(["file", "row"]))
+@TRIED
+def test_damage_is_found_in_files_of_any_format(
+    bench: Bench,
+    undamaged: dict[Dataset, dict[str, Mapping[str, Any]]],
+    formatted: tuple[Damaged, FileFormat],
+    chunk_size: int,
+    policy: str,
+) -> None:
+    """Delimiter, encoding and skipped lines change nothing but the numbers of lines."""
+    damaged, file = formatted
+    note(f"{file}\n{damaged.content[:2000]!r}")
+    engines = [bench.duckdb()] + ([bench.pandas(chunk_size)] if bench.has_pandas else [])
+    for engine in engines:
+        examined = bench.examine(engine, damaged.dataset, damaged.content, damaged.name, RejectionPolicy(policy), file)
         check_verdict(damaged, examined, policy)
         if not damaged.is_untold:
             check_lines(damaged, examined)

@@ -137,12 +137,12 @@ class Mortal:
 class Reader(Mortal):
     """A validation engine that a file kills."""
 
-    def read_structure(self, path: Path, workspace: Path) -> Any:
+    def read_structure(self, path: Path, workspace: Path, file: Any) -> Any:
         """Die of the poisonous file."""
         if path.name == Path(KEY).name:
             self._deaths.append(path.name)
             raise Killed
-        return self._port.read_structure(path, workspace)  # type: ignore[attr-defined]
+        return self._port.read_structure(path, workspace, file)  # type: ignore[attr-defined]
 
 
 def die_reading(root: Path, *, leases: int) -> None:

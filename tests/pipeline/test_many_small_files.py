@@ -179,12 +179,12 @@ def die_of(root: Path, name: str, *, leases: int) -> None:
                 raise Killed
             return getattr(self._port, method)
 
-        def read_structure(self, path: Path, workspace: Path) -> Any:
+        def read_structure(self, path: Path, workspace: Path, file: Any) -> Any:
             nonlocal is_dead
             if path.name == name:
                 is_dead = True
                 raise Killed
-            return self._port.read_structure(path, workspace)  # type: ignore[attr-defined]
+            return self._port.read_structure(path, workspace, file)  # type: ignore[attr-defined]
 
     with opened(root, later=leases * LEASE + timedelta(seconds=1)) as shop, suppress(Killed):
         mortal: dict[str, Any] = {

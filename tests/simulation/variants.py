@@ -37,6 +37,7 @@ from takings.layout import BatchId
 from takings.runs import pipeline, replay
 from takings.runs.pipeline import Ports
 from takings.validation.findings import FileReport, Findings, Verdict
+from takings.validation.structure.values import Structure
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.simulation.machines import Machines
 from tests.simulation.ports import step_within
@@ -129,28 +130,30 @@ def fetch_again(self: FolderStore, key: str, etag: str, batch_id: BatchId) -> Pa
 # Verdicts
 
 
-def duplicate_by_name(claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]) -> str | None:
+def duplicate_by_name(claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]) -> str | None:
     records = claim.ports.ledger.lineage(file_key=arrival.key)
     if any(record.verdict is Verdict.ACCEPTED and record.batch_id != claim.batch_id for record in records):
         return arrival.key
-    return _original_of(claim, arrival, fingerprint, before)
+    return _original_of(claim, arrival, structure, before)
 
 
 def duplicate_of_any_version(
-    claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]
+    claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]
 ) -> str | None:
     accepted = [
-        record for record in claim.ports.ledger.accepted_with([fingerprint]) if record.batch_id != claim.batch_id
+        record
+        for record in claim.ports.ledger.accepted_with([structure.fingerprint])
+        if record.batch_id != claim.batch_id
     ]
-    return str(accepted[0].file_key) if accepted else _original_of(claim, arrival, fingerprint, before)
+    return str(accepted[0].file_key) if accepted else _original_of(claim, arrival, structure, before)
 
 
 def duplicate_of_a_rejected_file(
-    claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]
+    claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]
 ) -> str | None:
     judged = [record for record in claim.ports.ledger.lineage() if record.batch_id != claim.batch_id and record.verdict]
-    rejected = [record.file_key for record in judged if record.fingerprint == fingerprint]
-    return str(rejected[0]) if rejected else _original_of(claim, arrival, fingerprint, before)
+    rejected = [record.file_key for record in judged if record.fingerprint == structure.fingerprint]
+    return str(rejected[0]) if rejected else _original_of(claim, arrival, structure, before)
 
 
 # The lake
@@ -256,12 +259,12 @@ def replay_as_something_new(ports: Ports, records: Any) -> list[Arrival]:
     return [replace(arrival, version=now) for arrival in _replayed(ports, records)]
 
 
-def copy_of_itself(claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]) -> str | None:
+def copy_of_itself(claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]) -> str | None:
     """Compare with what was accepted under the same version, too: that is the original of a replay."""
-    accepted = claim.ports.ledger.accepted_with([fingerprint])
+    accepted = claim.ports.ledger.accepted_with([structure.fingerprint])
     if any(record.batch_id != claim.batch_id and record.file_key == arrival.key for record in accepted):
         return arrival.key
-    return _original_of(claim, arrival, fingerprint, before)
+    return _original_of(claim, arrival, structure, before)
 
 
 def nothing_is_a_copy(*_: object) -> None:

@@ -21,6 +21,7 @@ from takings.adapters.local import platform
 from takings.adapters.local.database import open_database
 from takings.composition import stores
 from takings.composition.stores import Shop
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract
 from takings.kpis import load_kpi_tables
 from takings.ports import ScannedFile
@@ -65,9 +66,9 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     return open_duckdb("400MB", 1, Path(tempfile.gettempdir()) / "takings simulation")
 
 
-#: by fingerprint, and by contract: what is found does not depend on who looks, nor on when, for nothing in the shops lies
-#: in the future but the version of a mended row
-_STRUCTURES: Final[dict[str, tuple[Structure, list[FaultyRecord]]]] = {}
+#: by fingerprint and format, and by contract: what is found does not depend on who looks, nor on when, for nothing in the
+#: shops lies in the future but the version of a mended row
+_STRUCTURES: Final[dict[tuple[str, FileFormat], tuple[Structure, list[FaultyRecord]]]] = {}
 _FINDINGS: Final[dict[tuple[str, int], tuple[Findings, bytes | None]]] = {}
 
 
@@ -79,19 +80,19 @@ class RememberedValidation:
 
     def __init__(self, validation: Any) -> None:
         self._validation = validation
-        self._scanned: dict[Path, str] = {}
+        self._scanned: dict[Path, tuple[str, FileFormat]] = {}
 
-    def read_structure(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
         """Read the structure of a file."""
         data = path.read_bytes()
         workspace.mkdir(parents=True, exist_ok=True)
-        fingerprint = sha256(data).hexdigest()
-        if fingerprint not in _STRUCTURES:
+        known = sha256(data).hexdigest(), file
+        if known not in _STRUCTURES:
             with _aside(path.name, data) as aside:
-                structure = self._validation.read_structure(aside, aside.parent / "work")
-                _STRUCTURES[fingerprint] = structure, list(self._validation.broken_records(aside.parent / "work"))
-        self._scanned[workspace] = fingerprint
-        return _STRUCTURES[fingerprint][0]
+                structure = self._validation.read_structure(aside, aside.parent / "work", file)
+                _STRUCTURES[known] = structure, list(self._validation.broken_records(aside.parent / "work"))
+        self._scanned[workspace] = known
+        return _STRUCTURES[known][0]
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found."""
@@ -126,7 +127,7 @@ class RememberedValidation:
 
     def _findings(self, path: Path, contract: Contract, now: datetime) -> tuple[Findings, bytes | None]:
         workspace, staged = path.parent / "work", path.parent / "staged.parquet"
-        structure = self._validation.read_structure(path, workspace)
+        structure = self._validation.read_structure(path, workspace, contract.file)
         findings: Findings = self._validation.validate(
             path, structure, contract, now=now, workspace=workspace, staged=staged
         )

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from takings.contracts import Dataset, load_contracts
+from takings.contracts import Contracts, Dataset, load_contracts
+from takings.contracts.file_format import FileFormat
 from takings.validation.collecting import broken_record
+from takings.validation.file_formats import head_in_utf_8
 from takings.validation.header import check_header
 from takings.validation.recognition import explain, resembled
 from takings.validation.structure.scan import BrokenRecord, FileFault, Structure, scan
@@ -175,3 +177,117 @@ def test_whatever_stands_there_a_reason_is_found(text: str, dataset: Dataset) ->
         said = explain(fault, structure, CONTRACTS, dataset)
         assert said.rule.endswith("|missing") or said.rule.startswith("file|")
         assert said.reason.endswith(".")
+
+
+def with_format(file: FileFormat, *datasets: Dataset) -> Contracts:
+    """Return the shipped contracts, some with another format of their files."""
+    return replace(
+        CONTRACTS,
+        by_dataset={
+            dataset: replace(contract, file=file) if dataset in datasets else contract
+            for dataset, contract in CONTRACTS.by_dataset.items()
+        },
+    )
+
+
+SEMICOLONS: Final = with_format(
+    FileFormat(delimiter=";", encoding="utf-16", skip_lines=2), Dataset.ORDERS, Dataset.PRODUCTS
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "dataset"),
+    [
+        (("a\nb\n" + ORDERS.replace(",", ";")).encode("utf-16"), Dataset.ORDERS),
+        (("a\nb\n" + PRODUCTS.replace(",", ";") + "\n1;").encode("utf-16-le"), Dataset.PRODUCTS),
+        (ITEMS.encode(), Dataset.ORDER_ITEMS),
+        # nearly right, and therefore refused, but it is clear by whose contract
+        (("a\nb\n" + ORDERS).encode("utf-16"), Dataset.ORDERS),
+        (ORDERS.replace(",", ";").encode("utf-16"), Dataset.ORDERS),
+        (ORDERS.encode(), Dataset.ORDERS),
+        (f"{ORDERS},_takings_source,_takings_line,_takings_reasons,_takings_version\n".encode(), Dataset.ORDERS),
+        (b"a,b,c\n1,2,3\n", None),
+    ],
+)
+def test_a_file_is_recognised_by_the_format_of_its_contract(content: bytes, dataset: Dataset | None) -> None:
+    """Each dataset may have another one."""
+    assert resembled(content, SEMICOLONS) is dataset
+
+
+def explained_in(file: FileFormat, content: bytes) -> FileFault:
+    """Return why a file of orders is refused whose contract names this format."""
+    contracts = with_format(file, Dataset.ORDERS)
+    structure = replace(scan([content], file=file, on_broken=lambda _: None), head=head_in_utf_8(content, file))
+    fault = structure.fault or check_header(contracts[Dataset.ORDERS], structure.header or ())
+    assert fault is not None
+    return explain(fault, structure, contracts, Dataset.ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "rule", "line", "said"),
+    [
+        (
+            FileFormat(delimiter=";"),
+            ORDERS,
+            "file|delimiter",
+            1,
+            "fields are parted by commas, not by ';'. Export the file with ';'",
+        ),
+        (
+            FileFormat(delimiter="\t"),
+            ORDERS.replace(",", "|"),
+            "file|delimiter",
+            1,
+            "fields are parted by |, not by tabs.",
+        ),
+        (
+            FileFormat(delimiter="\x1f"),
+            ORDERS,
+            "file|delimiter",
+            1,
+            "fields are parted by commas, not by the character U+001F.",
+        ),
+        (
+            FileFormat(skip_lines=2),
+            ORDERS + "\n1\n2\n",
+            "file|skipped_header",
+            1,
+            "2 lines are skipped, as the contract says, but",
+        ),
+        (
+            FileFormat(skip_lines=1),
+            "x\ny\n" + ORDERS,
+            "file|lines_above_header",
+            2,
+            "line 2 is no header: that stands in line 3.",
+        ),
+        (
+            FileFormat(skip_lines=1),
+            "sep=,\n" + ORDERS.replace("user", "usr"),
+            "user_id|missing",
+            2,
+            "the header says 'usr_id'",
+        ),
+        (
+            FileFormat(encoding="utf-16"),
+            ORDERS.replace("user", "usr"),
+            "user_id|missing",
+            1,
+            "the header says 'usr_id'",
+        ),
+        (
+            FileFormat(skip_lines=1, delimiter=";"),
+            "x\n1;2;shipped;2025-01-01;1",
+            "order_id|missing",
+            2,
+            "line 2 is no header but",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_by_the_contracts_format(
+    file: FileFormat, content: str, rule: str, line: int, said: str
+) -> None:
+    """A hint is about what the contract says, not about commas."""
+    fault = explained_in(file, content.encode(file.encoding))
+    assert (fault.rule, fault.line) == (rule, line), fault.reason
+    assert fault.reason.startswith(said)

@@ -58,7 +58,7 @@ class Workbench:
         with tempfile.TemporaryDirectory() as folder:
             path, workspace, staged = Path(folder, file), Path(folder, "work"), Path(folder, "staged.parquet")
             path.write_bytes(content)
-            structure = engine.read_structure(path, workspace)
+            structure = engine.read_structure(path, workspace, self.contract.file)
             if structure.fault is not None:
                 faulty = list(engine.broken_records(workspace))
                 return Outcome(structure=structure, faulty=faulty, types=[], staged=[])
@@ -74,7 +74,7 @@ class Workbench:
             for place in range(3):
                 path, workspace = Path(folder, f"{place}-{file}"), Path(folder, f"work-{place}")
                 path.write_bytes(content)
-                structure = engine.read_structure(path, workspace)
+                structure = engine.read_structure(path, workspace, self.contract.file)
                 staged = Path(folder, f"staged-{place}.parquet")
                 inspected.append(ScannedFile(path=path, structure=structure, workspace=workspace, staged=staged))
             if inspected[0].structure.fault is not None:

@@ -15,6 +15,8 @@ from itertools import chain
 from pathlib import Path
 
 from takings.adapters.inflation import HEAD_BYTES, NotReadable, is_compressed, text_blocks
+from takings.contracts.file_format import USUAL, FileFormat
+from takings.validation.file_formats import encoding_fault, format_of, head_in_utf_8
 from takings.validation.file_kinds import foreign_kind
 from takings.validation.structure.scan import BrokenRecord, FileFault, Structure, scan
 
@@ -27,10 +29,11 @@ class PlainCsv:
     #: the first line is the header; otherwise each record begins with its number and its physical line
     has_header: bool
     newline: str
+    delimiter: str = ","
 
 
-def read_structure(path: Path, workspace: Path) -> Structure:
-    """Scan a file's structure; its broken records are kept in the workspace."""
+def read_structure(path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
+    """Scan the structure of a file that is written as the contract says; its broken records are kept in the workspace."""
     workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / "broken.jsonl").open("w", encoding="ascii") as spool:
 
@@ -38,7 +41,7 @@ def read_structure(path: Path, workspace: Path) -> Structure:
             spool.writelines(json.dumps(_to_json(record)) + "\n" for record in broken)
 
         try:
-            structure = _scan(path, keep)
+            structure = _scan(path, file, keep)
         except NotReadable as refused:
             structure = replace(scan((), on_broken=keep, is_fingerprinted=False), fault=refused.fault)
     if structure.fingerprint:
@@ -49,7 +52,7 @@ def read_structure(path: Path, workspace: Path) -> Structure:
 
 
 def first_bytes(path: Path) -> bytes:
-    """Return the beginning of a file that looks like CSV; nothing of any other."""
+    """Return the beginning of a file that looks like CSV, as it stands there; nothing of any other."""
     try:
         head = next(text_blocks(path), b"")[:HEAD_BYTES]
     except NotReadable:
@@ -57,15 +60,19 @@ def first_bytes(path: Path) -> bytes:
     return b"" if foreign_kind(head) else head
 
 
-def _scan(path: Path, keep: Callable[[Sequence[BrokenRecord]], None]) -> Structure:
+def _scan(path: Path, file: FileFormat, keep: Callable[[Sequence[BrokenRecord]], None]) -> Structure:
     """Scan a file that looks like CSV; NotReadable where it is something else."""
     blocks = text_blocks(path)
     first = next(blocks, b"")
     head = first[:HEAD_BYTES]
     if fault := foreign_kind(head):
         raise NotReadable(_twice_compressed(fault) if is_compressed(path) else fault)
-    structure = scan(chain((first,), blocks), on_broken=keep, is_fingerprinted=not is_compressed(path))
-    return replace(structure, head=head)
+    file = format_of(head, file)
+    text = head_in_utf_8(head, file)
+    if fault := encoding_fault(head, file) or (foreign_kind(text) if text is not head else None):
+        raise NotReadable(fault)
+    structure = scan(chain((first,), blocks), file=file, on_broken=keep, is_fingerprinted=not is_compressed(path))
+    return replace(structure, head=text)
 
 
 def _twice_compressed(fault: FileFault) -> FileFault:
@@ -84,29 +91,39 @@ def broken_records(workspace: Path) -> Iterator[BrokenRecord]:
 def plain_csv(path: Path, structure: Structure, workspace: Path) -> PlainCsv:
     """Return the file itself where it is regular, else its normal form without broken records."""
     if structure.is_regular:
-        return PlainCsv(path=path, has_header=True, newline=structure.newline or "\n")
-    return normal_csv(path, workspace)
+        return PlainCsv(
+            path=path, has_header=True, newline=structure.newline or "\n", delimiter=structure.format.delimiter
+        )
+    return normal_csv(path, structure, workspace)
 
 
-def normal_csv(path: Path, workspace: Path) -> PlainCsv:
+def normal_csv(path: Path, structure: Structure, workspace: Path) -> PlainCsv:
     """Return a file's normal form, which is written when it is first asked for."""
     normal = workspace / "normal.csv"
+    csv = PlainCsv(path=normal, has_header=False, newline="\n", delimiter=structure.format.delimiter)
     if normal.exists():
-        return PlainCsv(path=normal, has_header=False, newline="\n")
+        return csv
     with normal.open("wb") as target:
 
         def write(piece: bytes) -> None:
             target.write(piece)
 
-        scan(text_blocks(path), on_broken=lambda _: None, normalised=write, is_fingerprinted=False)
-    return PlainCsv(path=normal, has_header=False, newline="\n")
+        scan(
+            text_blocks(path),
+            file=structure.format,
+            on_broken=lambda _: None,
+            normalised=write,
+            is_fingerprinted=False,
+        )
+    return csv
 
 
-def normalised(path: Path, *, first_record: int) -> bytes:
+def normalised(path: Path, structure: Structure, *, first_record: int) -> bytes:
     """Return a small file's normal form, without its broken records, whose numbers begin with `first_record`."""
     pieces: list[bytes] = []
     scan(
         text_blocks(path),
+        file=structure.format,
         on_broken=lambda _: None,
         normalised=pieces.append,
         first_record=first_record,

@@ -7,17 +7,19 @@ batch reads each file alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract, Contracts, Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ScannedFile, ValidationEngine
 from takings.validation.collecting import CHUNK
 from takings.validation.findings import FaultyRecord, Findings
+from takings.validation.folders import contract_at, folders_at
 from takings.validation.header import check_header
 from takings.validation.structure.values import Structure
 
@@ -49,6 +51,8 @@ class SmallFile:
     """A file to be read ahead."""
 
     dataset: Dataset
+    #: the key after raw-data/<prefix>/
+    file: str
     path: Path
     workspace: Path
     staged: Path
@@ -68,18 +72,21 @@ class ReadingAhead:
         """Read files ahead; what is known of earlier ones is forgotten."""
         self._structures.clear()
         self._findings.clear()
-        alike: dict[tuple[Dataset, tuple[str, ...]], list[ScannedFile]] = defaultdict(list)
+        alike: dict[Hashable, list[tuple[ScannedFile, Contract]]] = defaultdict(list)
         for file in files:
-            structure = self.engine.read_structure(file.path, file.workspace)
+            contract = self.contracts[file.dataset]
+            structure = self.engine.read_structure(file.path, file.workspace, contract.file)
             self._structures[file.workspace] = structure
             header = structure.header or ()
-            is_sound = structure.fault is None and check_header(self.contracts[file.dataset], header) is None
+            folders = tuple(folders_at(contract, file.file))
+            contract = contract_at(contract, header, file.file)
+            is_sound = structure.fault is None and check_header(contract, header) is None
             if is_sound and structure.records <= CHUNK:
-                alike[file.dataset, header].append(
-                    ScannedFile(path=file.path, structure=structure, workspace=file.workspace, staged=file.staged)
-                )
-        for (dataset, _), same in alike.items():
-            found = self.engine.validate_together(same, self.contracts[dataset], now=now, workspace=workspace)
+                scanned = ScannedFile(path=file.path, structure=structure, workspace=file.workspace, staged=file.staged)
+                alike[file.dataset, structure.format, header, folders].append((scanned, contract))
+        for group in alike.values():
+            same, contract = [scanned for scanned, _ in group], group[0][1]
+            found = self.engine.validate_together(same, contract, now=now, workspace=workspace)
             self._findings.update(
                 {file.workspace: findings for file, findings in zip(same, found, strict=True) if findings is not None}
             )
@@ -88,9 +95,9 @@ class ReadingAhead:
         """Tell whether a file is not read any more, whatever is asked about it."""
         return workspace in self._findings
 
-    def read_structure(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
         """Return the structure of a file."""
-        return self._structures.get(workspace) or self.engine.read_structure(path, workspace)
+        return self._structures.get(workspace) or self.engine.read_structure(path, workspace, file)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found, in the order of the file."""

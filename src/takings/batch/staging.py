@@ -14,6 +14,7 @@ from takings.intake.arrivals import Arrival
 from takings.lake import StagedBatch, StagedFile
 from takings.ports import ValidationEngine
 from takings.validation.findings import FileReport, Verdict
+from takings.validation.structure.values import Structure
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 
 #: a reader keeps a file open and some buffers: these leave room within 256 open files and the smallest memory …
@@ -28,7 +29,7 @@ def stage(
     place: int,
     arrival: Arrival,
     path: Path,
-    original_of: Callable[[str], str | None],
+    original_of: Callable[[Structure], str | None],
 ) -> ValidatedFile:
     """Validate a file of the batch, whose bytes lie at `path`, as the manifest says, and stage its good rows."""
     return validate_file(

@@ -22,13 +22,17 @@ from takings.intake.arrivals import Arrival
 from takings.intake.gate import MOST_DEATHS, MOST_LEFT
 from takings.intake.manifest import to_json
 from takings.lake import LakeSnapshot, TableSnapshot
+from takings.layout import Drop, read_raw_key
 from takings.validation.findings import FaultyRecord, FileReport, Verdict
+from takings.validation.folders import folders_at, levels_of
+from takings.validation.mended import is_mended
 from takings.validation.quarantine import broken_lines, quarantine_lines
 from takings.validation.reports import (
     chunk_document,
     file_document,
     reason_lines,
 )
+from takings.validation.structure.values import Structure
 from takings.validation.verdicts import RejectionPolicy, fail_batch, unread_report
 
 #: what is being read where it is no single file; no key, so that none is suspected
@@ -138,7 +142,7 @@ def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequen
         return unread_report(arrival, _fingerprint(path), deaths)
     claim.now_reading(_TOGETHER if ahead.knows(workspace(claim, place)) else arrival.key)
     validated = stage(
-        claim, ahead, place, arrival, path, lambda fingerprint: _original_of(claim, arrival, fingerprint, before)
+        claim, ahead, place, arrival, path, lambda structure: _original_of(claim, arrival, structure, before)
     )
     report = validated.report
     _report_chunks(claim, arrival, validated)
@@ -174,6 +178,7 @@ def _small_file(claim: Claim, place: int) -> SmallFile | None:
         return None
     return SmallFile(
         dataset=arrival.dataset,
+        file=arrival.file,
         path=path,
         workspace=workspace(claim, place),
         staged=staged_file(claim, place, arrival).path,
@@ -194,19 +199,23 @@ def _explain(claim: Claim, place: int, report: FileReport, faulty: Iterable[Faul
 def _quarantine(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> None:
     """Set the bad rows of an accepted file aside, in a form that can be mended and dropped again."""
     key = layout.quarantined(claim.batch_id, arrival.dataset, arrival.file)
-    rows = quarantine_lines(arrival, validated.structure.header or (), validated.faulty_records())
+    # The folders that make a value are those of a row's first drop, however often it comes back.
+    keeps_source = bool(levels_of(claim.ports.contracts[arrival.dataset]))
+    rows = quarantine_lines(
+        arrival, validated.structure.header or (), validated.faulty_records(), keeps_source=keeps_source
+    )
     claim.ports.store.create_from(key, rows)
     claim.ports.store.create_from(f"{key}.broken.jsonl", broken_lines(validated.faulty_records()))
 
 
-def _original_of(claim: Claim, arrival: Arrival, fingerprint: str, before: Sequence[FileReport]) -> str | None:
-    """Return the accepted file of which this one is a copy, if there is one.
+def _original_of(claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]) -> str | None:
+    """Return the accepted file of which this one is a copy, if there is one: same bytes, dataset and folders that count.
 
     Only the newest accepted version of its own key counts: older bytes dropped again are a correction.
     """
     accepted = [
         record
-        for record in claim.ports.ledger.accepted_with([fingerprint])
+        for record in claim.ports.ledger.accepted_with([structure.fingerprint])
         # The batch itself, and the same arrival in an earlier one: a replay takes it again.
         if record.batch_id != claim.batch_id and (record.file_key, record.version) != (arrival.key, arrival.version)
     ]
@@ -214,8 +223,9 @@ def _original_of(claim: Claim, arrival: Arrival, fingerprint: str, before: Seque
     candidates += [
         (report.key, report.version)
         for report in before
-        if report.verdict is Verdict.ACCEPTED and report.fingerprint == fingerprint
+        if report.verdict is Verdict.ACCEPTED and report.fingerprint == structure.fingerprint
     ]
+    candidates = [found for found in candidates if _is_alike(claim, arrival, structure, found[0])]
     others = [key for key, _ in candidates if key != arrival.key]
     if others:
         return others[0]
@@ -227,6 +237,16 @@ def _original_of(claim: Claim, arrival: Arrival, fingerprint: str, before: Seque
         if record.verdict is Verdict.ACCEPTED
     )
     return arrival.key if any(version == newest for _, version in candidates) else None
+
+
+def _is_alike(claim: Claim, arrival: Arrival, structure: Structure, other: str) -> bool:
+    """Return whether equal bytes under another key would be the same rows."""
+    contract = claim.ports.contracts[arrival.dataset]
+    match read_raw_key(other):
+        case Drop(dataset=arrival.dataset, file=file):
+            return is_mended(structure.header or ()) or folders_at(contract, file) == folders_at(contract, arrival.file)
+        case _:
+            return False
 
 
 def _fingerprint(path: Path) -> str:

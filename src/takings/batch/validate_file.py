@@ -11,6 +11,7 @@ from takings.contracts.model import Contracts
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, no_faulty_records
+from takings.validation.folders import contract_at
 from takings.validation.header import check_header
 from takings.validation.recognition import explain, is_misread
 from takings.validation.structure.values import FileFault, Structure
@@ -40,15 +41,16 @@ def validate_file(
     tolerance: Tolerance,
     workspace: Path,
     staged: Path,
-    original_of: Callable[[str], str | None],
+    original_of: Callable[[Structure], str | None],
 ) -> ValidatedFile:
     """Validate a file whose bytes lie at `path`; its good rows are written to `staged`.
 
-    `original_of` returns the key of the accepted file with a fingerprint, if there is one.
+    `original_of` returns the key of the accepted file of which one with this structure is a copy, if there is one.
     """
     contract = contracts[arrival.dataset]
-    structure = validation.read_structure(path, workspace)
-    original = original_of(structure.fingerprint)
+    structure = validation.read_structure(path, workspace, contract.file)
+    contract = contract_at(contract, structure.header or (), arrival.file)
+    original = original_of(structure)
     fault = structure.fault or check_header(contract, structure.header or ())
     if original is not None:
         report = duplicate_report(arrival, structure.fingerprint, original)

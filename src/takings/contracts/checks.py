@@ -30,7 +30,7 @@ OPTIONS: Mapping[ColumnType, tuple[str, ...]] = {
     ColumnType.IDENTIFIER: ("exclusiveMinimum", "minimum", "exclusiveMaximum", "maximum"),
     ColumnType.INTEGER: ("exclusiveMinimum", "minimum", "exclusiveMaximum", "maximum"),
     ColumnType.MONEY: ("exclusiveMinimum", "minimum", "exclusiveMaximum", "maximum"),
-    ColumnType.TIMESTAMP: (),
+    ColumnType.TIMESTAMP: ("format", "defaultTimezone"),
     ColumnType.TEXT: ("maxLength", "pattern"),
 }
 BOUNDS = {
@@ -101,13 +101,7 @@ def read_checks(
 
 
 def _options(column: Column, entry: Entry) -> list[Check]:
-    usable = OPTIONS[column.type]
-    if not usable:
-        raise entry.error(
-            f"'{column.name}' is a timestamp, which has no options: its formats are fixed. "
-            "Leave 'logicalTypeOptions' out; compare it with now by a 'takingsRule'."
-        )
-    fields = entry.fields(usable)
+    fields = entry.fields(OPTIONS[column.type])
     checks: list[Check] = []
     if "maxLength" in fields:
         checks.append(MaxLength(characters=_length(fields["maxLength"])))

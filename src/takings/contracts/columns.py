@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from takings.contracts.checks import read_checks, read_values
 from takings.contracts.custom import read_custom
+from takings.contracts.file_format import USUAL, FileFormat
+from takings.contracts.mapping import read_mapping
 from takings.contracts.model import (
     Column,
     ColumnType,
@@ -33,6 +35,7 @@ TYPES = {
     "integer": ColumnType.INTEGER,
     "number": ColumnType.MONEY,
     "timestamp": ColumnType.TIMESTAMP,
+    "date": ColumnType.TIMESTAMP,
 }
 PHYSICAL_TYPES: Mapping[ColumnType, tuple[str, ...]] = {
     ColumnType.IDENTIFIER: ("BIGINT",),
@@ -64,8 +67,11 @@ class ReadColumn:
     place: Entry
 
 
-def read_column(entry: Entry) -> ReadColumn:
-    """Return the column that a property describes; raise ContractError if it is not usable."""
+def read_column(entry: Entry, file: FileFormat = USUAL) -> ReadColumn:
+    """Return the column that a property describes; raise ContractError if it is not usable.
+
+    `file` is how the dataset's files are written.
+    """
     fields = entry.fields(UNDERSTOOD, DESCRIPTIVE)
     name = _name(entry, fields)
     place = replace(entry, line=fields["name"].line)
@@ -75,12 +81,13 @@ def read_column(entry: Entry) -> ReadColumn:
     column = Column(
         name=name,
         type=_type(place, fields, custom, is_reference=is_key or target is not None),
-        is_mandatory=custom["takingsMandatory"].flag() if "takingsMandatory" in custom else is_required,
+        is_mandatory=_is_mandatory(custom, is_required=is_required),
         is_required=is_required,
         values=read_values(fields["enum"]) if "enum" in fields else None,
         description=_description(fields),
     )
     _check_physical(column, fields)
+    column = read_mapping(column, fields, custom, file)
     rules = [make_rule(column, check) for check in read_checks(column, fields, is_unique=is_unique, target=target)]
     return ReadColumn(
         column=column,
@@ -110,9 +117,14 @@ def _name(entry: Entry, fields: Mapping[str, Entry]) -> str:
         raise fields["name"].error(
             f"the column name '{name}' must be a letter followed by at most 62 letters, digits or '_'. Rename it."
         )
-    if "physicalName" in fields and fields["physicalName"].text() != name:
-        raise fields["physicalName"].error(f"'physicalName' must be '{name}' too: columns are matched by 'name' alone.")
     return name
+
+
+def _is_mandatory(custom: Mapping[str, Entry], *, is_required: bool) -> bool:
+    """Return whether the header must have the column; a default stands for one that is missing."""
+    if "takingsMandatory" in custom:
+        return custom["takingsMandatory"].flag()
+    return is_required and "takingsDefault" not in custom
 
 
 def _demands(fields: Mapping[str, Entry]) -> tuple[bool, bool, bool]:

@@ -6,14 +6,19 @@ import difflib
 
 from takings.contracts.yaml_nodes import Entry, suggestion
 
-COLUMN_PROPERTIES = ("takingsIdentifier", "takingsMandatory", "takingsWarnings")
+COLUMN_PROPERTIES = (
+    *("takingsIdentifier", "takingsMandatory", "takingsWarnings"),
+    *("takingsAliases", "takingsFrom", "takingsDefault", "takingsCurrency"),
+)
 ENUM_PROPERTIES = ("takingsStoredAs",)
 QUALITY_PROPERTIES = ("takingsRule",)
+TABLE_PROPERTIES = ("takingsFile",)
 
 _PLACES = {
     **dict.fromkeys(COLUMN_PROPERTIES, "a column"),
     **dict.fromkeys(ENUM_PROPERTIES, "an enum value"),
     **dict.fromkeys(QUALITY_PROPERTIES, "a column's quality entry"),
+    **dict.fromkeys(TABLE_PROPERTIES, "a table"),
 }
 
 

@@ -25,6 +25,22 @@ class FileFormat:
     #: texts that mean an empty field
     null_words: tuple[str, ...] = ()
 
+    @property
+    def encoding_name(self) -> str:
+        """Return the encoding as people write it: UTF-8, ISO-8859-1, windows-1252."""
+        return self.encoding if self.encoding.startswith("windows") else self.encoding.upper()
+
+    @property
+    def is_usual_text(self) -> bool:
+        """Return whether the structure scan can read the file as it is, whatever parts its fields."""
+        return self.encoding == "utf-8" and self.skip_lines == 0
+
 
 #: UTF-8 with commas and a header in the first line
 USUAL: Final = FileFormat()
+_NAMES: Final = {",": "commas", "\t": "tabs"}
+
+
+def named_delimiter(sign: str) -> str:
+    """Return a delimiter's name in a sentence."""
+    return _NAMES.get(sign, sign if sign.isprintable() else f"the character U+{ord(sign):04X}")

@@ -11,9 +11,12 @@ from pathlib import Path
 from takings.contracts.columns import ReadColumn, read_column
 from takings.contracts.custom import read_custom
 from takings.contracts.expressions import check_table_quality, read_expressions
+from takings.contracts.file_format import FileFormat
+from takings.contracts.mapping import check_header_names
 from takings.contracts.meaning import hash_of
 from takings.contracts.model import Contract, Contracts, Dataset, InDataset, Rule
 from takings.contracts.needs import check_needs
+from takings.contracts.read_file_format import read_file_format
 from takings.contracts.rules import a_value_of
 from takings.contracts.yaml_nodes import Entry, read_document, suggestion
 from takings.errors import ContractError
@@ -104,13 +107,15 @@ def _read(text: str, source: str) -> _Read:
         raise fields["schema"].error(f"'schema' holds {len(tables)} tables. Write one dataset a file.")
     table = tables[0].fields(TABLE_UNDERSTOOD, TABLE_DESCRIPTIVE)
     dataset, place = _dataset(tables[0], table)
-    columns = _columns(place, table, fields["apiVersion"].text())
+    file = read_file_format(read_custom(table.get("customProperties"), "a table").get("takingsFile"))
+    columns = _columns(place, table, fields["apiVersion"].text(), file)
     contract = Contract(
         dataset=dataset,
         version=version,
         columns=tuple(read.column for read in columns.values()),
         primary_key=_primary_key(place, columns),
         rules=_rules(place, columns),
+        file=file,
     )
     check_needs(dataset, columns, place)
     return _Read(contract=contract, columns=columns, place=place)
@@ -140,19 +145,18 @@ def _dataset(item: Entry, table: Mapping[str, Entry]) -> tuple[Dataset, Entry]:
         raise table["logicalType"].error("the 'logicalType' of a table must be 'object'.")
     if "relationships" in table:
         raise table["relationships"].error("a relationship must stand at its column. Move it there, without 'from'.")
-    read_custom(table.get("customProperties"), "a table")
     if "quality" in table:
         check_table_quality(table["quality"])
     return Dataset(name), place
 
 
-def _columns(place: Entry, table: Mapping[str, Entry], api_version: str) -> dict[str, ReadColumn]:
+def _columns(place: Entry, table: Mapping[str, Entry], api_version: str, file: FileFormat) -> dict[str, ReadColumn]:
     if "properties" not in table:
         raise place.error("the table has no 'properties'. Add its columns.")
     columns: dict[str, ReadColumn] = {}
     lines: dict[str, int] = {}
     for item in table["properties"].entries("column"):
-        read = read_column(item)
+        read = read_column(item, file)
         name = read.column.name
         if name.lower() in lines:
             first = lines[name.lower()]
@@ -164,6 +168,7 @@ def _columns(place: Entry, table: Mapping[str, Entry], api_version: str) -> dict
                 raise read.place.error(f"'{key}' at '{name}' is new in ODCS {since}. Write 'apiVersion: {since}'.")
         lines[name.lower()] = read.place.line
         columns[name] = read
+    check_header_names([(read.column, read.place) for read in columns.values()], file)
     return columns
 
 

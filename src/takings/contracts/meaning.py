@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_never
 
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Check, Column, Contract, Dataset, Now, OtherColumn, Rule, StartOfDay
+from takings.contracts.origins import ConstantPart, FieldPart, FolderPart, Origin, Part
 
 
 def hash_of(contracts: Mapping[Dataset, Contract]) -> str:
-    """Return SHA-256, in hex, over canonical JSON of columns and rules.
+    """Return SHA-256, in hex, over canonical JSON of columns, how files say them, and rules.
 
     It ignores what changes no verdict and no stored value: comments, layout, descriptions, versions, wording.
     """
@@ -28,7 +30,15 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "columns": [_column(column) for column in contract.columns],
         "primary_key": contract.primary_key,
         "rules": [_rule(rule) for rule in contract.rules],
+        **_file(contract.file),
     }
+
+
+def _file(file: FileFormat) -> dict[str, Any]:
+    """Return what is unusual about the files; nothing of usual ones, so that their contracts keep their hash."""
+    written = {field.name: getattr(file, field.name) for field in fields(file)}
+    unusual = {name: value for name, value in written.items() if value != getattr(USUAL, name)}
+    return {"file": unusual} if unusual else {}
 
 
 def _column(column: Column) -> dict[str, Any]:
@@ -38,7 +48,39 @@ def _column(column: Column) -> dict[str, Any]:
         "is_mandatory": column.is_mandatory,
         "is_required": column.is_required,
         "values": dict(column.values) if column.values is not None else None,
+        **_mapping(column),
     }
+
+
+def _mapping(column: Column) -> dict[str, Any]:
+    """Return how the file says the column, as far as that is not as usual: a contract without it keeps its hash."""
+    mapping = {
+        "header_names": list(column.header_names),
+        "origin": _origin(column.origin) if column.origin else None,
+        "default": column.default,
+        "format": column.format,
+        "is_day": column.is_day,
+        "time_zone": column.time_zone,
+        "currencies": list(column.currencies),
+    }
+    return {key: value for key, value in mapping.items() if value or value == ""}
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    parts = [_part(part) for part in origin.parts]
+    return {"parts": parts, "separator": origin.separator, "is_guarded": origin.is_guarded}
+
+
+def _part(part: Part) -> list[str | int]:
+    match part:
+        case FieldPart(name=name):
+            return ["field", name]
+        case FolderPart(level=level):
+            return ["folder", level]
+        case ConstantPart(text=text):
+            return ["constant", text]
+        case _:
+            assert_never(part)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar, get_args
 
 from takings.contracts.file_format import USUAL, FileFormat
+from takings.contracts.origins import Origin
+from takings.contracts.written import Written
 
 
 class Dataset(StrEnum):
@@ -64,6 +66,27 @@ class Column:
     values: Mapping[str, str] | None = None
     #: what the column means, for people
     description: str = ""
+    #: its names in a header, the usual one first; empty: the column's own
+    header_names: tuple[str, ...] = ()
+    #: what it is made of, where no field of the file holds it
+    origin: Origin | None = None
+    #: stands for an empty text and for a column that the file lacks; None: nothing does
+    default: str | None = None
+    #: the date pattern of its texts
+    format: str | None = None
+    #: its texts are days, each of which is its first instant
+    is_day: bool = False
+    #: of times without a zone; None: the business time zone
+    time_zone: str | None = None
+    #: what may stand before or behind an amount
+    currencies: tuple[str, ...] = ()
+    #: how its texts are written, as follows from the above and from the file's format; None: as usual
+    written: Written | None = None
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """Return the header texts that name the column."""
+        return self.header_names or (self.name,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ def _check_need(dataset: Dataset, need: Need, read: ReadColumn) -> None:
         )
     if need.is_filled and not column.is_required:
         raise fault(f"{subject} in every row. Write 'required: true'.")
-    if need.is_filled and not column.is_mandatory:
+    if need.is_filled and not column.is_mandatory and column.default is None:
         raise fault(f"{subject} in every file. Leave 'takingsMandatory' out.")
     for value in need.stored:
         if value not in (column.values or {}).values():

@@ -69,6 +69,11 @@ def kind_of(check: Check) -> str:
     return _WORDS[type(check)].kind(check)
 
 
+def type_demand(column: Column) -> str:
+    """Return what a field of the column must be, as a phrase after its name."""
+    return column.written.demand if column.written else _TYPE_DEMANDS[column.type]
+
+
 def a_value_of(type_: ColumnType) -> str:
     """Return the name of a value in a sentence: "an identifier", "money"."""
     if type_ in (ColumnType.MONEY, ColumnType.TEXT):
@@ -145,7 +150,7 @@ def _always(kind: str, demand: Callable[[Column, Any], str]) -> _Words:
 _WORDS: Final = for_every_check(
     {
         Required: _always("required", lambda *_: "must not be empty"),
-        Typed: _always("type", lambda column, _: _TYPE_DEMANDS[column.type]),
+        Typed: _always("type", lambda column, _: type_demand(column)),
         OneOf: _always("one_of", lambda column, _: f"must be one of {', '.join(column.values or ())}"),
         MaxLength: _always("max_length", lambda _, check: f"must have at most {check.characters} characters"),
         Matches: _always("pattern", lambda _, check: f"must match the pattern {check.pattern}"),

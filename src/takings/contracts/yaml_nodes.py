@@ -69,6 +69,13 @@ class Entry:
             )
         return str(self.node.value)
 
+    def sign(self) -> str:
+        """Return the value as one character, which may be a blank one."""
+        written = self._scalar(_TEXT) or ""
+        if len(written) != 1:
+            raise self.error(f"'{self.name}' must be one character, in quotes.")
+        return written
+
     def flag(self) -> bool:
         """Return the value as a truth value."""
         if self._scalar(_FLAG) not in ("true", "false"):
@@ -114,6 +121,10 @@ class Entry:
             if name not in understood and name not in described:
                 raise entry.error(f"unknown key '{name}'.{suggestion(name, [*understood, *described])}")
         return {name: entry for name, entry in fields.items() if name in understood}
+
+    def is_scalar(self) -> bool:
+        """Return whether the value is neither a list nor holds keys."""
+        return isinstance(self.node, yaml.ScalarNode)
 
     def is_nothing(self) -> bool:
         """Return whether the value was left out."""

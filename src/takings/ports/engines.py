@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract, Dataset
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import (
@@ -41,8 +42,11 @@ class ScannedFile:
 class ValidationEngine(Protocol):
     """What reads files, checks every row and stages the good ones."""
 
-    def read_structure(self, path: Path, workspace: Path) -> Structure:
-        """Read the structure of a file; broken records are kept in the workspace. May be repeated."""
+    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
+        """Read the structure of a file that is written as its contract says; broken records are kept in the workspace.
+
+        May be repeated.
+        """
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found, in the order of the file. May be repeated."""
@@ -58,7 +62,7 @@ class ValidationEngine(Protocol):
     def validate_together(
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
-        """Check small files with one header as `check` would each, at once; None for one that has to be checked alone.
+        """Check small files of one header and format as `check` would each, at once; None for one to be checked alone.
 
         May be repeated, with the same outcome.
         """

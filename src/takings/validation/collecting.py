@@ -8,7 +8,9 @@ from typing import Final
 
 from takings.contracts.model import Contract, Rule, Severity
 from takings.validation.findings import SAMPLES_PER_CHUNK, ChunkReport, FaultyRecord, Violation
+from takings.validation.header import shown_name
 from takings.validation.structure.values import BrokenRecord
+from takings.validation.texts import ColumnText
 from takings.validation.windows_1252 import may_be_windows_1252
 
 #: records per chunk report
@@ -28,17 +30,25 @@ def rules_of(contract: Contract, mask: int) -> list[Rule]:
 
 
 def faulty_record(
-    contract: Contract, header: Mapping[str, int], record: int, line: int, mask: int, fields: Sequence[str | None]
+    contract: Contract,
+    header: Sequence[str],
+    texts: Mapping[str, ColumnText],
+    record: int,
+    line: int,
+    mask: int,
+    fields: Sequence[str | None],
 ) -> FaultyRecord:
-    """Describe a sound record that breaks rules; `header` maps a column's name to its index in `fields`."""
+    """Describe a sound record that breaks rules; `texts` says which fields each column is made of."""
     violations = tuple(
         Violation(
             rule=rule.id,
             record=record,
             line=line,
             column=rule.column,
-            reason=rule.demand,
-            shape=shape_of(fields[header[rule.column]]) if rule.column in header else None,
+            reason=rule.demand + _in_header(rule.column, header, texts),
+            shape=_shape_of_fields([fields[place] for place in texts[rule.column].places])
+            if rule.column in texts
+            else None,
         )
         for rule in rules_of(contract, mask)
     )
@@ -51,15 +61,35 @@ def faulty_record(
     )
 
 
+def _in_header(column: str, header: Sequence[str], texts: Mapping[str, ColumnText]) -> str:
+    """Return what the header calls a column, or what it is made of, where that differs."""
+    names = [header[place] for place in texts[column].places] if column in texts else []
+    if names in ([], [column]):
+        return ""
+    *before, last = (f"'{shown_name(name)}'" for name in names)
+    return f" (made of {', '.join(before)} and {last})" if before else f" (its name in the header: {last})"
+
+
+def _shape_of_fields(fields: Sequence[str | None]) -> str | None:
+    """Show what the fields look like that a column is made of; None if all are empty."""
+    shapes = [shape_of(field) for field in fields]
+    return ", ".join(shape or "" for shape in shapes) if any(shapes) else None
+
+
 def broken_record(broken: BrokenRecord) -> FaultyRecord:
     """Describe a record that cannot be a CSV row."""
     reason = broken.reason
-    if broken.rule == "record|encoding" and broken.raw is not None and may_be_windows_1252(broken.raw):
+    if broken.rule == "record|encoding" and broken.raw is not None and _may_be_windows_1252(broken.raw):
         reason += "; it may be windows-1252"
     violation = Violation(rule=broken.rule, record=broken.record, line=broken.line, column=None, reason=reason)
     return FaultyRecord(
         record=broken.record, line=broken.line, violations=(violation,), is_rejected=True, raw=broken.raw
     )
+
+
+def _may_be_windows_1252(raw: bytes) -> bool:
+    """Return whether a record makes sense as windows-1252; one of UTF-16 has NULs."""
+    return b"\0" not in raw and may_be_windows_1252(raw)
 
 
 def in_order(broken: Iterable[BrokenRecord], faulty: Iterator[FaultyRecord]) -> Iterator[FaultyRecord]:

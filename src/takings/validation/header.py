@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from takings.contracts.model import Contract
+from takings.validation.mended import is_mended
+from takings.validation.naming import expected_names, resolve_name, same_names, two_for_one, used_places
 from takings.validation.structure.values import FileFault
 
 #: names as similar as 'user_id' and 'usr_id', ignoring case and signs
@@ -52,30 +54,51 @@ def fault_of(flaws: Sequence[Flaw], *, last_step: str = "drop the file again") -
     )
 
 
-def check_header(contract: Contract, header: Collection[str]) -> FileFault | None:
-    """Return what is wrong with the header: the mandatory columns that it lacks. Names are matched exactly."""
-    flaw = missing_names(contract, header, line=1)
+def check_header(contract: Contract, header: Sequence[str]) -> FileFault | None:
+    """Return what is wrong with the header: a name that stands there twice, or the mandatory columns that it lacks."""
+    line = 1 if is_mended(header) else 1 + contract.file.skip_lines
+    if twice := same_names(contract, header):
+        one, other = twice
+        names = f"'{shown_name(one)}' and '{shown_name(other)}'"
+        reason = f"the header names {names}, which are one name in a loose header."
+        return FileFault(rule="file|duplicate_header", line=line, reason=reason)
+    if ambiguous := two_for_one(contract, header):
+        column, one, other = ambiguous
+        reason = (
+            f"the header names '{one}' and '{other}', and both stand for {column}. Remove one of them or rename it."
+        )
+        return FileFault(rule="file|duplicate_header", line=line, reason=reason)
+    flaw = missing_names(contract, header, line=line)
     return None if flaw is None else fault_of([flaw])
 
 
-def missing_names(contract: Contract, header: Collection[str], *, line: int) -> Flaw | None:
+def missing_names(contract: Contract, header: Sequence[str], *, line: int) -> Flaw | None:
     """Return which mandatory columns a header lacks, and what is in their place; None if it has them all."""
-    missing = [column.name for column in contract.columns if column.is_mandatory and column.name not in header]
+    missing = {
+        names[0]: column
+        for names, column in expected_names(contract, mandatory_alone=True).items()
+        if resolve_name(contract, names, header) is None
+    }
     if not missing:
         return None
-    strange = [name for name in header if name not in {column.name for column in contract.columns}]
-    nearest = {name: found for name in missing if (found := _nearest(name, strange)) is not None}
+    used = used_places(contract, header)
+    strange = [name for place, name in enumerate(header) if place not in used]
+    nearest = {name: near for name in missing if (near := _nearest(name, strange)) is not None}
     absent = [name for name in missing if name not in nearest]
     whats, remedies = [], []
     if absent:
-        whats.append("lacks " + ", ".join(f"'{name}'" for name in absent))
+        whats.append("lacks " + ", ".join(_named_for(name, missing[name]) for name in absent))
         remedies.append(f"add {'the column' if len(absent) == 1 else 'these columns'}")
     if nearest:
-        says = [f"{_described(found)} where '{name}' is expected" for name, found in nearest.items()]
-        whats.append(f"says {', '.join(says)}: names are matched exactly")
+        says = [
+            f"{_described(near)} where {_named_for(name, missing[name])} is expected" for name, near in nearest.items()
+        ]
+        how = "only case and the blanks around a name make no difference"
+        how = how if contract.file.is_header_loose else "names are matched exactly"
+        whats.append(f"says {', '.join(says)}: {how}")
         remedies.append(f"rename {'the other' if absent else 'the column' if len(says) == 1 else 'these columns'}")
     return Flaw(
-        rule=f"{(absent or missing)[0]}|missing",
+        rule=f"{missing[(absent or list(missing))[0]]}|missing",
         line=line,
         what=f"the header {' and '.join(whats)}",
         remedy=", ".join(remedies),
@@ -85,6 +108,11 @@ def missing_names(contract: Contract, header: Collection[str], *, line: int) -> 
 def simplified(name: str) -> str:
     """Return a name in lower case, without blanks, signs and invisible characters: as people read it."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+
+
+def _named_for(name: str, column: str) -> str:
+    """Quote a header text, and say which column it is for where that has another name."""
+    return f"'{name}'" if name == column else f"'{name}' (for {column})"
 
 
 def _nearest(name: str, others: Sequence[str]) -> str | None:
@@ -103,10 +131,10 @@ def _described(found: str) -> str:
     unseen = [f"{_named(part)} {where} it" for part, where in ((before, "before"), (behind, "behind")) if part]
     if inside := "".join(sign for sign in seen if _is_invisible(sign) and sign != " "):
         unseen.append(f"{_named(inside)} in it")
-    return f"'{_shown(found)}'" + (f" (with {' and '.join(unseen)})" if unseen else "")
+    return f"'{shown_name(found)}'" + (f" (with {' and '.join(unseen)})" if unseen else "")
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """Return a name, shortened, with its invisible characters spelt out, except plain spaces."""
     visible = "".join(
         f"<U+{ord(sign):04X}>" if _is_invisible(sign) and sign != " " else sign for sign in name[:_LONGEST_NAME]

@@ -5,7 +5,7 @@ A mended row gets its original's version plus one microsecond: it beats the row 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -22,6 +22,7 @@ from takings.contracts.model import (
     Severity,
     Typed,
 )
+from takings.validation.naming import used_places
 
 SOURCE: Final = "_takings_source"
 LINE: Final = "_takings_line"
@@ -35,7 +36,7 @@ STEP: Final = timedelta(microseconds=1)
 
 def contract_of(contract: Contract, header: Collection[str]) -> Contract:
     """Return the contract for a file with this header: with the version column if its rows were mended."""
-    if not set(QUARANTINE_COLUMNS) <= set(header):
+    if not is_mended(header):
         return contract
     column = Column(
         name=VERSION,
@@ -64,9 +65,14 @@ def contract_of(contract: Contract, header: Collection[str]) -> Contract:
     return replace(contract, columns=(*contract.columns, column), rules=(*contract.rules, *rules))
 
 
-def extra_columns(contract: Contract, header: Collection[str]) -> list[str]:
+def is_mended(header: Collection[str]) -> bool:
+    """Tell by its header whether a file is one from quarantine: it has all four columns, in exactly their spelling."""
+    return set(QUARANTINE_COLUMNS) <= set(header)
+
+
+def extra_columns(contract: Contract, header: Sequence[str]) -> list[str]:
     """Return the header's columns that the contract does not name: drift, which is a warning."""
-    known = {column.name for column in contract.columns}
-    if set(QUARANTINE_COLUMNS) <= set(header):
+    known = {header[place] for place in used_places(contract, header)}
+    if is_mended(header):
         known |= set(QUARANTINE_COLUMNS)
     return [column for column in header if column not in known]

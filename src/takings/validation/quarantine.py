@@ -12,14 +12,18 @@ from datetime import datetime
 from takings.intake.arrivals import Arrival
 from takings.layout import format_instant, parse_instant
 from takings.validation.findings import FaultyRecord
-from takings.validation.mended import QUARANTINE_COLUMNS, STEP, VERSION
+from takings.validation.mended import LINE, QUARANTINE_COLUMNS, SOURCE, STEP, VERSION, is_mended
 
 
-def quarantine_lines(arrival: Arrival, header: Sequence[str], faulty: Iterable[FaultyRecord]) -> Iterator[str]:
+def quarantine_lines(
+    arrival: Arrival, header: Sequence[str], faulty: Iterable[FaultyRecord], *, keeps_source: bool = False
+) -> Iterator[str]:
     """Yield the header, then each rejected row with its place and reasons; nothing if no row was rejected.
 
-    A row that already came back from quarantine keeps its own version, plus one step.
+    A row that already came back from quarantine keeps its own version, plus one step; with `keeps_source` also the place
+    where it first stood.
     """
+    keeps_source = keeps_source and is_mended(header)
     columns = [column for column in header if column not in QUARANTINE_COLUMNS]
     places = [header.index(column) for column in columns]
     is_first = True
@@ -28,7 +32,10 @@ def quarantine_lines(arrival: Arrival, header: Sequence[str], faulty: Iterable[F
             if is_first:
                 yield _csv_line([*columns, *QUARANTINE_COLUMNS])
                 is_first = False
-            yield _csv_line([*(record.fields[place] or "" for place in places), *_origin(arrival, header, record)])
+            origin = _origin(arrival, header, record)
+            if keeps_source:
+                origin[:2] = (record.fields[header.index(column)] or "" for column in (SOURCE, LINE))
+            yield _csv_line([*(record.fields[place] or "" for place in places), *origin])
 
 
 def broken_lines(faulty: Iterable[FaultyRecord]) -> Iterator[str]:
@@ -51,7 +58,7 @@ def _origin(arrival: Arrival, header: Sequence[str], record: FaultyRecord) -> li
 
 def _version(arrival: Arrival, header: Sequence[str], record: FaultyRecord) -> datetime:
     """Return the version that the row would have had in the lake."""
-    if record.fields is None or not set(QUARANTINE_COLUMNS) <= set(header):
+    if record.fields is None or not is_mended(header):
         return arrival.version
     try:
         return parse_instant(record.fields[header.index(VERSION)] or "") + STEP

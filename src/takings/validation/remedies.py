@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from takings.contracts.file_format import USUAL, named_delimiter
 from takings.contracts.model import ColumnType, Contract
 from takings.validation import file_kinds
 
 _OF_RULE: Final = {
-    "record|field_count": "add or remove fields; put a field that holds a comma into double quotes",
     "record|stray_quote": 'put the whole field into double quotes and double each quote inside: "5"" nail"',
     "record|text_after_quote": "end the field with its closing quote; double quotes that belong to the text",
     "record|stray_carriage_return": "remove the carriage return, or put the field into double quotes",
     "record|nul_byte": "remove the NUL byte",
-    "record|encoding": "write the record as UTF-8",
     "record|too_large": "split the text; a record may have 1 MiB",
     "file|empty": "export the file again; it has no header",
-    "file|encoding": "export the file as UTF-8",
-    "file|header": "mend the first line: every column needs a name, correct quoting and UTF-8",
     "file|duplicate_header": "rename or remove one of the columns with the same name",
     "file|line_ends": "export the file with LF or CRLF line ends",
     "file|unterminated_quote": "close the quote; everything behind it is read as one field",
@@ -28,9 +25,17 @@ _OF_RULE: Final = {
     "file|byte_order_mark": "keep one byte order mark at the beginning of the file, or none",
     "file|sep_line": "remove the 'sep=' line; the first line names the columns",
     "file|lines_above_header": "remove the lines above the header; the first line names the columns",
-    "file|delimiter": "export the file with commas between the fields",
+    "file|skipped_header": "change 'skipLines' in the contract, or export the file as it says",
     "file|other_dataset": "drop the file into the folder of its dataset",
     "file|no_records": "nothing, if the export is meant to be empty",
+}
+#: with what the contract says of the file
+_OF_FORMAT: Final = {
+    "record|field_count": "add or remove fields; put a field that holds {delimiter} into double quotes",
+    "record|encoding": "write the record as {encoding}",
+    "file|encoding": "export the file as {encoding}",
+    "file|header": "mend the header: every column needs a name, correct quoting and {encoding}",
+    "file|delimiter": "export the file with {delimiter} between the fields",
 }
 _OF_TYPE: Final = {
     ColumnType.IDENTIFIER: "write digits only, without sign or leading zeros, up to 9223372036854775807",
@@ -53,6 +58,9 @@ def remedy(contract: Contract | None, rule: str) -> str:
     """Return what to do about a broken rule, as an imperative phrase; without a contract, about one on the whole file."""
     if rule in _OF_RULE:
         return _OF_RULE[rule]
+    file = contract.file if contract else USUAL
+    if rule in _OF_FORMAT:
+        return _OF_FORMAT[rule].format(encoding=file.encoding_name, delimiter=named_delimiter(file.delimiter))
     if contract is None:
         return _OF_KIND.get(rule.partition("|")[2], "correct the file")
     column, _, kind = rule.partition("|")

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from takings.adapters.duckdb.sql import literal, name
+from takings.adapters.duckdb.texts import with_texts
 from takings.adapters.duckdb.typing import blank, typed_field, with_first_readings
 from takings.contracts.model import (
     MAX_TEXT_BYTES,
@@ -34,6 +35,7 @@ from takings.contracts.model import (
     for_every_check,
 )
 from takings.time_zones import BusinessTime
+from takings.validation.texts import texts_of
 
 
 def typed_query(
@@ -44,7 +46,7 @@ def typed_query(
     `source` yields the raw fields of the header's columns as `_r0`, `_r1` …, NULL where empty; `keep` names further columns
     of it to hand through. The result has the contract's columns and `_mask` (bit i: the contract's rule i is broken).
     """
-    raw = {column: f"_r{place}" for place, column in enumerate(header)}
+    raw, source = with_texts(texts_of(contract, header), source)
     typed = ",\n        ".join(
         f"{typed_field(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
     )
@@ -64,7 +66,7 @@ class _Pass:
     """One typed pass over a file."""
 
     contract: Contract
-    #: the raw field of each column of the header
+    #: the field with the text of each column of the contract that the file has
     raw: Mapping[str, str]
     #: what `now` is in a rule
     now: datetime

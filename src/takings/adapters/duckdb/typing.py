@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, assert_never
 
 from takings.adapters.duckdb.sql import SQL_TYPES, literal
+from takings.contracts.forms import BLANKS, INTEGER_PATTERN, LOCAL_TIME_PATTERN, MONEY_PATTERN, ZONED_TIME_PATTERN
 from takings.contracts.model import MAX_TEXT_BYTES, Column, ColumnType, Contract
 from takings.time_zones import BusinessTime, OffsetChange
-from takings.validation.forms import BLANKS, INTEGER_PATTERN, LOCAL_TIME_PATTERN, MONEY_PATTERN, ZONED_TIME_PATTERN
+from takings.time_zones import business_time as zone_of
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - steps are of naive UTC instants and of wall clocks
@@ -52,7 +52,7 @@ def typed_field(column: Column, raw: dict[str, str], business_time: BusinessTime
                 f" when regexp_full_match({field}, '{MONEY_PATTERN}') then try_cast({field} as {sql_type}) end"
             )
         case ColumnType.TIMESTAMP:
-            return _instant(field, business_time)
+            return _instant(field, _times_of(column, business_time))
         case ColumnType.TEXT if column.values is None:
             return f"case when strlen({field}) <= {MAX_TEXT_BYTES} and not {blank(field)} then {field} end"
         case ColumnType.TEXT:
@@ -123,7 +123,7 @@ def with_first_readings(contract: Contract, raw: dict[str, str], source: str, bu
     its `_wall_clock` with its `_offset`.
     """
     readings: list[str] = []
-    times: list[str] = []
+    times: dict[str, BusinessTime] = {}
     for column in contract.columns:
         field = raw.get(column.name)
         match column.type:
@@ -135,19 +135,28 @@ def with_first_readings(contract: Contract, raw: dict[str, str], source: str, bu
                 readings.append(f"try_cast({field} as decimal(12, 2)) as {field}_cents")
             case ColumnType.TIMESTAMP:
                 readings.append(f"{_utc_clock(field)} as {field}_utc_clock")
-                times.append(field)
+                times[field] = _times_of(column, business_time)
             case ColumnType.INTEGER | ColumnType.TEXT:
                 pass
             case _:
                 assert_never(column.type)
     layers = [readings, [f"{_wall_clock(field)} as {field}_wall_clock" for field in times]]
-    if not business_time.is_utc:
-        steps = partial(_steps, changes=business_time.by_wall_clock, first=business_time.first_offset)
-        layers.append([f"{steps(f'{field}_wall_clock')} as {field}_offset" for field in times])
+    layers.append(
+        [
+            f"{_steps(f'{field}_wall_clock', zone.by_wall_clock, zone.first_offset)} as {field}_offset"
+            for field, zone in times.items()
+            if not zone.is_utc
+        ]
+    )
     for layer in layers:
         if layer:
             source = f"(select *, {', '.join(layer)} from {source})"
     return source
+
+
+def _times_of(column: Column, business_time: BusinessTime) -> BusinessTime:
+    """Return the zone of a column's times that name none."""
+    return zone_of(column.time_zone) if column.time_zone else business_time
 
 
 def _in_calendar(instant: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ from takings.adapters import scanned_file
 from takings.adapters.duckdb.rules import typed_query
 from takings.adapters.duckdb.sql import literal, name, path_literal
 from takings.adapters.duckdb.validation_together import ValidatedTogether
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract, Unique
 from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import (
@@ -27,6 +29,7 @@ from takings.validation.collecting import (
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import contract_of, extra_columns
 from takings.validation.structure.scan import Structure
+from takings.validation.texts import ColumnText, texts_of
 
 #: smaller and faster than the first version of the format, which only DuckDB has to read; a dictionary of many values costs
 #: more than it saves
@@ -40,9 +43,9 @@ class DuckDbValidation:
         self._connection = connection
         self._business_time = business_time
 
-    def read_structure(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
         """Read the structure of a file; its broken records are kept in the workspace."""
-        return scanned_file.read_structure(path, workspace)
+        return scanned_file.read_structure(path, workspace, file)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found, in the order of the file."""
@@ -68,7 +71,7 @@ class DuckDbValidation:
     def validate_together(
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
-        """Check small files with one header, at once; None for one that has to be checked alone."""
+        """Check small files of one header and delimiter, at once; None for one that has to be checked alone."""
         header, csv = files[0].structure.header or (), workspace / "together.csv"
         workspace.mkdir(parents=True, exist_ok=True)
         with self._connection.cursor() as cursor:
@@ -76,7 +79,15 @@ class DuckDbValidation:
                 cursor=cursor,
                 files=files,
                 contract=contract_of(contract, header),
-                source=csv_source(scanned_file.PlainCsv(path=csv, has_header=False, newline="\n"), header),
+                source=csv_source(
+                    scanned_file.PlainCsv(
+                        path=csv,
+                        has_header=False,
+                        newline="\n",
+                        delimiter=files[0].structure.format.delimiter,
+                    ),
+                    header,
+                ),
                 csv=csv,
             )
             checked.type_records(now, self._business_time)
@@ -112,6 +123,10 @@ class _TypedPass:
     def _header(self) -> tuple[str, ...]:
         return self.structure.header or ()
 
+    @cached_property
+    def _texts(self) -> Mapping[str, ColumnText]:
+        return texts_of(self.contract, self._header)
+
     def _source(self, csv: scanned_file.PlainCsv) -> str:
         return csv_source(csv, self._header)
 
@@ -127,7 +142,7 @@ class _TypedPass:
             "create or replace temp table repeated_records (_record bigint, unique_mask ubigint, is_duplicate bool)"
         )
         for bit, rule in enumerate(self.contract.rules):
-            if isinstance(rule.check, Unique) and rule.column in self._header:
+            if isinstance(rule.check, Unique) and rule.column in self._texts:
                 self._find_repeated(name(rule.column), 1 << bit, is_key=rule.column == self.contract.primary_key)
         self.has_repeated_keys = self._count("repeated_records") > 0
         if not self.has_repeated_keys:
@@ -217,16 +232,15 @@ class _TypedPass:
 
     def _records_with_violations(self, limit: str) -> Iterator[FaultyRecord]:
         fields = ", ".join(f"n._r{place}" for place in range(len(self._header)))
-        raw = self._source(scanned_file.normal_csv(self.path, self.workspace))
+        raw = self._source(scanned_file.normal_csv(self.path, self.structure, self.workspace))
         rows = self._run(f"""
             select v._record, v._line, v._mask, [{fields}]
             from (select _record, _line, _mask from {self._checked} where _mask <> 0 {limit}) v
             join {raw} n on n._record = v._record
             order by v._record""")
-        header = {column: place for place, column in enumerate(self._header)}
         while batch := rows.fetchmany(1000):
             for record, line, mask, values in batch:
-                yield faulty_record(self.contract, header, record, line, mask, values)
+                yield faulty_record(self.contract, self._header, self._texts, record, line, mask, values)
 
     def _run(self, statement: str) -> duckdb.DuckDBPyConnection:
         return self.cursor.execute(statement)
@@ -245,6 +259,6 @@ def csv_source(csv: scanned_file.PlainCsv, header: Sequence[str]) -> str:
     newline = "" if csv.newline == "\r\n" else " new_line = '\\n',"
     return (
         f"read_csv({path_literal(csv.path)}, auto_detect = false, header = false, skip = {int(csv.has_header)},"
-        f" delim = ',', quote = '\"', escape = '\"',{newline} strict_mode = true,"
+        f" delim = {literal(csv.delimiter)}, quote = '\"', escape = '\"',{newline} strict_mode = true,"
         f" null_padding = false, max_line_size = 4194304, compression = 'none', columns = {{{spelled}}})"
     )

@@ -7,9 +7,10 @@ found is what a pass for each file finds; a file in which a unique value repeats
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import Tally, error_mask, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import extra_columns
+from takings.validation.texts import ColumnText, texts_of
 
 #: a record's number among those of all files is its file's place times this, and its own
 _SPAN: Final = 10**6
@@ -50,11 +52,15 @@ class ValidatedTogether:
     def _header(self) -> tuple[str, ...]:
         return self.files[0].structure.header or ()
 
+    @cached_property
+    def _texts(self) -> Mapping[str, ColumnText]:
+        return texts_of(self.contract, self._header)
+
     def type_records(self, now: datetime, business_time: BusinessTime) -> None:
         """Write all records into one file and type them."""
         with self.csv.open("wb") as target:
             for place, file in enumerate(self.files):
-                target.write(scanned_file.normalised(file.path, first_record=place * _SPAN))
+                target.write(scanned_file.normalised(file.path, file.structure, first_record=place * _SPAN))
         fields = "".join(f"_r{place}, " for place in range(len(self._header)))
         query = typed_query(
             self.contract, self._header, self.source, now, business_time, keep=f"_record, _line, {fields}"
@@ -83,7 +89,7 @@ class ValidatedTogether:
         """Return the places of files in which two records share a unique value."""
         found: set[int] = set()
         for rule in self.contract.rules:
-            if isinstance(rule.check, Unique) and rule.column in self._header:
+            if isinstance(rule.check, Unique) and rule.column in self._texts:
                 column = name(rule.column)
                 repeated = self._run(
                     f"select distinct place from (select _record // {_SPAN} as place, {column} from together"
@@ -135,9 +141,9 @@ class ValidatedTogether:
         )
 
     def _described(self, faulty: Sequence[_Faulty]) -> Iterator[FaultyRecord]:
-        header = {column: at for at, column in enumerate(self._header)}
         return (
-            faulty_record(self.contract, header, record, line, mask, values) for record, line, mask, values in faulty
+            faulty_record(self.contract, self._header, self._texts, record, line, mask, values)
+            for record, line, mask, values in faulty
         )
 
     def _stage(self, place: int, staged: Path) -> None:

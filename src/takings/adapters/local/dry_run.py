@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,8 @@ from takings.errors import UsageError
 from takings.intake.arrivals import Arrival
 from takings.layout import RAW, Drop, read_raw_key
 from takings.ports import BusinessTime, ValidationEngine
+from takings.validation.folders import folders_at, levels_of
+from takings.validation.mended import is_mended
 from takings.validation.recognition import resembled
 from takings.validation.structure.values import FileFault, Structure
 from takings.validation.verdicts import Tolerance
@@ -66,7 +69,7 @@ class DryRun:
             closing(open_duckdb(self.memory, self.threads, Path(folder, "spill"))) as connection,
         ):
             validation = self.engine(connection, self.business_time)
-            kinds = [dataset or self._dataset_of(file) or _unplaced(file, Path(folder), self.now) for file in files]
+            kinds = [dataset or self._dataset_of(file) or self._unplaced(file, Path(folder)) for file in files]
             for place, (file, kind) in enumerate(zip(files, kinds, strict=True)):
                 workspace = Path(folder, str(place))
                 if isinstance(kind, Unplaced):
@@ -75,32 +78,57 @@ class DryRun:
                 yield validate_file(
                     validation,
                     self.contracts,
-                    _arrival(file, kind, self.now),
+                    self._arrival(file, kind),
                     file,
                     now=self.now,
                     tolerance=self.tolerance,
                     workspace=workspace,
                     staged=workspace / "staged.parquet",
-                    original_of=self.accepted.get,
+                    original_of=partial(self._original_of, file, kind),
                 )
 
     def _dataset_of(self, file: Path) -> Dataset | None:
         """Tell a file's dataset by its folder, else by what resembles a header in its first lines."""
-        match read_raw_key(f"{RAW}{_FOLDERS.get(file.resolve().parent.name, '')}/x.csv"):
+        match read_raw_key(f"{RAW}{_FOLDERS.get(_dataset_folder(file).name, '')}/x.csv"):
             case Drop(dataset=dataset):
                 return dataset
         return resembled(first_bytes(file), self.contracts)
 
+    def _arrival(self, file: Path, dataset: Dataset) -> Arrival:
+        """Describe a file as if it had been dropped where it lies."""
+        has_folders = bool(levels_of(self.contracts[dataset]))
+        return Arrival(
+            key=str(file),
+            dataset=dataset,
+            file=_below_dataset(file) if has_folders else file.name,
+            size=file.stat().st_size,
+            etag="",
+            version=_written(file, self.now),
+        )
 
-def _unplaced(file: Path, workspace: Path, now: datetime) -> Unplaced:
-    """Refuse a file that can be of no dataset; UsageError where it may be of one."""
-    structure = read_structure(file, workspace)
-    if structure.fault is not None:
-        return Unplaced(file=file, structure=structure, fault=structure.fault, version=_written(file, now))
-    raise UsageError(
-        f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
-        " order_items."
-    )
+    def _original_of(self, file: Path, dataset: Dataset, structure: Structure) -> str | None:
+        """Return the accepted file of which this one is a copy, if there is one."""
+        key, contract = self.accepted.get(structure.fingerprint), self.contracts[dataset]
+        if key is None or not levels_of(contract) or is_mended(structure.header or ()):
+            return key
+        other = key.removeprefix(RAW).partition("/")[2]
+        return key if folders_at(contract, other) == folders_at(contract, _below_dataset(file)) else None
+
+    def _unplaced(self, file: Path, workspace: Path) -> Unplaced:
+        """Refuse a file that can be of no dataset, however it is read; UsageError where it may be of one."""
+        formats = dict.fromkeys(contract.file for contract in self.contracts.by_dataset.values())
+        refused = []
+        for written in formats:
+            structure = read_structure(file, workspace, written)
+            if structure.fault is not None:
+                refused.append((structure, structure.fault))
+        if len(refused) == len(formats):
+            structure, fault = refused[0]
+            return Unplaced(file=file, structure=structure, fault=fault, version=_written(file, self.now))
+        raise UsageError(
+            f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
+            " order_items."
+        )
 
 
 def accepted_files(database: Path) -> dict[str, str]:
@@ -118,9 +146,17 @@ def accepted_files(database: Path) -> dict[str, str]:
             return {fingerprint: key for fingerprint, key in rows if fingerprint}
 
 
-def _arrival(file: Path, dataset: Dataset, now: datetime) -> Arrival:
-    size, version = file.stat().st_size, _written(file, now)
-    return Arrival(key=str(file), dataset=dataset, file=file.name, size=size, etag="", version=version)
+def _dataset_folder(file: Path) -> Path:
+    """Return the folder that tells a file's dataset: one in raw-data/, however deep the file lies in it, or its own."""
+    parents = file.resolve().parents
+    return next(
+        (folder for folder in parents if f"{folder.parent.name}/" == RAW and folder.name in _FOLDERS), parents[0]
+    )
+
+
+def _below_dataset(file: Path) -> str:
+    """Return a file's name, with the folders between it and its dataset's."""
+    return file.resolve().relative_to(_dataset_folder(file)).as_posix()
 
 
 def _written(file: Path, now: datetime) -> datetime:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -39,6 +39,7 @@ from takings.contracts.model import (
     for_every_check,
 )
 from takings.time_zones import BusinessTime
+from takings.validation.texts import texts_of
 
 Flags = NDArray[np.bool_]
 
@@ -77,10 +78,10 @@ class Rules:
     """A contract's columns and rules, ready for the chunks of a file."""
 
     def __init__(
-        self, contract: Contract, header: Collection[str], *, now: datetime, business_time: BusinessTime
+        self, contract: Contract, header: Sequence[str], *, now: datetime, business_time: BusinessTime
     ) -> None:
         #: the columns that both the contract and the header have; rules on others are not checked
-        self.columns = {column.name: column for column in contract.columns if column.name in header}
+        self.columns = {name: contract.column(name) for name in texts_of(contract, header)}
         self._readers = {name: reader_of(column, business_time) for name, column in self.columns.items()}
         self._rules = [(bit, rule) for bit, rule in enumerate(contract.rules) if rule.column in self.columns]
         self._now = now

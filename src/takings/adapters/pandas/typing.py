@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
 
+from takings.contracts.forms import BLANKS
 from takings.contracts.model import MAX_TEXT_BYTES, Column, ColumnType
 from takings.time_zones import BusinessTime
-from takings.validation.forms import BLANKS
+from takings.time_zones import business_time as zone_of
 
 #: an instant is a number of microseconds since 1970
 Value = int | Decimal | str
@@ -43,7 +44,8 @@ def reader_of(column: Column, business_time: BusinessTime) -> Reader:
         case ColumnType.MONEY:
             return read_money
         case ColumnType.TIMESTAMP:
-            return lambda text: read_instant(text, business_time)
+            times = zone_of(column.time_zone) if column.time_zone else business_time
+            return lambda text: read_instant(text, times)
         case ColumnType.TEXT if column.values is None:
             return read_text
         case ColumnType.TEXT:

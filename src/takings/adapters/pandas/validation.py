@@ -22,12 +22,15 @@ import pandas as pd
 from takings.adapters import scanned_file
 from takings.adapters.pandas.kept_records import KeptRecords
 from takings.adapters.pandas.rules import Rules, TypedColumn
+from takings.adapters.pandas.texts import fields_of, texts_in
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract, Unique
 from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import CHUNK, Tally, broken_record, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
 from takings.validation.mended import contract_of, extra_columns
 from takings.validation.structure.scan import Structure
+from takings.validation.texts import ColumnText, texts_of
 
 #: a chunk has fewer records where they are so long that more of them would not fit into memory at once
 _MOST_CHUNK_BYTES: Final = 32 << 20
@@ -43,9 +46,9 @@ class PandasValidation:
         self._business_time = business_time
         self._chunk_size = chunk_size
 
-    def read_structure(self, path: Path, workspace: Path) -> Structure:
+    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
         """Read the structure of a file; its broken records are kept in the workspace."""
-        return scanned_file.read_structure(path, workspace)
+        return scanned_file.read_structure(path, workspace, file)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found, in the order of the file."""
@@ -62,6 +65,7 @@ class PandasValidation:
             structure=structure,
             header=header,
             contract=kept_contract,
+            texts=texts_of(kept_contract, header),
             workspace=workspace,
             chunk_size=_fitting(self._chunk_size, structure),
             kept=KeptRecords(self._connection.cursor(), kept_contract),
@@ -120,16 +124,18 @@ class _ChunkedPass:
     workspace: Path
     chunk_size: int
     kept: KeptRecords
+    #: how the text of each column is made
+    texts: Mapping[str, ColumnText]
     #: bit of a rule `unique` -> hashes of the column's values under their records, chunk by chunk
     hashes: dict[int, list[pd.Series[int]]] = field(default_factory=dict)
 
     def type_records(self, rules: Rules) -> None:
         """Type and check the records, chunk by chunk."""
-        places = {column: f"r{self.header.index(column)}" for column in rules.columns}
+        wanted = {field for text in self.texts.values() for field in fields_of(text)}
         csv = scanned_file.plain_csv(self.path, self.structure, self.workspace)
         read = 0
-        for chunk in self._chunks(csv, set(places.values())):
-            typed = rules.type_chunk({column: chunk[place].tolist() for column, place in places.items()})
+        for chunk in self._chunks(csv, wanted):
+            typed = rules.type_chunk({column: texts_in(chunk, text) for column, text in self.texts.items()})
             self.kept.add(chunk, typed, rules.broken(typed, len(chunk)))
             self._note_hashes(chunk, typed)
             read += len(chunk)
@@ -148,6 +154,7 @@ class _ChunkedPass:
         fields = [f"r{place}" for place in range(len(self.header))]
         with pd.read_csv(
             csv.path,
+            sep=csv.delimiter,
             header=None,
             skiprows=int(csv.has_header),
             names=places + fields,
@@ -222,17 +229,16 @@ class _ChunkedPass:
 
     def _records_with_violations(self, most_per_chunk: int | None) -> Iterator[FaultyRecord]:
         """Yield the sound records that break rules, with their raw fields from the file's normal form."""
-        header = {column: place for place, column in enumerate(self.header)}
         wanted = {f"r{place}" for place in range(len(self.header))}
         faulty = self.kept.with_violations(most_per_chunk)
         following = next(faulty, None)
         if following is None:
             return
-        chunks = self._chunks(scanned_file.normal_csv(self.path, self.workspace), wanted)
+        chunks = self._chunks(scanned_file.normal_csv(self.path, self.structure, self.workspace), wanted)
         for record, line, *fields in (row for chunk in chunks for row in chunk.itertuples(index=False, name=None)):
             if record == following[0]:
                 values = [value or None for value in fields]
-                yield faulty_record(self.contract, header, record, line, following[1], values)
+                yield faulty_record(self.contract, self.header, self.texts, record, line, following[1], values)
                 following = next(faulty, None)
                 if following is None:
                     return

@@ -31,6 +31,7 @@ class Body:
         header: Header,
         *,
         limits: Limits,
+        encoding: str,
         on_broken: Callable[[Sequence[BrokenRecord]], None],
         normaliser: Normaliser | None,
     ) -> None:
@@ -41,6 +42,8 @@ class Body:
         self.line_ends = header.line_ends
         self._columns = len(header.names or ())
         self._limits = limits
+        #: of the file, for people
+        self._encoding = encoding
         self._on_broken = on_broken
         self._normaliser = normaliser
         self._unreported: list[BrokenRecord] = []
@@ -133,7 +136,7 @@ class Body:
         if len(raw) > self._limits.max_record_bytes:
             self._report_too_large(record, line)
             return True
-        fault = first_fault(raw, columns=self._columns)
+        fault = first_fault(raw, columns=self._columns, encoding=self._encoding)
         if fault is None:
             return False
         self._report(BrokenRecord(record=record, line=line, rule=fault.rule, reason=fault.reason, raw=raw))

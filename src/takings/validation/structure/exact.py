@@ -32,14 +32,15 @@ class Fault:
     reason: str
 
 
-def first_fault(raw: bytes, *, columns: int | None) -> Fault | None:
+def first_fault(raw: bytes, *, columns: int | None, encoding: str = "UTF-8") -> Fault | None:
     """Return the first fault, in byte order, of a record without its line end; None if it is sound.
 
     A byte that is never allowed (NUL, ill-formed UTF-8) comes before a rule about its place. The number of fields is
-    checked only if nothing else is wrong, and not at all if `columns` is None.
+    checked only if nothing else is wrong, and not at all if `columns` is None. `encoding` is that of the file, for people;
+    where it is not UTF-8, bytes are not counted, because the file has others.
     """
     misplaced, fields = _misplaced(raw)
-    faults = [fault for fault in (_nul(raw), _ill_formed(raw), misplaced) if fault is not None]
+    faults = [fault for fault in (_nul(raw, encoding), _ill_formed(raw, encoding), misplaced) if fault is not None]
     if faults:
         return min(faults, key=lambda fault: fault[0])[1]
     if columns is None or fields == columns:
@@ -66,18 +67,25 @@ def field_texts(raw: bytes) -> list[str]:
         at = stop + 1
 
 
-def _nul(raw: bytes) -> tuple[int, Fault] | None:
+def _nul(raw: bytes, encoding: str) -> tuple[int, Fault] | None:
     at = raw.find(0)
-    return None if at < 0 else (at, Fault(rule="record|nul_byte", reason=f"byte {at + 1} of the record is NUL"))
+    if at < 0:
+        return None
+    return at, Fault(rule="record|nul_byte", reason=f"{_place(raw, at, encoding)} of the record is NUL")
 
 
-def _ill_formed(raw: bytes) -> tuple[int, Fault] | None:
+def _ill_formed(raw: bytes, encoding: str) -> tuple[int, Fault] | None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        reason = f"is not UTF-8 from byte {error.start + 1} of the record on"
+        reason = f"is not {encoding} from {_place(raw, error.start, encoding)} of the record on"
         return error.start, Fault(rule="record|encoding", reason=reason)
     return None
+
+
+def _place(raw: bytes, at: int, encoding: str) -> str:
+    """Name the place of a byte; what the encoding does not define counts as one character."""
+    return f"byte {at + 1}" if encoding == "UTF-8" else f"character {len(raw[:at].decode('utf-8', 'replace')) + 1}"
 
 
 def _misplaced(raw: bytes) -> tuple[tuple[int, Fault] | None, int]:

@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.validation.structure.exact import Walker, field_texts, first_fault
 from takings.validation.structure.intake import Intake
 from takings.validation.structure.line_ends import LineEnds
@@ -31,26 +32,25 @@ class Header:
     rest: bytes = b""
 
 
-def read_header(intake: Intake, limits: Limits) -> Header:
+def read_header(intake: Intake, limits: Limits, file: FileFormat = USUAL) -> Header:
     """Read the stream until the header is complete or proves faulty."""
     text = intake.more(b"")
     while len(text) < 4 and not intake.is_done:
         text = intake.more(text)
-    if _is_utf_16_or_32(text):
-        reason = "the file is UTF-16 or UTF-32, not UTF-8. Save it as UTF-8 and drop it again."
-        return Header(fault=FileFault(rule="file|encoding", line=None, reason=reason))
+    if file.encoding == "utf-8" and is_utf_16_or_32(text):
+        return Header(fault=not_in("UTF-8"))
     has_bom = text.startswith(codecs.BOM_UTF8)
     offset = len(codecs.BOM_UTF8) if has_bom else 0
-    blank_bytes, line_ends, text = _skip_blank_lines(intake, text[offset:])
-    fault = None
+    skipped_bytes, text = _skip_lines(intake, text[offset:], file.skip_lines)
+    blank_bytes, line_ends, text = _skip_blank_lines(intake, text)
+    line_ends.line_feeds += file.skip_lines
     if not text:
-        fault = FileFault(rule="file|empty", line=None, reason="the file is empty: it has not even a header.")
-        return Header(fault=fault, has_bom=has_bom)
+        return Header(fault=_empty(file.skip_lines), has_bom=has_bom)
     line = 1 + line_ends.line_feeds
     end, text, fault = _complete(intake, text, line, limits)
     head = text[:end]
     raw = head if end is None else head.removesuffix(b"\n").removesuffix(b"\r")
-    fault = fault or _fault_of(raw, line, limits)
+    fault = fault or _fault_of(raw, line, limits, file.encoding_name)
     if fault:
         return Header(fault=fault, has_bom=has_bom)
     line_ends.line_feeds += head.count(b"\n")
@@ -62,12 +62,18 @@ def read_header(intake: Intake, limits: Limits) -> Header:
         has_bom=has_bom,
         has_quotes=b'"' in head,
         line_ends=line_ends,
-        offset=offset + blank_bytes + len(head),
+        offset=offset + skipped_bytes + blank_bytes + len(head),
         rest=text[len(head) :],
     )
 
 
-def _is_utf_16_or_32(text: bytes) -> bool:
+def not_in(encoding: str) -> FileFault:
+    """Return the fault of a file in UTF-16 or UTF-32 whose contract names another encoding."""
+    reason = f"the file is UTF-16 or UTF-32, not {encoding}. Save it as {encoding} and drop it again."
+    return FileFault(rule="file|encoding", line=None, reason=reason)
+
+
+def is_utf_16_or_32(text: bytes) -> bool:
     """Return whether the text is UTF-16 or UTF-32, by its byte order mark or by the NULs in its first four bytes."""
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         return True
@@ -78,6 +84,31 @@ def _is_utf_16_or_32(text: bytes) -> bool:
         [False, True, True, True],
         [True, True, True, False],
     )
+
+
+def _empty(skipped: int) -> FileFault:
+    reason = "the file is empty: it has not even a header."
+    if skipped:
+        what = "1 line is" if skipped == 1 else f"{skipped} lines are"
+        reason = f"the file has no header: {what} skipped, as the contract says, and nothing follows."
+    return FileFault(rule="file|empty", line=None, reason=reason)
+
+
+def _skip_lines(intake: Intake, text: bytes, lines: int) -> tuple[int, bytes]:
+    """Pass over physical lines, whatever they hold; return how many bytes they had, and the text behind them."""
+    skipped = 0
+    while lines:
+        feed = text.find(b"\n")
+        if feed >= 0:
+            lines -= 1
+            skipped += feed + 1
+            text = text[feed + 1 :]
+        elif intake.is_done:
+            return skipped + len(text), b""
+        else:
+            skipped += len(text)
+            text = intake.more(b"")
+    return skipped, text
 
 
 def _skip_blank_lines(intake: Intake, text: bytes) -> tuple[int, LineEnds, bytes]:
@@ -119,9 +150,9 @@ def _complete(intake: Intake, text: bytes, line: int, limits: Limits) -> tuple[i
     return None, text, None
 
 
-def _fault_of(raw: bytes, line: int, limits: Limits) -> FileFault | None:
+def _fault_of(raw: bytes, line: int, limits: Limits, encoding: str) -> FileFault | None:
     """Return what is wrong with a header without its line end; of a too large one, only the beginning is examined."""
-    fault = first_fault(raw[: limits.max_record_bytes + 1], columns=None)
+    fault = first_fault(raw[: limits.max_record_bytes + 1], columns=None, encoding=encoding)
     if fault and fault.rule == "record|stray_carriage_return":
         reason = "uses CR line ends, or a CR stands in the header. Save the file with LF or CRLF and drop it again."
         return FileFault(rule="file|line_ends", line=line, reason=reason)

@@ -15,16 +15,26 @@ _WORTH_A_THREAD: Final = 1 << 16
 class Intake:
     """Gather blocks of any size into pieces of about `piece_bytes`.
 
+    A piece is handed over with its bytes translated, if that is asked for; the fingerprint is of the bytes before.
+
     Large pieces are hashed beside the scan, in a thread of their own: hashlib releases the interpreter while it works.
     """
 
-    def __init__(self, blocks: Iterable[bytes], *, piece_bytes: int, is_fingerprinted: bool = True) -> None:
+    def __init__(
+        self,
+        blocks: Iterable[bytes],
+        *,
+        piece_bytes: int,
+        is_fingerprinted: bool = True,
+        translation: bytes | None = None,
+    ) -> None:
         self.size = 0
         #: the stream has been read to its end
         self.is_done = False
         self._parts = _cut(blocks, piece_bytes)
         self._piece_bytes = piece_bytes
         self._is_fingerprinted = is_fingerprinted
+        self._translation = translation
         self._hash = hashlib.sha256()
         self._hasher: ThreadPoolExecutor | None = None
         self._hashing: Future[None] | None = None
@@ -64,6 +74,8 @@ class Intake:
         self.size += len(piece)
         if self._is_fingerprinted:
             self._fingerprint(piece)
+        if self._translation is not None:
+            piece = piece.translate(self._translation)
         return kept + piece if kept else piece
 
     def drain(self) -> None:

@@ -24,10 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from takings.contracts.file_format import USUAL, FileFormat
 from takings.validation.normalise import Normaliser
 from takings.validation.structure.body import Body
 from takings.validation.structure.header import read_header
 from takings.validation.structure.intake import Intake
+from takings.validation.structure.reading import Reading
 from takings.validation.structure.values import BrokenRecord, ChunkStart, FileFault, Limits, Structure
 
 __all__ = ["BrokenRecord", "ChunkStart", "FileFault", "Limits", "Structure", "scan"]
@@ -40,6 +42,7 @@ def scan(
     blocks: Iterable[bytes],
     *,
     limits: Limits = DEFAULTS,
+    file: FileFormat = USUAL,
     on_broken: Callable[[Sequence[BrokenRecord]], None],
     normalised: Callable[[bytes], None] | None = None,
     first_record: int = 0,
@@ -51,27 +54,47 @@ def scan(
 
     `on_broken` gets the broken records in order, some at a time. `normalised` gets, in large pieces, a CSV that all
     readers parse alike: no header, `record,line,` before each sound record, its fields unchanged, LF at its end. There,
-    records are numbered from `first_record`.
+    records are numbered from `first_record`. It is UTF-8, with the file's own delimiter in the place of the commas.
+
+    A file in another encoding is read in UTF-8, and gets no fingerprint here.
     """
-    with Intake(blocks, piece_bytes=limits.piece_bytes, is_fingerprinted=is_fingerprinted) as intake:
-        header = read_header(intake, limits)
+    seen = Reading(file)
+    is_fingerprinted = is_fingerprinted and file.encoding == "utf-8"
+    with Intake(
+        seen.blocks(blocks),
+        piece_bytes=limits.piece_bytes,
+        is_fingerprinted=is_fingerprinted,
+        translation=seen.translation,
+    ) as intake:
+        header = read_header(intake, limits, file)
         normaliser = None
         if normalised is not None:
-            normaliser = Normaliser(normalised, piece_bytes=limits.piece_bytes, first_record=first_record)
-        body = Body(header, limits=limits, on_broken=on_broken, normaliser=normaliser)
-        fault = header.fault or body.read(intake)
+            normaliser = Normaliser(seen.output(normalised), piece_bytes=limits.piece_bytes, first_record=first_record)
+        body = Body(
+            header,
+            limits=limits,
+            encoding=file.encoding_name,
+            on_broken=seen.report(on_broken),
+            normaliser=normaliser,
+        )
+        fault = seen.fault(header.fault) if header.fault else body.read(intake)
         if is_fingerprinted:
             intake.drain()
     return Structure(
-        header=header.names,
+        header=header.names and seen.names(header.names),
         fault=fault,
         records=body.records,
         broken=body.broken,
         chunks=tuple(body.chunks),
         size=intake.size,
         fingerprint=intake.fingerprint,
-        is_regular=header.fault is None and not header.has_bom and body.broken == 0 and body.line_ends.are_plain,
+        is_regular=header.fault is None
+        and not header.has_bom
+        and body.broken == 0
+        and body.line_ends.are_plain
+        and file.is_usual_text,
         newline=None if header.fault else body.line_ends.newline,
         has_bom=header.has_bom,
         has_quotes=body.has_quotes,
+        format=file,
     )

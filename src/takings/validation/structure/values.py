@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from takings.contracts.file_format import USUAL, FileFormat
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -84,5 +86,7 @@ class Structure:
     has_bom: bool
     #: holds a quote anywhere
     has_quotes: bool
-    #: the first bytes, inflated; they show what is in the place of a header
+    #: the first bytes, inflated and in UTF-8; they show what is in the place of a header
     head: bytes = field(default=b"", compare=False, repr=False)
+    #: how the file was read
+    format: FileFormat = USUAL
