@@ -29,7 +29,7 @@ from takings.kpis.publication import visible
 from takings.layout import Drop, read_raw_key
 from takings.runs import pipeline
 from takings.runs.pipeline import Ports, RunOutcome
-from tests.oracle.kpis import category_kpis, kpis_csv, order_kpis
+from tests.oracle.kpis import NO_ROLES, category_kpis, kpis_csv, order_kpis
 from tests.oracle.store import read_store
 
 #: a moment to count from in tests of pure decisions
@@ -185,9 +185,9 @@ def published(root: Path | str, **options: Any) -> tuple[str, str]:
     return by_day, by_category
 
 
-def expected(root: Path) -> tuple[str, str]:
-    """Return what the oracle makes of the store's originals."""
-    lake = read_store(root)
+def expected(root: Path, roles: Mapping[str, str] = NO_ROLES) -> tuple[str, str]:
+    """Return what the oracle makes of the store's originals, given the columns of items that have roles."""
+    lake = read_store(root, roles)
     return kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
 
 

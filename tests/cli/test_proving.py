@@ -31,7 +31,10 @@ from tests.shop import (
     run,
 )
 
-HEADER = "order_date,category,order_id,item_id,product_id,status,sale_price,counted_as,key,archived_at,line\n"
+HEADER = (
+    "order_date,category,order_id,item_id,product_id,status,sale_price,counted_as,key,archived_at,line,"
+    "pieces,amount,returned_value,cancelled_value\n"
+)
 ITEMS_KEY = "raw-data/order-items/a.csv"
 
 
@@ -117,8 +120,8 @@ class TestExplain:
         assert takings("explain", done, "2025-03-30", "--format", "csv") == Ended(
             code=0,
             out=HEADER
-            + f"2025-03-30,Books,1,1,1,shipped,10.00,net,{ITEMS_KEY},{archived},2\n"
-            + f"2025-03-30,Toys,2,2,2,returned,20.25,returned,{ITEMS_KEY},{archived},3\n",
+            + f"2025-03-30,Books,1,1,1,shipped,10.00,net,{ITEMS_KEY},{archived},2,1,10.00,0.00,0.00\n"
+            + f"2025-03-30,Toys,2,2,2,returned,20.25,returned,{ITEMS_KEY},{archived},3,1,20.25,20.25,0.00\n",
             err="",
         )
 
@@ -129,9 +132,9 @@ class TestExplain:
         items, late, orders = "raw-data/order-items/a.csv", "raw-data/order-items/late/a.csv", "raw-data/orders/b.csv"
         assert ended.out == (
             HEADER
-            + f"2025-03-31,Toys,3,3,3,cancelled,4.25,cancelled,{items},{place[items]},4\n"
-            + f'2025-03-31,"[red]Toys, small",5,6,4,cancelled,0.005,cancelled,{late},{place[late]},4\n'
-            + f"2025-03-31,,6,,,shipped,,order without items,{orders},{place[orders]},4\n"
+            + f"2025-03-31,Toys,3,3,3,cancelled,4.25,cancelled,{items},{place[items]},4,1,4.25,0.00,4.25\n"
+            + f'2025-03-31,"[red]Toys, small",5,6,4,cancelled,0.005,cancelled,{late},{place[late]},4,1,0.005,0.00,0.005\n'
+            + f"2025-03-31,,6,,,shipped,,order without items,{orders},{place[orders]},4,,,,\n"
         )
 
     def test_prices_have_all_their_digits(self, takings: Takings, busy: Path) -> None:
@@ -169,6 +172,12 @@ class TestExplain:
             assert rounded == Decimal(number["total_revenue" if by == "day" else "daily_revenue"])
             net = sum((Decimal(row["sale_price"]) for row in rows if row["counted_as"] == "net"), Decimal(0))
             assert net.quantize(Decimal("0.01"), ROUND_HALF_UP) == Decimal(number["net_revenue"])
+            for value in ("returned_value", "cancelled_value"):
+                exact = sum((Decimal(row[value] or 0) for row in rows), Decimal(0))
+                assert exact.quantize(Decimal("0.01"), ROUND_HALF_UP) == Decimal(number[value])
+            assert sum(int(row["pieces"] or 0) for row in rows) == int(
+                number["total_items_sold" if by == "day" else "items_sold"]
+            )
 
     def test_one_category(self, takings: Takings, busy: Path) -> None:
         """Only its rows, whatever its name."""
@@ -196,6 +205,10 @@ class TestExplain:
                 "key": "raw-data/order-items/late/a.csv",
                 "archived_at": places(busy)["raw-data/order-items/late/a.csv"],
                 "line": 4,
+                "pieces": 1,
+                "amount": "0.005",
+                "returned_value": "0.00",
+                "cancelled_value": "0.005",
             },
             {
                 "order_date": "2025-03-31",
@@ -209,6 +222,10 @@ class TestExplain:
                 "key": "raw-data/orders/b.csv",
                 "archived_at": places(busy)["raw-data/orders/b.csv"],
                 "line": 4,
+                "pieces": None,
+                "amount": None,
+                "returned_value": None,
+                "cancelled_value": None,
             },
         ]
 

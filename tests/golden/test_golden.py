@@ -10,6 +10,7 @@ A case is a YAML file under validation/:
     bytes      its bytes, one character each: "\xFF" is the byte 255
     takingsFile                          what the dataset's contract says of its files
     time_zone, policy, max_rejected      as in the settings
+    roles, optional      of columns of items, where the contract is not the shipped one
     expected   verdict, records (read, accepted, rejected, identical duplicates), errors, warnings, reason,
                violations (`line rule`) and stored, a CSV of line and stored values, empty where there is none
 
@@ -48,6 +49,7 @@ from takings.validation.findings import Verdict
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.mapped_contracts import mapped
 from tests.shop import NOON
+from tests.worths import contracts_of_worth
 
 CONTRACTS: Final = load_contracts(None)
 CASES: Final = Path(__file__).with_name("validation")
@@ -180,9 +182,13 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_bytes(content_of(case))
     staged = tmp_path / "staged.parquet"
+    contracts = contracts_of(case)
+    if "roles" in case:
+        folder = contracts_of_worth(tmp_path / "contracts", case["roles"], optional=tuple(case.get("optional", ())))
+        contracts = load_contracts(Path(folder))
     examination = validate_file(
         engine_of(engine_name, duck, case.get("time_zone", "UTC")),
-        contracts_of(case),
+        contracts,
         Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),
         tmp_path / file,
         now=NOON,

@@ -67,7 +67,7 @@ def forget_numbers(root: Path) -> None:
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     """Each case is the literal again."""
-    case, options = read_case(path)
+    case, options = read_case(path, tmp_path)
     root = new_store(tmp_path / "shop")
     with opened(root, **options) as shop:
         drop_and_run(case, shop)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
@@ -20,6 +20,8 @@ Dataset = Literal["products", "orders", "order_items"]
 # Sums of 38 digits are exact in 100. A quotient is cut, not rounded, so that the one rounding comes at publication.
 EXACT = Context(prec=100, rounding=ROUND_DOWN)
 CENT = Decimal("0.01")
+#: no column of items says more than the brief's; otherwise: quantity, discount, refund -> the column
+NO_ROLES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +62,15 @@ class Item(Row):
 
     order_id: str
     product_id: str
-    #: as stored: lower case, `complete`, `cancelled`
-    status: str
+    #: as stored: lower case, `complete`, `cancelled`; None: its order's
+    status: str | None
     #: its returned_at is set
     has_returned_at: bool
     sale_price: Decimal
+    #: what the columns with these roles say; None where there is no such column, or nothing in it
+    quantity: int | None = None
+    discount: Decimal | None = None
+    refund: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,15 +140,15 @@ def order_kpis(lake: Lake) -> list[OrderKpis]:
     for day in sorted(orders_of_day):
         orders, items = orders_of_day[day], items_of_day[day]
         returned_orders = [order for order in orders if order.status == "returned"]
-        revenue = total(items)
-        returned = total(item for item in items if is_returned(item))
-        cancelled = total(item for item in items if is_cancelled(item))
+        revenue = total(amount(item) for item in items)
+        returned = total(returned_value(item, lake) for item in items)
+        cancelled = total(cancelled_value(item, lake) for item in items)
         rows.append(
             OrderKpis(
                 order_date=day,
                 total_orders=len(orders),
                 total_revenue=published(revenue),
-                total_items_sold=len(items),
+                total_items_sold=sum(pieces(item) for item in items),
                 return_rate=percent(len(returned_orders), len(orders)),
                 unique_customers=len({order.user_id for order in orders}),
                 avg_order_value=ratio(revenue, len(orders)),
@@ -164,10 +170,10 @@ def category_kpis(lake: Lake) -> list[CategoryKpis]:
     rows = []
     for (category, day), items in sorted(items_of.items()):
         orders = {item.order_id for item in items}
-        orders_with_a_return = {item.order_id for item in items if is_returned(item)}
-        revenue = total(items)
-        returned = total(item for item in items if is_returned(item))
-        cancelled = total(item for item in items if is_cancelled(item))
+        orders_with_a_return = {item.order_id for item in items if is_returned(item, lake)}
+        revenue = total(amount(item) for item in items)
+        returned = total(returned_value(item, lake) for item in items)
+        cancelled = total(cancelled_value(item, lake) for item in items)
         rows.append(
             CategoryKpis(
                 category=category,
@@ -176,7 +182,7 @@ def category_kpis(lake: Lake) -> list[CategoryKpis]:
                 avg_order_value=ratio(revenue, len(orders)),
                 avg_return_rate=percent(len(orders_with_a_return), len(orders)),
                 total_orders=len(orders),
-                items_sold=len(items),
+                items_sold=sum(pieces(item) for item in items),
                 returned_value=published(returned),
                 cancelled_value=published(cancelled),
                 net_revenue=published(net(revenue, returned, cancelled)),
@@ -202,21 +208,45 @@ def waiting_orphans(lake: Lake) -> list[Item]:
     ]
 
 
-def is_returned(item: Item) -> bool:
-    """Tell whether the item's own status is returned or its returned_at is set."""
-    return item.status == "returned" or item.has_returned_at
+def status_of(item: Item, lake: Lake) -> str:
+    """Return the item's own status; its order's where it has none."""
+    return lake.orders[item.order_id].status if item.status is None else item.status
 
 
-def is_cancelled(item: Item) -> bool:
-    """Tell whether the item's own status is cancelled; one that is returned as well is returned only."""
-    return item.status == "cancelled" and not is_returned(item)
+def pieces(item: Item) -> int:
+    """Return how many pieces the item is: one unless it says so."""
+    return 1 if item.quantity is None else item.quantity
 
 
-def total(items: Iterable[Item]) -> Decimal:
-    """Sum the items' sale prices exactly."""
+def amount(item: Item) -> Decimal:
+    """Return what the item adds to revenue: sale_price x pieces, less its discount."""
+    return EXACT.subtract(EXACT.multiply(item.sale_price, Decimal(pieces(item))), item.discount or Decimal(0))
+
+
+def is_returned(item: Item, lake: Lake) -> bool:
+    """Tell whether the item's status is returned, its returned_at is set, or something of it was refunded."""
+    return status_of(item, lake) == "returned" or item.has_returned_at or (item.refund is not None and item.refund > 0)
+
+
+def returned_value(item: Item, lake: Lake) -> Decimal:
+    """Return what was refunded; where nobody knows, the amount of a returned item."""
+    if item.refund is not None:
+        return item.refund
+    return amount(item) if is_returned(item, lake) else Decimal(0)
+
+
+def cancelled_value(item: Item, lake: Lake) -> Decimal:
+    """Return what of a cancelled item was not returned."""
+    if status_of(item, lake) != "cancelled":
+        return Decimal(0)
+    return EXACT.subtract(amount(item), returned_value(item, lake))
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Sum amounts exactly."""
     result = Decimal(0)
-    for item in items:
-        result = EXACT.add(result, item.sale_price)
+    for each in amounts:
+        result = EXACT.add(result, each)
     return result
 
 
@@ -292,10 +322,12 @@ def read_rows(
     source: str,
     time_zone: str,
     without: Collection[int] = (),
+    roles: Mapping[str, str] = NO_ROLES,
 ) -> list[Row]:
     """Read a valid CSV file, except for the records that start on the physical lines `without`.
 
-    Columns are found by their names; others are ignored. ValueError where a record cannot be read.
+    Columns are found by their names, those of an item's quantity, discount and refund by `roles`; others are ignored.
+    ValueError where a record cannot be read.
     """
     data = content.encode() if isinstance(content, str) else content
     (_, header), *body = records(data)
@@ -305,7 +337,7 @@ def read_rows(
         if line not in without:
             try:
                 values = dict(zip(columns, fields(record), strict=True))
-                rows.append(row_of(dataset, values, version, source, line, time_zone))
+                rows.append(row_of(dataset, values, version, source, line, time_zone, roles))
             except (ArithmeticError, KeyError, ValueError, csv.Error) as problem:
                 raise ValueError(f"{source}, line {line} is no valid record: {problem!r}") from problem
     return rows
@@ -337,7 +369,13 @@ def fields(record: bytes) -> list[str]:
 
 
 def row_of(
-    dataset: Dataset, values: dict[str, str], version: datetime, source: str, line: int, time_zone: str
+    dataset: Dataset,
+    values: dict[str, str],
+    version: datetime,
+    source: str,
+    line: int,
+    time_zone: str,
+    roles: Mapping[str, str] = NO_ROLES,
 ) -> Product | Order | Item:
     """Read the fields of one record."""
     if not is_empty(values.get("_takings_version", "")):
@@ -363,13 +401,19 @@ def row_of(
                 line=line,
             )
         case "order_items":
+            status = values.get("status", "")
+            said = {role: values.get(column, "") for role, column in roles.items()}
+            numbers = {role: Decimal(text) for role, text in said.items() if not is_empty(text)}
             return Item(
                 id=values["id"],
                 order_id=values["order_id"],
                 product_id=values["product_id"],
-                status=stored_status(values["status"]),
+                status=None if is_empty(status) else stored_status(status),
                 has_returned_at=not is_empty(values.get("returned_at", "")),
                 sale_price=Decimal(values["sale_price"]),
+                quantity=int(numbers["quantity"]) if "quantity" in numbers else None,
+                discount=numbers.get("discount"),
+                refund=numbers.get("refund"),
                 version=version,
                 source=source,
                 line=line,

@@ -6,33 +6,35 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.kpis import Lake, Row, fields, lake_of, read_rows, records
+from tests.oracle.kpis import NO_ROLES, Lake, Row, fields, lake_of, read_rows, records
 
 
 class DamagedArchive(Exception):
     """Tell that an original is gone, has other bytes, or holds other records than its verdict says."""
 
 
-def read_store(folder: Path) -> Lake:
+def read_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Lake:
     """Return the lake that the accepted originals of all finished or committed batches make."""
-    return lake_of(rows_of_store(folder), business_time_zone(folder))
+    return lake_of(rows_of_store(folder, roles), business_time_zone(folder))
 
 
-def rows_of_store(folder: Path) -> Iterator[Row]:
+def rows_of_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Iterator[Row]:
     """Yield every accepted row of every such batch, old ones and replaced ones too."""
     committed = {read_json(path)["batch_id"] for path in (folder / "lake" / "commits").glob("*.json")}
     for batch in sorted((folder / "batches").glob("*")):
         is_committed = batch.name in committed
         if is_committed or (batch / "outcome.json").exists():
-            yield from rows_of_batch(folder, read_json(batch / "manifest.json"), is_committed=is_committed)
+            yield from rows_of_batch(folder, read_json(batch / "manifest.json"), roles, is_committed=is_committed)
 
 
-def rows_of_batch(folder: Path, manifest: dict[str, Any], *, is_committed: bool) -> Iterator[Row]:
+def rows_of_batch(
+    folder: Path, manifest: dict[str, Any], roles: Mapping[str, str], *, is_committed: bool
+) -> Iterator[Row]:
     """Yield the rows of the batch's accepted files, less those that policy "row" set aside."""
     arrivals = {arrival["key"]: arrival for arrival in manifest["files"]}
     for verdict in read_verdicts(folder, manifest, is_committed=is_committed):
@@ -50,6 +52,7 @@ def rows_of_batch(folder: Path, manifest: dict[str, Any], *, is_committed: bool)
             key,
             manifest["time_zone"],
             without=set_aside,
+            roles=roles,
         )
         said = verdict["records"]["accepted"] + verdict["records"]["identical_duplicates"]
         if len(rows) != said:

@@ -26,6 +26,8 @@ NAMES: Final = (
     *("customers", "orders", "products", "order_items", "typed", "checked", "struct", "item_count", "Category", "line"),
     *("unique_mask", "is_duplicate", "i", "o", "p", "s", "c", "counted_as", "batch_id", "X" * 63),
 )
+#: role -> the logical type of its column
+ROLES: Final = {"quantity": "integer", "discount": "number", "refund": "number"}
 #: text, whatever a pattern or a list of values may hold
 _OPTIONS: Final[tuple[dict[str, Any], ...]] = ({}, {}, {"maxLength": 3}, {"pattern": "[A-Z0-9]{2,5}|ä"})
 
@@ -51,12 +53,16 @@ class ColumnSpec:
     is_past: bool = False
     #: what cannot be read, or is empty, is only a warning
     is_loose: bool = False
+    #: quantity, discount or refund
+    role: str | None = None
 
     def property(self) -> dict[str, Any]:
         """Return the column as the standard writes it."""
         custom: list[dict[str, Any]] = []
         if self.is_identifier and not self.is_key and self.parent is None:
             custom.append({"property": "takingsIdentifier", "value": True})
+        if self.role is not None:
+            custom.append({"property": "takingsRole", "value": self.role})
         if self.is_mandatory is not None:
             custom.append({"property": "takingsMandatory", "value": self.is_mandatory})
         if self.is_loose:
@@ -178,6 +184,8 @@ def contracts(draw: st.DrawFn) -> ContractSpec:
             ColumnSpec(name="returned_at", logical="timestamp", is_required=draw(st.booleans())),
         ],
     }
+    if draw(st.booleans()):
+        needed["order_items"] = draw(items_of_other_worth(needed["order_items"]))
     made: dict[str, tuple[ColumnSpec, ...]] = {}
     for dataset, each in needed.items():
         taken = {column.name.lower() for column in each}
@@ -185,6 +193,26 @@ def contracts(draw: st.DrawFn) -> ContractSpec:
         extra = [draw(columns(name)) for name in more if name.lower() not in taken]
         made[dataset] = tuple(draw(st.permutations([*each, *extra])))
     return ContractSpec(**made)
+
+
+@st.composite
+def items_of_other_worth(draw: st.DrawFn, usual: list[ColumnSpec]) -> list[ColumnSpec]:
+    """Draw columns with roles, whatever their names, and items that may have their order's status."""
+    roles = draw(st.lists(st.sampled_from(sorted(ROLES)), unique=True))
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=3, max_size=3, unique_by=str.lower))
+    options: dict[str, dict[str, Any]] = {"quantity": {}, "discount": {"maximum": 100}, "refund": {}}
+    columns = {column.name: column for column in usual}
+    for role, name in zip(roles, names, strict=False):
+        columns[name] = ColumnSpec(name=name, logical=ROLES[role], role=role, options=options[role])
+    # So that the amount has at most 12 digits, whatever the quantity.
+    columns["sale_price"] = replace(columns["sale_price"], options={"minimum": -1, "maximum": 1})
+    if draw(st.booleans()):
+        columns["status"] = replace(columns["status"], is_required=False)
+    elif draw(st.booleans()):
+        del columns["status"]
+        if draw(st.booleans()):
+            del columns["returned_at"]
+    return list(columns.values())
 
 
 def bounds(options: dict[str, Any]) -> tuple[Decimal, Decimal]:

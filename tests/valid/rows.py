@@ -94,10 +94,12 @@ def _value(column: ColumnSpec) -> st.SearchStrategy[str]:
     match column.logical:
         case "integer" if column.is_identifier:
             return st.sampled_from([0, 1, 2, LARGEST_ID]).map(str) | st.integers(0, LARGEST_ID).map(str)
+        case "integer" if column.role is not None:
+            return (st.integers(0, 999_999_999) | st.sampled_from([0, 1, 999_999_999])).map(str)
         case "integer":
             return (st.integers(-(2**63), LARGEST_ID) | st.sampled_from([0, -(2**63), LARGEST_ID])).map(str)
         case "number":
-            low, high = bounds(column.options)
+            low, high = bounds(column.options | ({"minimum": 0} if column.role else {}))
             with localcontext(prec=60):
                 usual = (low, high, Decimal(0), Decimal(-20), Decimal("10.005"))
                 some = st.sampled_from([value for value in usual if low <= value <= high])

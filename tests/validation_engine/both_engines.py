@@ -30,7 +30,7 @@ class Outcome:
     #: None where the structure is faulty, and nothing below then
     findings: Findings | None = None
     faulty: list[FaultyRecord]
-    #: the contract's columns as DuckDB sees them in the staged file
+    #: the contract's columns, and an item's amount, as DuckDB sees them in the staged file
     types: list[tuple[str, str]]
     #: the contract's columns and the line; an instant as microseconds since 1970
     staged: list[tuple[Any, ...]]
@@ -100,8 +100,7 @@ class Workbench:
         source = f"read_parquet('{staged}')"
         found = [(row[0], row[1]) for row in self.connection.execute(f"describe select * from {source}").fetchall()]
         line = "_line" if "_line" in dict(found) else "file_row_number + 2"
-        columns = [column.name for column in contract.columns]
-        types = [(column, type_) for column, type_ in found if column in columns]
+        types = [(column, type_) for column, type_ in found if column in contract.stored]
         values = ", ".join(
             f"epoch_us({name(column)})" if type_.startswith("TIMESTAMP") else name(column) for column, type_ in types
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from takings import layout
 from takings.adapters.clock import SystemClock
 from takings.adapters.settings_sources import merged_settings
 from takings.composition.functions import S3, on_aws
+from takings.contracts import Dataset, load_contracts
 from takings.errors import UnknownThing
 from takings.kpis import load_kpi_tables
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from takings.adapters.aws.dead_letters import Letter, PutBack
     from takings.adapters.aws.exports import Export as Export  # entrypoints show it
     from takings.adapters.aws.resources import SetupStep
+    from takings.contracts.worth import Worth
     from takings.ports import Tell
     from takings.settings import Settings
 
@@ -155,13 +158,23 @@ def statements_for_athena(store: str, *, database: str, exports: str | None, is_
         from takings.adapters.aws.exports import newest_export, parse_folder
 
         folder = parse_folder(exports or f"{S3}{bucket}/{layout.EXPORTS}")
-        prefix = _settings(clients, bucket).table_prefix
+        settings = _settings(clients, bucket)
+        prefix = settings.table_prefix
         found = [
             (table, newest_export(clients.s3, prefix + table.name, folder))
             for table in load_kpi_tables()
             if not is_only_lake
         ]
-        return list(athena_statements(database, bucket, found))
+        return list(athena_statements(database, bucket, found, _worth(clients, bucket, settings)))
+
+
+def _worth(clients: Clients, bucket: str, settings: Settings) -> Worth:
+    """Return what the KPIs read of an item by the contracts that a store's settings name."""
+    from takings.adapters.aws.platform import AwsPlatform
+
+    with TemporaryDirectory(prefix="takings-") as work:
+        contracts = load_contracts(AwsPlatform(clients, bucket, Path(work)).contracts(settings))
+    return contracts[Dataset.ORDER_ITEMS].worth
 
 
 def _settings(clients: Clients, bucket: str) -> Settings:

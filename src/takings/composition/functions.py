@@ -21,6 +21,7 @@ from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.settings_sources import merged_settings
 from takings.batch.store_format import check_format, check_ledger
 from takings.contracts import load_contracts
+from takings.contracts.model import Dataset
 from takings.errors import MachineryError, SettingsError, UsageError
 from takings.kpis import load_kpi_tables
 from takings.ports import Executions, Ports, Tell
@@ -99,7 +100,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
     business_time(settings.time_zone)
     files = platform.files()
     check_format(files, settings.time_zone)
-    kpi_tables = load_kpi_tables()
+    kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
     absent: dict[str, Any] = {
         "tables": _Absent("lake"),
         "validation": _Absent("validation engine"),

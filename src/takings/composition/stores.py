@@ -29,7 +29,7 @@ from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, gen
 from takings.batch.store_format import check_format, check_ledger
 from takings.composition.functions import S3, on_aws
 from takings.contracts import load_contracts
-from takings.contracts.model import Contracts
+from takings.contracts.model import Contracts, Dataset
 from takings.errors import SettingsError, UsageError
 from takings.kpis import load_kpi_tables
 from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, ObjectStore, Ports, Tell, ValidationEngine
@@ -143,7 +143,7 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
     zone = business_time(settings.time_zone)
     store = platform.files()
     check_format(store, settings.time_zone)
-    kpi_tables = load_kpi_tables()
+    kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
     spill = spill or platform.root / ".takings" / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1
 

@@ -62,6 +62,8 @@ class ReadColumn:
     parent: Dataset | None
     #: the value of `quality`
     quality: Entry | None
+    #: the value of `takingsRole`
+    role: Entry | None
     #: the keys of the property
     keys: frozenset[str]
     place: Entry
@@ -95,6 +97,7 @@ def read_column(entry: Entry, file: FileFormat = USUAL) -> ReadColumn:
         rules=_with_warnings(rules, custom.get("takingsWarnings")),
         parent=target.dataset if target else None,
         quality=fields.get("quality"),
+        role=custom.get("takingsRole"),
         keys=frozenset(fields),
         place=place,
     )

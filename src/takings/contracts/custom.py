@@ -8,7 +8,7 @@ from takings.contracts.yaml_nodes import Entry, suggestion
 
 COLUMN_PROPERTIES = (
     *("takingsIdentifier", "takingsMandatory", "takingsWarnings"),
-    *("takingsAliases", "takingsFrom", "takingsDefault", "takingsCurrency"),
+    *("takingsAliases", "takingsFrom", "takingsDefault", "takingsCurrency", "takingsRole"),
 )
 ENUM_PROPERTIES = ("takingsStoredAs",)
 QUALITY_PROPERTIES = ("takingsRule",)

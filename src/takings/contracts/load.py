@@ -17,6 +17,7 @@ from takings.contracts.meaning import hash_of
 from takings.contracts.model import Contract, Contracts, Dataset, InDataset, Rule
 from takings.contracts.needs import check_needs
 from takings.contracts.read_file_format import read_file_format
+from takings.contracts.roles import amount_rules, read_roles
 from takings.contracts.rules import a_value_of
 from takings.contracts.yaml_nodes import Entry, read_document, suggestion
 from takings.errors import ContractError
@@ -108,7 +109,7 @@ def _read(text: str, source: str) -> _Read:
     table = tables[0].fields(TABLE_UNDERSTOOD, TABLE_DESCRIPTIVE)
     dataset, place = _dataset(tables[0], table)
     file = read_file_format(read_custom(table.get("customProperties"), "a table").get("takingsFile"))
-    columns = _columns(place, table, fields["apiVersion"].text(), file)
+    columns = read_roles(dataset, _columns(place, table, fields["apiVersion"].text(), file))
     contract = Contract(
         dataset=dataset,
         version=version,
@@ -184,12 +185,13 @@ def _primary_key(place: Entry, columns: Mapping[str, ReadColumn]) -> str:
 
 
 def _rules(place: Entry, columns: Mapping[str, ReadColumn]) -> tuple[Rule, ...]:
-    """Return the rules of the standard's keys, column by column, then the row expressions in the order of the file."""
+    """Return the rules of the standard's keys, column by column, then row expressions in the file's order, then the amount."""
     rules = [rule for read in columns.values() for rule in read.rules]
     plain = {name: read.column for name, read in columns.items()}
     for read in columns.values():
         if read.quality:
             rules += read_expressions(read.column, read.quality, plain)
+    rules += amount_rules(plain, rules, place)
     if len(rules) > MOST_RULES:
         raise place.error(f"the contract has {len(rules)} rules, and {MOST_RULES} at most can be checked. Remove some.")
     return tuple(rules)

@@ -49,6 +49,7 @@ def _column(column: Column) -> dict[str, Any]:
         "is_required": column.is_required,
         "values": dict(column.values) if column.values is not None else None,
         **_mapping(column),
+        **({"role": column.role} if column.role else {}),
     }
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, TypeVar, get_args
 
 from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.origins import Origin
+from takings.contracts.worth import AMOUNT, Role, Worth
 from takings.contracts.written import Written
 
 
@@ -87,6 +89,9 @@ class Column:
     def known_as(self) -> tuple[str, ...]:
         """Return the header texts that name the column."""
         return self.header_names or (self.name,)
+
+    #: what it says about an item's worth
+    role: Role | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +185,19 @@ class PresentWhen:
     value: str
 
 
-Check = Required | Typed | OneOf | Unique | Matches | MaxLength | InDataset | Compared | PresentWhen
+@dataclass(frozen=True, kw_only=True)
+class AmountFits:
+    """The field times a quantity, less a discount, is money: it has at most 12 digits before the point.
+
+    Unknown where the quantity or the discount cannot be read, or the quantity has more than 9 digits.
+    """
+
+    #: the columns with these roles; None: one piece, no discount
+    quantity: str | None
+    discount: str | None
+
+
+Check = Required | Typed | OneOf | Unique | Matches | MaxLength | InDataset | Compared | PresentWhen | AmountFits
 CHECKS: Final[tuple[type[Any], ...]] = get_args(Check)
 Answer = TypeVar("Answer")
 
@@ -231,6 +248,29 @@ class Contract:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @cached_property
+    def worth(self) -> Worth:
+        """Return what the KPIs read of an item."""
+        columns = {column.name: column for column in self.columns}
+        roles = {column.role: column.name for column in self.columns}
+        status = columns.get("status")
+        always = {rule.id for rule in self.rules if rule.severity is Severity.ERROR}
+        return Worth(
+            quantity=roles.get(Role.QUANTITY),
+            discount=roles.get(Role.DISCOUNT),
+            refund=roles.get(Role.REFUND),
+            has_status=status is not None,
+            may_lack_status=status is None or not status.is_mandatory or "status|required" not in always,
+            has_returned_at="returned_at" in columns,
+        )
+
+    @property
+    def stored(self) -> dict[str, ColumnType]:
+        """Return the type of each column that is stored of a row: the contract's, and the amount of an item with roles."""
+        types = {column.name: column.type for column in self.columns}
+        has_amount = self.dataset is Dataset.ORDER_ITEMS and self.worth.has_roles
+        return types | ({AMOUNT: ColumnType.MONEY} if has_amount else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from takings.contracts.columns import TARGETS, ReadColumn
 from takings.contracts.model import ColumnType, Dataset, Severity
+from takings.contracts.worth import Role
 from takings.contracts.yaml_nodes import Entry, nearest
 
 
@@ -22,10 +23,14 @@ class Need:
     parent: Dataset | None = None
     #: what must be among the stored values
     stored: tuple[str, ...] = ()
+    #: rules that must be errors
+    errors: tuple[str, ...] = ("required", "type", "unique")
 
 
 _ID = (ColumnType.IDENTIFIER, ColumnType.TEXT)
 _STATUS = Need(column="status", types=(ColumnType.TEXT,), stored=("returned", "cancelled"))
+#: an item without a status has its order's
+_STATUS_OF_ITEM = replace(_STATUS, is_filled=False, errors=("type",))
 
 NEEDS: Mapping[Dataset, tuple[Need, ...]] = {
     Dataset.PRODUCTS: (
@@ -42,9 +47,9 @@ NEEDS: Mapping[Dataset, tuple[Need, ...]] = {
         Need(column="id", types=_ID, is_key=True),
         Need(column="order_id", types=_ID, parent=Dataset.ORDERS),
         Need(column="product_id", types=_ID, parent=Dataset.PRODUCTS),
-        _STATUS,
+        _STATUS_OF_ITEM,
         Need(column="sale_price", types=(ColumnType.MONEY,)),
-        Need(column="returned_at", types=(ColumnType.TIMESTAMP,), is_filled=False),
+        Need(column="returned_at", types=(ColumnType.TIMESTAMP,), is_filled=False, errors=()),
     ),
 }
 
@@ -54,6 +59,8 @@ def check_needs(dataset: Dataset, columns: Mapping[str, ReadColumn], place: Entr
     for need in NEEDS[dataset]:
         if need.column not in columns:
             near = [name for name in columns if name not in {other.column for other in NEEDS[dataset]}]
+            if dataset is Dataset.ORDER_ITEMS and _may_be_absent(need.column, columns, near):
+                continue
             raise place.error(
                 f"the KPIs need the column '{need.column}' of {dataset}. Add it, with 'logicalType: {_logical(need)}'."
                 f"{nearest(need.column, near)}"
@@ -63,6 +70,13 @@ def check_needs(dataset: Dataset, columns: Mapping[str, ReadColumn], place: Entr
     for name, read in columns.items():
         if read.parent and expected.get(name) is not read.parent:
             raise read.place.error(f"'{name}' cannot refer to {read.parent}: {_WAITING}. Leave 'relationships' out.")
+
+
+def _may_be_absent(column: str, columns: Mapping[str, ReadColumn], near: Sequence[str]) -> bool:
+    """Return whether items do without a column: their order has a status too; a refund or a status shows a return."""
+    if column == "returned_at":
+        return "status" not in columns or any(read.column.role is Role.REFUND for read in columns.values())
+    return column == "status" and not nearest(column, near)
 
 
 _WAITING = "only order_items wait for a parent, by order_id and product_id"
@@ -88,7 +102,7 @@ def _check_need(dataset: Dataset, need: Need, read: ReadColumn) -> None:
         if value not in (column.values or {}).values():
             raise fault(f"{subject} to be stored as '{value}' for some spelling. Add 'enum: [{{value: {value}}}]'.")
     for rule in read.rules:
-        if need.is_filled and rule.kind in ("required", "type", "unique") and rule.severity is Severity.WARNING:
+        if rule.kind in need.errors and rule.severity is Severity.WARNING:
             raise fault(
                 f"{subject} right in every row: '{rule.id}' must be an error. Remove it from 'takingsWarnings'."
             )

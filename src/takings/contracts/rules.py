@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from takings.contracts.model import (
+    AmountFits,
     Bound,
     Check,
     Column,
@@ -142,6 +143,12 @@ def _compared_demand(column: Column, check: Compared) -> str:
     return f"must be {_NUMBER_WORDS[check.operator]} {_bound_words(check.bound)}"
 
 
+def _amount_demand(check: AmountFits) -> str:
+    times = f"times {check.quantity} " if check.quantity else ""
+    less = f"less {check.discount} " if check.discount else ""
+    return f"{times}{less}must have at most 12 digits before the point"
+
+
 def _always(kind: str, demand: Callable[[Column, Any], str]) -> _Words:
     """Return the words of a check that has one name, which a key of the standard gives it."""
     return _Words(standard=(kind,), kind=lambda _: kind, demand=demand)
@@ -169,6 +176,7 @@ _WORDS: Final = for_every_check(
             kind=lambda check: f"present_when_{check.column}_{check.value}",
             demand=lambda _, check: f"must not be empty when {check.column} is {check.value}",
         ),
+        AmountFits: _Words(kind=lambda _: "amount", demand=lambda _, check: _amount_demand(check)),
     },
     by=__name__,
 )

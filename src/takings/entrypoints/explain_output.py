@@ -15,7 +15,7 @@ from takings.queries.verification import Explanation, RowBehind
 
 COLUMNS: Final = (
     *("order_date", "category", "order_id", "item_id", "product_id", "status", "sale_price", "counted_as"),
-    *("key", "archived_at", "line"),
+    *("key", "archived_at", "line", "pieces", "amount", "returned_value", "cancelled_value"),
 )
 
 

@@ -13,6 +13,9 @@ from typing import Any, Final
 
 import yaml
 
+from takings.contracts.worth import USUAL_WORTH, Worth
+from takings.kpis.items import fill_in_items
+
 #: one row of measures: key columns, counts (int) and sums (Decimal), by name
 Measures = Mapping[str, Any]
 #: a published value; None if a ratio has no denominator
@@ -110,15 +113,26 @@ class KpiTable:
 
 
 @cache
-def load_kpi_tables() -> tuple[KpiTable, ...]:
-    """Load every KPI table: each YAML definition in this folder, with the SQL file of the same name; coarsest grain first."""
+def load_kpi_tables(worth: Worth = USUAL_WORTH) -> tuple[KpiTable, ...]:
+    """Load every KPI table: each YAML definition in this folder, with its SQL; coarsest grain first.
+
+    The SQL is the file of the same name, or the one beside it where an item's contract gives it another worth.
+    """
     folder = resources.files(__package__)
     tables = (
-        parse_kpi_table(file.read_text(), (folder / file.name.replace(".yaml", ".sql")).read_text())
+        parse_kpi_table(file.read_text(), _measures(file.name.removesuffix(".yaml"), worth))
         for file in folder.iterdir()
         if file.name.endswith(".yaml")
     )
     return tuple(sorted(tables, key=lambda table: (len(table.key), table.name)))
+
+
+def _measures(name: str, worth: Worth) -> str:
+    """Return a table's SQL; a definition's hash depends on every character of it."""
+    folder = resources.files(__package__)
+    if worth.is_usual:
+        return (folder / f"{name}.sql").read_text()
+    return fill_in_items((folder / f"{name}_by_worth.sql").read_text(), worth)
 
 
 def parse_kpi_table(definition: str, sql: str) -> KpiTable:

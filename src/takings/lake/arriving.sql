@@ -1,9 +1,9 @@
--- Orders that arrive or move to another day.
+-- Orders that arrive or move to another day, or whose items may count otherwise under their new status.
 create or replace temp table arriving_orders as
 select c.order_id, c.order_date as new_day, p.order_date as old_day
 from changed_orders c
 left join prior_orders p on p.order_id = c.order_id
-where p.order_id is null or p.order_date <> c.order_date;
+where p.order_id is null or p.order_date <> c.order_date$status;
 
 -- Products that arrive or change their category.
 create or replace temp table arriving_products as

@@ -5,7 +5,7 @@ with waiting_by_day as (
     select
         p.order_date as order_date,
         count(*) as waiting_items,
-        cast(sum(w.sale_price) as decimal(38, 16)) as waiting_worth
+        cast(sum($amount) as decimal(38, 16)) as waiting_worth
     from waiting w
     left join parents p on p.order_id = w.order_id
     group by p.order_date

@@ -32,7 +32,7 @@ Ranges = Mapping[str, Sequence[Range]]
 
 def lake_columns(contract: Contract) -> dict[str, ColumnType]:
     """Return the type of each column of a lake table but its partition, in the order of the table."""
-    return {column.name: column.type for column in contract.columns} | ORIGIN
+    return contract.stored | ORIGIN
 
 
 @dataclass(frozen=True, kw_only=True)

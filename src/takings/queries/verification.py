@@ -9,6 +9,7 @@ from decimal import Decimal, localcontext
 
 from takings.batch.commits import newest_commit
 from takings.batch.publish import current_definition
+from takings.contracts.model import Dataset
 from takings.errors import UnknownThing
 from takings.kpis import KpiTable, derive
 from takings.kpis.definitions import KpiValue
@@ -94,6 +95,12 @@ class RowBehind:
     archived_at: str | None
     #: the physical line in that file
     line: int
+    #: how many pieces the item is; None, as are the values below, for an order without counted items
+    pieces: int | None
+    #: exact: what the item adds to revenue, to returned_value and to cancelled_value
+    amount: Decimal | None
+    returned_value: Decimal | None
+    cancelled_value: Decimal | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +109,15 @@ class Explanation:
 
     commit: int
     rows: tuple[RowBehind, ...]
+    #: an item may be several pieces, or worth something else than its sale_price
+    has_roles: bool
 
     @property
     def revenue(self) -> Decimal:
-        """Return the exact sum of the rows' prices."""
+        """Return the exact sum of the rows' amounts."""
         with localcontext() as context:
             context.prec = 60
-            return sum((row.sale_price for row in self.rows if row.sale_price is not None), Decimal(0))
+            return sum((row.amount for row in self.rows if row.amount is not None), Decimal(0))
 
 
 def explain(ports: Ports, day: date, category: str | None = None, *, as_of: Commit | None = None) -> Explanation:
@@ -124,6 +133,7 @@ def explain(ports: Ports, day: date, category: str | None = None, *, as_of: Comm
     places = {(record.file_key, record.batch_id): record.archived_at for record in ports.ledger.lineage()}
     return Explanation(
         commit=commit.number,
+        has_roles=ports.contracts[Dataset.ORDER_ITEMS].worth.has_roles,
         rows=tuple(
             RowBehind(
                 **{name: value for name, value in row.items() if name != "batch_id"},

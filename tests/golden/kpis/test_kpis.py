@@ -4,6 +4,8 @@ A case is a YAML file beside this module:
 
     says       what it shows
     time_zone, policy, max_rejected      as in the settings
+    roles      columns of items by their role, where the contract of items is not the shipped one
+    without, optional      columns that such a contract lacks, or in which a field may be empty
     batches    lists of files that are dropped together: file, written_at (on 1 May 2025, UTC: its version), content, and the
                verdict where it is not "accepted"
     day, category      what `takings kpis` prints in the end
@@ -24,6 +26,7 @@ from takings.kpis.publication import visible
 from takings.queries import verification
 from takings.runs import pipeline
 from tests.shop import drop, expected, new_store, opened, published
+from tests.worths import contracts_of_worth
 
 CASES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
 SETTINGS: Final = ("time_zone", "policy", "max_rejected")
@@ -32,7 +35,7 @@ SETTINGS: Final = ("time_zone", "policy", "max_rejected")
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     """What is published is the literal, the oracle's and the lake's; what is gone is hidden with zeros."""
-    case, options = read_case(path)
+    case, options = read_case(path, tmp_path)
     root = new_store(tmp_path / "shop")
     with opened(root, **options) as shop:
         drop_and_run(case, shop)
@@ -45,14 +48,30 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
             gone |= {" ".join(str(part) for part in row.key): row.values == zeros for row in hidden}
         assert gone == dict.fromkeys(case.get("hidden", ()), True)
     assert published(root, **options) == (case["day"], case["category"])
-    assert expected(root) == (case["day"], case["category"])
+    assert expected(root, case.get("roles", {})) == (case["day"], case["category"])
 
 
-def read_case(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a case and its settings."""
+@pytest.mark.parametrize("path", [path for path in CASES if "roles:" not in path.read_text(encoding="utf-8")])
+def test_a_role_that_no_file_fills_changes_no_number(path: Path, tmp_path: Path) -> None:
+    """The SQL for items with roles and their order's status comes to the same as the shipped contracts'."""
+    case, options = read_case(path, tmp_path)
+    contracts = contracts_of_worth(tmp_path / "with roles", optional=("status",))
+    root = new_store(tmp_path / "shop")
+    with opened(root, contracts=contracts, **options) as shop:
+        drop_and_run(case, shop)
+        assert verification.verify(shop.ports).differences == ()
+    assert published(root, contracts=contracts, **options) == (case["day"], case["category"])
+
+
+def read_case(path: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a case and its settings; contracts of its own are written into the folder."""
     case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert case.keys() <= {"says", "batches", "day", "category", "hidden", *SETTINGS}
-    return case, {name: case[name] for name in SETTINGS if name in case}
+    assert case.keys() <= {"says", "batches", "day", "category", "hidden", "roles", "without", "optional", *SETTINGS}
+    options: dict[str, Any] = {name: case[name] for name in SETTINGS if name in case}
+    if "roles" in case:
+        columns = {kind: tuple(case.get(kind, ())) for kind in ("without", "optional")}
+        options["contracts"] = contracts_of_worth(folder / "contracts", case["roles"], **columns)
+    return case, options
 
 
 def drop_and_run(case: dict[str, Any], shop: Shop) -> None:

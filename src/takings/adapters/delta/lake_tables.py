@@ -27,6 +27,7 @@ from deltalake.transaction import (
 from takings.adapters.delta.log import LAKE_REMEDY, LOG, DeltaLog
 from takings.adapters.lake_files import LakeFiles, ListedFile, TableAddress
 from takings.contracts.model import ColumnType, Contract, Dataset
+from takings.contracts.worth import AMOUNT
 from takings.errors import ConflictError, ContractError, CorruptState
 from takings.lake import (
     KEYS,
@@ -314,6 +315,11 @@ def _check_fit(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
     wanted = {field.name: field for field in _schema(dataset, contract).fields}
     present = {field.name: field for field in table.schema().fields}
     for name, field in present.items():
+        if name == AMOUNT and name not in wanted:
+            raise ContractError(
+                f"contract of {dataset}: the lake keeps what items are worth by the columns with a 'takingsRole', and the"
+                " contract has none any more. Give it back, or rebuild the store under the new contract."
+            )
         if name not in wanted:
             raise ContractError(
                 f"contract of {dataset}: the lake has the column '{name}', which the contract lacks. Name it there; it may be"

@@ -10,6 +10,7 @@ from datetime import date
 from takings.adapters.duckdb.lake_files import LakeRows
 from takings.adapters.duckdb.staged import StagedRows, sql
 from takings.contracts.model import Dataset
+from takings.contracts.worth import AMOUNT
 from takings.lake import NO_GAP, Gap, Gaps, LakeSnapshot
 
 
@@ -30,9 +31,11 @@ def find_gaps(rows: LakeRows, snapshot: LakeSnapshot, days: Collection[date] | N
     for dataset in (Dataset.ORDERS, Dataset.ORDER_ITEMS):
         source = rows.of_lake(dataset, snapshot[dataset].on(days))
         cursor.execute(f"create or replace temp view {dataset} as {source}")
+    has_roles = rows.contracts[Dataset.ORDER_ITEMS].worth.has_roles
+    amount = f"coalesce(w.{AMOUNT}, w.sale_price)" if has_roles else "w.sale_price"
     gaps = {
         day: Gap(waiting_items=items, waiting_worth=worth, orders_without_items=bare)
-        for day, items, worth, bare in cursor.execute(sql("gaps")).fetchall()
+        for day, items, worth, bare in cursor.execute(sql("gaps", amount=amount)).fetchall()
     }
     undated = gaps.pop(None, NO_GAP)
     return Gaps(days=gaps, undated=undated)

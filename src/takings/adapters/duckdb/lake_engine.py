@@ -21,6 +21,7 @@ from takings.adapters.duckdb.sql import name
 from takings.adapters.duckdb.staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures
+from takings.kpis.items import fill_in_items
 from takings.lake import PARTITIONED, Gaps, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
 from takings.ports import BusinessTime, LakeTables, MergeSession
 
@@ -74,7 +75,8 @@ class DuckDbEngine:
 
     def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
         """Return the rows that a day's KPIs (or a category's) are made of, by order and item."""
-        sql = (resources.files("takings.kpis") / "rows_behind.sql").read_text()
+        template = (resources.files("takings.kpis") / "rows_behind.sql").read_text()
+        sql = fill_in_items(template, self._contracts[Dataset.ORDER_ITEMS].worth)
         with self._connection.cursor() as cursor:
             self._lay_views(cursor, snapshot, [day])
             found = cursor.execute(

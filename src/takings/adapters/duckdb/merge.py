@@ -64,7 +64,8 @@ class DuckDbMerge:
             return everything()
         for dataset in Dataset:
             self._compare(dataset, base[dataset])
-        self._run_each(sql("arriving"))
+        status = " or p.status is distinct from c.status" if self._may_items_lack_status else ""
+        self._run_each(sql("arriving", status=status))
         self._lay_lake_view(
             Dataset.ORDER_ITEMS,
             base[Dataset.ORDER_ITEMS].near(
@@ -130,7 +131,7 @@ class DuckDbMerge:
         key = self.rows.contracts[dataset].primary_key
         carried = {
             Dataset.PRODUCTS: (name(key), "category"),
-            Dataset.ORDERS: (name(key), "user_id", "created_at"),
+            Dataset.ORDERS: (name(key), "user_id", "created_at", *(("status",) if self._may_items_lack_status else ())),
             Dataset.ORDER_ITEMS: (name(key), "order_id", "product_id"),
         }[dataset]
         content = content_hash(self.rows.contracts[dataset])
@@ -150,6 +151,11 @@ class DuckDbMerge:
         else:
             self._run(f"create or replace temp view changed_{dataset} as select * from staged_{dataset}")
         self._compared[dataset] = table.version
+
+    @property
+    def _may_items_lack_status(self) -> bool:
+        """Return whether an order's status may be that of its items."""
+        return self.rows.contracts[Dataset.ORDER_ITEMS].worth.may_lack_status
 
     def _lay_parents(self, current: LakeSnapshot) -> None:
         """Lay the views of the orders and products that staged items may belong to."""

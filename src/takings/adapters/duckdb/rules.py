@@ -11,11 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
-from takings.adapters.duckdb.sql import literal, name
+from takings.adapters.duckdb.sql import SQL_TYPES, literal, name
 from takings.adapters.duckdb.texts import with_texts
 from takings.adapters.duckdb.typing import blank, typed_field, with_first_readings
 from takings.contracts.model import (
     MAX_TEXT_BYTES,
+    AmountFits,
     Bound,
     ColumnType,
     Compared,
@@ -34,6 +35,7 @@ from takings.contracts.model import (
     Unique,
     for_every_check,
 )
+from takings.contracts.worth import AMOUNT
 from takings.time_zones import BusinessTime
 from takings.validation.texts import texts_of
 
@@ -44,13 +46,13 @@ def typed_query(
     """Return the query that types and checks every record of `source`.
 
     `source` yields the raw fields of the header's columns as `_r0`, `_r1` …, NULL where empty; `keep` names further columns
-    of it to hand through. The result has the contract's columns and `_mask` (bit i: the contract's rule i is broken).
+    of it to hand through. The result has what the contract stores and `_mask` (bit i: the contract's rule i is broken).
     """
     raw, source = with_texts(texts_of(contract, header), source)
     typed = ",\n        ".join(
         f"{typed_field(column, raw, business_time)} as {name(column.name)}" for column in contract.columns
     )
-    columns = ", ".join(name(column.name) for column in contract.columns)
+    columns = ", ".join(_amount(contract) if column == AMOUNT else name(column) for column in contract.stored)
     pass_ = _Pass(contract=contract, raw=raw, now=now, business_time=business_time)
     return f"""
 select {keep}{columns}, {_mask(pass_)} as _mask
@@ -59,6 +61,19 @@ from (
         {typed}
     from {with_first_readings(contract, raw, source, business_time)}
 )"""
+
+
+def _amount(contract: Contract) -> str:
+    worth = contract.worth
+    exact = _exact_amount(worth.quantity, worth.discount)
+    return f"try_cast({exact} as {SQL_TYPES[ColumnType.MONEY]}) as {AMOUNT}"
+
+
+def _exact_amount(quantity: str | None, discount: str | None) -> str:
+    """Return an item's amount, with more digits than money may have; NULL where the quantity has more than 9."""
+    pieces = f" * try_cast(coalesce({name(quantity)}, 1) as decimal(9, 0))" if quantity else ""
+    less = f" - coalesce({name(discount)}, cast(0 as {SQL_TYPES[ColumnType.MONEY]}))" if discount else ""
+    return f"(sale_price{pieces}{less})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +173,15 @@ def _is_missing(check: PresentWhen, at: _Place) -> str:
     return f"({blank(at.field)} and {name(check.column)} = {literal(check.value)})"
 
 
+def _is_too_large(check: AmountFits, at: _Place) -> str:
+    unreadable = [
+        f" and not ({name(column)} is null and not {blank(at.of.raw[column])})"
+        for column in (check.quantity, check.discount)
+        if column and column in at.of.raw
+    ]
+    return f"(abs{_exact_amount(check.quantity, check.discount)} >= 1000000000000{''.join(unreadable)})"
+
+
 def _bound(bound: Bound, of: _Pass) -> str:
     match bound:
         case Decimal():
@@ -183,6 +207,7 @@ _ANSWERS: Final = for_every_check(
         PresentWhen: _Answer(broken=_is_missing),
         Unique: _Answer(broken=None),
         InDataset: _Answer(broken=None),
+        AmountFits: _Answer(broken=_is_too_large),
     },
     by=__name__,
 )

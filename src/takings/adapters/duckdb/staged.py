@@ -158,7 +158,7 @@ class StagedRows:
         version, source = (versions, keys) if len(files) == 1 else (_nth(versions), _nth(keys))
         if VERSION in present:
             version = f"{VERSION} + interval '{STEP.microseconds} microseconds'"
-        columns = ", ".join(name(column.name) for column in contract.columns)
+        columns = ", ".join(name(column) for column in contract.stored)
         day = f", {business_day('created_at', self.business_time)} as order_date"
         return (
             f"select {columns}, {version} as _version,"

@@ -200,7 +200,7 @@ class _TypedPass:
             (self.workspace / "typed.parquet").replace(self.staged)
             self._view_typed(self.staged, has_places=False)
             return
-        columns = ", ".join(name(column.name) for column in self.contract.columns)
+        columns = ", ".join(name(column) for column in self.contract.stored)
         self._run(
             f"copy (select {columns}, _line from {self._checked} where {good} order by _record)"
             f" to {literal(str(self.staged))} {_STAGING}"

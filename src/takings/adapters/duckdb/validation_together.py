@@ -149,7 +149,7 @@ class ValidatedTogether:
     def _stage(self, place: int, staged: Path) -> None:
         """Write a file's records without an error."""
         staged.parent.mkdir(parents=True, exist_ok=True)
-        columns = ", ".join(name(column.name) for column in self.contract.columns)
+        columns = ", ".join(name(column) for column in self.contract.stored)
         good = f"(_mask & {error_mask(self.contract)}::ubigint) = 0"
         self._run(
             f"copy (select {columns}, _line from together where {good} and _record >= {place * _SPAN}"

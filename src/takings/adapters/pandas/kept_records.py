@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from takings.adapters.duckdb.sql import SQL_TYPES, literal, name
 from takings.adapters.pandas.rules import TypedColumn
-from takings.contracts.model import Column, ColumnType, Contract
+from takings.contracts.model import ColumnType, Contract
 from takings.validation.collecting import CHUNK, error_mask
 
 #: as the DuckDB engine stages
@@ -34,7 +34,7 @@ class KeptRecords:
         self._contract = contract
         self._errors = f"{error_mask(contract)}::ubigint"
         self._columns = [name(column.name) for column in contract.columns]
-        kept = ", ".join(f"{name(column.name)} {_KEPT_TYPES[column.type]}" for column in contract.columns)
+        kept = ", ".join(f"{name(column)} {_KEPT_TYPES[type_]}" for column, type_ in contract.stored.items())
         cursor.execute(
             "create or replace temp table typed"
             f" (_record bigint, _line bigint, _mask ubigint, _duplicate boolean, {kept})"
@@ -44,12 +44,12 @@ class KeptRecords:
         """Keep a chunk of records, given their places, values and masks."""
         frame = {"_record": chunk["_record"], "_line": chunk["_line"], "_mask": mask}
         selected = ["_record", "_line", "_mask", "false"]
-        for place, column in enumerate(self._contract.columns):
+        for place, (column, type_) in enumerate(self._contract.stored.items()):
             value = "null"
-            if column.name in typed:
-                frame[f"c{place}"] = _for_duckdb(column, typed[column.name])
-                value = f"c{place}" if column.type in _WHOLE_NUMBERS else f"nullif(c{place}, '')"
-            selected.append(f"cast({value} as {_KEPT_TYPES[column.type]})")
+            if column in typed:
+                frame[f"c{place}"] = _for_duckdb(type_, typed[column])
+                value = f"c{place}" if type_ in _WHOLE_NUMBERS else f"nullif(c{place}, '')"
+            selected.append(f"cast({value} as {_KEPT_TYPES[type_]})")
         self._with(pd.DataFrame(frame), f"insert into typed select {', '.join(selected)} from given")
 
     def add_violation(self, bit: int, records: Collection[int]) -> None:
@@ -85,7 +85,7 @@ class KeptRecords:
 
     def stage(self, staged: Path) -> None:
         """Write the records without an error, in the file's order."""
-        columns = ", ".join(_staged(column) for column in self._contract.columns)
+        columns = ", ".join(_staged(column, type_) for column, type_ in self._contract.stored.items())
         staged.parent.mkdir(parents=True, exist_ok=True)
         self._cursor.execute(
             f"copy (select {columns}, _line from typed"
@@ -108,18 +108,18 @@ class KeptRecords:
         return (row for rows in iter(lambda: result.fetchmany(1000), []) for row in rows)
 
 
-def _for_duckdb(column: Column, typed: TypedColumn) -> pd.Series[Any]:
+def _for_duckdb(type_: ColumnType, typed: TypedColumn) -> pd.Series[Any]:
     """Return a column's values in a form that DuckDB takes exactly: whole numbers, or texts, empty where unknown.
 
     DuckDB guesses the type of other objects from a sample, in which the few that are not None may be missing.
     """
-    if column.type in _WHOLE_NUMBERS:
+    if type_ in _WHOLE_NUMBERS:
         numbers = np.fromiter((0 if value is None else int(value) for value in typed.values), np.int64)
         return pd.Series(pd.arrays.IntegerArray(numbers, typed.is_unknown))
     return pd.Series(["" if value is None else str(value) for value in typed.values], dtype=object)
 
 
-def _staged(column: Column) -> str:
-    if column.type is ColumnType.TIMESTAMP:
-        return f"make_timestamptz({name(column.name)}) as {name(column.name)}"
-    return name(column.name)
+def _staged(column: str, type_: ColumnType) -> str:
+    if type_ is ColumnType.TIMESTAMP:
+        return f"make_timestamptz({name(column)}) as {name(column)}"
+    return name(column)

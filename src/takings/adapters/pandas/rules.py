@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import islice, repeat
 from typing import Any, Final, assert_never
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from takings.adapters.pandas.typing import Reader, Value, is_blank, is_too_long, microseconds, reader_of
 from takings.contracts.model import (
+    AmountFits,
     Bound,
     ColumnType,
     Compared,
@@ -38,11 +39,15 @@ from takings.contracts.model import (
     Unique,
     for_every_check,
 )
+from takings.contracts.worth import AMOUNT, LARGEST_QUANTITY
 from takings.time_zones import BusinessTime
 from takings.validation.texts import texts_of
 
 Flags = NDArray[np.bool_]
 
+#: holds a price of 28 digits times a quantity of 9, less a discount
+_EXACT: Final = Context(prec=60)
+_TOO_LARGE: Final = Decimal(10) ** 12
 _HOLDS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     Operator.LESS: operator.lt,
     Operator.AT_MOST: operator.le,
@@ -84,14 +89,19 @@ class Rules:
         self.columns = {name: contract.column(name) for name in texts_of(contract, header)}
         self._readers = {name: reader_of(column, business_time) for name, column in self.columns.items()}
         self._rules = [(bit, rule) for bit, rule in enumerate(contract.rules) if rule.column in self.columns]
+        self._worth = contract.worth if AMOUNT in contract.stored else None
         self._now = now
         self._business_time = business_time
 
     def type_chunk(self, fields: Mapping[str, Sequence[str]]) -> dict[str, TypedColumn]:
-        """Read the fields of every column."""
-        return {
+        """Read the fields of every column, and compute an item's amount where a column has a role."""
+        typed = {
             name: type_column(fields[name], column.type, self._readers[name]) for name, column in self.columns.items()
         }
+        if self._worth:
+            exact = _exact_amounts(typed, self._worth.quantity, self._worth.discount)
+            typed[AMOUNT] = _amount_column(exact)
+        return typed
 
     def broken(self, typed: Mapping[str, TypedColumn], records: int) -> NDArray[np.uint64]:
         """Return, for each record, the bits of the rules that it breaks by itself."""
@@ -178,6 +188,38 @@ def _is_missing(check: PresentWhen, at: _Place) -> Flags:
     return at.column.is_empty & _flags(value == check.value for value in others)
 
 
+def _is_too_large(check: AmountFits, at: _Place) -> Flags:
+    exact = _exact_amounts(at.chunk.typed, check.quantity, check.discount)
+    return _flags(amount is not None and abs(amount) >= _TOO_LARGE for amount in exact)
+
+
+def _exact_amounts(
+    typed: Mapping[str, TypedColumn], quantity: str | None, discount: str | None
+) -> Iterator[Decimal | None]:
+    """Yield price x quantity - discount of each record, unrounded; None where one of them cannot be read or used."""
+    pieces, less = (_filled(typed.get(column or ""), empty) for column, empty in ((quantity, 1), (discount, 0)))
+    for price, of_pieces, taken_off in zip(typed["sale_price"].values, pieces, less, strict=False):
+        if price is None or of_pieces is None or taken_off is None or abs(int(of_pieces)) > LARGEST_QUANTITY:
+            yield None
+        else:
+            yield _EXACT.subtract(_EXACT.multiply(Decimal(price), Decimal(of_pieces)), Decimal(taken_off))
+
+
+def _filled(column: TypedColumn | None, empty: int) -> Iterable[Value | None]:
+    """Return a column's values, `empty` where a field is empty, None where it cannot be read."""
+    if column is None:
+        return repeat(empty)
+    return (empty if is_empty else value for value, is_empty in zip(column.values, column.is_empty, strict=True))
+
+
+def _amount_column(exact: Iterable[Decimal | None]) -> TypedColumn:
+    """Return amounts as a column: None where one is no money."""
+    values = [None if amount is None or abs(amount) >= _TOO_LARGE else amount for amount in exact]
+    nowhere = np.zeros(len(values), np.bool_)
+    is_unknown = _flags(value is None for value in values)
+    return TypedColumn(values=values, is_empty=nowhere, is_unknown=is_unknown, is_too_long=nowhere)
+
+
 def _flags(answers: Iterable[bool]) -> Flags:
     return np.fromiter(answers, np.bool_)
 
@@ -195,6 +237,7 @@ _ANSWERS: Final[Mapping[type[Any], _Answer | None]] = for_every_check(
         PresentWhen: _is_missing,
         Unique: None,
         InDataset: None,
+        AmountFits: _is_too_large,
     },
     by=__name__,
 )

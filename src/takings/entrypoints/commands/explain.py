@@ -57,18 +57,20 @@ def explain(
 
 def _show_rows(explanation: Explanation, limit: int) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in ("category", "order", "item", "status", "sale_price", "counted as", "file", "line"):
+    worth = ("pieces", "amount", "returned", "cancelled") if explanation.has_roles else ()
+    for column in ("category", "order", "item", "status", "sale_price", *worth, "counted as", "file", "line"):
         # A long name takes no room from the numbers; a file's name is needed whole, so it is broken into lines.
         table.add_column(
             column,
-            justify="right" if column in {"sale_price", "line"} else "left",
+            justify="right" if column in {"sale_price", *worth, "line"} else "left",
             no_wrap=column != "file",
             overflow="fold",
         )
     for row in explanation.rows[:limit]:
-        price = "" if row.sale_price is None else exact(row.sale_price)
+        values = (row.sale_price, row.pieces, row.amount, row.returned_value, row.cancelled_value)
+        numbers = ["" if value is None else exact(value) for value in values[: 1 + len(worth)]]
         category = None if row.category is None else cut(row.category, most_of_a_name())
-        cells = (category, row.order_id, row.item_id, row.status, price, row.counted_as, row.key, row.line)
+        cells = (category, row.order_id, row.item_id, row.status, *numbers, row.counted_as, row.key, row.line)
         table.add_row(*("–" if cell is None else marked(cell) for cell in cells))
     out.print(table)
     items = sum(row.item_id is not None for row in explanation.rows)

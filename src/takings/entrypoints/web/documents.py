@@ -195,6 +195,10 @@ class Row(Document):
     key: str
     archived_at: str | None
     line: int
+    pieces: int | None
+    amount: Money | None
+    returned_value: Money | None
+    cancelled_value: Money | None
 
 
 class Rows(Document):

@@ -12,8 +12,10 @@ from typing import Final
 from takings import layout
 from takings.adapters.aws.exports import Export
 from takings.contracts.model import Dataset
+from takings.contracts.worth import USUAL_WORTH, Worth
 from takings.errors import UsageError
 from takings.kpis import KpiTable
+from takings.kpis.items import items_query
 
 #: names that need no quotes in Hive's DDL nor in Trino's
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -28,7 +30,9 @@ class Statement:
     sql: str
 
 
-def athena_statements(database: str, bucket: str, exports: Iterable[tuple[KpiTable, Export]]) -> Iterator[Statement]:
+def athena_statements(
+    database: str, bucket: str, exports: Iterable[tuple[KpiTable, Export]], worth: Worth = USUAL_WORTH
+) -> Iterator[Statement]:
     """Yield the statements in the order in which they run; each may be repeated. UsageError for a name to be quoted."""
     if not _PLAIN.fullmatch(database):
         raise UsageError(f"--database {database}: a name of Athena has small letters, digits and underscores.")
@@ -38,7 +42,15 @@ def athena_statements(database: str, bucket: str, exports: Iterable[tuple[KpiTab
     for dataset in Dataset:
         name = f"{database}.{dataset}"
         yield _statement(name, "lake_table", table=name, location=f"s3://{bucket}/{layout.table(dataset)}/")
-    yield _statement(f"{database}.counted_items", "counted_items", database=database)
+    yield _counted_items(database, worth)
+
+
+def _counted_items(database: str, worth: Worth) -> Statement:
+    name = f"{database}.counted_items"
+    if worth.is_usual:
+        return _statement(name, "counted_items", database=database)
+    items = items_query(worth, place=f"{database}.", quote='"')
+    return _statement(name, "counted_items_by_worth", database=database, items=without_comments(items))
 
 
 def _of_export(database: str, table: KpiTable, export: Export) -> Iterator[Statement]:
@@ -76,7 +88,11 @@ def _lines(joint: str, parts: Iterable[str], indent: int) -> str:
 
 def _statement(makes: str, file: str, **values: str) -> Statement:
     """Fill in a statement; the comments of its file are for those who read that."""
-    lines = (resources.files(__package__) / f"{file}.sql").read_text(encoding="utf-8").splitlines()
-    text = "\n".join(line for line in lines if not line.startswith("--"))
+    text = without_comments((resources.files(__package__) / f"{file}.sql").read_text(encoding="utf-8"))
     filled: Mapping[str, str] = values
     return Statement(makes=makes, sql=Template(text).substitute(filled))
+
+
+def without_comments(sql: str) -> str:
+    """Return SQL without the lines that only say something."""
+    return "\n".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))

@@ -67,7 +67,7 @@ def _parts(rows: Sequence[Any]) -> list[tuple[str, int, Decimal]]:
     names = ("net", "returned", "cancelled", "order without items")
     found = [(name, [row for row in rows if row.counted_as == name]) for name in names]
     return [
-        (name, len(mine), sum((row.sale_price for row in mine if row.sale_price is not None), Decimal(0)))
+        (name, len(mine), sum((row.amount for row in mine if row.amount is not None), Decimal(0)))
         for name, mine in found
         if mine
     ]

@@ -1,0 +1,30 @@
+-- Grain: one row per category and order_date with a counted item. Measures only: sums and counts.
+-- For contracts in which an item has a role or its order's status; the measures of category_kpis.sql.
+-- Reads the views orders, order_items (counted items only: both parents are in the lake) and products of one commit.
+with items as (
+$items),
+per_order as (
+    select
+        p.category as category,
+        i.order_date as order_date,
+        i.order_id as order_id,
+        cast(sum(i.amount) as decimal(38, 16)) as revenue,
+        sum(i.pieces) as pieces,
+        max(i.is_returned) as has_return,
+        cast(sum(i.returned_value) as decimal(38, 16)) as returned_value,
+        cast(sum(i.cancelled_value) as decimal(38, 16)) as cancelled_value
+    from items i
+    join products p on p.id = i.product_id
+    group by p.category, i.order_date, i.order_id
+)
+select
+    category,
+    order_date,
+    cast(count(*) as bigint) as orders,
+    cast(sum(has_return) as bigint) as returned_orders,
+    cast(sum(pieces) as bigint) as items,
+    cast(sum(revenue) as decimal(38, 16)) as revenue,
+    cast(sum(returned_value) as decimal(38, 16)) as returned_value,
+    cast(sum(cancelled_value) as decimal(38, 16)) as cancelled_value
+from per_order
+group by category, order_date
