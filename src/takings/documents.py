@@ -145,7 +145,8 @@ def _an_amount(value: str) -> object:
 
 
 def _a_doubt(value: str) -> None:
-    if value not in {"another_order", "item_of_another_order", "more_items_than_stated", "same_time"}:
+    known = {"another_order", "item_of_another_order", "more_items_than_stated", "same_time"}
+    if value not in known | {"item_in_two_orders", "order_in_two_files"}:
         raise ValueError(value)
 
 
@@ -296,7 +297,7 @@ COMMIT: Final = Kind(
 )
 LAKE_FORMAT: Final = Kind(
     name="format of a store",
-    shape={"format": int, "time_zone": str},
+    shape={"format": int, "time_zone": str, "takingsVersion?": {str: str}, "takingsReplaces?": {str: str}},
     remedy='Restore it from a back-up: it holds {"format": 1, "time_zone": "…"}.',
 )
 CHUNK_REPORT: Final = Kind(

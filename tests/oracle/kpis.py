@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from typing import Literal
@@ -22,6 +22,8 @@ EXACT = Context(prec=100, rounding=ROUND_DOWN)
 CENT = Decimal("0.01")
 #: no column of items says more than the brief's; otherwise: quantity, discount, refund -> the column
 NO_ROLES: Mapping[str, str] = {}
+#: before every instant
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,13 @@ class Row:
     source: str
     #: physical line on which it starts; the header is line 1
     line: int
+    #: when the shop says that it changed; None where the contract has no takingsVersion
+    instant: datetime | None = None
+
+    @property
+    def place(self) -> tuple[datetime, datetime, str, int]:
+        """Return the row's place in the order of versions: the shop's instant, then the arrival's version."""
+        return self.instant or FIRST, self.version, self.source, self.line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +88,7 @@ class Lake:
 
     products: dict[str, Product]
     orders: dict[str, Order]
+    #: by order_id and id where the lines of an order replace each other together
     items: dict[str, Item]
     #: IANA name of the business time zone
     time_zone: str
@@ -291,13 +301,15 @@ def field_text(value: str | int | date | Decimal | None) -> str:
 # Which row counts
 
 
-def lake_of(rows: Iterable[Row], time_zone: str) -> Lake:
+def lake_of(rows: Iterable[Row], time_zone: str, *, replaces_lines: bool = False) -> Lake:
     """Return the lake that these rows make, in whatever order they come."""
-    kept = newest(rows)
+    known = list(rows)
+    kept = newest(known)
+    items = {row.id: row for row in kept if isinstance(row, Item)}
     return Lake(
         products={row.id: row for row in kept if isinstance(row, Product)},
         orders={row.id: row for row in kept if isinstance(row, Order)},
-        items={row.id: row for row in kept if isinstance(row, Item)},
+        items=newest_deliveries(row for row in known if isinstance(row, Item)) if replaces_lines else items,
         time_zone=time_zone,
     )
 
@@ -307,9 +319,18 @@ def newest(rows: Iterable[Row]) -> list[Row]:
     kept: dict[tuple[type[Row], str], Row] = {}
     for row in rows:
         other = kept.setdefault((type(row), row.id), row)
-        if (row.version, row.source, row.line) > (other.version, other.source, other.line):
+        if row.place > other.place:
             kept[type(row), row.id] = row
     return list(kept.values())
+
+
+def newest_deliveries(items: Iterable[Item]) -> dict[str, Item]:
+    """Keep the newest delivery of each order, its lines in one file; a line is named by its order and its id."""
+    deliveries: dict[str, dict[tuple[datetime, datetime, str], list[Item]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        deliveries[item.order_id][item.place[:3]].append(item)
+    newest_lines = [line for places in deliveries.values() for line in places[max(places)]]
+    return {f"{line.order_id}/{line.id}": line for line in sorted(newest_lines, key=lambda line: line.place)}
 
 
 # What a file says
@@ -323,11 +344,12 @@ def read_rows(
     time_zone: str,
     without: Collection[int] = (),
     roles: Mapping[str, str] = NO_ROLES,
+    versioned_by: str | None = None,
 ) -> list[Row]:
     """Read a valid CSV file, except for the records that start on the physical lines `without`.
 
-    Columns are found by their names, those of an item's quantity, discount and refund by `roles`; others are ignored.
-    ValueError where a record cannot be read.
+    Columns are found by their names, those of an item's quantity, discount and refund by `roles`; others are ignored. The
+    column `versioned_by` says when a row changed. ValueError where a record cannot be read.
     """
     data = content.encode() if isinstance(content, str) else content
     (_, header), *body = records(data)
@@ -337,7 +359,9 @@ def read_rows(
         if line not in without:
             try:
                 values = dict(zip(columns, fields(record), strict=True))
-                rows.append(row_of(dataset, values, version, source, line, time_zone, roles))
+                row = row_of(dataset, values, version, source, line, time_zone, roles)
+                changed_at = None if versioned_by is None else instant(values[versioned_by], time_zone)
+                rows.append(replace(row, instant=changed_at))
             except (ArithmeticError, KeyError, ValueError, csv.Error) as problem:
                 raise ValueError(f"{source}, line {line} is no valid record: {problem!r}") from problem
     return rows

@@ -20,7 +20,8 @@ class DamagedArchive(Exception):
 
 def read_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Lake:
     """Return the lake that the accepted originals of all finished or committed batches make."""
-    return lake_of(rows_of_store(folder, roles), business_time_zone(folder))
+    replaces = kept_format(folder).get("takingsReplaces", {})
+    return lake_of(rows_of_store(folder, roles), business_time_zone(folder), replaces_lines="order_items" in replaces)
 
 
 def rows_of_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Iterator[Row]:
@@ -53,6 +54,7 @@ def rows_of_batch(
             manifest["time_zone"],
             without=set_aside,
             roles=roles,
+            versioned_by=kept_format(folder).get("takingsVersion", {}).get(dataset),
         )
         said = verdict["records"]["accepted"] + verdict["records"]["identical_duplicates"]
         if len(rows) != said:
@@ -132,6 +134,12 @@ def business_time_zone(folder: Path) -> str:
         if path.exists():
             return str(read_json(path)["time_zone"])
     return "UTC"
+
+
+def kept_format(folder: Path) -> Any:
+    """Return what the store keeps beside its lake: in which order versions stand, and what is replaced together."""
+    path = folder / "lake" / "format.json"
+    return read_json(path) if path.exists() else {}
 
 
 def file_of(key: str) -> str:

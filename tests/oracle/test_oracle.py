@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +358,62 @@ class TestNewest:
         assert [(row.order_date, row.total_revenue) for row in order_kpis(moved)] == [
             (date(2025, 4, 1), Decimal("8.00"))
         ]
+
+    def test_the_shops_instant_comes_before_the_arrivals_version(self) -> None:
+        """A file that comes late with an older instant reverts nothing; of equal instants the later arrival counts."""
+        early, late = (changed_at(hour, VERSION - timedelta(hours=hour)) for hour in (9, 10))
+        again = changed_at(10, VERSION)
+        assert newest([early, late]) == newest([late, early]) == [late]
+        assert newest([again, early, late]) == newest([late, again, early]) == [again]
+
+
+def changed_at(hour: int, version: datetime) -> Row:
+    """Return an order that the shop changed at some hour of 1 April."""
+    content = f"order_id,user_id,status,created_at,updated_at\n1,7,shipped,2025-03-30,2025-04-01T{hour:02}:00:00\n"
+    (row,) = read_rows("orders", content, version, "a.csv", "UTC", versioned_by="updated_at")
+    return row
+
+
+class TestDeliveries:
+    """Where the lines of an order replace each other together."""
+
+    @staticmethod
+    def lines(*content: str, minutes: int = 0, source: str = "a.csv") -> list[Row]:
+        """Return lines of items: id, order, price."""
+        rows_ = (f"{id_},{order},1,7,shipped,,{price}" for id_, order, price in (line.split() for line in content))
+        text = ITEMS_HEADER + "".join(f"{row}\n" for row in rows_)
+        return read_rows("order_items", text, VERSION + timedelta(minutes=minutes), source, "UTC")
+
+    @staticmethod
+    def kept(*deliveries: list[Row]) -> list[tuple[str, str, str]]:
+        """Return order, id and price of every item in the lake, whichever delivery came first."""
+        found = [
+            sorted(
+                (item.order_id, item.id, str(item.sale_price))
+                for item in lake_of((row for rows in order for row in rows), "UTC", replaces_lines=True).items.values()
+            )
+            for order in permutations(deliveries)
+        ]
+        assert all(each == found[0] for each in found)
+        return found[0]
+
+    def test_the_newest_delivery_of_an_order_replaces_all_its_lines(self) -> None:
+        """Item 2 was removed; order 2, which the newer file does not name, stays."""
+        first, second = self.lines("1 1 10.00", "2 1 12.00", "3 2 5.00"), self.lines("1 1 10.00", minutes=1)
+        assert self.kept(first, second) == [("1", "1", "10.00"), ("2", "3", "5.00")]
+
+    def test_an_older_delivery_brings_no_line_back(self) -> None:
+        """Not even one that the newer ones never had."""
+        old, middle = self.lines("9 1 1.00"), self.lines("1 1 2.00", minutes=1)
+        assert self.kept(old, middle, self.lines("2 1 3.00", minutes=2)) == [("1", "2", "3.00")]
+
+    def test_of_equal_versions_the_greater_key_wins_as_a_whole(self) -> None:
+        """Lines of two files never mix."""
+        assert self.kept(self.lines("1 1 1.00"), self.lines("2 1 2.00", source="b.csv")) == [("1", "2", "2.00")]
+
+    def test_one_id_in_two_orders_is_two_items(self) -> None:
+        """A line is named by its order and its id."""
+        assert self.kept(self.lines("1 1 1.00", "1 2 2.00")) == [("1", "1", "1.00"), ("2", "1", "2.00")]
 
 
 class TestReading:

@@ -1,17 +1,27 @@
-"""Keep the store format's version and the business time zone with the lake; recognise a store that is damaged."""
+"""Keep with the lake what its rows were merged by: the store format's version, the business time zone, the order of versions.
+
+Also recognise a store that is damaged.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from takings import layout
 from takings.batch.commits import newest_commit
+from takings.contracts.model import Contracts, Dataset
 from takings.documents import LAKE_FORMAT, read_document
 from takings.errors import CorruptState, SettingsError
 from takings.intake.manifest import to_json
 from takings.ports import Ledger, ObjectStore, Ports
 
+#: what a contract may say about which rows count, under the name that it has there
+OPTIONS: Final = ("takingsVersion", "takingsReplaces")
 
-def check_format(store: ObjectStore, time_zone: str) -> None:
-    """Raise SettingsError where the store is of another format or time zone; a new store is of none yet."""
+
+def check_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> None:
+    """Raise SettingsError where the store is of another format, time zone or order of versions; a new one is of none yet."""
     kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
     if kept is None:
         return
@@ -26,6 +36,32 @@ def check_format(store: ObjectStore, time_zone: str) -> None:
             f"time_zone = '{time_zone}': the store's days are cut in '{kept_zone}'. Set time_zone = '{kept_zone}' again;"
             " or `takings rebuild` the store into a new folder, which cuts its days anew."
         )
+    present = order_of_versions(contracts)
+    for option in OPTIONS:
+        _check_option(option, kept.get(option, {}), present.get(option, {}))
+
+
+def _check_option(option: str, kept: Mapping[str, str], present: Mapping[str, str]) -> None:
+    """Raise SettingsError where a contract decides otherwise which rows count than those of the lake were merged."""
+    for dataset in Dataset:
+        before, now = kept.get(dataset), present.get(dataset)
+        if before != now:
+            is_said = "is not in the contract" if now is None else f"is '{now}' in the contract"
+            merged = f"with {option} '{before}'" if before else f"without {option}"
+            raise SettingsError(
+                f"{option} of {dataset} {is_said}, but the store's rows were merged {merged}. Change the contract back; or"
+                " `takings rebuild` the store into a new folder, which merges every row anew."
+            )
+
+
+def order_of_versions(contracts: Contracts) -> dict[str, dict[str, str]]:
+    """Return what decides which rows count beside the arrivals' versions, by option and dataset; only what is used."""
+    found: dict[str, dict[str, str]] = {option: {} for option in OPTIONS}
+    for dataset, contract in contracts.by_dataset.items():
+        for option, column in zip(OPTIONS, (contract.version_column, contract.replaces), strict=True):
+            if column is not None:
+                found[option][dataset.value] = column
+    return {option: datasets for option, datasets in found.items() if datasets}
 
 
 def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
@@ -51,7 +87,8 @@ def check_lake(ports: Ports) -> None:
     ports.tables.check(last.versions if last else {})
 
 
-def fix_format(store: ObjectStore, time_zone: str) -> None:
-    """Write lake/format.json with a store's first batch; another instance may have been first, with another zone."""
-    store.create(layout.LAKE_FORMAT, to_json({"format": layout.STORE_FORMAT, "time_zone": time_zone}))
-    check_format(store, time_zone)
+def fix_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> None:
+    """Write lake/format.json with a store's first batch; another instance may have been first, with other settings."""
+    document = {"format": layout.STORE_FORMAT, "time_zone": time_zone, **order_of_versions(contracts)}
+    store.create(layout.LAKE_FORMAT, to_json(document))
+    check_format(store, time_zone, contracts)

@@ -211,7 +211,9 @@ def _quarantine(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> Non
 def _original_of(claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]) -> str | None:
     """Return the accepted file of which this one is a copy, if there is one: same bytes, dataset and folders that count.
 
-    Only the newest accepted version of its own key counts: older bytes dropped again are a correction.
+    Only the newest accepted version of its own key counts: older bytes dropped again are a correction. With takingsVersion
+    a copy under another key is an arrival like any other: its rows' instants keep it from reverting anything, and which of
+    equal contents is processed first must not decide what the arrival's version decides between equal instants.
     """
     accepted = [
         record
@@ -227,16 +229,17 @@ def _original_of(claim: Claim, arrival: Arrival, structure: Structure, before: S
     ]
     candidates = [found for found in candidates if _is_alike(claim, arrival, structure, found[0])]
     others = [key for key, _ in candidates if key != arrival.key]
-    if others:
+    if others and claim.ports.contracts[arrival.dataset].version_column is None:
         return others[0]
-    if not candidates:
+    own = [version for key, version in candidates if key == arrival.key]
+    if not own:
         return None
     newest = max(
         record.version
         for record in claim.ports.ledger.lineage(file_key=arrival.key)
         if record.verdict is Verdict.ACCEPTED
     )
-    return arrival.key if any(version == newest for _, version in candidates) else None
+    return arrival.key if newest in own else None
 
 
 def _is_alike(claim: Claim, arrival: Arrival, structure: Structure, other: str) -> bool:

@@ -13,6 +13,7 @@ from takings.ports import ValidationEngine
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, no_faulty_records
 from takings.validation.folders import contract_at
 from takings.validation.header import check_header
+from takings.validation.mended import check_mended
 from takings.validation.recognition import explain, is_misread
 from takings.validation.structure.values import FileFault, Structure
 from takings.validation.verdicts import Tolerance, decide_verdict, duplicate_report, unreadable_report
@@ -49,9 +50,10 @@ def validate_file(
     """
     contract = contracts[arrival.dataset]
     structure = validation.read_structure(path, workspace, contract.file)
-    contract = contract_at(contract, structure.header or (), arrival.file)
+    header = structure.header or ()
+    contract = contract_at(contract, header, arrival.file)
     original = original_of(structure)
-    fault = structure.fault or check_header(contract, structure.header or ())
+    fault = structure.fault or check_header(contract, header) or check_mended(contract, header)
     if original is not None:
         report = duplicate_report(arrival, structure.fingerprint, original)
         return ValidatedFile(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
@@ -66,7 +68,7 @@ def validate_file(
         )
     findings = validation.validate(path, structure, contract, now=now, workspace=workspace, staged=staged)
     return ValidatedFile(
-        report=decide_verdict(arrival, structure.fingerprint, findings, tolerance),
+        report=decide_verdict(arrival, structure.fingerprint, findings, tolerance.judging(contract)),
         structure=structure,
         chunks=findings.chunks,
         faulty_records=findings.faulty_records,

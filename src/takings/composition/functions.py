@@ -99,7 +99,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
     # An unknown time zone is refused here, before a batch names it.
     business_time(settings.time_zone)
     files = platform.files()
-    check_format(files, settings.time_zone)
+    check_format(files, settings.time_zone, contracts)
     kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
     absent: dict[str, Any] = {
         "tables": _Absent("lake"),

@@ -142,7 +142,7 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
     contracts = load_contracts(platform.contracts(settings))
     zone = business_time(settings.time_zone)
     store = platform.files()
-    check_format(store, settings.time_zone)
+    check_format(store, settings.time_zone, contracts)
     kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
     spill = spill or platform.root / ".takings" / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1

@@ -12,7 +12,7 @@ COLUMN_PROPERTIES = (
 )
 ENUM_PROPERTIES = ("takingsStoredAs",)
 QUALITY_PROPERTIES = ("takingsRule",)
-TABLE_PROPERTIES = ("takingsFile",)
+TABLE_PROPERTIES = ("takingsFile", "takingsVersion", "takingsReplaces")
 
 _PLACES = {
     **dict.fromkeys(COLUMN_PROPERTIES, "a column"),

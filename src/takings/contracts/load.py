@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -19,6 +19,7 @@ from takings.contracts.needs import check_needs
 from takings.contracts.read_file_format import read_file_format
 from takings.contracts.roles import amount_rules, read_roles
 from takings.contracts.rules import a_value_of
+from takings.contracts.versions import read_order_of_versions
 from takings.contracts.yaml_nodes import Entry, read_document, suggestion
 from takings.errors import ContractError
 
@@ -108,15 +109,23 @@ def _read(text: str, source: str) -> _Read:
         raise fields["schema"].error(f"'schema' holds {len(tables)} tables. Write one dataset a file.")
     table = tables[0].fields(TABLE_UNDERSTOOD, TABLE_DESCRIPTIVE)
     dataset, place = _dataset(tables[0], table)
-    file = read_file_format(read_custom(table.get("customProperties"), "a table").get("takingsFile"))
+    custom = read_custom(table.get("customProperties"), "a table")
+    file = read_file_format(custom.get("takingsFile"))
     columns = read_roles(dataset, _columns(place, table, fields["apiVersion"].text(), file))
+    primary_key = _primary_key(place, columns)
+    rules = _rules(place, columns)
+    versions = read_order_of_versions(dataset, custom, columns, rules)
+    rules = (*(versions.worded(rule, primary_key) for rule in rules), *versions.rules)
+    _check_number_of(rules, place)
     contract = Contract(
         dataset=dataset,
         version=version,
         columns=tuple(read.column for read in columns.values()),
-        primary_key=_primary_key(place, columns),
-        rules=_rules(place, columns),
+        primary_key=primary_key,
+        rules=rules,
         file=file,
+        version_column=versions.version_column,
+        replaces=versions.replaces,
     )
     check_needs(dataset, columns, place)
     return _Read(contract=contract, columns=columns, place=place)
@@ -192,9 +201,12 @@ def _rules(place: Entry, columns: Mapping[str, ReadColumn]) -> tuple[Rule, ...]:
         if read.quality:
             rules += read_expressions(read.column, read.quality, plain)
     rules += amount_rules(plain, rules, place)
+    return tuple(rules)
+
+
+def _check_number_of(rules: Sequence[Rule], place: Entry) -> None:
     if len(rules) > MOST_RULES:
         raise place.error(f"the contract has {len(rules)} rules, and {MOST_RULES} at most can be checked. Remove some.")
-    return tuple(rules)
 
 
 def _check_references(read: Mapping[Dataset, _Read]) -> None:

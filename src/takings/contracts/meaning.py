@@ -31,6 +31,7 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "primary_key": contract.primary_key,
         "rules": [_rule(rule) for rule in contract.rules],
         **_file(contract.file),
+        **_order_of_versions(contract),
     }
 
 
@@ -39,6 +40,12 @@ def _file(file: FileFormat) -> dict[str, Any]:
     written = {field.name: getattr(file, field.name) for field in fields(file)}
     unusual = {name: value for name, value in written.items() if value != getattr(USUAL, name)}
     return {"file": unusual} if unusual else {}
+
+
+def _order_of_versions(contract: Contract) -> dict[str, Any]:
+    """Return what decides which rows count; nothing where the arrival alone does, so that older hashes stay."""
+    known = {"version_column": contract.version_column, "replaces": contract.replaces}
+    return {key: column for key, column in known.items() if column is not None}
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -197,7 +197,26 @@ class AmountFits:
     discount: str | None
 
 
-Check = Required | Typed | OneOf | Unique | Matches | MaxLength | InDataset | Compared | PresentWhen | AmountFits
+@dataclass(frozen=True, kw_only=True)
+class SameWithin:
+    """All records of the file with the same value in another column have the same value here."""
+
+    column: str
+
+
+Check = (
+    Required
+    | Typed
+    | OneOf
+    | Unique
+    | Matches
+    | MaxLength
+    | InDataset
+    | Compared
+    | PresentWhen
+    | AmountFits
+    | SameWithin
+)
 CHECKS: Final[tuple[type[Any], ...]] = get_args(Check)
 Answer = TypeVar("Answer")
 
@@ -241,6 +260,26 @@ class Contract:
     rules: tuple[Rule, ...]
     #: how the dataset's files are written
     file: FileFormat = USUAL
+    #: the instant that decides which of two rows is newer, before the arrival's version does
+    version_column: str | None = None
+    #: the column whose rows of one file replace all former rows with its value together; None: each row replaces its own key
+    replaces: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """Return the column of which one value is replaced as a whole."""
+        return self.replaces or self.primary_key
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Return the columns that tell the lake's rows apart."""
+        return (self.primary_key,) if self.replaces is None else (self.replaces, self.primary_key)
+
+    @property
+    def unique_in_file(self) -> tuple[str, ...]:
+        """Return the columns that tell a file's rows apart: it may hold several instants of a row, one of a delivery."""
+        may_repeat = self.version_column is not None and self.replaces is None
+        return (*self.identity, *([str(self.version_column)] if may_repeat else []))
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raise KeyError if there is none."""

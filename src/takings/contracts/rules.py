@@ -26,6 +26,7 @@ from takings.contracts.model import (
     PresentWhen,
     Required,
     Rule,
+    SameWithin,
     Severity,
     StartOfDay,
     Typed,
@@ -177,6 +178,10 @@ _WORDS: Final = for_every_check(
             demand=lambda _, check: f"must not be empty when {check.column} is {check.value}",
         ),
         AmountFits: _Words(kind=lambda _: "amount", demand=lambda _, check: _amount_demand(check)),
+        SameWithin: _Words(
+            kind=lambda check: f"same_within_{check.column}",
+            demand=lambda _, check: f"must be the same in every row of the file with the same {check.column}",
+        ),
     },
     by=__name__,
 )

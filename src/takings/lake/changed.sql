@@ -6,5 +6,5 @@ anti join (
     select s.$key
     from staged_$table s
     join prior_$table p on p.$key = s.$key
-    where (s._version, s._source, s._line) <= (p._version, p._source, p._line)
+    where (${instant_of_s}s._version, s._source, s._line) <= (${instant_of_p}p._version, p._source, p._line)
 ) stale on stale.$key = s.$key

@@ -58,6 +58,10 @@ class Doubt(StrEnum):
     ANOTHER_ORDER = "another_order"
     #: an item's order_id changed
     ITEM_OF_ANOTHER_ORDER = "item_of_another_order"
+    #: two orders have an item with the same id, where the lines of an order are replaced together
+    ITEM_IN_TWO_ORDERS = "item_in_two_orders"
+    #: two files of a batch have lines of the same order, where these are replaced together
+    ORDER_IN_TWO_FILES = "order_in_two_files"
     #: an order has more items than its num_of_item says
     MORE_ITEMS_THAN_STATED = "more_items_than_stated"
     #: a batch holds several contents of one key whose times are close
@@ -115,6 +119,16 @@ _SENTENCES: Final = {
         "1 item moves",
         "items move",
         "to another order: another item under the same number is no correction, and takes the place of the first",
+    ),
+    Doubt.ITEM_IN_TWO_ORDERS: (
+        "1 item has",
+        "items have",
+        "the id of an item of another order: both count; give each item a number of its own",
+    ),
+    Doubt.ORDER_IN_TWO_FILES: (
+        "1 order has",
+        "orders have",
+        "lines in several files of the batch: only those of the newest file count; keep an order's lines in one file",
     ),
     Doubt.MORE_ITEMS_THAN_STATED: (
         "1 order has",

@@ -7,4 +7,4 @@ left join lake_products p on p.id = c.product_id
 union all
 select $moving_columns, m.new_day as order_date
 from lake_order_items i
-join moving_items m on m.id = i.id
+join moving_items m on m.id = i.id$and_order

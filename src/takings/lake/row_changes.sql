@@ -3,7 +3,7 @@ with compared as (
     select
         s._source as source,
         p.$key is null as is_new,
-        (s._version, s._source, s._line) < (p._version, p._source, p._line) as is_older,
+        (${instant_of_s}s._version, s._source, s._line) < (${instant_of_p}p._version, p._source, p._line) as is_older,
         $content = p._content as is_same
     from staged_$table s
     left join prior_$table p on p.$key = s.$key

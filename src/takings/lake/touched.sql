@@ -3,7 +3,7 @@
 create or replace temp table items_before as
 select p.id, p.order_id, p.product_id, p.order_date
 from prior_order_items p
-where p.id in (select id from changed_order_items)
+where p.$unit in (select $unit from changed_order_items)
 union
 select i.id, i.order_id, i.product_id, i.order_date
 from lake_order_items i
@@ -17,7 +17,7 @@ from changed_order_items c
 union all
 select b.id, b.order_id, b.product_id
 from items_before b
-where b.id not in (select id from changed_order_items);
+where b.$unit not in (select $unit from changed_order_items);
 
 create or replace temp view touched_items as
 select order_id, product_id from items_before

@@ -203,7 +203,7 @@ def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Man
 
 def _claim(ports: Ports, gate: Gate, manifest: Manifest) -> Gate | None:
     ports.store.check_writable(arrival.source for arrival in manifest.arrivals)
-    fix_format(ports.store, ports.time_zone)
+    fix_format(ports.store, ports.time_zone, ports.contracts)
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
     claim = gate.claimed(manifest.batch_id, ports.owners.me(), ports.clock.now())
     try:

@@ -23,6 +23,7 @@ from takings.contracts.model import (
     Typed,
 )
 from takings.validation.naming import used_places
+from takings.validation.structure.values import FileFault
 
 SOURCE: Final = "_takings_source"
 LINE: Final = "_takings_line"
@@ -32,6 +33,23 @@ VERSION: Final = "_takings_version"
 QUARANTINE_COLUMNS: Final = (SOURCE, LINE, REASONS, VERSION)
 #: a mended row's version is its original's plus this
 STEP: Final = timedelta(microseconds=1)
+
+
+def is_mended(header: Collection[str]) -> bool:
+    """Return whether a file with this header is one from quarantine: it has all four columns, in exactly their spelling."""
+    return set(QUARANTINE_COLUMNS) <= set(header)
+
+
+def check_mended(contract: Contract, header: Collection[str]) -> FileFault | None:
+    """Return why rows from quarantine cannot be taken: some lines of an order alone would replace all of them."""
+    if contract.replaces is None or not is_mended(header):
+        return None
+    return FileFault(
+        rule="file|part_of_orders",
+        line=1,
+        reason=f"these are single rows from quarantine, but the rows with one {contract.replaces} replace each other"
+        " together, so the others would be lost. Drop a file with all lines of these orders instead; it will be a new arrival.",
+    )
 
 
 def contract_of(contract: Contract, header: Collection[str]) -> Contract:
@@ -63,11 +81,6 @@ def contract_of(contract: Contract, header: Collection[str]) -> Contract:
         ),
     )
     return replace(contract, columns=(*contract.columns, column), rules=(*contract.rules, *rules))
-
-
-def is_mended(header: Collection[str]) -> bool:
-    """Tell by its header whether a file is one from quarantine: it has all four columns, in exactly their spelling."""
-    return set(QUARANTINE_COLUMNS) <= set(header)
 
 
 def extra_columns(contract: Contract, header: Sequence[str]) -> list[str]:

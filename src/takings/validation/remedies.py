@@ -27,6 +27,7 @@ _OF_RULE: Final = {
     "file|lines_above_header": "remove the lines above the header; the first line names the columns",
     "file|skipped_header": "change 'skipLines' in the contract, or export the file as it says",
     "file|other_dataset": "drop the file into the folder of its dataset",
+    "file|part_of_orders": "drop a file with all lines of these orders, without the columns of the quarantine file",
     "file|no_records": "nothing, if the export is meant to be empty",
 }
 #: with what the contract says of the file
@@ -50,6 +51,7 @@ _OF_KIND: Final = {
     "unique": "keep one of the records with this key, or give the others keys of their own",
     "extra_column": "nothing, or name the column in the contract to keep it",
     "not_in_future": "correct the time, or its zone",
+    "version_not_in_future": "correct the time, or its zone; it decides which row counts",
     "not_before_2000": "correct the time; a clock that was never set writes 1970 or 1900",
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from takings.contracts.model import Contract
 from takings.intake.arrivals import Arrival
 from takings.validation.findings import FileReport, Findings, RecordCounts, Verdict
 from takings.validation.structure.values import FileFault, Structure
@@ -30,6 +31,11 @@ class Tolerance:
     policy: RejectionPolicy
     #: under policy "row": the largest share of a file's records that may be set aside, in percent
     max_rejected: Decimal
+
+    def judging(self, contract: Contract) -> Tolerance:
+        """Return the tolerance for files under this contract: one with part of a delivery would replace a complete one."""
+        is_whole = contract.replaces is not None and self.policy is RejectionPolicy.ROW
+        return replace(self, policy=RejectionPolicy.FILE) if is_whole else self
 
     def allows(self, findings: Findings) -> bool:
         """Return whether the file is taken, with or without its bad rows."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from takings.adapters.duckdb.lake_files import LakeRows
 from takings.adapters.duckdb.sql import SQL_TYPES, name
 from takings.adapters.duckdb.staged import StagedRows, sql
+from takings.adapters.duckdb.versions import instant, unit
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.lake import (
     CLOSE,
@@ -30,9 +31,13 @@ _STATED: Final = "num_of_item"
 
 
 def content_hash(contract: Contract, table: str | None = None) -> str:
-    """Return SQL for what tells contents of a row apart: a hash of every column of the contract."""
+    """Return SQL for what tells contents of a row apart: a hash of every column but the instant of its version."""
     place = "" if table is None else f"{table}."
-    columns = (f"cast({place}{name(column.name)} as {SQL_TYPES[column.type]})" for column in contract.columns)
+    columns = (
+        f"cast({place}{name(column.name)} as {SQL_TYPES[column.type]})"
+        for column in contract.columns
+        if column.name != contract.version_column
+    )
     return f"hash({', '.join(columns)})"
 
 
@@ -54,13 +59,26 @@ class ComparedRows:
             if sum(count.rows for count in counts.values()) < self.staged.count(dataset):
                 warnings += self._same_time(dataset)
         warnings += self._warn(Doubt.ANOTHER_ORDER, sql("another_order"))
-        warnings += self._warn(Doubt.ITEM_OF_ANOTHER_ORDER, sql("item_of_another_order"))
-        warnings += self._more_items_than_stated(base)
+        if self.rows.contracts[Dataset.ORDER_ITEMS].replaces is None:
+            warnings += self._warn(Doubt.ITEM_OF_ANOTHER_ORDER, sql("item_of_another_order"))
+            warnings += self._more_items_than_stated(base)
+        else:
+            warnings += self._of_deliveries(base)
         return BatchChanges(files=files, warnings=tuple(warnings))
 
     def _count(self, dataset: Dataset) -> dict[str, RowChanges]:
         contract = self.rows.contracts[dataset]
-        query = sql("row_changes", table=dataset, key=name(contract.primary_key), content=content_hash(contract, "s"))
+        places: dict[str, str] = {
+            "table": dataset,
+            "key": name(contract.primary_key),
+            "content": content_hash(contract, "s"),
+            "instant_of_s": instant(contract, "s"),
+        }
+        if contract.replaces is None:
+            query = sql("row_changes", **places, instant_of_p=instant(contract, "p"))
+        else:
+            own, of_d = instant(contract), instant(contract, "d")
+            query = sql("line_changes", **places, unit=unit(contract), instant=own, instant_of_d=of_d)
         found = self.rows.cursor.execute(query).fetchall()
         return {
             source: RowChanges(new=new, changed=changed, unchanged=unchanged, older=older)
@@ -68,15 +86,32 @@ class ComparedRows:
         }
 
     def _same_time(self, dataset: Dataset) -> list[ChangeWarning]:
+        """Find contents of which the time of a copy decides; rows of different instants have an order of their own."""
         contract = self.rows.contracts[dataset]
-        query = sql(
-            "same_time",
-            table=dataset,
-            key=name(contract.primary_key),
-            content=content_hash(contract, "s"),
-            seconds=int(CLOSE.total_seconds()),
-        )
+        column = None if contract.version_column is None else f"s.{name(contract.version_column)}"
+        places: dict[str, object] = {
+            "table": dataset,
+            "content": content_hash(contract, "s"),
+            "seconds": int(CLOSE.total_seconds()),
+            "instant": "" if column is None else f",\n        {column} as instant",
+            "and_instant": "" if column is None else ", instant",
+        }
+        if contract.replaces is None:
+            return self._warn(Doubt.SAME_TIME, sql("same_time", **places, key=name(contract.primary_key)))
+        and_column = "" if column is None else f", {column}"
+        query = sql("same_time_deliveries", **places, unit=unit(contract), and_column=and_column)
         return self._warn(Doubt.SAME_TIME, query)
+
+    def _of_deliveries(self, base: LakeSnapshot) -> list[ChangeWarning]:
+        """Find what looks wrong where the lines of an order are replaced together."""
+        if not self.staged.batch.of(Dataset.ORDER_ITEMS):
+            return []
+        ids = self.staged.ranges(Dataset.ORDER_ITEMS, "id")
+        self._lay_lake_view(Dataset.ORDER_ITEMS, base[Dataset.ORDER_ITEMS].near({"id": ids}))
+        return [
+            *self._warn(Doubt.ITEM_IN_TWO_ORDERS, sql("item_in_two_orders")),
+            *self._warn(Doubt.ORDER_IN_TWO_FILES, sql("order_in_two_files")),
+        ]
 
     def _more_items_than_stated(self, base: LakeSnapshot) -> list[ChangeWarning]:
         stated = {column.name: column.type for column in self.rows.contracts[Dataset.ORDERS].columns}.get(_STATED)

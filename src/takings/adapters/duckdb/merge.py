@@ -17,7 +17,8 @@ from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb.sql import name, path_literal
 from takings.adapters.duckdb.staged import StagedRows, sql
 from takings.adapters.duckdb.typing import business_day
-from takings.contracts.model import Dataset
+from takings.adapters.duckdb.versions import identity, instant, unit
+from takings.contracts.model import Contract, Dataset
 from takings.lake import (
     PARTITIONED,
     AddedFile,
@@ -75,7 +76,7 @@ class DuckDbMerge:
                 }
             ),
         )
-        self._run_each(sql("touched"))
+        self._run_each(sql("touched", unit=self._items.unit))
         for dataset, key, column in (
             (Dataset.ORDERS, "order_id", "order_id"),
             (Dataset.PRODUCTS, "id", "product_id"),
@@ -101,10 +102,11 @@ class DuckDbMerge:
         """Write the Parquet files of one table's merge; nothing is visible until the change is applied."""
         table = current[dataset]
         self._compare(dataset, table)
-        key = name(self.rows.contracts[dataset].primary_key)
+        contract = self.rows.contracts[dataset]
+        key = identity(contract)
         self._run(
             f"create or replace temp table replaced as select {key} as key, filename from prior_{dataset}"
-            f" where {key} in (select {key} from changed_{dataset})"
+            f" where {unit(contract)} in (select {unit(contract)} from changed_{dataset})"
         )
         incoming = f"changed_{dataset}"
         if dataset is Dataset.ORDER_ITEMS:
@@ -128,26 +130,29 @@ class DuckDbMerge:
         """Find which staged rows are newer than the lake's, once for each version of the table."""
         if self._compared.get(dataset) == table.version:
             return
-        key = self.rows.contracts[dataset].primary_key
+        contract = self.rows.contracts[dataset]
+        key = name(contract.primary_key)
         carried = {
-            Dataset.PRODUCTS: (name(key), "category"),
-            Dataset.ORDERS: (name(key), "user_id", "created_at", *(("status",) if self._may_items_lack_status else ())),
-            Dataset.ORDER_ITEMS: (name(key), "order_id", "product_id"),
+            Dataset.PRODUCTS: (key, "category"),
+            Dataset.ORDERS: (key, "user_id", "created_at", *(("status",) if self._may_items_lack_status else ())),
+            Dataset.ORDER_ITEMS: (key, "order_id", "product_id"),
         }[dataset]
-        content = content_hash(self.rows.contracts[dataset])
+        content = content_hash(contract)
+        if contract.version_column is not None and contract.version_column not in carried:
+            carried = (*carried, name(contract.version_column))
         day = "order_date" if dataset in PARTITIONED else "cast(null as date)"
-        self._lay_lake_view(dataset, table.near({key: self.staged.ranges(dataset, key)}))
+        self._lay_lake_view(dataset, table.near({contract.unit: self.staged.ranges(dataset, contract.unit)}))
         self._run(
             sql(
                 "prior",
                 table=dataset,
-                key=name(key),
+                key=unit(contract),
                 columns=", ".join((*carried, f"{content} as _content")),
                 order_date=day,
             )
         )
         if self._one(f"select count(*) from prior_{dataset}")[0]:
-            self._run(sql("changed", table=dataset, key=name(key)))
+            self._find_changed(dataset)
         else:
             self._run(f"create or replace temp view changed_{dataset} as select * from staged_{dataset}")
         self._compared[dataset] = table.version
@@ -156,6 +161,20 @@ class DuckDbMerge:
     def _may_items_lack_status(self) -> bool:
         """Return whether an order's status may be that of its items."""
         return self.rows.contracts[Dataset.ORDER_ITEMS].worth.may_lack_status
+
+    def _find_changed(self, dataset: Dataset) -> None:
+        """Lay the view of the staged rows that are newer than the lake's."""
+        contract = self.rows.contracts[dataset]
+        instants = {"instant_of_s": instant(contract, "s"), "instant_of_p": instant(contract, "p")}
+        if contract.replaces is None:
+            self._run(sql("changed", table=dataset, key=name(contract.primary_key), **instants))
+        else:
+            own = instant(contract)
+            self._run(sql("changed_deliveries", table=dataset, unit=unit(contract), instant=own, **instants))
+
+    @property
+    def _items(self) -> Contract:
+        return self.rows.contracts[Dataset.ORDER_ITEMS]
 
     def _lay_parents(self, current: LakeSnapshot) -> None:
         """Lay the views of the orders and products that staged items may belong to."""
@@ -177,16 +196,18 @@ class DuckDbMerge:
         else:
             self._lay_parents(current)
         self._lay_lake_view(Dataset.ORDER_ITEMS, candidates)
-        self._run(sql("moving_items"))
+        replaces_lines = self._items.replaces is not None
+        self._run(sql("moving_items", unit=self._items.unit, order="i.order_id, " if replaces_lines else ""))
         moving = self._files_of(Dataset.ORDER_ITEMS, candidates, "moving_items")
         self._lay_lake_view(Dataset.ORDER_ITEMS, replace(candidates, files=moving))
-        self._run("insert into replaced select id, filename from moving_items")
+        self._run(f"insert into replaced select {identity(self._items)}, filename from moving_items")
         columns = self.rows.columns(Dataset.ORDER_ITEMS)
         self._run(
             sql(
                 "incoming_order_items",
                 changed_columns=", ".join(f"c.{name(column)}" for column in columns),
                 moving_columns=", ".join(f"i.{name(column)}" for column in columns),
+                and_order=" and m.order_id = i.order_id" if replaces_lines else "",
             )
         )
         return "incoming_order_items"

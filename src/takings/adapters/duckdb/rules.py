@@ -30,6 +30,7 @@ from takings.contracts.model import (
     PresentWhen,
     Required,
     Rule,
+    SameWithin,
     StartOfDay,
     Typed,
     Unique,
@@ -74,6 +75,12 @@ def _exact_amount(quantity: str | None, discount: str | None) -> str:
     pieces = f" * try_cast(coalesce({name(quantity)}, 1) as decimal(9, 0))" if quantity else ""
     less = f" - coalesce({name(discount)}, cast(0 as {SQL_TYPES[ColumnType.MONEY]}))" if discount else ""
     return f"(sale_price{pieces}{less})"
+
+
+def told_apart(contract: Contract, rule: Rule) -> Sequence[str]:
+    """Return the columns whose values no two records of a file may share under a rule `unique`, as SQL writes them."""
+    columns = contract.unique_in_file if rule.column == contract.primary_key else (rule.column,)
+    return [name(column) for column in columns]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +215,7 @@ _ANSWERS: Final = for_every_check(
         Unique: _Answer(broken=None),
         InDataset: _Answer(broken=None),
         AmountFits: _Answer(broken=_is_too_large),
+        SameWithin: _Answer(broken=None),
     },
     by=__name__,
 )

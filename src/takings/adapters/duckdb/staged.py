@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 from takings.adapters.duckdb.lake_files import LakeRows
 from takings.adapters.duckdb.sql import literal, name, path_literal
 from takings.adapters.duckdb.typing import business_day
+from takings.adapters.duckdb.versions import instant, unit
 from takings.contracts.model import Dataset
 from takings.lake import Range, StagedBatch, StagedFile, TableSnapshot
 from takings.ports import BusinessTime
@@ -85,9 +86,17 @@ class StagedRows:
         else:
             query = f"select * from read_parquet([{_list(self._copy_together(dataset, together))}])"
         self.rows.cursor.execute(f"create or replace temp view every_{dataset} as {query}")
-        if self._share_keys(dataset):
-            query = sql("newest", key=name(self.rows.contracts[dataset].primary_key), rows=query)
+        if self._share_keys(dataset) or self._repeats_keys(dataset):
+            query = self._newest(dataset, query)
         return query
+
+    def _newest(self, dataset: Dataset, query: str) -> str:
+        """Return the query of the newest of each key's rows, or of the lines of each order's newest delivery."""
+        contract = self.rows.contracts[dataset]
+        newest = instant(contract, order=" desc")
+        if contract.replaces is not None:
+            return sql("newest_deliveries", unit=unit(contract), instant=newest, rows=query)
+        return sql("newest", key=name(contract.primary_key), instant=newest, rows=query)
 
     def _copy_together(self, dataset: Dataset, together: Path) -> Sequence[Path]:
         """Copy the rows of a dataset's staged files into fewer files, some at a time, and return these."""
@@ -169,8 +178,16 @@ class StagedRows:
 
     def _share_keys(self, dataset: Dataset) -> bool:
         """Tell whether two files of a batch may hold the same key, from the ranges of their keys."""
-        ranges = sorted(self.ranges(dataset, self.rows.contracts[dataset].primary_key))
+        ranges = sorted(self.ranges(dataset, self.rows.contracts[dataset].unit))
         return any(following[0] <= before[1] for before, following in pairwise(ranges))
+
+    def _repeats_keys(self, dataset: Dataset) -> bool:
+        """Tell whether a file holds a key more than once, which only its several instants allow."""
+        contract = self.rows.contracts[dataset]
+        if contract.unique_in_file == contract.identity:
+            return False
+        repeated = f"select 1 from every_{dataset} group by {unit(contract)} having count(*) > 1 limit 1"
+        return self.rows.cursor.execute(repeated).fetchone() is not None
 
 
 def sql(file: str, **values: object) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 import duckdb
 
 from takings.adapters import scanned_file
-from takings.adapters.duckdb.rules import typed_query
+from takings.adapters.duckdb.rules import told_apart, typed_query
 from takings.adapters.duckdb.sql import literal, name, path_literal
 from takings.adapters.duckdb.validation_together import ValidatedTogether
 from takings.contracts.file_format import USUAL, FileFormat
-from takings.contracts.model import Contract, Unique
+from takings.contracts.model import Contract, SameWithin, Unique
 from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import (
     CHUNK,
@@ -143,7 +143,10 @@ class _TypedPass:
         )
         for bit, rule in enumerate(self.contract.rules):
             if isinstance(rule.check, Unique) and rule.column in self._texts:
-                self._find_repeated(name(rule.column), 1 << bit, is_key=rule.column == self.contract.primary_key)
+                is_key = rule.column == self.contract.primary_key
+                self._find_repeated(told_apart(self.contract, rule), 1 << bit, is_key=is_key)
+            elif isinstance(rule.check, SameWithin):
+                self._find_different(name(rule.column), name(rule.check.column), 1 << bit)
         self.has_repeated_keys = self._count("repeated_records") > 0
         if not self.has_repeated_keys:
             return
@@ -159,11 +162,13 @@ class _TypedPass:
                 group by _record
             ) r using (_record)""")
 
-    def _find_repeated(self, column: str, bit: int, *, is_key: bool) -> None:
-        """Keep the records that share a value of a unique column; the first of identical ones with the same key counts."""
+    def _find_repeated(self, columns: Sequence[str], bit: int, *, is_key: bool) -> None:
+        """Keep the records that share a unique value; the first of identical ones with the same key counts."""
+        column = columns[0] if len(columns) == 1 else f"row({', '.join(columns)})"
+        is_known = " and ".join(f"{each} is not null" for each in columns)
         self._run(
             f"create or replace temp table repeated_values as"
-            f" select {column} as value from typed where {column} is not null group by {column} having count(*) > 1"
+            f" select {column} as value from typed where {is_known} group by {column} having count(*) > 1"
         )
         if not self._count("repeated_values"):
             return
@@ -187,6 +192,16 @@ class _TypedPass:
                 case when is_identical then 0::ubigint else {bit}::ubigint end,
                 {is_key} and is_identical and place > 1 and (_mask & {error_mask(self.contract)}::ubigint) = 0
             from compared""")
+
+    def _find_different(self, column: str, within: str, bit: int) -> None:
+        """Keep the records whose value differs from another one's with the same value of the column `within`."""
+        self._run(f"""
+            insert into repeated_records
+            select _record, {bit}::ubigint, false
+            from typed
+            where {column} is not null and {within} in (
+                select {within} from typed group by {within} having min({column}) <> max({column})
+            )""")
 
     @property
     def _checked(self) -> str:

@@ -17,9 +17,9 @@ from typing import Final
 import duckdb
 
 from takings.adapters import scanned_file
-from takings.adapters.duckdb.rules import typed_query
+from takings.adapters.duckdb.rules import told_apart, typed_query
 from takings.adapters.duckdb.sql import literal, name
-from takings.contracts.model import Contract, Unique
+from takings.contracts.model import Contract, SameWithin, Unique
 from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import Tally, error_mask, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
@@ -86,16 +86,25 @@ class ValidatedTogether:
         ]
 
     def _with_repeated_values(self) -> set[int]:
-        """Return the places of files in which two records share a unique value."""
+        """Return the places of files in which two records share a unique value, or differ where all must be the same."""
         found: set[int] = set()
         for rule in self.contract.rules:
             if isinstance(rule.check, Unique) and rule.column in self._texts:
-                column = name(rule.column)
-                repeated = self._run(
-                    f"select distinct place from (select _record // {_SPAN} as place, {column} from together"
-                    f" where {column} is not null group by all having count(*) > 1)"
+                columns = told_apart(self.contract, rule)
+                suspects = (
+                    f"select _record // {_SPAN} as place, {', '.join(columns)} from together"
+                    f" where {' and '.join(f'{column} is not null' for column in columns)} group by all having count(*) > 1"
                 )
-                found |= {place for (place,) in repeated.fetchall()}
+            elif isinstance(rule.check, SameWithin):
+                column, within = name(rule.column), name(rule.check.column)
+                suspects = (
+                    f"select _record // {_SPAN} as place, {within} from together"
+                    f" group by all having min({column}) <> max({column})"
+                )
+            else:
+                continue
+            repeated = self._run(f"select distinct place from ({suspects})")
+            found |= {place for (place,) in repeated.fetchall()}
         return found
 
     def _faulty(self, alone: set[int]) -> dict[int, list[_Faulty]]:

@@ -109,6 +109,9 @@ class DryRun:
     def _original_of(self, file: Path, dataset: Dataset, structure: Structure) -> str | None:
         """Return the accepted file of which this one is a copy, if there is one."""
         key, contract = self.accepted.get(structure.fingerprint), self.contracts[dataset]
+        if contract.version_column is not None:
+            # Only a file of the same name in raw-data/ would be one, which nobody knows here.
+            return None
         if key is None or not levels_of(contract) or is_mended(structure.header or ()):
             return key
         other = key.removeprefix(RAW).partition("/")[2]

@@ -5,7 +5,7 @@ pandas has no decimals, and no Parquet without a further package.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,13 +60,22 @@ class KeptRecords:
         """Note that records without an error only repeat an earlier one."""
         self._change(f"_duplicate = (_mask & {self._errors}) = 0", records)
 
-    def contents(self, column: str, records: Collection[int]) -> Iterator[tuple[Any, ...]]:
-        """Yield a column's value, the record's number and all that counts as its content, by value and number."""
+    def contents(self, columns: Sequence[str], records: Collection[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield the columns' value, the record's number and all that counts as its content, by value and number."""
         content = ", ".join(self._columns)
+        value = name(columns[0]) if len(columns) == 1 else f"row({', '.join(map(name, columns))})"
         return self._with(
             pd.DataFrame({"record": np.asarray(records, np.int64)}),
-            f"select {name(column)}, _record, _mask, {content} from typed"
+            f"select {value}, _record, _mask, {content} from typed"
             f" where _record in (select record from given) order by 1, 2",
+        )
+
+    def values(self, within: str, column: str) -> Iterator[tuple[Any, ...]]:
+        """Yield a column's value, the record's number and another column's value, by the first; only where both are known."""
+        first, second = name(within), name(column)
+        return self._rows(
+            f"select {first}, _record, {second} from typed"
+            f" where {first} is not null and {second} is not null order by 1, 2"
         )
 
     def masks(self) -> Iterator[tuple[int, int, int]]:

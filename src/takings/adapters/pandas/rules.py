@@ -34,6 +34,7 @@ from takings.contracts.model import (
     PresentWhen,
     Required,
     Rule,
+    SameWithin,
     StartOfDay,
     Typed,
     Unique,
@@ -238,6 +239,7 @@ _ANSWERS: Final[Mapping[type[Any], _Answer | None]] = for_every_check(
         Unique: None,
         InDataset: None,
         AmountFits: _is_too_large,
+        SameWithin: None,
     },
     by=__name__,
 )

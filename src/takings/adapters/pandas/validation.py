@@ -24,7 +24,7 @@ from takings.adapters.pandas.kept_records import KeptRecords
 from takings.adapters.pandas.rules import Rules, TypedColumn
 from takings.adapters.pandas.texts import fields_of, texts_in
 from takings.contracts.file_format import USUAL, FileFormat
-from takings.contracts.model import Contract, Unique
+from takings.contracts.model import Contract, Rule, SameWithin, Unique
 from takings.ports import BusinessTime, ScannedFile
 from takings.validation.collecting import CHUNK, Tally, broken_record, faulty_record, in_order, report_chunks
 from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Findings
@@ -88,6 +88,14 @@ def _fitting(chunk_size: int, structure: Structure) -> int:
     longest = max((after - before for before, after in pairwise(starts)), default=0)
     largest = max(longest, structure.size - starts[-1] if starts else 0, 1)
     return max(1, min(chunk_size, CHUNK * _MOST_CHUNK_BYTES // largest))
+
+
+def _together(columns: Sequence[TypedColumn]) -> Sequence[object]:
+    """Return each record's value in these columns; None where any is unknown."""
+    if len(columns) == 1:
+        return columns[0].values
+    values = zip(*(column.values for column in columns), strict=True)
+    return [None if None in value else value for value in values]
 
 
 @dataclass(kw_only=True)
@@ -180,14 +188,25 @@ class _ChunkedPass:
     def _note_hashes(self, chunk: pd.DataFrame, typed: Mapping[str, TypedColumn]) -> None:
         for bit, rule in enumerate(self.contract.rules):
             if isinstance(rule.check, Unique) and rule.column in typed:
-                column = typed[rule.column]
-                hashes = [hash(value) for value in column.values if value is not None]
-                records = chunk["_record"].to_numpy()[~column.is_unknown]
+                columns = [typed[column] for column in self._told_apart(rule)]
+                is_known = ~np.logical_or.reduce([column.is_unknown for column in columns])
+                hashes = [hash(value) for value in _together(columns) if value is not None]
+                records = chunk["_record"].to_numpy()[is_known]
                 self.hashes.setdefault(bit, []).append(pd.Series(hashes, index=records, dtype="int64"))
 
+    def _told_apart(self, rule: Rule) -> Sequence[str]:
+        """Return the columns whose values no two records may share."""
+        return self.contract.unique_in_file if rule.column == self.contract.primary_key else (rule.column,)
+
     def find_repeated_values(self) -> None:
-        """Find records with the same value in a unique column: identical ones count once, others break `unique`."""
+        """Find records with the same value in a unique column: identical ones count once, others break `unique`.
+
+        And those that differ where all with the same value in another column must be the same.
+        """
         repeated = {bit: self._repeated(bit) for bit in self.hashes}
+        for bit, rule in enumerate(self.contract.rules):
+            if isinstance(rule.check, SameWithin):
+                self.kept.add_violation(bit, list(self._differing(rule.column, rule.check.column)))
         for bit, records in repeated.items():
             self.kept.add_violation(bit, records.different)
         for bit, records in repeated.items():
@@ -200,10 +219,17 @@ class _ChunkedPass:
         suspects = hashes.index[hashes.duplicated(keep=False)].to_numpy(np.int64)
         repeated = _Repeated()
         if suspects.size:
-            contents = self.kept.contents(self.contract.rules[bit].column, suspects)
+            contents = self.kept.contents(self._told_apart(self.contract.rules[bit]), suspects)
             for _, same in groupby(contents, key=itemgetter(0)):
                 repeated.add((record, tuple(content)) for _, record, *content in same)
         return repeated
+
+    def _differing(self, column: str, within: str) -> Iterator[int]:
+        """Yield the records whose value differs from another one's with the same value of the column `within`."""
+        for _, same in groupby(self.kept.values(within, column), key=itemgetter(0)):
+            records = [(record, value) for _, record, value in same]
+            if len({value for _, value in records}) > 1:
+                yield from (record for record, _ in records)
 
     def findings(self) -> Findings:
         """Count what was found, per rule and per 10,000 records."""
