@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, kind_of
 from takings.errors import CorruptState
 from takings.layout import parse_instant
 
@@ -156,7 +156,7 @@ def _an_identifier(value: object) -> None:
 
 
 def _a_dataset(value: str) -> object:
-    return Dataset(value)
+    return kind_of(value)
 
 
 def _a_verdict(value: str) -> None:
@@ -183,6 +183,7 @@ def _a_sound_row_accounting(value: Mapping[str, int]) -> None:
 
 _FROM_BACK_UP: Final = "Restore it from a back-up."
 _COUNTS: Final = {str: int}
+_MADE_ROWS: Final = {"records": _a_sound_row_accounting, "errors": _COUNTS, "warnings": _COUNTS}
 _FILE_REPORT: Final = {
     "key": str,
     "dataset": _a_dataset,
@@ -196,6 +197,7 @@ _FILE_REPORT: Final = {
     "warnings": _COUNTS,
     "reason": _text_or_null,
     "duplicate_of": _text_or_null,
+    "datasets?": {f"{dataset}?": _MADE_ROWS for dataset in Dataset},
 }
 _VIOLATION: Final = {
     "rule": str,
@@ -214,6 +216,7 @@ MANIFEST: Final = Kind(
         "package_version": str,
         "time_zone": str,
         "contracts": str,
+        "sources?": _text_or_null,
         "settings": {str: str},
         "files": [
             {

@@ -6,11 +6,12 @@ The layout is the same for a folder and for a bucket; docs/store.md describes it
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final, NewType
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, DropKind, SourceName
 
 BatchId = NewType("BatchId", str)
 
@@ -34,6 +35,9 @@ _DATASET_OF_PREFIX: Final = {
     "order-items": Dataset.ORDER_ITEMS,
     "order_items": Dataset.ORDER_ITEMS,
 }
+#: the folders under raw-data/ that hold files of one dataset
+FOLDERS: Final = tuple(_DATASET_OF_PREFIX)
+_NO_FOLDERS: Final[Mapping[str, SourceName]] = {}
 _SUFFIXES: Final = (".csv", ".csv.gz")
 #: the suffixes of files that stand beside a file of the same name in the archive and in quarantine
 _COMPANIONS: Final = (".reason.json", ".broken.jsonl")
@@ -48,9 +52,9 @@ _USUAL: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}\.csv")
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
-    """A key under raw-data/ that names a file of a dataset."""
+    """A key under raw-data/ that names a file of a dataset, or of a source."""
 
-    dataset: Dataset
+    dataset: DropKind
     #: the key after raw-data/<prefix>/
     file: str
 
@@ -66,14 +70,18 @@ class Ignored:
     has_trouble: bool = False
 
 
-def read_raw_key(key: str) -> Drop | Ignored:
-    """Classify a key under raw-data/: a file of a dataset, or something to leave alone, and why."""
+def read_raw_key(key: str, sources: Mapping[str, SourceName] = _NO_FOLDERS) -> Drop | Ignored:
+    """Classify a key under raw-data/: a file of a dataset or source, or something to leave alone, and why.
+
+    `sources` holds, per folder under raw-data/, the source whose files lie there.
+    """
     prefix, _, file = key.removeprefix(RAW).partition("/")
     name = file.rpartition("/")[2]
-    if prefix in _DATASET_OF_PREFIX and key.startswith(RAW) and _USUAL.fullmatch(file):
-        return Drop(dataset=_DATASET_OF_PREFIX[prefix], file=file)
-    if not key.startswith(RAW) or prefix not in _DATASET_OF_PREFIX:
-        return Ignored(reason="it is in none of raw-data/products, raw-data/orders and raw-data/order-items")
+    kind = _DATASET_OF_PREFIX.get(prefix) or sources.get(prefix)
+    if kind is not None and key.startswith(RAW) and _USUAL.fullmatch(file):
+        return Drop(dataset=kind, file=file)
+    if not key.startswith(RAW) or kind is None:
+        return Ignored(reason=f"it is in none of {_named_folders(sources)}")
     if not name:
         return Ignored(reason="it is a folder marker")
     try:
@@ -92,7 +100,18 @@ def read_raw_key(key: str) -> Drop | Ignored:
         return Ignored(reason="a folder in its name is named as a file is, or as what stands beside one in the archive")
     if not name.lower().endswith(_SUFFIXES):
         return Ignored(reason="its name ends in neither .csv nor .csv.gz")
-    return Drop(dataset=_DATASET_OF_PREFIX[prefix], file=file)
+    return Drop(dataset=kind, file=file)
+
+
+def file_of(key: str) -> str:
+    """Return the part of a drop's key that the archive keeps: all behind raw-data/<prefix>/."""
+    return key.split("/", 2)[-1]
+
+
+def _named_folders(sources: Mapping[str, SourceName]) -> str:
+    """Return the folders in which drops are looked for, as a list for people."""
+    *folders, last = [f"{RAW}{folder}" for folder in (*sources, "products", "orders", "order-items")]
+    return f"{', '.join(folders)} and {last}"
 
 
 def is_key(key: str) -> bool:
@@ -154,12 +173,21 @@ def outcome(batch_id: BatchId) -> str:
     return f"batches/{batch_id}/outcome.json"
 
 
-def chunk_report(batch_id: BatchId, dataset: Dataset, file: str, chunk: int) -> str:
-    """Return the key of the report on one chunk of 10,000 records."""
-    return f"validation-reports/{batch_id}/{dataset}/{file}/chunk-{chunk:05d}.json"
+def chunk_report(batch_id: BatchId, dataset: DropKind, file: str, chunk: int, made: Dataset | None = None) -> str:
+    """Return the key of the report on one chunk of 10,000 records, or of the rows of the dataset `made` of a source's."""
+    folder = f"validation-reports/{batch_id}/{dataset}/{file}" + ("" if made is None else f"/{made}")
+    return f"{folder}/chunk-{chunk:05d}.json"
 
 
-def file_report(batch_id: BatchId, dataset: Dataset, file: str) -> str:
+def read_chunk_key(key: str) -> tuple[str, str, Dataset | None]:
+    """Return of what the key of a chunk's report tells: the kind and name of a file, and the dataset made of a source's."""
+    kind, _, file = key.split("/", 2)[2].rpartition("/")[0].partition("/")
+    head, _, last = file.rpartition("/")
+    is_made = kind not in list(Dataset) and last in list(Dataset)
+    return (kind, head, Dataset(last)) if is_made else (kind, file, None)
+
+
+def file_report(batch_id: BatchId, dataset: DropKind, file: str) -> str:
     """Return the key of the report on a whole file."""
     return f"validation-reports/{batch_id}/{dataset}/{file}/summary.json"
 
@@ -174,27 +202,29 @@ def staged_reasons(batch_id: BatchId, place: int) -> str:
     return f"staging/{batch_id}/reasons/{place:05d}.json"
 
 
-def quarantined(batch_id: BatchId, dataset: Dataset, file: str) -> str:
+def quarantined(batch_id: BatchId, dataset: DropKind, file: str) -> str:
     """Return the key of the rows of a file that were set aside under policy "row"."""
     return f"quarantine/{batch_id}/{dataset}/{file}"
 
 
-def processed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
+def processed(day: date, batch_id: BatchId, dataset: DropKind, file: str) -> str:
     """Return where the original of a taken file is kept; `day` is the UTC day of the batch's instant."""
     return f"processed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
 
 
-def failed(day: date, batch_id: BatchId, dataset: Dataset, file: str) -> str:
+def failed(day: date, batch_id: BatchId, dataset: DropKind, file: str) -> str:
     """Return where the original of a refused file is kept; its reasons are beside it in <file>.reason.json."""
     return f"failed/{day:%Y/%m/%d}/{batch_id}/{dataset}/{file}"
 
 
-def read_failed_key(key: str) -> tuple[BatchId, tuple[str, ...]] | None:
+def read_failed_key(
+    key: str, sources: Mapping[str, SourceName] = _NO_FOLDERS
+) -> tuple[BatchId, tuple[str, ...]] | None:
     """Return the batch that refused an original, and the keys it may have had; None for a file that stands beside one."""
     if key.endswith(_COMPANIONS) or key.count("/") < _PARTS_BEFORE_FILE:
         return None
     *_, batch_id, dataset, file = key.split("/", _PARTS_BEFORE_FILE)
-    prefixes = (prefix for prefix, each in _DATASET_OF_PREFIX.items() if each == dataset)
+    prefixes = (prefix for prefix, each in (_DATASET_OF_PREFIX | dict(sources)).items() if each == dataset)
     return BatchId(batch_id), tuple(f"{RAW}{prefix}/{file}" for prefix in prefixes)
 
 

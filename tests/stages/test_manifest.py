@@ -72,7 +72,7 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
         b'{"schema_version": 1}',
         write_manifest(MANIFEST).replace(b"2025-03-30T12:00:00.000000Z", b"yesterday"),
         write_manifest(MANIFEST).replace(b"2025-03-30T12:00:00.000000Z", b"2025-03-30T12:00:00"),
-        write_manifest(MANIFEST).replace(b'"order_items"', b'"customers"'),
+        write_manifest(MANIFEST).replace(b'"order_items"', b'"Order items"'),
     ],
     ids=["empty", "cut off", "no object", "no text", "bare", "no instant", "no offset", "no dataset"],
 )

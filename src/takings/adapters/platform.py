@@ -46,8 +46,8 @@ class Platform(Protocol):
     def open(self, settings: Settings, kpi_tables: Sequence[KpiTable]) -> AbstractContextManager[PlatformPorts]:
         """Open the store for work."""
 
-    def accepted(self, settings: Settings) -> Mapping[str, str]:
-        """Return fingerprint -> key of the files that the store has accepted; nothing is written."""
+    def accepted(self, settings: Settings) -> Mapping[tuple[str, str], str]:
+        """Return dataset or source, and fingerprint -> key of the files that the store has accepted; nothing is written."""
 
     def faults(self) -> AbstractContextManager[None]:
         """Begin a block in which the platform's libraries raise errors of Takings."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import DropKind
 from takings.intake.arrivals import Arrival
 from takings.layout import BatchId
 from takings.validation.findings import RecordCounts, Verdict
@@ -33,7 +33,7 @@ class LineageRecord:
     processing_date: datetime
     status: LineageStatus
     batch_id: BatchId
-    dataset: Dataset
+    dataset: DropKind
     size: int
     etag: str
     version: datetime

@@ -119,7 +119,8 @@ class Attempt:
         """Write lineage and open the gate for the batch, if nobody has; False where the batch was given up instead."""
         manifest = self.claim.manifest
         self._note(started_at)
-        if manifest.contracts != self._ports.contracts.hash:
+        contracts = self._ports.contracts
+        if (manifest.contracts, manifest.sources) != (contracts.hash, contracts.sources.hash):
             self._drop_old_contracts()
             return False
         if not self._is_validated():
@@ -170,7 +171,9 @@ class Attempt:
         self.claim.check()
         self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))
         self._ports.store.forget(self._id)
-        landed = {report.dataset for report in verdicts.reports if report.verdict is Verdict.ACCEPTED}
+        landed = self._ports.contracts.sources.yielded(
+            report.dataset for report in verdicts.reports if report.verdict is Verdict.ACCEPTED
+        )
         last = commit.number if commit else self.claim.gate.last_commit
         settled = {report.key for report in verdicts.reports}
         left = self._left(verdicts, stuck)

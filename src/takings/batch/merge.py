@@ -67,9 +67,7 @@ def _keep_changes(claim: Claim, session: MergeSession, verdicts: BatchVerdicts) 
     if store.read(layout.changes(batch_id)) is not None or store.read(layout.affected(batch_id)) is not None:
         return
     claim.check()
-    accepted = {
-        report.key: report.records.accepted for report in verdicts.reports if report.verdict is Verdict.ACCEPTED
-    }
+    accepted = {report.key: report.rows_accepted for report in verdicts.reports if report.verdict is Verdict.ACCEPTED}
     changes = session.changes(claim.ports.tables.snapshot()).accounted(accepted)
     store.create(layout.changes(batch_id), to_json({"schema_version": 1, "batch_id": batch_id, **changes.to_json()}))
 

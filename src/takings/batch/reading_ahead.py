@@ -39,7 +39,8 @@ def small_files(
     small: list[int] = []
     end, size = first, 0
     while end < len(arrivals) and len(small) < MOST and size < MOST_BYTES:
-        if arrivals[end].size <= SMALL and not is_suspected(arrivals[end]):
+        is_of_one_dataset = isinstance(arrivals[end].dataset, Dataset)
+        if is_of_one_dataset and arrivals[end].size <= SMALL and not is_suspected(arrivals[end]):
             small.append(end)
             size += arrivals[end].size
         end += 1

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from takings.batch.claim import Claim
 from takings.batch.validate_file import ValidatedFile, validate_file
-from takings.errors import MachineryError
+from takings.batch.validate_source import SourceReader
+from takings.contracts.datasets import Dataset, SourceName
+from takings.contracts.sources import Source
+from takings.errors import ContractError, MachineryError
 from takings.intake.arrivals import Arrival
-from takings.lake import StagedBatch, StagedFile
+from takings.lake import StagedBatch, StagedFile, stand_in_version
 from takings.ports import ValidationEngine
 from takings.validation.findings import FileReport, Verdict
 from takings.validation.structure.values import Structure
@@ -32,15 +36,26 @@ def stage(
     original_of: Callable[[Structure], str | None],
 ) -> ValidatedFile:
     """Validate a file of the batch, whose bytes lie at `path`, as the manifest says, and stage its good rows."""
+    ports, staged = claim.ports, {file.dataset: file.path for file in staged_files(claim, place, arrival)}
+    if isinstance(arrival.dataset, SourceName):
+        reader = SourceReader(
+            validation=engine,
+            engine=ports.sources,
+            contracts=ports.contracts,
+            source=source_of(claim, arrival.dataset),
+            now=claim.manifest.now,
+        )
+        work = workspace(claim, place)
+        return reader.validate(arrival, path, workspace=work, staged=staged, original_of=original_of)
     return validate_file(
         engine,
-        claim.ports.contracts,
+        ports.contracts,
         arrival,
         path,
         now=claim.manifest.now,
         tolerance=tolerance_of(claim),
         workspace=workspace(claim, place),
-        staged=staged_file(claim, place, arrival).path,
+        staged=staged[arrival.dataset],
         original_of=original_of,
     )
 
@@ -56,13 +71,38 @@ def workspace(claim: Claim, place: int) -> Path:
     return claim.ports.store.staging(claim.batch_id) / "work" / str(place)
 
 
-def staged_file(claim: Claim, place: int, arrival: Arrival) -> StagedFile:
-    """Return where a file's rows are staged; nothing may lie there yet."""
-    folder = claim.ports.store.staging(claim.batch_id) / arrival.dataset
-    folder.mkdir(parents=True, exist_ok=True)
-    return StagedFile(
-        dataset=arrival.dataset, key=arrival.key, version=arrival.version, path=folder / f"{place:05d}.parquet"
+def source_of(claim: Claim, name: SourceName) -> Source:
+    """Return the source of a file; ContractError where there is none of that name any more."""
+    source = claim.ports.contracts.sources.by_name.get(name)
+    if source is None:
+        raise ContractError(
+            f"batch {claim.batch_id} holds files of the source '{name}', which the contracts do not have. Put the folder"
+            f" sources/{name} back and run again."
+        )
+    return source
+
+
+def staged_files(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFile, ...]:
+    """Return where a file's rows are staged, one file for each dataset of a source; nothing may lie there yet."""
+    if isinstance(arrival.dataset, Dataset):
+        return (_staged_file(claim, place, arrival, arrival.dataset, arrival.version),)
+    source = source_of(claim, arrival.dataset)
+    return tuple(
+        _staged_file(
+            claim,
+            place,
+            arrival,
+            query.dataset,
+            stand_in_version(arrival.version) if query.is_stand_in else arrival.version,
+        )
+        for query in source.queries
     )
+
+
+def _staged_file(claim: Claim, place: int, arrival: Arrival, dataset: Dataset, version: datetime) -> StagedFile:
+    folder = claim.ports.store.staging(claim.batch_id) / dataset
+    folder.mkdir(parents=True, exist_ok=True)
+    return StagedFile(dataset=dataset, key=arrival.key, version=version, path=folder / f"{place:05d}.parquet")
 
 
 def as_batch(claim: Claim, files: Iterable[StagedFile]) -> StagedBatch:
@@ -74,16 +114,16 @@ def as_batch(claim: Claim, files: Iterable[StagedFile]) -> StagedBatch:
 def share_staged(claim: Claim, reports: Sequence[FileReport]) -> None:
     """Let the batch's next step find the accepted files' rows on whatever machine it runs; the verdicts are written."""
     claim.check()
-    paths = (staged_file(claim, place, arrival).path for place, arrival in _accepted(claim, reports))
-    claim.ports.store.put_staged(claim.batch_id, [path for path in paths if path.exists()])
+    files = (file for place, arrival in _accepted(claim, reports) for file in staged_files(claim, place, arrival))
+    claim.ports.store.put_staged(claim.batch_id, [file.path for file in files if file.path.exists()])
 
 
 def staged_batch(claim: Claim, reports: Sequence[FileReport]) -> StagedBatch:
     """Return the staged rows of the accepted files; those that are gone, or that nobody has shared, are made again."""
     accepted = _accepted(claim, reports)
-    paths = (staged_file(claim, place, arrival).path for place, arrival in accepted)
-    claim.ports.store.fetch_staged(claim.batch_id, [path for path in paths if not path.exists()])
-    return as_batch(claim, [_staged_again(claim, place, arrival) for place, arrival in accepted])
+    files = (file for place, arrival in accepted for file in staged_files(claim, place, arrival))
+    claim.ports.store.fetch_staged(claim.batch_id, [file.path for file in files if not file.path.exists()])
+    return as_batch(claim, [file for place, arrival in accepted for file in _staged_again(claim, place, arrival)])
 
 
 def _accepted(claim: Claim, reports: Sequence[FileReport]) -> list[tuple[int, Arrival]]:
@@ -92,10 +132,10 @@ def _accepted(claim: Claim, reports: Sequence[FileReport]) -> list[tuple[int, Ar
     return [(place, arrival) for place, arrival in enumerate(claim.arrivals) if arrival.key in accepted]
 
 
-def _staged_again(claim: Claim, place: int, arrival: Arrival) -> StagedFile:
+def _staged_again(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFile, ...]:
     """Return an accepted file's staged rows, made again where they are gone; MachineryError where its bytes are gone, too."""
-    staged = staged_file(claim, place, arrival)
-    if staged.path.exists():
+    staged = staged_files(claim, place, arrival)
+    if all(file.path.exists() for file in staged):
         return staged
     path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
     if path is None:

@@ -13,7 +13,7 @@ from takings.batch.claim import Claim
 from takings.batch.commits import newest_commit
 from takings.batch.gaps import refused_days_document
 from takings.batch.reading_ahead import ReadingAhead, SmallFile, small_files
-from takings.batch.staging import as_batch, stage, staged_batch, staged_file, tolerance_of, workspace
+from takings.batch.staging import as_batch, stage, staged_batch, staged_files, tolerance_of, workspace
 from takings.batch.validate_file import ValidatedFile
 from takings.batch.verdicts import BatchVerdicts, read_verdicts, write_verdicts
 from takings.contracts.model import Dataset
@@ -24,7 +24,7 @@ from takings.intake.manifest import to_json
 from takings.lake import LakeSnapshot, TableSnapshot
 from takings.layout import Drop, read_raw_key
 from takings.validation.findings import FaultyRecord, FileReport, Verdict
-from takings.validation.folders import folders_at, levels_of
+from takings.validation.folders import folders_in, levels_of
 from takings.validation.mended import is_mended
 from takings.validation.quarantine import broken_lines, quarantine_lines
 from takings.validation.reports import (
@@ -114,7 +114,7 @@ def _keep_refused_days(claim: Claim, reports: Sequence[FileReport]) -> None:
     refused = {report.key for report in reports if report.verdict is Verdict.REJECTED}
     if not refused:
         return
-    staged = [staged_file(claim, place, arrival) for place, arrival in enumerate(claim.arrivals)]
+    staged = [file for place, arrival in enumerate(claim.arrivals) for file in staged_files(claim, place, arrival)]
     # Items have the days of their orders, whatever became of the file that these came in.
     wanted = [file for file in staged if file.dataset is Dataset.ORDERS or file.key in refused]
     files = [file for file in wanted if file.dataset is not Dataset.PRODUCTS and file.path.exists()]
@@ -176,18 +176,20 @@ def _small_file(claim: Claim, place: int) -> SmallFile | None:
         return None
     if path is None:
         return None
+    (staged,) = staged_files(claim, place, arrival)
     return SmallFile(
-        dataset=arrival.dataset,
+        dataset=staged.dataset,
         file=arrival.file,
         path=path,
         workspace=workspace(claim, place),
-        staged=staged_file(claim, place, arrival).path,
+        staged=staged.path,
     )
 
 
 def _report_chunks(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> None:
-    for chunk in validated.chunks:
-        key = layout.chunk_report(claim.batch_id, arrival.dataset, arrival.file, chunk.chunk)
+    made = [(dataset, chunk) for dataset, chunks in validated.made_chunks.items() for chunk in chunks]
+    for dataset, chunk in [*((None, chunk) for chunk in validated.chunks), *made]:
+        key = layout.chunk_report(claim.batch_id, arrival.dataset, arrival.file, chunk.chunk, dataset)
         claim.ports.store.create(key, to_json(chunk_document(chunk)))
 
 
@@ -200,7 +202,7 @@ def _quarantine(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> Non
     """Set the bad rows of an accepted file aside, in a form that can be mended and dropped again."""
     key = layout.quarantined(claim.batch_id, arrival.dataset, arrival.file)
     # The folders that make a value are those of a row's first drop, however often it comes back.
-    keeps_source = bool(levels_of(claim.ports.contracts[arrival.dataset]))
+    keeps_source = any(map(levels_of, claim.ports.contracts.of(arrival.dataset)))
     rows = quarantine_lines(
         arrival, validated.structure.header or (), validated.faulty_records(), keeps_source=keeps_source
     )
@@ -219,17 +221,21 @@ def _original_of(claim: Claim, arrival: Arrival, structure: Structure, before: S
         record
         for record in claim.ports.ledger.accepted_with([structure.fingerprint])
         # The batch itself, and the same arrival in an earlier one: a replay takes it again.
-        if record.batch_id != claim.batch_id and (record.file_key, record.version) != (arrival.key, arrival.version)
+        if record.dataset == arrival.dataset
+        and record.batch_id != claim.batch_id
+        and (record.file_key, record.version) != (arrival.key, arrival.version)
     ]
     candidates = [(record.file_key, record.version) for record in accepted]
     candidates += [
         (report.key, report.version)
         for report in before
-        if report.verdict is Verdict.ACCEPTED and report.fingerprint == structure.fingerprint
+        if report.verdict is Verdict.ACCEPTED
+        and report.fingerprint == structure.fingerprint
+        and report.dataset == arrival.dataset
     ]
     candidates = [found for found in candidates if _is_alike(claim, arrival, structure, found[0])]
     others = [key for key, _ in candidates if key != arrival.key]
-    if others and claim.ports.contracts[arrival.dataset].version_column is None:
+    if others and not all(contract.version_column for contract in claim.ports.contracts.of(arrival.dataset)):
         return others[0]
     own = [version for key, version in candidates if key == arrival.key]
     if not own:
@@ -244,10 +250,11 @@ def _original_of(claim: Claim, arrival: Arrival, structure: Structure, before: S
 
 def _is_alike(claim: Claim, arrival: Arrival, structure: Structure, other: str) -> bool:
     """Return whether equal bytes under another key would be the same rows."""
-    contract = claim.ports.contracts[arrival.dataset]
-    match read_raw_key(other):
+    contracts = claim.ports.contracts
+    of_kind = contracts.of(arrival.dataset)
+    match read_raw_key(other, contracts.sources.folders):
         case Drop(dataset=arrival.dataset, file=file):
-            return is_mended(structure.header or ()) or folders_at(contract, file) == folders_at(contract, arrival.file)
+            return is_mended(structure.header or ()) or folders_in(of_kind, file) == folders_in(of_kind, arrival.file)
         case _:
             return False
 

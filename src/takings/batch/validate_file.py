@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from takings.contracts.model import Contracts
+from takings.contracts.model import Contracts, Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
 from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, no_faulty_records
@@ -26,6 +26,8 @@ class ValidatedFile:
     report: FileReport
     structure: Structure
     chunks: tuple[ChunkReport, ...]
+    #: for a source's file: of the rows of each dataset that were made
+    made_chunks: Mapping[Dataset, tuple[ChunkReport, ...]] = field(default_factory=dict)
     #: why the whole file is refused, where its records could not be checked
     fault: FileFault | None = None
     #: every faulty record in the order of the file; may be called again until the next file is validated
@@ -48,7 +50,8 @@ def validate_file(
 
     `original_of` returns the key of the accepted file of which one with this structure is a copy, if there is one.
     """
-    contract = contracts[arrival.dataset]
+    dataset = Dataset(arrival.dataset)
+    contract = contracts[dataset]
     structure = validation.read_structure(path, workspace, contract.file)
     header = structure.header or ()
     contract = contract_at(contract, header, arrival.file)
@@ -58,7 +61,7 @@ def validate_file(
         report = duplicate_report(arrival, structure.fingerprint, original)
         return ValidatedFile(report=report, structure=structure, chunks=(), faulty_records=lambda: iter(()))
     if fault is not None:
-        fault = explain(fault, structure, contracts, arrival.dataset)
+        fault = explain(fault, structure, contracts, dataset)
         return ValidatedFile(
             fault=fault,
             report=unreadable_report(arrival, structure, fault),

@@ -104,6 +104,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
     absent: dict[str, Any] = {
         "tables": _Absent("lake"),
         "validation": _Absent("validation engine"),
+        "sources": _Absent("engine for sources"),
         "engine": _Absent("engine"),
         "kpi_engine": _Absent("KPI engine"),
     }

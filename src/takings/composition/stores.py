@@ -18,6 +18,8 @@ from takings.adapters.delta.lake_tables import DeltaLake
 from takings.adapters.duckdb.kpi_parquet import write_kpi_parquet
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
 from takings.adapters.duckdb.session import open_duckdb
+from takings.adapters.duckdb.source_rows import DuckDbSources
+from takings.adapters.duckdb.source_sql import checked
 from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.adapters.faults import translated_faults
 from takings.adapters.heartbeat import ThreadHeartbeat
@@ -139,7 +141,7 @@ def open_store_to_read(store: str | Path, tell: Tell, options: Mapping[str, Any]
 @contextmanager
 def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None) -> Iterator[Shop]:
     settings = merged_settings(platform, options)
-    contracts = load_contracts(platform.contracts(settings))
+    contracts = checked(load_contracts(platform.contracts(settings)))
     zone = business_time(settings.time_zone)
     store = platform.files()
     check_format(store, settings.time_zone, contracts)
@@ -169,6 +171,7 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
             kpis=opened.kpis,
             tables=tables,
             validation=pick_validation(settings.validation_engine)(duckdb, zone),
+            sources=DuckDbSources(settings.memory),
             engine=engine,
             kpi_engine=kpi_engine,
             clock=SystemClock(),
@@ -225,9 +228,9 @@ def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun
         return _dry_run(settings, platform.contracts(settings), platform.accepted(settings))
 
 
-def _dry_run(settings: Settings, contracts: Path | None, accepted: Mapping[str, str]) -> DryRun:
+def _dry_run(settings: Settings, contracts: Path | None, accepted: Mapping[tuple[str, str], str]) -> DryRun:
     return DryRun(
-        contracts=load_contracts(contracts),
+        contracts=checked(load_contracts(contracts)),
         business_time=business_time(settings.time_zone),
         tolerance=Tolerance(policy=settings.policy, max_rejected=settings.max_rejected),
         engine=pick_validation(settings.validation_engine),
@@ -235,6 +238,7 @@ def _dry_run(settings: Settings, contracts: Path | None, accepted: Mapping[str, 
         threads=settings.threads or os.cpu_count() or 1,
         now=SystemClock().now(),
         accepted=accepted,
+        sources=DuckDbSources(settings.memory),
     )
 
 

@@ -12,6 +12,7 @@ from takings.contracts.columns import ReadColumn, read_column
 from takings.contracts.custom import read_custom
 from takings.contracts.expressions import check_table_quality, read_expressions
 from takings.contracts.file_format import FileFormat
+from takings.contracts.load_sources import load_sources
 from takings.contracts.mapping import check_header_names
 from takings.contracts.meaning import hash_of
 from takings.contracts.model import Contract, Contracts, Dataset, InDataset, Rule
@@ -59,7 +60,7 @@ def load_contracts(folder: Path | None = None) -> Contracts:
             )
     _check_references(read)
     by_dataset = {dataset: read[dataset].contract for dataset in Dataset}
-    return Contracts(by_dataset=by_dataset, hash=hash_of(by_dataset))
+    return Contracts(by_dataset=by_dataset, hash=hash_of(by_dataset), sources=load_sources(folder))
 
 
 def parse_contract(text: str, source: str) -> Contract:

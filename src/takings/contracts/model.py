@@ -14,19 +14,13 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, TypeVar, get_args
 
+from takings.contracts.datasets import Dataset as Dataset
+from takings.contracts.datasets import DropKind
 from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.origins import Origin
+from takings.contracts.sources import NO_SOURCES, Sources
 from takings.contracts.worth import AMOUNT, Role, Worth
 from takings.contracts.written import Written
-
-
-class Dataset(StrEnum):
-    """The three kinds of file that a shop drops."""
-
-    PRODUCTS = "products"
-    ORDERS = "orders"
-    ORDER_ITEMS = "order_items"
-
 
 #: no text is longer, in UTF-8
 MAX_TEXT_BYTES: Final = 1024
@@ -319,6 +313,13 @@ class Contracts:
     by_dataset: Mapping[Dataset, Contract]
     #: SHA-256 over the contracts' meaning (not their comments or layout), in hex
     hash: str
+    #: what yields rows of several datasets; no part of the hash
+    sources: Sources = NO_SOURCES
 
     def __getitem__(self, dataset: Dataset) -> Contract:
         return self.by_dataset[dataset]
+
+    def of(self, kind: DropKind) -> tuple[Contract, ...]:
+        """Return the contracts by which a file is checked: its dataset's, or those of what its source yields."""
+        yielded = self.sources.yielded([kind])
+        return tuple(contract for dataset, contract in self.by_dataset.items() if dataset in yielded)

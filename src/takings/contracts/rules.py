@@ -33,6 +33,7 @@ from takings.contracts.model import (
     Unique,
     for_every_check,
 )
+from takings.contracts.origins import FolderPart
 
 _TYPE_DEMANDS: Mapping[ColumnType, str] = {
     ColumnType.IDENTIFIER: "must be digits without sign or leading zeros, at most 9223372036854775807",
@@ -73,7 +74,15 @@ def kind_of(check: Check) -> str:
 
 def type_demand(column: Column) -> str:
     """Return what a field of the column must be, as a phrase after its name."""
-    return column.written.demand if column.written else _TYPE_DEMANDS[column.type]
+    demand = column.written.demand if column.written else _TYPE_DEMANDS[column.type]
+    if column.origin and column.origin.is_guarded:
+        demand += f", with '{column.origin.separator}' in none of its parts but the first"
+    return demand
+
+
+def _required_demand(column: Column) -> str:
+    levels = [part.level for part in column.origin.parts if isinstance(part, FolderPart)] if column.origin else []
+    return f"must not be empty, and is made of folder {levels[0]} of the file's path" if levels else "must not be empty"
 
 
 def a_value_of(type_: ColumnType) -> str:
@@ -157,7 +166,7 @@ def _always(kind: str, demand: Callable[[Column, Any], str]) -> _Words:
 
 _WORDS: Final = for_every_check(
     {
-        Required: _always("required", lambda *_: "must not be empty"),
+        Required: _always("required", lambda column, _: _required_demand(column)),
         Typed: _always("type", lambda column, _: type_demand(column)),
         OneOf: _always("one_of", lambda column, _: f"must be one of {', '.join(column.values or ())}"),
         MaxLength: _always("max_length", lambda _, check: f"must have at most {check.characters} characters"),

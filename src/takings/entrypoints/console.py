@@ -16,14 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from takings.archive.outcome import BatchOutcome
-from takings.contracts.model import Contract
+from takings.contracts.datasets import DropKind
+from takings.contracts.model import Contracts
 from takings.entrypoints.legible import cut, legible, marked
 from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.lake import RowChanges
 from takings.queries.incomplete import Incomplete
 from takings.runs.pipeline import RunOutcome
-from takings.validation.findings import FileReport, Verdict, Violation
-from takings.validation.remedies import remedy
+from takings.validation.findings import FileReport, RecordCounts, Verdict, Violation
+from takings.validation.remedies import remedy_in
 
 _log = logging.getLogger("takings")
 _STEPS: Final = {
@@ -151,18 +152,27 @@ def show_batch(batch: BatchOutcome) -> None:
 
 
 def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:
-    for dataset in sorted({report.dataset for report in reports}):
-        counts = [report.records for report in reports if report.dataset is dataset]
-        read = sum(count.read for count in counts)
-        counted = [changes[report.key] for report in reports if report.dataset is dataset and report.key in changes]
-        to_lake = sum(counted, RowChanges()).described
-        accepted = f"{sum(count.accepted for count in counts):,} accepted"
-        parts = [f"{count(read, 'record')} read", f"{accepted} ({to_lake})" if to_lake else accepted]
-        if rejected := sum(count.rejected for count in counts):
-            parts.append(f"{rejected:,} rejected")
-        if copies := sum(count.identical_duplicates for count in counts):
-            parts.append(f"{copies:,} identical duplicates")
-        yield f"  {dataset:<12} {', '.join(parts)}"
+    for kind in sorted({report.dataset for report in reports}):
+        of_kind = [report for report in reports if report.dataset == kind]
+        counted = [changes[report.key] for report in of_kind if report.key in changes]
+        yield _account(kind, [report.records for report in of_kind], counted, "record")
+        made = [(dataset, rows.records) for report in of_kind for dataset, rows in report.made.items()]
+        for dataset in sorted({dataset for dataset, _ in made}):
+            counts = [rows for each, rows in made if each is dataset]
+            yield "  " + _account(dataset, counts, (), "row").replace(" read,", " made,")
+
+
+def _account(kind: str, counts: Sequence[RecordCounts], counted: Iterable[RowChanges], what: str) -> str:
+    """Return the row accounting of files of one kind, or of the rows of one dataset that were made of them."""
+    read = sum(each.read for each in counts)
+    to_lake = sum(counted, RowChanges()).described
+    accepted = f"{sum(each.accepted for each in counts):,} accepted"
+    parts = [f"{count(read, what)} read", f"{accepted} ({to_lake})" if to_lake else accepted]
+    if rejected := sum(each.rejected for each in counts):
+        parts.append(f"{rejected:,} rejected")
+    if copies := sum(each.identical_duplicates for each in counts):
+        parts.append(f"{copies:,} identical duplicates")
+    return f"  {kind:<12} {', '.join(parts)}"
 
 
 def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: bool, to: Console = out) -> None:
@@ -197,7 +207,7 @@ def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "
         to.print(f"[yellow]{label}[/] {marked(line)}", highlight=False, soft_wrap=True)
 
 
-def show_violations(violations: Sequence[Violation], contract: Contract) -> None:
+def show_violations(violations: Sequence[Violation], contracts: Contracts, kind: DropKind) -> None:
     """Print violations as a table: where, which rule, what the value looks like, what to do."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("line", justify="right", no_wrap=True)
@@ -209,14 +219,14 @@ def show_violations(violations: Sequence[Violation], contract: Contract) -> None
             marked(cut(found.column or "–", _LONGEST_NAME)),
             found.rule.partition("|")[2],
             marked(cut(found.shape or "–", _LONGEST_NAME)),
-            marked(_advice(found, contract)),
+            marked(_advice(found, contracts, kind)),
         )
     out.print(table)
 
 
-def _advice(found: Violation, contract: Contract) -> str:
+def _advice(found: Violation, contracts: Contracts, kind: DropKind) -> str:
     """Say what to do, and what is wrong where the column does not tell."""
-    what_to_do = remedy(contract, found.rule)
+    what_to_do = remedy_in(contracts, kind, found.rule)
     says_it_itself = found.record is None and ". " in found.reason
     if says_it_itself:
         return found.reason

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import DropKind, SourceName
 from takings.layout import Drop, Ignored, read_raw_key
 
 _TICK = timedelta(microseconds=1)
+_NO_FOLDERS: Final[Mapping[str, SourceName]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Arrival:
     """One file seen under raw-data/."""
 
     key: str
-    dataset: Dataset
+    dataset: DropKind
     #: the key after raw-data/<prefix>/
     file: str
     size: int
@@ -56,7 +58,7 @@ class Arrival:
 class Sighting:
     """What a look at raw-data/ found."""
 
-    #: files of a dataset, not yet versioned, oldest first
+    #: files of a dataset or source, not yet versioned, oldest first
     drops: tuple[tuple[ObjectInfo, Drop], ...]
     #: everything else, with the reason why it is left alone
     ignored: tuple[tuple[str, Ignored], ...]
@@ -67,15 +69,22 @@ class Sighting:
         return tuple(sorted((key, ignored.reason) for key, ignored in self.ignored if ignored.has_trouble))
 
 
-def sight(listing: Iterable[ObjectInfo], unread: Mapping[tuple[str, str], str] | None = None) -> Sighting:
+def sight(
+    listing: Iterable[ObjectInfo],
+    unread: Mapping[tuple[str, str], str] | None = None,
+    *,
+    sources: Mapping[str, SourceName] = _NO_FOLDERS,
+) -> Sighting:
     """Sort a listing of raw-data/ into drops and things to leave alone.
 
-    `unread` holds, per key and ETag, why a file that looks sound is left alone for now: an earlier read failed.
+    `unread` holds, per key and ETag, why a file that looks sound is left alone for now: an earlier read failed. `sources`
+    holds, per folder under raw-data/, the source whose files lie there.
     """
     drops: list[tuple[ObjectInfo, Drop]] = []
     ignored: list[tuple[str, Ignored]] = []
     for info in listing:
-        drop = _drop_or_reason(info, info.trouble or (unread.get((info.key, info.etag)) if unread else None))
+        trouble = info.trouble or (unread.get((info.key, info.etag)) if unread else None)
+        drop = _drop_or_reason(info, trouble, sources)
         if isinstance(drop, Drop):
             drops.append((info, drop))
         else:
@@ -84,9 +93,9 @@ def sight(listing: Iterable[ObjectInfo], unread: Mapping[tuple[str, str], str] |
     return Sighting(drops=tuple(drops), ignored=tuple(ignored))
 
 
-def _drop_or_reason(info: ObjectInfo, trouble: str | None) -> Drop | Ignored:
+def _drop_or_reason(info: ObjectInfo, trouble: str | None, sources: Mapping[str, SourceName]) -> Drop | Ignored:
     """Return what a listed key is: a drop that can be taken, or why it stays where it is."""
-    match read_raw_key(info.key):
+    match read_raw_key(info.key, sources):
         case Drop() if trouble is not None:
             return Ignored(reason=trouble, has_trouble=True)
         case Drop() if not info.is_settled:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, DropKind
+from takings.contracts.sources import NO_SOURCES, Sources
 from takings.intake.arrivals import ObjectInfo
 from takings.layout import Drop
 
@@ -66,17 +67,19 @@ def decide(
     deadline: datetime | None,
     now: datetime,
     at_once: bool = False,
+    sources: Sources = NO_SOURCES,
 ) -> Decision:
     """Decide whether a batch starts.
 
     `landed` are the datasets that have ever reached the lake. `deadline` is the one set earlier, if any; it is never
-    pushed back. With `at_once`, whatever is pending goes.
+    pushed back. With `at_once`, whatever is pending goes. A file of a source counts as one of each dataset that it yields.
     """
     if not pending:
         return NothingPending()
     if at_once:
         return Dispatch(drops=choose(pending, policy))
-    present = {drop.dataset for _, drop in pending} | (set() if policy.require_every_dataset else set(landed))
+    present = sources.yielded(drop.dataset for _, drop in pending)
+    present |= set() if policy.require_every_dataset else set(landed)
     missing = tuple(dataset for dataset in Dataset if dataset not in present)
     if missing:
         return Hold(missing=missing)
@@ -91,7 +94,7 @@ def choose(pending: Sequence[Pending], policy: BatchPolicy) -> tuple[Pending, ..
     Two keys that would be archived under one name (`order-items/a.csv` and `order_items/a.csv`) never share a batch.
     """
     oldest_first = sorted(pending, key=_age)
-    firsts: dict[Dataset, Pending] = {}
+    firsts: dict[DropKind, Pending] = {}
     for candidate in oldest_first:
         firsts.setdefault(candidate[1].dataset, candidate)
     taken: list[Pending] = []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, DropKind
 from takings.layout import BatchId
 
 #: how long an owner may be silent before another resumes its batch
@@ -75,7 +75,7 @@ class Gate:
     #: when what is pending goes, once every dataset is present
     deadline: datetime | None = None
     #: pending files per dataset at the last look
-    pending: Mapping[Dataset, int] = field(default_factory=dict)
+    pending: Mapping[DropKind, int] = field(default_factory=dict)
     batch_id: BatchId | None = None
     #: 1 for the first try of the batch
     attempt: int = 0
@@ -114,7 +114,7 @@ class Gate:
         return {(each.key, each.etag): each.reason for each in self.left if each.is_archived or each.tried_at >= since}
 
     def waiting(
-        self, deadline: datetime | None, pending: Mapping[Dataset, int], left: tuple[LeftFile, ...] = ()
+        self, deadline: datetime | None, pending: Mapping[DropKind, int], left: tuple[LeftFile, ...] = ()
     ) -> Gate:
         """Note what is pending, until when it waits, and which of the files that were left are still there."""
         state = GateState.IDLE if deadline is None else GateState.WAITING

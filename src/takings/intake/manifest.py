@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import kind_of
 from takings.documents import MANIFEST, parse_document
 from takings.intake.arrivals import Arrival
-from takings.layout import BatchId, format_instant, parse_instant, read_raw_key
+from takings.layout import BatchId, file_of, format_instant, parse_instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Manifest:
     time_zone: str
     #: hash of the contracts
     contracts: str
+    #: hash of the sources; None where there are none
+    sources: str | None = None
     #: settings that can change the outcome, by name
     settings: Mapping[str, str]
     #: in the order of their versions
@@ -40,6 +42,7 @@ def write_manifest(manifest: Manifest) -> bytes:
         "package_version": manifest.package_version,
         "time_zone": manifest.time_zone,
         "contracts": manifest.contracts,
+        **({} if manifest.sources is None else {"sources": manifest.sources}),
         "settings": dict(manifest.settings),
         "files": [
             {
@@ -69,18 +72,17 @@ def manifest_of(document: Mapping[str, Any]) -> Manifest:
         package_version=document["package_version"],
         time_zone=document["time_zone"],
         contracts=document["contracts"],
+        sources=document.get("sources"),
         settings=document["settings"],
         arrivals=tuple(_read_arrival(file) for file in document["files"]),
     )
 
 
 def _read_arrival(file: Mapping[str, Any]) -> Arrival:
-    dataset = Dataset(file["dataset"])
-    drop = read_raw_key(file["key"])
     return Arrival(
         key=file["key"],
-        dataset=dataset,
-        file=getattr(drop, "file", file["key"].rpartition("/")[2]),
+        dataset=kind_of(file["dataset"]),
+        file=file_of(file["key"]),
         size=file["size"],
         etag=file["etag"],
         version=parse_instant(file["version"]),

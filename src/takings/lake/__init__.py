@@ -25,12 +25,15 @@ from takings.lake.snapshots import (
     TableSnapshot,
     lake_columns,
 )
+from takings.lake.stand_ins import FIRST_REAL, OLDER, stand_in_version
 
 __all__ = [
     "CLOSE",
+    "FIRST_REAL",
     "KEYS",
     "MOST_EXAMPLES",
     "NO_GAP",
+    "OLDER",
     "PARTITION",
     "PARTITIONED",
     "AddedFile",
@@ -56,4 +59,5 @@ __all__ = [
     "crowded",
     "everything",
     "lake_columns",
+    "stand_in_version",
 ]

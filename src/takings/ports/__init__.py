@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from takings.contracts.model import Contracts
 from takings.intake.batching import BatchPolicy
 from takings.kpis.definitions import KpiTable
-from takings.ports.engines import KpiEngine, LakeEngine, MergeSession, ScannedFile, ValidationEngine
+from takings.ports.engines import (
+    KpiEngine,
+    LakeEngine,
+    MadeFile,
+    MergeSession,
+    ScannedFile,
+    SourceEngine,
+    ValidationEngine,
+)
 from takings.ports.stores import KpiStore, LakeTables, Ledger, ObjectStore
 from takings.ports.surroundings import Changes, Clock, Executions, Heartbeat, Owners, Tell, Wake
 from takings.time_zones import BusinessTime
@@ -29,6 +37,7 @@ class Ports:
     tables: LakeTables
 
     validation: ValidationEngine
+    sources: SourceEngine
     engine: LakeEngine
     kpi_engine: KpiEngine
 
@@ -59,11 +68,13 @@ __all__ = [
     "LakeEngine",
     "LakeTables",
     "Ledger",
+    "MadeFile",
     "MergeSession",
     "ObjectStore",
     "Owners",
     "Ports",
     "ScannedFile",
+    "SourceEngine",
     "Tell",
     "ValidationEngine",
     "Wake",

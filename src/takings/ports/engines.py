@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract, Dataset
+from takings.contracts.sources import Source
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import (
     Affected,
@@ -24,7 +25,7 @@ from takings.lake import (
     TableSnapshot,
 )
 from takings.validation.findings import FaultyRecord, Findings
-from takings.validation.structure.values import Structure
+from takings.validation.structure.values import FileFault, Structure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,28 @@ class ValidationEngine(Protocol):
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
         """Check small files of one header and format as `check` would each, at once; None for one to be checked alone.
+
+        May be repeated, with the same outcome.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeFile:
+    """The rows of one dataset that were made of a source's file, in normal form."""
+
+    dataset: Dataset
+    structure: Structure
+    #: where they lie as `normal.csv`, with no broken records
+    workspace: Path
+
+
+class SourceEngine(Protocol):
+    """What makes the rows of several datasets of a source's file."""
+
+    def make(
+        self, path: Path, structure: Structure, source: Source, workspace: Path
+    ) -> tuple[MadeFile, ...] | FileFault:
+        """Make the rows of every dataset of a sound file; a fault where the SQL fails on its records.
 
         May be repeated, with the same outcome.
         """

@@ -7,6 +7,7 @@ from typing import Any
 
 from takings import layout
 from takings.batch.merge import read_changes
+from takings.contracts.datasets import Dataset
 from takings.documents import AFFECTED, ATTEMPT, CHUNK_REPORT, MANIFEST, OUTCOME, VERDICTS, need_document, read_document
 from takings.layout import BatchId
 from takings.ports import Ports
@@ -100,7 +101,19 @@ def _samples(ports: Ports, batch_id: BatchId) -> list[dict[str, Any]]:
     samples = []
     for info in sorted(ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
         if "/chunk-" in info.key:
-            dataset, _, file = info.key.split("/", 2)[2].rpartition("/")[0].partition("/")
+            dataset, file, made = layout.read_chunk_key(info.key)
             report = read_document(ports.store, info.key, CHUNK_REPORT) or {}
-            samples += [{"dataset": dataset, "file": file, **sample} for sample in report.get("samples", ())]
+            found = report.get("samples", ())
+            named = found if made is None else [_named_with(made, sample) for sample in found]
+            samples += [{"dataset": dataset, "file": file, **sample} for sample in named]
     return samples
+
+
+def _named_with(made: Dataset, sample: dict[str, Any]) -> dict[str, Any]:
+    """Return a violation with its rule and column as the report on a source's file names them."""
+    column = sample["column"]
+    return {
+        **sample,
+        "rule": f"{made}.{sample['rule']}",
+        "column": None if column is None else f"{made}.{column}",
+    }

@@ -137,7 +137,9 @@ def _gaps_as_of(ports: Ports, commit: Commit) -> Gaps:
 
 def _refused(ports: Ports) -> Iterable[tuple[str, tuple[date, ...]]]:
     """Yield the refused files of which no newer original was taken, oldest first, with the days they are about."""
-    found = (layout.read_failed_key(info.key) for info in ports.store.list(layout.FAILED))
+    found = (
+        layout.read_failed_key(info.key, ports.contracts.sources.folders) for info in ports.store.list(layout.FAILED)
+    )
     keys = {key for each in found if each is not None for key in each[1]}
     newest = ports.ledger.newest_versions(keys) if keys else {}
     candidates: list[LineageRecord] = []

@@ -24,7 +24,9 @@ def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
     gate = ports.ledger.gate()
     now = ports.clock.now()
     # Whatever was tried at whatever time: a file that could not be read is no file like the others.
-    sighting = sight(ports.store.list(layout.RAW), gate.left_alone(datetime.min.replace(tzinfo=UTC)))
+    sources = ports.contracts.sources
+    unread = gate.left_alone(datetime.min.replace(tzinfo=UTC))
+    sighting = sight(ports.store.list(layout.RAW), unread, sources=sources.folders)
     decision = decide(sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now)
     commit = newest_commit(ports.store, gate.last_commit)
     lake = ports.tables.snapshot(commit.versions) if commit else None
@@ -35,7 +37,7 @@ def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "state": gate.state.value,
-        "pending": {dataset.value: pending[dataset] for dataset in Dataset},
+        "pending": {kind.value: pending[kind] for kind in (*Dataset, *sources.by_name)},
         "decision": type(decision).__name__,
         "deadline": layout.format_instant(decision.deadline) if isinstance(decision, WaitUntil) else None,
         "missing": list(decision.missing) if isinstance(decision, Hold) else [],

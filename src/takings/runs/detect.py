@@ -58,7 +58,8 @@ def _look(ports: Ports, executions: Executions, gate: Gate, *, at_once: bool) ->
 
 def oldest_waiting(ports: Ports) -> datetime | None:
     """Return when the oldest file that is not filed away was written; None where there is none."""
-    return min((info.written_at for info, _ in sight(ports.store.list(layout.RAW)).drops), default=None)
+    sighting = sight(ports.store.list(layout.RAW), sources=ports.contracts.sources.folders)
+    return min((info.written_at for info, _ in sighting.drops), default=None)
 
 
 def _resume(ports: Ports, executions: Executions, gate: Gate) -> Detected:

@@ -138,7 +138,9 @@ def look(ports: Ports, gate: Gate, *, at_once: bool, since: datetime | None = No
     some minutes (or what could not be read `since` then, if that is given), one that could not be removed for good.
     """
     listing = tuple(ports.store.list(layout.RAW))
-    sighting = sight(listing, gate.left_alone(since or ports.clock.now() - TRY_AGAIN))
+    sources = ports.contracts.sources
+    unread = gate.left_alone(since or ports.clock.now() - TRY_AGAIN)
+    sighting = sight(listing, unread, sources=sources.folders)
     still_there = {(info.key, info.etag) for info in listing} if gate.left else set()
     left = tuple(each for each in gate.left if (each.key, each.etag) in still_there)
     suspected = tuple(drop for drop in sighting.drops if gate.deaths_of(drop[0].key, drop[0].etag))
@@ -149,6 +151,7 @@ def look(ports: Ports, gate: Gate, *, at_once: bool, since: datetime | None = No
         deadline=gate.deadline,
         now=ports.clock.now(),
         at_once=at_once,
+        sources=sources,
     )
     if not isinstance(decision, Dispatch) and suspected:
         decision = Dispatch(drops=suspected[:1])
@@ -196,6 +199,7 @@ def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Man
         package_version=ports.package_version,
         time_zone=ports.time_zone,
         contracts=ports.contracts.hash,
+        sources=ports.contracts.sources.hash,
         settings=ports.outcome_settings,
         arrivals=arrivals,
     )

@@ -133,6 +133,7 @@ def _run_again(source: ObjectStore, batch: ArchivedBatch, ports: Ports) -> Batch
         batch.manifest,
         time_zone=ports.time_zone,
         contracts=ports.contracts.hash,
+        sources=ports.contracts.sources.hash,
         arrivals=tuple(each for each in batch.manifest.arrivals if each.key not in batch.unarchived),
     )
     for report in batch.reports:

@@ -9,7 +9,7 @@ from takings.archive.outcome import BatchOutcome
 from takings.errors import CorruptState, UnknownThing
 from takings.intake.arrivals import Arrival, ObjectInfo
 from takings.intake.batching import Pending, choose
-from takings.layout import BatchId, Drop, archive_folder
+from takings.layout import BatchId, Drop, archive_folder, file_of
 from takings.ports import Ports
 from takings.runs.pipeline import form, free_gate
 
@@ -65,7 +65,7 @@ def _arrivals(ports: Ports, records: Sequence[LineageRecord]) -> list[Arrival]:
         Arrival(
             key=record.file_key,
             dataset=record.dataset,
-            file=_file(record),
+            file=file_of(record.file_key),
             size=found[place].size,
             etag=found[place].etag,
             version=record.version,
@@ -73,11 +73,6 @@ def _arrivals(ports: Ports, records: Sequence[LineageRecord]) -> list[Arrival]:
         )
         for place, record in places.items()
     ]
-
-
-def _file(record: LineageRecord) -> str:
-    """Return the part of the key that the archive keeps: all behind raw-data/<prefix>/."""
-    return record.file_key.split("/", 2)[2]
 
 
 def _as_listed(arrival: Arrival) -> ObjectInfo:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, DropKind
 
 #: how many violations a chunk report shows
 SAMPLES_PER_CHUNK = 100
@@ -103,11 +103,21 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MadeRows:
+    """What was decided about the rows of one dataset that a source's file yields."""
+
+    #: rows made = accepted + rejected + identical duplicates
+    records: RecordCounts
+    errors: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileReport:
     """What was decided about one file."""
 
     key: str
-    dataset: Dataset
+    dataset: DropKind
     file: str
     verdict: Verdict
     #: SHA-256 of the bytes
@@ -121,3 +131,12 @@ class FileReport:
     reason: str | None = None
     #: for a duplicate: the key of the file that it copies
     duplicate_of: str | None = None
+    #: for a source's file: what was found in the rows that it yields; empty where no row was made
+    made: Mapping[Dataset, MadeRows] = field(default_factory=dict)
+
+    @property
+    def rows_accepted(self) -> int:
+        """Count the rows that the file brings into the lake."""
+        if self.made:
+            return sum(rows.records.accepted for rows in self.made.values())
+        return self.records.accepted

@@ -22,6 +22,11 @@ def folders_at(contract: Contract, file: str) -> Sequence[str]:
     return [_folder(file, level) for level in sorted(levels_of(contract))]
 
 
+def folders_in(contracts: Sequence[Contract], file: str) -> Sequence[Sequence[str]]:
+    """Return the values of the folders that each of these contracts uses: a source's file is checked by several."""
+    return [folders_at(contract, file) for contract in contracts]
+
+
 def contract_at(contract: Contract, header: Collection[str], file: str) -> Contract:
     """Return the contract for a file at this place, its folders being known; `file` is the key after raw-data/<prefix>/.
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.file_format import USUAL, named_delimiter
-from takings.contracts.model import ColumnType, Contract
+from takings.contracts.model import ColumnType, Contract, Contracts
+from takings.contracts.rules import type_demand
 from takings.validation import file_kinds
+from takings.validation.source_columns import as_contract
 
 _OF_RULE: Final = {
     "record|stray_quote": 'put the whole field into double quotes and double each quote inside: "5"" nail"',
@@ -30,6 +33,7 @@ _OF_RULE: Final = {
     "file|part_of_orders": "drop a file with all lines of these orders, without the columns of the quarantine file",
     "file|no_records": "nothing, if the export is meant to be empty",
 }
+_OF_SQL: Final = "correct the SQL of the source, and drop the file again"
 #: with what the contract says of the file
 _OF_FORMAT: Final = {
     "record|field_count": "add or remove fields; put a field that holds {delimiter} into double quotes",
@@ -56,6 +60,19 @@ _OF_KIND: Final = {
 }
 
 
+def remedy_in(contracts: Contracts, kind: DropKind, rule: str) -> str:
+    """Return what to do about a broken rule in a file of a dataset or source, whose rules are named with their dataset."""
+    if isinstance(kind, Dataset):
+        return remedy(contracts[kind], rule)
+    dataset, _, rule_of_dataset = rule.partition(".")
+    if dataset not in list(Dataset):
+        source = contracts.sources.by_name.get(kind)
+        return remedy(None if source is None else as_contract(source), rule)
+    if rule_of_dataset.startswith("sql|"):
+        return _OF_SQL
+    return remedy(contracts[Dataset(dataset)], rule_of_dataset)
+
+
 def remedy(contract: Contract | None, rule: str) -> str:
     """Return what to do about a broken rule, as an imperative phrase; without a contract, about one on the whole file."""
     if rule in _OF_RULE:
@@ -68,7 +85,10 @@ def remedy(contract: Contract | None, rule: str) -> str:
     column, _, kind = rule.partition("|")
     known = {found.name: found for found in contract.columns}
     if kind == "type" and column in known:
-        return _OF_TYPE[known[column].type]
+        is_usual = known[column].written is None and known[column].origin is None
+        return _OF_TYPE[known[column].type] if is_usual else f"the value {type_demand(known[column])}"
+    if kind == "required" and column in known and known[column].origin is not None:
+        return "fill in what the column is made of, or drop the file into the folder that is part of it"
     if kind == "one_of" and column in known:
         return f"use one of {', '.join(sorted(set((known[column].values or {}).values())))}"
     if kind in _OF_KIND:

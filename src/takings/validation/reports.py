@@ -6,10 +6,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, kind_of
 from takings.documents import VIOLATION, damaged, parse_document
 from takings.layout import BatchId, format_instant, parse_instant
-from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, RecordCounts, Verdict, Violation
+from takings.validation.findings import (
+    ChunkReport,
+    FaultyRecord,
+    FileReport,
+    MadeRows,
+    RecordCounts,
+    Verdict,
+    Violation,
+)
 
 SCHEMA_VERSION = 1
 
@@ -53,6 +61,19 @@ def file_document(report: FileReport) -> dict[str, Any]:
         "warnings": dict(sorted(report.warnings.items())),
         "reason": report.reason,
         "duplicate_of": report.duplicate_of,
+        **({"datasets": _made_document(report.made)} if report.made else {}),
+    }
+
+
+def _made_document(made: Mapping[Dataset, MadeRows]) -> dict[str, Any]:
+    """Return what a source's file yielded, per dataset."""
+    return {
+        dataset.value: {
+            "records": records_document(rows.records),
+            "errors": dict(sorted(rows.errors.items())),
+            "warnings": dict(sorted(rows.warnings.items())),
+        }
+        for dataset, rows in made.items()
     }
 
 
@@ -83,7 +104,7 @@ def read_file_report(document: Mapping[str, Any]) -> FileReport:
     """Read what `file_document` wrote."""
     return FileReport(
         key=document["key"],
-        dataset=Dataset(document["dataset"]),
+        dataset=kind_of(document["dataset"]),
         file=document["file"],
         verdict=Verdict(document["verdict"]),
         fingerprint=document["fingerprint"],
@@ -94,6 +115,12 @@ def read_file_report(document: Mapping[str, Any]) -> FileReport:
         warnings=document["warnings"],
         reason=document["reason"],
         duplicate_of=document["duplicate_of"],
+        made={
+            Dataset(name): MadeRows(
+                records=RecordCounts(**rows["records"]), errors=rows["errors"], warnings=rows["warnings"]
+            )
+            for name, rows in document.get("datasets", {}).items()
+        },
     )
 
 

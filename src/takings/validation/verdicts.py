@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from takings.contracts.model import Contract
 from takings.intake.arrivals import Arrival
-from takings.validation.findings import FileReport, Findings, RecordCounts, Verdict
+from takings.validation.findings import FileReport, Findings, MadeRows, RecordCounts, Verdict
 from takings.validation.structure.values import FileFault, Structure
 
 
@@ -46,10 +47,14 @@ class Tolerance:
         return self.policy is RejectionPolicy.ROW and is_about_rows and share_is_small
 
 
+#: how a source's file is judged, whatever the policy
+FILE_BY_FILE: Final = Tolerance(policy=RejectionPolicy.FILE, max_rejected=Decimal(0))
+
+
 def duplicate_report(arrival: Arrival, fingerprint: str, original: str) -> FileReport:
     """Report a file whose bytes were accepted before; none of its records counts again."""
     return replace(
-        _report(arrival, fingerprint, arrival.size, Verdict.DUPLICATE, RecordCounts()),
+        report_on(arrival, fingerprint, arrival.size, Verdict.DUPLICATE, RecordCounts()),
         reason=f"same bytes as {original}, which was accepted before",
         duplicate_of=original,
     )
@@ -59,7 +64,7 @@ def unreadable_report(arrival: Arrival, structure: Structure, fault: FileFault) 
     """Refuse a file whose records cannot be told apart."""
     counts = RecordCounts(read=structure.records, rejected=structure.records)
     return replace(
-        _report(arrival, structure.fingerprint, structure.size, Verdict.REJECTED, counts),
+        report_on(arrival, structure.fingerprint, structure.size, Verdict.REJECTED, counts),
         errors={fault.rule: 1},
         reason=fault.reason
         if fault.line is None or f"line {fault.line}" in fault.reason
@@ -70,7 +75,7 @@ def unreadable_report(arrival: Arrival, structure: Structure, fault: FileFault) 
 def unread_report(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport:
     """Refuse a file because a process died each time it was read."""
     return replace(
-        _report(arrival, fingerprint, arrival.size, Verdict.REJECTED, RecordCounts()),
+        report_on(arrival, fingerprint, arrival.size, Verdict.REJECTED, RecordCounts()),
         errors={"file|kills_reader": 1},
         reason=f"reading it killed the process {deaths} times, at last alone. It was not read again.",
     )
@@ -85,7 +90,7 @@ def decide_verdict(arrival: Arrival, fingerprint: str, findings: Findings, toler
         read=findings.read, accepted=findings.read - rejected - copies, rejected=rejected, identical_duplicates=copies
     )
     return replace(
-        _report(arrival, fingerprint, arrival.size, Verdict.ACCEPTED if is_taken else Verdict.REJECTED, counts),
+        report_on(arrival, fingerprint, arrival.size, Verdict.ACCEPTED if is_taken else Verdict.REJECTED, counts),
         errors=dict(findings.errors),
         warnings=dict(findings.warnings),
         reason=summarise(findings, tolerance) if findings.errors else None,
@@ -103,27 +108,38 @@ def fail_batch(reports: Sequence[FileReport], cause: str) -> tuple[FileReport, .
             records=RecordCounts(read=report.records.read, rejected=report.records.read),
             reason=f'policy "strict" refuses the whole batch: {cause}',
             duplicate_of=None,
+            made={dataset: _refused(rows) for dataset, rows in report.made.items()},
         )
         for report in reports
     )
 
 
+def _refused(rows: MadeRows) -> MadeRows:
+    return replace(rows, records=RecordCounts(read=rows.records.read, rejected=rows.records.read))
+
+
 def summarise(findings: Findings, tolerance: Tolerance) -> str:
     """Name the most frequently broken rules, in one sentence."""
-    worst = sorted(findings.errors.items(), key=lambda pair: (-pair[1], pair[0]))
-    named = ", ".join(f"{rule} ({count:,})" for rule, count in worst[:3])
-    more = f" and {len(worst) - 3} more rules" if len(worst) > 3 else ""
+    named = worst_rules(findings)
     if not findings.violating:
-        return f"the file breaks {named}{more}"
+        return f"the file breaks {named}"
     limit = ""
     if tolerance.policy is RejectionPolicy.ROW:
         limit = (
             "; they are in quarantine" if tolerance.allows(findings) else f"; at most {tolerance.max_rejected} % may"
         )
-    return f"{findings.violating:,} of {findings.read:,} records break {named}{more}{limit}"
+    return f"{findings.violating:,} of {findings.read:,} records break {named}{limit}"
 
 
-def _report(arrival: Arrival, fingerprint: str, size: int, verdict: Verdict, records: RecordCounts) -> FileReport:
+def worst_rules(findings: Findings) -> str:
+    """Name the most frequently broken rules and how many records break each."""
+    worst = sorted(findings.errors.items(), key=lambda pair: (-pair[1], pair[0]))
+    named = ", ".join(f"{rule} ({count:,})" for rule, count in worst[:3])
+    return named + (f" and {len(worst) - 3} more rules" if len(worst) > 3 else "")
+
+
+def report_on(arrival: Arrival, fingerprint: str, size: int, verdict: Verdict, records: RecordCounts) -> FileReport:
+    """Return the bare report on an arrival."""
     return FileReport(
         key=arrival.key,
         dataset=arrival.dataset,

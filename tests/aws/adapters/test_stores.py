@@ -14,6 +14,7 @@ import pytest
 
 from takings.adapters.aws.object_store import FINGERPRINT, VERSION
 from takings.composition.stores import Shop
+from takings.contracts.model import Dataset
 from takings.entrypoints.kpi_output import as_csv
 from takings.errors import MachineryError
 from takings.intake.arrivals import sight
@@ -227,7 +228,7 @@ def test_of_two_who_dispatch_one_wins(shop: S3Shop) -> None:
             generation=other.ports.ledger.gate().generation,
             state=GateState.IDLE,
             last_commit=1,
-            landed=frozenset(report.dataset for report in won.reports),
+            landed=frozenset(Dataset(report.dataset) for report in won.reports),
         )
     assert len(lineage(STORE)) == 3
 

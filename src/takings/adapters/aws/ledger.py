@@ -11,7 +11,7 @@ from uuid import uuid4
 from takings.adapters.aws.database import Database, Item
 from takings.adapters.aws.tables import BY_BATCH, BY_FINGERPRINT, PENDING_BATCHES, PROCESSED_FILES
 from takings.archive.lineage import LineageRecord, LineageStatus
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, kind_of
 from takings.errors import ConflictError, SettingsError
 from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId, format_instant, parse_instant
@@ -119,7 +119,7 @@ def _read_gate(item: Item) -> Gate:
         generation=item["generation"],
         state=GateState(item["state"]),
         deadline=_instant(item.get("deadline")),
-        pending={Dataset(name): count for name, count in item["pending"].items()},
+        pending={kind_of(name): count for name, count in item["pending"].items()},
         batch_id=None if "batch_id" not in item else BatchId(item["batch_id"]),
         attempt=item["attempt"],
         owner=item.get("owner"),
@@ -171,7 +171,7 @@ def _read_record(item: Item) -> LineageRecord:
         processing_date=parse_instant(item["processing_date"]),
         status=LineageStatus(item["status"]),
         batch_id=BatchId(item["batch_id"]),
-        dataset=Dataset(item["dataset"]),
+        dataset=kind_of(item["dataset"]),
         size=item["size"],
         etag=item["etag"],
         version=parse_instant(item["version"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -26,6 +27,8 @@ from takings.validation.findings import Verdict
 
 #: where a bucket's own contracts lie
 CONTRACTS: Final = "contracts"
+#: what belongs to a source, beside the contracts
+_SOURCE_FILE: Final = re.compile(r"sources/[^/\\]+/[^/\\]+")
 
 
 class AwsPlatform:
@@ -65,8 +68,10 @@ class AwsPlatform:
         folder.mkdir(exist_ok=True)
         for info in self._bucket.list(f"{CONTRACTS}/"):
             name = info.key.removeprefix(f"{CONTRACTS}/")
-            content = self._bucket.read(info.key)
-            if name and "/" not in name and content is not None:
+            is_wanted = name and ("/" not in name or _SOURCE_FILE.fullmatch(name))
+            content = self._bucket.read(info.key) if is_wanted else None
+            if content is not None:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
         return folder
 
@@ -87,11 +92,11 @@ class AwsPlatform:
     def _notice(self, _: Tell) -> AbstractContextManager[Changes]:
         return nullcontext(NoChanges())
 
-    def accepted(self, settings: Settings) -> Mapping[str, str]:
-        """Return fingerprint -> key of the files that the store has accepted."""
+    def accepted(self, settings: Settings) -> Mapping[tuple[str, str], str]:
+        """Return dataset or source, and fingerprint -> key of the files that the store has accepted."""
         ledger = DynamoLedger(Database(self._clients.dynamodb, settings.table_prefix), self._bucket.name)
         return {
-            record.fingerprint: record.file_key
+            (record.dataset.value, record.fingerprint): record.file_key
             for record in ledger.lineage()
             if record.verdict is Verdict.ACCEPTED and record.fingerprint is not None
         }

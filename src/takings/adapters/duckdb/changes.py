@@ -55,7 +55,9 @@ class ComparedRows:
         for dataset in Dataset:
             if not self.staged.batch.of(dataset):
                 continue
-            files |= (counts := self._count(dataset))
+            counts = self._count(dataset)
+            for key, count in counts.items():
+                files[key] = files.get(key, RowChanges()) + count
             if sum(count.rows for count in counts.values()) < self.staged.count(dataset):
                 warnings += self._same_time(dataset)
         warnings += self._warn(Doubt.ANOTHER_ORDER, sql("another_order"))

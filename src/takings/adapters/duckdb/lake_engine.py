@@ -17,7 +17,7 @@ import duckdb
 from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb.merge import DuckDbMerge
-from takings.adapters.duckdb.sql import name
+from takings.adapters.duckdb.sql import name, seen_at
 from takings.adapters.duckdb.staged import StagedRows
 from takings.contracts.model import Contracts, Dataset
 from takings.kpis.definitions import KpiTable, Measures
@@ -90,7 +90,9 @@ class DuckDbEngine:
         waiting = replace(table, files=tuple(file for file in table.files if file.order_date is None))
         with self._connection.cursor() as cursor:
             source = self._rows(cursor).of_lake(Dataset.ORDER_ITEMS, waiting)
-            (micros,) = cursor.execute(f"select epoch_us(min(_version)) from ({source})").fetchone() or (None,)
+            (micros,) = cursor.execute(f"select epoch_us(min({seen_at('_version')})) from ({source})").fetchone() or (
+                None,
+            )
         return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
     def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
@@ -101,7 +103,10 @@ class DuckDbEngine:
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
             source = rows.of_lake(Dataset.ORDER_ITEMS, waiting)
-            cursor.execute(f"create temp table waiting as select * from ({source}) order by _version, id limit {most}")
+            cursor.execute(
+                f"create temp table waiting as select * replace ({seen_at('_version')} as _version) from ({source})"
+                f" order by {seen_at('_version')}, id limit {most}"
+            )
             for dataset, key in ((Dataset.ORDERS, "order_id"), (Dataset.PRODUCTS, "product_id")):
                 wanted = [
                     (value, value) for (value,) in cursor.execute(f"select distinct {key} from waiting").fetchall()

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Final
 
 from takings.contracts.model import ColumnType
+from takings.lake import FIRST_REAL, OLDER
 
 SQL_TYPES: Final = {
     ColumnType.IDENTIFIER: "bigint",
@@ -24,6 +25,12 @@ def literal(text: str) -> str:
 def path_literal(path: PurePath) -> str:
     """Quote a file's path for a DuckDB reader, which takes `*`, `?` and `[` in it for a pattern."""
     return literal("".join(f"[{character}]" if character in "*?[" else character for character in str(path)))
+
+
+def seen_at(version: str) -> str:
+    """Return when a row of that version was first seen: a stand-in's version is older."""
+    first_real = f"timestamptz {literal(FIRST_REAL.isoformat(sep=' '))}"
+    return f"case when {version} < {first_real} then {version} + interval {OLDER.days} days else {version} end"
 
 
 def name(identifier: str) -> str:

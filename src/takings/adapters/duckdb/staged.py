@@ -103,7 +103,7 @@ class StagedRows:
         at_once = self.batch.files_at_once
         alike: dict[frozenset[str], list[StagedFile]] = defaultdict(list)
         for file in self.batch.of(dataset):
-            alike[self._facts[file.key].columns.intersection(_OPTIONAL)].append(file)
+            alike[self._facts[dataset, file.key].columns.intersection(_OPTIONAL)].append(file)
         queries = (self._query(some) for files in alike.values() for some in _rounds(files, at_once))
         copies = [self._copy(query, together / f"{dataset}-{place}.parquet") for place, query in enumerate(queries)]
         while len(copies) > at_once:
@@ -123,16 +123,16 @@ class StagedRows:
 
     def ranges(self, dataset: Dataset, column: str) -> Sequence[Range]:
         """Return the ranges of a key column's values, one of each file that has rows."""
-        every = (self._facts[file.key].ranges for file in self.batch.of(dataset))
+        every = (self._facts[dataset, file.key].ranges for file in self.batch.of(dataset))
         return [ranges[column] for ranges in every if column in ranges]
 
     def count(self, dataset: Dataset) -> int:
         """Count the staged rows of a dataset."""
-        return sum(self._facts[file.key].rows for file in self.batch.of(dataset))
+        return sum(self._facts[dataset, file.key].rows for file in self.batch.of(dataset))
 
     @cached_property
-    def _facts(self) -> dict[str, StagedFacts]:
-        return {key: facts for dataset in Dataset for key, facts in self._read_facts(dataset)}
+    def _facts(self) -> dict[tuple[Dataset, str], StagedFacts]:
+        return {(dataset, key): facts for dataset in Dataset for key, facts in self._read_facts(dataset)}
 
     def _read_facts(self, dataset: Dataset) -> Iterator[tuple[str, StagedFacts]]:
         for some in _rounds(self.batch.of(dataset), self.batch.files_at_once):
@@ -160,7 +160,7 @@ class StagedRows:
     def _query(self, files: Sequence[StagedFile]) -> str:
         """Return the query of the rows of staged files that have the same columns."""
         contract = self.rows.contracts[files[0].dataset]
-        present = self._facts[files[0].key].columns
+        present = self._facts[files[0].dataset, files[0].key].columns
         line = "_line" if "_line" in present else "file_row_number + 2"
         versions = ", ".join(f"timestamptz {literal(file.version.isoformat(sep=' '))}" for file in files)
         keys = ", ".join(literal(file.key) for file in files)

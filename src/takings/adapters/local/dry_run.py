@@ -18,18 +18,18 @@ from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.adapters.scanned_file import first_bytes, read_structure
 from takings.batch.validate_file import ValidatedFile, validate_file
-from takings.contracts.model import Contracts, Dataset
+from takings.batch.validate_source import SourceReader
+from takings.contracts.datasets import Dataset, DropKind
+from takings.contracts.model import Contracts
 from takings.errors import UsageError
 from takings.intake.arrivals import Arrival
-from takings.layout import RAW, Drop, read_raw_key
-from takings.ports import BusinessTime, ValidationEngine
-from takings.validation.folders import folders_at, levels_of
+from takings.layout import FOLDERS, RAW, Drop, file_of, read_raw_key
+from takings.ports import BusinessTime, SourceEngine, ValidationEngine
+from takings.validation.folders import folders_in, levels_of
 from takings.validation.mended import is_mended
 from takings.validation.recognition import resembled
 from takings.validation.structure.values import FileFault, Structure
 from takings.validation.verdicts import Tolerance
-
-_FOLDERS = {"products": "products", "orders": "orders", "order-items": "order-items", "order_items": "order-items"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +55,9 @@ class DryRun:
     memory: str
     threads: int
     now: datetime
-    #: fingerprint -> key of the files that a store has accepted
-    accepted: Mapping[str, str]
+    #: dataset or source, and fingerprint -> key of the files that a store has accepted
+    accepted: Mapping[tuple[str, str], str]
+    sources: SourceEngine
 
     def validate(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[ValidatedFile | Unplaced]:
         """Validate files one after the other; UsageError, before the first, where a sound file's dataset cannot be told.
@@ -69,53 +70,80 @@ class DryRun:
             closing(open_duckdb(self.memory, self.threads, Path(folder, "spill"))) as connection,
         ):
             validation = self.engine(connection, self.business_time)
-            kinds = [dataset or self._dataset_of(file) or self._unplaced(file, Path(folder)) for file in files]
+            kinds = [dataset or self._kind_of(file) or self._unplaced(file, Path(folder)) for file in files]
             for place, (file, kind) in enumerate(zip(files, kinds, strict=True)):
                 workspace = Path(folder, str(place))
                 if isinstance(kind, Unplaced):
                     yield kind
                     continue
-                yield validate_file(
-                    validation,
-                    self.contracts,
-                    self._arrival(file, kind),
-                    file,
-                    now=self.now,
-                    tolerance=self.tolerance,
-                    workspace=workspace,
-                    staged=workspace / "staged.parquet",
-                    original_of=partial(self._original_of, file, kind),
-                )
+                yield self._validate(validation, file, kind, workspace)
 
-    def _dataset_of(self, file: Path) -> Dataset | None:
-        """Tell a file's dataset by its folder, else by what resembles a header in its first lines."""
-        match read_raw_key(f"{RAW}{_FOLDERS.get(_dataset_folder(file).name, '')}/x.csv"):
-            case Drop(dataset=dataset):
-                return dataset
+    def _validate(self, validation: ValidationEngine, file: Path, kind: DropKind, workspace: Path) -> ValidatedFile:
+        arrival = self._arrival(file, kind)
+        original_of = partial(self._original_of, file, kind)
+        if isinstance(kind, Dataset):
+            return validate_file(
+                validation,
+                self.contracts,
+                arrival,
+                file,
+                now=self.now,
+                tolerance=self.tolerance,
+                workspace=workspace,
+                staged=workspace / "staged.parquet",
+                original_of=original_of,
+            )
+        reader = SourceReader(
+            validation=validation,
+            engine=self.sources,
+            contracts=self.contracts,
+            source=self.contracts.sources.by_name[kind],
+            now=self.now,
+        )
+        staged = {dataset: workspace / f"{dataset}.parquet" for dataset in reader.source.datasets}
+        return reader.validate(arrival, file, workspace=workspace, staged=staged, original_of=original_of)
+
+    def _kind_of(self, file: Path) -> DropKind | None:
+        """Tell what a file is of by its folder, else by what resembles a header in its first lines."""
+        match read_raw_key(f"{RAW}{self._folder(file).name}/x.csv", self.contracts.sources.folders):
+            case Drop(dataset=kind):
+                return kind
         return resembled(first_bytes(file), self.contracts)
 
-    def _arrival(self, file: Path, dataset: Dataset) -> Arrival:
+    def _arrival(self, file: Path, kind: DropKind) -> Arrival:
         """Describe a file as if it had been dropped where it lies."""
-        has_folders = bool(levels_of(self.contracts[dataset]))
+        has_folders = any(map(levels_of, self.contracts.of(kind)))
         return Arrival(
             key=str(file),
-            dataset=dataset,
-            file=_below_dataset(file) if has_folders else file.name,
+            dataset=kind,
+            file=self._below_folder(file) if has_folders else file.name,
             size=file.stat().st_size,
             etag="",
             version=_written(file, self.now),
         )
 
-    def _original_of(self, file: Path, dataset: Dataset, structure: Structure) -> str | None:
+    def _original_of(self, file: Path, kind: DropKind, structure: Structure) -> str | None:
         """Return the accepted file of which this one is a copy, if there is one."""
-        key, contract = self.accepted.get(structure.fingerprint), self.contracts[dataset]
-        if contract.version_column is not None:
+        key, contracts = self.accepted.get((kind.value, structure.fingerprint)), self.contracts.of(kind)
+        if all(contract.version_column for contract in contracts):
             # Only a file of the same name in raw-data/ would be one, which nobody knows here.
             return None
-        if key is None or not levels_of(contract) or is_mended(structure.header or ()):
+        if key is None or not any(map(levels_of, contracts)) or is_mended(structure.header or ()):
             return key
-        other = key.removeprefix(RAW).partition("/")[2]
-        return key if folders_at(contract, other) == folders_at(contract, _below_dataset(file)) else None
+        same = folders_in(contracts, file_of(key)) == folders_in(contracts, self._below_folder(file))
+        return key if same else None
+
+    def _folder(self, file: Path) -> Path:
+        """Return the folder that tells what a file is of: one in raw-data/, however deep the file lies in it, or its own."""
+        parents = file.resolve().parents
+        known = {*FOLDERS, *self.contracts.sources.folders}
+        return next(
+            (folder for folder in parents if f"{folder.parent.name}/" == RAW and folder.name in known), parents[0]
+        )
+
+    def _below_folder(self, file: Path) -> str:
+        """Return a file's name, with the folders between it and the one that tells what it is of."""
+        return file.resolve().relative_to(self._folder(file)).as_posix()
 
     def _unplaced(self, file: Path, workspace: Path) -> Unplaced:
         """Refuse a file that can be of no dataset, however it is read; UsageError where it may be of one."""
@@ -134,8 +162,8 @@ class DryRun:
         )
 
 
-def accepted_files(database: Path) -> dict[str, str]:
-    """Return fingerprint -> key of the files that a store has accepted, read without writing to it."""
+def accepted_files(database: Path) -> dict[tuple[str, str], str]:
+    """Return dataset or source, and fingerprint -> key of the files that a store has accepted, read without writing to it."""
     if not database.is_file():
         return {}
     with TemporaryDirectory(prefix="takings-") as folder:
@@ -145,21 +173,10 @@ def accepted_files(database: Path) -> dict[str, str]:
             if part.exists():
                 shutil.copyfile(part, Path(folder, part.name))
         with closing(sqlite3.connect(Path(folder, database.name))) as connection:
-            rows = connection.execute("select fingerprint, file_key from ProcessedFiles where verdict = 'accepted'")
-            return {fingerprint: key for fingerprint, key in rows if fingerprint}
-
-
-def _dataset_folder(file: Path) -> Path:
-    """Return the folder that tells a file's dataset: one in raw-data/, however deep the file lies in it, or its own."""
-    parents = file.resolve().parents
-    return next(
-        (folder for folder in parents if f"{folder.parent.name}/" == RAW and folder.name in _FOLDERS), parents[0]
-    )
-
-
-def _below_dataset(file: Path) -> str:
-    """Return a file's name, with the folders between it and its dataset's."""
-    return file.resolve().relative_to(_dataset_folder(file)).as_posix()
+            rows = connection.execute(
+                "select dataset, fingerprint, file_key from ProcessedFiles where verdict = 'accepted'"
+            )
+            return {(dataset, fingerprint): key for dataset, fingerprint, key in rows if fingerprint}
 
 
 def _written(file: Path, now: datetime) -> datetime:

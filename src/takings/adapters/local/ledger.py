@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.archive.lineage import LineageRecord, LineageStatus
-from takings.contracts.model import Dataset
+from takings.contracts.datasets import Dataset, kind_of
 from takings.errors import ConflictError, CorruptState
 from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
@@ -138,7 +138,7 @@ def _gate_of(row: sqlite3.Row) -> Gate:
         generation=row["generation"],
         state=GateState(row["state"]),
         deadline=None if row["deadline"] is None else from_micros(row["deadline"]),
-        pending={Dataset(name): count for name, count in json.loads(row["pending"]).items()},
+        pending={kind_of(name): count for name, count in json.loads(row["pending"]).items()},
         batch_id=None if row["batch_id"] is None else BatchId(row["batch_id"]),
         attempt=row["attempt"],
         owner=row["owner"],
@@ -192,7 +192,7 @@ def _read_record(row: sqlite3.Row) -> LineageRecord:
         processing_date=from_micros(row["processing_date"]),
         status=LineageStatus(row["status"]),
         batch_id=BatchId(row["batch_id"]),
-        dataset=Dataset(row["dataset"]),
+        dataset=kind_of(row["dataset"]),
         size=row["size"],
         etag=row["etag"],
         version=from_micros(row["version"]),

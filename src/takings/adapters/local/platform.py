@@ -112,8 +112,8 @@ class LocalPlatform:
 
         return FolderChanges(self.root / layout.RAW, tell).noticing()
 
-    def accepted(self, _: Settings) -> Mapping[str, str]:
-        """Return fingerprint -> key of the files that the store has accepted."""
+    def accepted(self, _: Settings) -> Mapping[tuple[str, str], str]:
+        """Return dataset or source, and fingerprint -> key of the files that the store has accepted."""
         return accepted_files(self._private / "takings.db")
 
     def faults(self) -> AbstractContextManager[None]:

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from takings.composition.stores import Shop, open_store_to_look
+from takings.contracts.datasets import kind_of
 from takings.entrypoints import console
 from takings.entrypoints.app import Json, Store, print_json
 from takings.entrypoints.console import Teller, out
@@ -113,15 +114,13 @@ def _show_samples(shop: Shop, samples: list[dict[str, Any]]) -> None:
     for place in sorted({(sample["dataset"], sample["file"]) for sample in samples}):
         found = [sample for sample in samples if (sample["dataset"], sample["file"]) == place]
         out.print(f"\n{place[0]}/{marked(place[1])}", highlight=False)
-        contract = next(
-            contract for contract in shop.ports.contracts.by_dataset.values() if contract.dataset == place[0]
-        )
         console.show_violations(
             [
                 Violation(**{key: sample[key] for key in ("rule", "record", "line", "column", "reason", "shape")})
                 for sample in found[:_SHOWN]
             ],
-            contract,
+            shop.ports.contracts,
+            kind_of(place[0]),
         )
         if len(found) > _SHOWN:
             out.print("… and more; --json has all that the reports show", highlight=False)

@@ -13,7 +13,8 @@ import typer
 
 from takings.batch.validate_file import ValidatedFile
 from takings.composition.stores import Unplaced, open_dry_run
-from takings.contracts.model import Contract, Dataset
+from takings.contracts.model import Contracts as AllContracts
+from takings.contracts.model import Dataset
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, Contracts, print_json
 from takings.entrypoints.console import err, out
@@ -21,7 +22,7 @@ from takings.entrypoints.legible import marked
 from takings.errors import UnknownThing
 from takings.layout import format_instant
 from takings.validation.findings import RecordCounts, Verdict, Violation
-from takings.validation.remedies import remedy
+from takings.validation.remedies import remedy, remedy_in
 from takings.validation.reports import file_document, records_document, violation_document
 
 #: enough to see what is wrong with an export; the rest is counted
@@ -65,12 +66,11 @@ def validate(
                 _show_unplaced(examination)
             continue
         report = examination.report
-        contract = dry_run.contracts[report.dataset]
         is_rejected = is_rejected or report.verdict is Verdict.REJECTED or report.records.rejected > 0
         if format_ is ReportFormat.JSON:
-            documents.append(_document(examination, contract))
+            documents.append(_document(examination, dry_run.contracts))
         else:
-            _show(examination, contract)
+            _show(examination, dry_run.contracts)
     if format_ is ReportFormat.JSON:
         print_json({"schema_version": 1, "files": documents})
     if len(readable) < len(files):
@@ -95,9 +95,10 @@ def _can_be_read(file: Path) -> bool:
     return True
 
 
-def _document(examination: ValidatedFile, contract: Contract) -> dict[str, Any]:
+def _document(examination: ValidatedFile, contracts: AllContracts) -> dict[str, Any]:
+    kind = examination.report.dataset
     violations = [
-        {**violation_document(violation), "remedy": remedy(contract, violation.rule)}
+        {**violation_document(violation), "remedy": remedy_in(contracts, kind, violation.rule)}
         for violation in _violations(examination)
     ]
     return {**file_document(examination.report), "violations": violations}
@@ -168,7 +169,7 @@ def _reason(rule: str, reason: str | None) -> str:
     return re.sub(r"^line [0-9]+: ", "", reason or "")
 
 
-def _show(examination: ValidatedFile, contract: Contract) -> None:
+def _show(examination: ValidatedFile, contracts: AllContracts) -> None:
     report = examination.report
     colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.DUPLICATE: "yellow"}[report.verdict]
     out.print(
@@ -180,6 +181,6 @@ def _show(examination: ValidatedFile, contract: Contract) -> None:
     violations = _violations(examination)
     shown = list(islice(violations, _SHOWN))
     if shown:
-        console.show_violations(shown, contract)
+        console.show_violations(shown, contracts, report.dataset)
     if more := sum(1 for _ in violations):
         out.print(f"… and {more:,} more violations; --format json has all", highlight=False)

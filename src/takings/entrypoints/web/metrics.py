@@ -26,7 +26,7 @@ def exposition(reader: StoreReader, shop: Shop) -> str:
     lineage = ports.ledger.lineage()
     kpis = reader.kpis(shop)
     orphans = ports.tables.snapshot(kpis.commit.versions).orphans if kpis.commit else 0
-    drops = sight(ports.store.list(layout.RAW)).drops
+    drops = sight(ports.store.list(layout.RAW), sources=ports.contracts.sources.folders).drops
     pending = max(((now - info.written_at).total_seconds() for info, _ in drops), default=0.0)
     blocked = ports.ledger.gate().state is GateState.BLOCKED
     lines = [

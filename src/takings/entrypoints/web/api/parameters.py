@@ -20,7 +20,7 @@ First = Annotated[date | None, Query(alias="from", description="First day.")]
 Last = Annotated[date | None, Query(alias="to", description="Last day, inclusive.")]
 ForSpreadsheet = Annotated[bool, Query(description="CSV without formulas: a category such as =1+1 is quoted.")]
 BatchName = Annotated[str, PathParameter(description="As /api/v1/batches lists it.")]
-Dataset = Annotated[str | None, Query(description="products, orders or order_items.")]
+Dataset = Annotated[str | None, Query(description="products, orders, order_items or the name of a source.")]
 
 _NOT_MODIFIED: Final[dict[str, Any]] = {"description": "The asker has it already (`If-None-Match`)."}
 
