@@ -111,7 +111,7 @@ class Settings(BaseModel):
     memory: str = Field(default="400MB", pattern=r"^[0-9]+\s*([KMGT]i?B)$")
     #: all processors
     threads: int | None = Field(default=None, ge=1)
-    #: a folder of contracts instead of the shipped ones
+    #: a folder of contracts, or `profile:` and a name, instead of the shipped ones
     contracts: str | None = None
     #: stands before the names of a bucket's tables; none, so that an account's first shop has the names in the docs
     table_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,200}$")

@@ -35,6 +35,7 @@ from takings.contracts.model import Contracts, Dataset
 from takings.errors import SettingsError, UsageError
 from takings.kpis import load_kpi_tables
 from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, ObjectStore, Ports, Tell, ValidationEngine
+from takings.profiles import contracts_folder
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import business_time
 from takings.validation.verdicts import Tolerance
@@ -222,7 +223,7 @@ def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun
     """Prepare to examine files without a store, or as a store would; nothing is written to it."""
     if store is None:
         settings = merged_settings(None, options)
-        return _dry_run(settings, Path(settings.contracts) if settings.contracts else None, {})
+        return _dry_run(settings, contracts_folder(settings.contracts), {})
     with find_store(store) as platform:
         settings = merged_settings(platform, options)
         return _dry_run(settings, platform.contracts(settings), platform.accepted(settings))

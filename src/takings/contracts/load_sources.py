@@ -18,7 +18,7 @@ from takings.errors import ContractError
 
 FOLDER: Final = "sources"
 FILE: Final = "source.yaml"
-KEYS: Final = ("rawData", "takingsFile", "columns", "datasets", "standIns")
+KEYS: Final = ("rawData", "takingsFile", "columns", "optionalColumns", "datasets", "standIns")
 DESCRIPTIVE: Final = ("description",)
 _NO_COLUMNS: Final = (RECORD, LINE, "rowid")
 #: one part of a key that is neither hidden nor spelt otherwise on some system
@@ -61,10 +61,13 @@ def _load(folder: Path) -> tuple[Source, Entry]:
         if key not in fields:
             raise document.error(f"the source lacks '{key}'. Add it.")
     place = fields.get("rawData", document)
+    columns = _columns(fields["columns"], {})
+    optional = _columns(fields["optionalColumns"], columns) if "optionalColumns" in fields else {}
     source = Source(
         name=SourceName(folder.name),
         folder=_raw_folder(fields.get("rawData"), folder.name),
-        columns=_columns(fields["columns"]),
+        columns=(*columns.values(), *optional.values()),
+        optional=tuple(optional.values()),
         file=read_file_format(fields.get("takingsFile")),
         queries=_queries(fields["datasets"], fields.get("standIns"), folder),
     )
@@ -85,24 +88,22 @@ def _raw_folder(entry: Entry | None, name: str) -> str:
     return folder
 
 
-def _columns(entry: Entry) -> tuple[str, ...]:
-    """Return the names that the SQL may use; those that a database takes for one are refused."""
+def _columns(entry: Entry, others: Mapping[str, str]) -> dict[str, str]:
+    """Return lower-case name -> name of the columns that the SQL may use; those that a database takes for one are refused."""
     lines: dict[str, int] = {}
-    names: list[str] = []
+    names: dict[str, str] = {}
     for item in entry.entries("column"):
         name = item.text()
-        if name.lower() in lines:
-            raise item.error(
-                f"the column '{name}' stands in line {lines[name.lower()]} already; case makes no difference in SQL."
-                " Keep one."
-            )
+        if name.lower() in lines or name.lower() in others:
+            stands = f"in line {lines[name.lower()]}" if name.lower() in lines else "among 'columns'"
+            raise item.error(f"the column '{name}' stands {stands} already; case makes no difference in SQL. Keep one.")
         if name.lower() in _NO_COLUMNS:
             raise item.error(f"'{name}' has a meaning of its own. Rename the column in the file.")
         lines[name.lower()] = item.line
-        names.append(name)
+        names[name.lower()] = name
     if not names:
-        raise entry.error("'columns' is empty. Name the columns of the file's header that the SQL uses.")
-    return tuple(names)
+        raise entry.error(f"'{entry.name}' is empty. Name the columns of the file's header that the SQL uses.")
+    return names
 
 
 def _queries(entry: Entry, stand_ins: Entry | None, folder: Path) -> tuple[SourceQuery, ...]:

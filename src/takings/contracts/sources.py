@@ -43,6 +43,8 @@ class Source:
     folder: str
     #: the names in the header that the SQL may use
     columns: tuple[str, ...]
+    #: those of them that a file may lack: their fields are null then
+    optional: tuple[str, ...] = ()
     file: FileFormat = USUAL
     #: in the order of the datasets
     queries: tuple[SourceQuery, ...]
@@ -76,6 +78,7 @@ class Sources:
             source.name: {
                 "folder": source.folder,
                 "columns": source.columns,
+                **({"optional": source.optional} if source.optional else {}),
                 "file": asdict(source.file),
                 "queries": {query.dataset: [query.sql, query.is_stand_in] for query in source.queries},
             }

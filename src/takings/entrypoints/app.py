@@ -55,7 +55,8 @@ SpreadsheetSafe = Annotated[
     ),
 ]
 Contracts = Annotated[
-    Path | None, typer.Option("--contracts", help="A folder of contracts instead of the shipped ones.")
+    Path | None,
+    typer.Option("--contracts", help="A folder of contracts, or profile:NAME, instead of the shipped ones."),
 ]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from takings.contracts.file_format import USUAL
-from takings.contracts.model import Column, ColumnType, Contract
+from takings.contracts.file_format import USUAL, FileFormat
+from takings.contracts.model import Column, ColumnType, Contract, Typed
+from takings.contracts.number_formats import number_format
+from takings.contracts.rules import type_demand
 from takings.contracts.sources import Source
 from takings.validation.header import check_header
 from takings.validation.naming import resolve
@@ -19,14 +21,15 @@ def check_columns(source: Source, header: Sequence[str]) -> FileFault | None:
 
 
 def places_of(source: Source, header: Sequence[str]) -> Mapping[str, int]:
-    """Return the place in the header of each column of the source; all are there."""
+    """Return the place in the header of each column of the source that it has; only optional ones may be absent."""
     return resolve(as_contract(source), header)
 
 
 def as_contract(source: Source) -> Contract:
-    """Return a contract that demands a source's columns in a header, and nothing of its records."""
+    """Return a contract that demands a source's columns in a header, but for optional ones, and nothing of its records."""
     columns = tuple(
-        Column(name=column, type=ColumnType.TEXT, is_mandatory=True, is_required=False) for column in source.columns
+        Column(name=column, type=ColumnType.TEXT, is_mandatory=column not in source.optional, is_required=False)
+        for column in source.columns
     )
     return Contract(
         dataset=source.datasets[0],
@@ -39,6 +42,19 @@ def as_contract(source: Source) -> Contract:
 
 
 def made_contract(source: Source, contract: Contract) -> Contract:
-    """Return the contract as rows that a source's SQL has made are checked by it: only numbers are the file's own."""
+    """Return the contract as rows that a source's SQL has made are checked by it: only numbers are written as in the file."""
     numbers = replace(USUAL, decimal=source.file.decimal, thousands=source.file.thousands)
-    return replace(contract, file=numbers)
+    columns = {column.name: _with_numbers(column, numbers) for column in contract.columns}
+    rules = tuple(
+        replace(rule, demand=type_demand(columns[rule.column])) if isinstance(rule.check, Typed) else rule
+        for rule in contract.rules
+    )
+    return replace(contract, columns=tuple(columns.values()), rules=rules, file=numbers)
+
+
+def _with_numbers(column: Column, numbers: FileFormat) -> Column:
+    """Return a column as it is read where numbers are written so."""
+    if column.type not in (ColumnType.MONEY, ColumnType.INTEGER):
+        return column
+    is_money = column.type is ColumnType.MONEY
+    return replace(column, written=number_format(numbers, column.currencies, is_money=is_money))

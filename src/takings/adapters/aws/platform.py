@@ -22,6 +22,7 @@ from takings.adapters.platform import SETTINGS_FILE, PlatformPorts
 from takings.errors import SettingsError
 from takings.kpis import KpiTable
 from takings.ports import Changes, Tell
+from takings.profiles import contracts_folder
 from takings.settings import Settings
 from takings.validation.findings import Verdict
 
@@ -59,7 +60,7 @@ class AwsPlatform:
         """
         named = settings.contracts
         if named is None or not named.startswith("s3://"):
-            return Path(named) if named else None
+            return contracts_folder(named)
         if named.removesuffix("/") != f"{self._bucket}/{CONTRACTS}":
             raise SettingsError(
                 f"contracts = '{named}': contracts of {self._bucket} lie in {self._bucket}/{CONTRACTS}."

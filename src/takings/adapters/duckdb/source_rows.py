@@ -86,12 +86,15 @@ def _made(query: SourceQuery) -> str:
 
 
 def _load(path: Path, structure: Structure, source: Source, workspace: Path) -> str:
-    """Return the SQL that lays the file's records as the table `rows`: an empty or blank field is null."""
+    """Return the SQL that lays the file's records as the table `rows`: an empty, blank or absent field is null."""
     header = structure.header or ()
     csv = scanned_file.normal_csv(path, structure, workspace)
+    places = places_of(source, header)
     fields = ", ".join(
-        f"case when not {_is_nothing(f'_r{place}', source)} then _r{place} end as {name(column)}"
-        for column, place in places_of(source, header).items()
+        f"case when not {_is_nothing(f'_r{places[column]}', source)} then _r{places[column]} end as {name(column)}"
+        if column in places
+        else f"cast(null as varchar) as {name(column)}"
+        for column in source.columns
     )
     return f"create table {ROWS} as select {RECORD}, {LINE}, {fields} from {csv_source(csv, header)}"
 

@@ -24,6 +24,7 @@ from takings.adapters.settings_sources import read_settings_file
 from takings.errors import StoreError, UnknownThing, UsageError
 from takings.kpis import KpiTable
 from takings.ports import Changes, Tell
+from takings.profiles import contracts_folder
 from takings.settings import Settings
 
 #: what delta-rs decodes in a path
@@ -75,8 +76,8 @@ class LocalPlatform:
         return FolderStore(self.root)
 
     def contracts(self, settings: Settings) -> Path | None:
-        """Return the folder that the settings name."""
-        return Path(settings.contracts) if settings.contracts else None
+        """Return the folder that the settings name, or a profile's."""
+        return contracts_folder(settings.contracts)
 
     @contextmanager
     def open(self, _: Settings, kpi_tables: Sequence[KpiTable]) -> Iterator[PlatformPorts]:

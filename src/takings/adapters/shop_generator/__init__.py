@@ -3,6 +3,7 @@
 The same plan gives the same bytes on any machine: chance is arithmetic on the seed and the record's id (`draws.py`).
 
     plan.py      what is asked for and what came of it
+    exports.py   which files a format has
     writing.py   the files, one streamed query each; SQL beside it
     season.py    when orders happen and how many items they hold
     damage.py    which records are made invalid, `faults.py` in which ways

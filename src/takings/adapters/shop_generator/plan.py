@@ -21,10 +21,17 @@ PRODUCTS_A_FILE = 10_000
 
 
 class ShopFormat(StrEnum):
-    """The two shapes of CSV that real shops drop."""
+    """The shapes of CSV that real shops drop."""
 
     PLAIN = "plain"
     THELOOK = "thelook"
+    SHOPIFY = "shopify"
+    WOOCOMMERCE = "woocommerce"
+    OLIST = "olist"
+
+
+#: those whose records can be damaged: the ways to be wrong name their columns
+DAMAGEABLE = (ShopFormat.PLAIN, ShopFormat.THELOOK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +50,7 @@ class ShopPlan:
     format: ShopFormat = ShopFormat.PLAIN
     #: percent of each file's records that are made invalid
     dirty: Decimal = Decimal(0)
-    #: orders are created in [first_day, first_day + days); items up to 1 h later (thelook: up to 4 h earlier)
+    #: orders are created in [first_day, first_day + days); plain: items up to 1 h later; thelook: up to 4 h earlier
     first_day: date = date(2025, 1, 1)
     #: whether a later order has a higher number; otherwise every file holds orders of all days
     number_by_time: bool = True
@@ -54,6 +61,10 @@ class ShopPlan:
         _refuse_outside("parts", self.parts, 1, self.orders)
         if not self.dirty.is_finite() or not 0 <= self.dirty <= 100:
             raise UsageError(f"dirty is {self.dirty} percent: choose 0 to 100.")
+        if self.dirty and self.format not in DAMAGEABLE:
+            raise UsageError(
+                f"dirty is {self.dirty} percent, and '{self.format}' can only be written clean: leave it out."
+            )
         _refuse_outside("the first day's year", self.first_day.year, 1970, 2100)
 
     @property
@@ -84,7 +95,7 @@ class Generated:
     An item whose order or product lost its key to a fault is whole itself: it waits for its parent and is not counted.
     """
 
-    #: products, orders, items; each by part
+    #: products, orders, items, as far as they have files of their own; each by part
     files: tuple[Path, ...]
     products: int
     orders: int

@@ -1,5 +1,5 @@
--- Grain: one row per product of [first_record, past_record), by id. What it costs is a function of its id alone, so
--- that items know their product's price without a join.
+-- Grain: one row per product of [first_record, past_record), by id. All it is is a function of its id alone, so
+-- that items know their product's price, and lines of an export its name, without a join.
 create macro category_number(product) as
     case
         when product <= 28 then product
@@ -18,16 +18,15 @@ create macro retail_cents(product) as
 
 create macro cost_cents(product) as retail_cents(product) * (35 + pick(13, product, 31)) // 100;
 
-create view shop_products as
-select
-    product as id,
-    cost_cents(product) as cost_cents,
+create macro product_category(product) as
     [
         'Jeans', 'Swim', 'Shorts', 'Tops & Tees', 'Sweaters', 'Active', 'Socks', 'Intimates', 'Sleep & Lounge',
         'Accessories', 'Plus', 'Dresses', 'Skirts', 'Suits', 'Blazers & Jackets', 'Outerwear & Coats', 'Pants',
         'Leggings', 'Maternity', 'Jumpsuits & Rompers', 'Underwear', 'Pants & Capris', 'Fashion Hoodies & Sweatshirts',
         'Suits & Sport Coats', 'Clothing Sets', 'Socks & Hosiery', 'Bags, Belts & Scarves', 'Home'
-    ][category_number(product)] as category,
+    ][category_number(product)];
+
+create macro product_name(product) as
     concat(
         ['Slim', 'Relaxed', 'Classic', 'Light', 'Warm', 'Everyday', 'Vintage', 'Soft', 'Crème', 'Sporty']
             [1 + pick(14, product, 10)],
@@ -45,17 +44,30 @@ select
             when 2 then ' 12" cut'
             else ''
         end
-    ) as name,
+    );
+
+create macro product_brand(product) as
     case
         when is_one_in(18, product, 40) then null
         else ['North', 'Globex', 'Umbrella', 'Fern & Co', 'Halden', 'Initech', 'Lark', 'Mori', 'Otis, Sons', 'Pike']
             [1 + pick(19, product, 10)] || ' ' || (1 + pick_popular(110, product, 40))
-    end as brand,
-    retail_cents(product) as retail_cents,
-    ['Women', 'Women', 'Men', 'Men', 'Kids'][1 + pick(111, product, 5)] as department,
+    end;
+
+create macro product_sku(product) as
     concat(
         ['TKG', 'nor', 'Glx', 'UMB', 'Fen'][1 + pick(112, product, 5)],
         '-',
         lpad(cast(pick(113, product, 100000000) as varchar), 8, '0')
-    ) as sku
+    );
+
+create view shop_products as
+select
+    product as id,
+    cost_cents(product) as cost_cents,
+    product_category(product) as category,
+    product_name(product) as name,
+    product_brand(product) as brand,
+    retail_cents(product) as retail_cents,
+    ['Women', 'Women', 'Men', 'Men', 'Kids'][1 + pick(111, product, 5)] as department,
+    product_sku(product) as sku
 from range(getvariable('first_record')::bigint, getvariable('past_record')::bigint) as numbers(product);

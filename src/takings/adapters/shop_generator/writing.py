@@ -16,6 +16,7 @@ import duckdb
 from takings.adapters.duckdb.session import interruptible
 from takings.adapters.shop_generator.damage import Damage
 from takings.adapters.shop_generator.draws import STREAMS, seed_word_of, stream_word_of
+from takings.adapters.shop_generator.exports import EXPORTS, Export
 from takings.adapters.shop_generator.plan import Generated, ShopFormat, ShopPlan
 from takings.adapters.shop_generator.season import COUNTS_OF_A_BLOCK, arrangements_of, curve_of
 from takings.contracts.model import Dataset
@@ -27,8 +28,7 @@ MEMORY_LIMIT = "400MB"
 MOST_THREADS = 4
 
 _ORDERS_OF_A_BLOCK, _ITEMS_OF_A_BLOCK = len(COUNTS_OF_A_BLOCK), sum(COUNTS_OF_A_BLOCK)
-_FOLDERS = {Dataset.PRODUCTS: "products", Dataset.ORDERS: "orders", Dataset.ORDER_ITEMS: "order-items"}
-_DEFINITIONS = ("draws.sql", "shop_products.sql", "shop_orders.sql", "shop_order_items.sql")
+_DEFINITIONS = ("draws.sql", "shop_products.sql", "shop_orders.sql", "shop_order_items.sql", "shop_lines.sql")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class _Target:
 
     dataset: Dataset
     path: Path
-    #: ids of its records: [first, past)
+    #: ids of its records, or of the orders that it holds line by line: [first, past)
     first: int
     past: int
 
@@ -64,11 +64,11 @@ def generate_shop(
     progress: Callable[[str, int, int], None] | None = None,
     threads: int | None = None,
 ) -> Generated:
-    """Write a shop's drops below a folder: products/, orders/ and order-items/, or all beside each other if `flat`.
+    """Write a shop's drops below a folder, in those that the format names, or all beside each other if `flat`.
 
-    `progress` is told (file just written, records written, records in all). Files appear under their names when all are
-    complete; none is ever replaced. Raises UsageError if a file exists or orders would lie in the future, StoreError
-    if the folder cannot be written.
+    `progress` is told (file just written, records written, records in all); an order with its lines is one record.
+    Files appear under their names when all are complete; none is ever replaced. Raises UsageError if a file exists or
+    orders would lie in the future, StoreError if the folder cannot be written.
     """
     _refuse_future(plan)
     with _connected(plan, threads) as engine:
@@ -78,7 +78,9 @@ def generate_shop(
             Dataset.ORDER_ITEMS: _count_items(engine, plan),
         }
         targets = [
-            target for dataset in Dataset for target in _targets_of(dataset, totals[dataset], directory, plan, flat)
+            target
+            for export in EXPORTS[plan.format]
+            for target in _targets_of(export, totals[export.dataset], directory, plan, flat)
         ]
         _refuse_existing(targets)
         damage = Damage(seed_word=seed_word_of(plan.seed), percent=plan.dirty)
@@ -144,13 +146,13 @@ def _orders_around(target: _Target, plan: ShopPlan) -> tuple[int, int]:
     return first_block * _ORDERS_OF_A_BLOCK + 1, min(past, plan.orders) + 1
 
 
-def _targets_of(dataset: Dataset, records: int, directory: Path, plan: ShopPlan, flat: bool) -> Iterator[_Target]:
-    parts = plan.product_parts if dataset is Dataset.PRODUCTS else plan.parts
-    folder = directory if flat else directory / _FOLDERS[dataset]
+def _targets_of(export: Export, records: int, directory: Path, plan: ShopPlan, flat: bool) -> Iterator[_Target]:
+    parts = plan.product_parts if export.dataset is Dataset.PRODUCTS else plan.parts
+    folder = directory if flat else directory / export.folder
     for part in range(parts):
         yield _Target(
-            dataset=dataset,
-            path=folder / f"{dataset}_part{part + 1}.csv",
+            dataset=export.dataset,
+            path=folder / f"{export.name}_part{part + 1}.csv",
             first=records * part // parts + 1,
             past=records * (part + 1) // parts + 1,
         )
