@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, app
+from takings.entrypoints.commands.adopt import adopt
 from takings.entrypoints.commands.aws.athena import athena
 from takings.entrypoints.commands.aws.bootstrap import bootstrap
 from takings.entrypoints.commands.aws.deploy import deploy
@@ -56,6 +57,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo,
     serve,
     validate,
+    adopt,
     watch,
 )
 AWS_COMMANDS: Final[tuple[Callable[..., None], ...]] = (bootstrap, doctor, redrive, destroy, export, athena)

@@ -1,0 +1,366 @@
+"""Propose contracts for what was guessed, and say what is missing for the KPIs and what stands in for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from takings.adoption.forms import IDENTIFIER, ISO_TIME, MONEY, TIMES, TimeForm
+from takings.adoption.guess import Guess, is_time, line_pair, money_form
+from takings.adoption.looks import ColumnLook
+from takings.adoption.words import STATUSES, stored_status
+from takings.contracts.model import MAX_TEXT_BYTES, Dataset
+
+#: columns without which there are no KPIs, and no column stands in for another
+_NEEDED: Final = {
+    Dataset.PRODUCTS: ("id",),
+    Dataset.ORDERS: ("order_id", "created_at"),
+    Dataset.ORDER_ITEMS: ("order_id", "product_id", "sale_price"),
+}
+_MONEY: Final = ("sale_price", "cost", "retail_price", "discount", "refund")
+_TARGETS: Final = {
+    (Dataset.ORDER_ITEMS, "order_id"): "orders.order_id",
+    (Dataset.ORDER_ITEMS, "product_id"): "products.id",
+}
+#: names that another column may not take, because what stands in for theirs has them
+NEEDED_BY_NAME: Final = {
+    Dataset.PRODUCTS: ("category",),
+    Dataset.ORDERS: ("user_id", "status"),
+    Dataset.ORDER_ITEMS: ("id", "status", "returned_at"),
+}
+_MONTHS: Final = 12
+_SLUG: Final = re.compile(r"[^a-z0-9]+")
+#: names that the lake or a reader of Parquet files has for itself
+_RESERVED: Final = ("order_date", "filename", "file_row_number")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposedColumn:
+    """One column of a proposed contract."""
+
+    name: str
+    #: keys of ODCS, in order
+    fields: Mapping[str, Any]
+    #: Takings' own properties
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    #: what was guessed, and from what; empty where nothing was
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposedContract:
+    """A proposed contract of one dataset."""
+
+    guess: Guess
+    #: the value of takingsFile; empty for the usual format
+    file: Mapping[str, Any]
+    columns: tuple[ProposedColumn, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What could be made of the files."""
+
+    contracts: Mapping[Dataset, ProposedContract]
+    #: what nothing stands in for, as sentences; with any of it there is nothing to try
+    missing: tuple[str, ...]
+    #: what stands in for something that the files lack, as sentences
+    stand_ins: tuple[str, ...]
+
+
+def propose(guesses: Mapping[Dataset, Guess]) -> Proposal:
+    """Propose a contract for every dataset, as far as its files were found."""
+    missing: list[str] = []
+    stand_ins: list[str] = []
+    contracts = {}
+    for dataset in Dataset:
+        if dataset not in guesses:
+            missing.append(f"no file looks like {dataset.replace('_', ' ')}. Name one as well.")
+            continue
+        one = guesses[dataset]
+        missing += [
+            f"{', '.join(one.file.names)} ({dataset.replace('_', ' ')}): no column looks like {column}."
+            for column in _NEEDED[dataset]
+            if column not in one.columns
+        ]
+        made = _Made(guess=one, stand_ins=stand_ins, largest_parts=_largest_parts(guesses.values()))
+        columns = tuple(made.columns())
+        contracts[dataset] = ProposedContract(guess=one, file=made.file_format(), columns=columns)
+        if dataset is Dataset.ORDER_ITEMS and "id" not in {column.name for column in columns}:
+            missing.append(f"{', '.join(one.file.names)} (order items): nothing tells the lines of an order apart.")
+    return Proposal(contracts=contracts, missing=tuple(missing), stand_ins=tuple(stand_ins))
+
+
+@dataclass(kw_only=True)
+class _Made:
+    """The contract of one dataset in the making."""
+
+    guess: Guess
+    stand_ins: list[str]
+    #: of all dates of all files that are written with a sign: the largest first and second number
+    largest_parts: Mapping[str, tuple[int, int]]
+
+    def columns(self) -> Iterator[ProposedColumn]:
+        """Yield what the KPIs need, then what else the files have."""
+        match self.guess.dataset:
+            case Dataset.PRODUCTS:
+                yield from self._products()
+            case Dataset.ORDERS:
+                yield from self._orders()
+            case Dataset.ORDER_ITEMS:
+                yield from self._items()
+        yield from self._others()
+
+    def file_format(self) -> dict[str, Any]:
+        """Return takingsFile: what is unusual about the files, and how their amounts are written."""
+        seen = self.guess.file.format
+        found: dict[str, Any] = {}
+        if seen.delimiter != ",":
+            found["delimiter"] = seen.delimiter
+        if seen.encoding != "utf-8":
+            found["encoding"] = seen.encoding
+        if seen.skip_lines:
+            found["skipLines"] = seen.skip_lines
+        amounts = {form for name in _MONEY if (look := self.guess.look(name)) and (form := money_form(look))}
+        if any(decimal == "," for _, decimal, _ in amounts):
+            found["decimal"] = ","
+        if thousands := next((sign for _, _, sign in amounts if sign), None):
+            found["thousands"] = thousands
+        return found
+
+    def _products(self) -> Iterator[ProposedColumn]:
+        yield from self._key("id")
+        if "category" in self.guess.columns:
+            yield self._column("category", "string", required=True)
+        else:
+            self.stand_ins.append("products have no category: every product is in the category 'all'.")
+            yield ProposedColumn(
+                name="category",
+                fields={"logicalType": "string", "required": True},
+                custom={"takingsDefault": "all"},
+                comment="no column looks like a category",
+            )
+        for name in ("name", "brand", "department"):
+            if name in self.guess.columns:
+                yield self._column(name, "string")
+        for name in ("cost", "retail_price"):
+            if name in self.guess.columns:
+                yield self._money(name, required=False)
+
+    def _orders(self) -> Iterator[ProposedColumn]:
+        yield from self._key("order_id")
+        yield from self._customer()
+        yield from self._status()
+        if "created_at" in self.guess.columns:
+            yield self._time("created_at", required=True)
+        if "num_of_item" in self.guess.columns:
+            yield self._column("num_of_item", "integer")
+
+    def _items(self) -> Iterator[ProposedColumn]:
+        yield from self._line_key()
+        for name in ("order_id", "product_id"):
+            yield from self._key(name)
+        yield from self._status()
+        if "sale_price" in self.guess.columns:
+            yield self._money("sale_price", required=True)
+        if "quantity" in self.guess.columns:
+            yield self._column("quantity", "integer", custom={"takingsRole": "quantity"})
+        for name in ("discount", "refund"):
+            if name in self.guess.columns:
+                yield self._money(name, required=False, custom={"takingsRole": name})
+        yield self._returned_at()
+
+    def _returned_at(self) -> ProposedColumn:
+        look = self.guess.look("returned_at")
+        if look is not None and is_time(look):
+            return self._time("returned_at", required=False)
+        if look is not None:
+            return self._column("returned_at", "timestamp")
+        return ProposedColumn(
+            name="returned_at", fields={"logicalType": "timestamp"}, comment="no column looks like it"
+        )
+
+    def _key(self, name: str) -> Iterator[ProposedColumn]:
+        if name not in self.guess.columns:
+            return
+        look = self.guess.look(name)
+        target = _TARGETS.get((self.guess.dataset, name))
+        fields: dict[str, Any] = {"required": True}
+        if target is None:
+            fields |= {"primaryKey": True, "unique": True}
+        else:
+            fields |= {"relationships": [{"type": "foreignKey", "to": target}]}
+        kind = "integer" if look is not None and look.is_all(IDENTIFIER) else "string"
+        yield self._column(name, kind, fields=fields)
+
+    def _line_key(self) -> Iterator[ProposedColumn]:
+        """Yield the key of an item: a column of its own, or the order's number and another column together."""
+        if "id" in self.guess.columns:
+            yield from self._own_line_key()
+            return
+        order = self.guess.columns.get("order_id")
+        line = None if order is None else line_pair(self.guess.file, order.place)
+        if order is None or line is None:
+            return
+        header = self.guess.file.header
+        self.stand_ins.append(
+            f"order items have no number of their own: '{header[order.place]}' and '{header[line]}' together stand in."
+        )
+        yield ProposedColumn(
+            name="id",
+            fields={"logicalType": "string", "primaryKey": True, "required": True, "unique": True},
+            custom={"takingsFrom": {"concat": [header[order.place], header[line]], "separator": "|"}},
+            comment="together these are different in every record",
+        )
+
+    def _own_line_key(self) -> Iterator[ProposedColumn]:
+        look = self.guess.look("id")
+        kind = "integer" if look is not None and look.is_all(IDENTIFIER) else "string"
+        yield self._column("id", kind, fields={"primaryKey": True, "required": True, "unique": True})
+
+    def _customer(self) -> Iterator[ProposedColumn]:
+        look = self.guess.look("user_id")
+        if look is not None:
+            is_number = look.is_all(IDENTIFIER)
+            kept = {"takingsIdentifier": True} if is_number else {}
+            default = (
+                {} if look.filled == self.guess.file.records else {"takingsDefault": "0" if is_number else "guest"}
+            )
+            yield self._column(
+                "user_id", "integer" if is_number else "string", fields={"required": True}, custom=kept | default
+            )
+            return
+        self.stand_ins.append("orders have no customer: all count as one, so unique_customers means nothing.")
+        yield ProposedColumn(
+            name="user_id",
+            fields={"logicalType": "string", "required": True},
+            custom={"takingsDefault": "unknown"},
+            comment="no column looks like a customer",
+        )
+
+    def _status(self) -> Iterator[ProposedColumn]:
+        look = self.guess.look("status")
+        if look is not None:
+            yield self._column("status", "string", fields={"required": True, "enum": _statuses(look)})
+        elif self.guess.dataset is Dataset.ORDER_ITEMS:
+            self.stand_ins.append("order items have no status: each has its order's.")
+        else:
+            self.stand_ins.append("orders have no status: all count as complete, so nothing is returned or cancelled.")
+            yield ProposedColumn(
+                name="status",
+                fields={"logicalType": "string", "required": True, "enum": _statuses(None)},
+                custom={"takingsDefault": "complete"},
+                comment="no column looks like a status",
+            )
+
+    def _money(self, name: str, *, required: bool, custom: Mapping[str, Any] | None = None) -> ProposedColumn:
+        look = self.guess.look(name)
+        form = None if look is None else money_form(look)
+        currency = {"takingsCurrency": form[0]} if form and form[0] else {}
+        return self._column(
+            name, "number", fields={"required": True} if required else {}, custom={**currency, **(custom or {})}
+        )
+
+    def _time(self, name: str, *, required: bool) -> ProposedColumn:
+        look = self.guess.look(name)
+        assert look is not None
+        form = next(form for form in TIMES if look.is_all(form.name))
+        format_, doubt = form.format, ""
+        if form.other is not None:
+            first, second = self.largest_parts.get(_sign(form), (0, 0))
+            if second > _MONTHS >= first:
+                format_ = form.other
+            elif first <= _MONTHS:
+                doubt = f"; no value tells day and month apart: it may be {form.other}"
+        fields: dict[str, Any] = {"required": True} if required else {}
+        if format_:
+            fields["logicalTypeOptions"] = {"format": format_}
+        kind = "date" if form.is_date else "timestamp"
+        return self._column(name, kind, fields=fields, doubt=doubt)
+
+    def _column(
+        self,
+        name: str,
+        kind: str,
+        *,
+        required: bool = False,
+        fields: Mapping[str, Any] | None = None,
+        custom: Mapping[str, Any] | None = None,
+        doubt: str = "",
+    ) -> ProposedColumn:
+        matched = self.guess.columns[name]
+        header = self.guess.file.header[matched.place]
+        named = {} if header == name else {"physicalName": header}
+        return ProposedColumn(
+            name=name,
+            fields={
+                **named,
+                "logicalType": kind,
+                **({"required": True} if required else {}),
+                **(fields or {}),
+            },
+            custom=custom or {},
+            comment="" if header == name and not doubt else f"guessed: {matched.because}{doubt}",
+        )
+
+    def _others(self) -> Iterator[ProposedColumn]:
+        """Yield the files' other columns as text, under names that the lake can have."""
+        taken = {matched.place for matched in self.guess.columns.values()}
+        used = {*self.guess.columns, *_RESERVED, *NEEDED_BY_NAME[self.guess.dataset]}
+        for place, column in enumerate(self.guess.file.columns):
+            name = _SLUG.sub("_", column.header.lower()).strip("_")[:60]
+            if not name or not name[0].isalpha():
+                name = f"column_{place + 1}"
+            while name in used:
+                name = f"{name}_{place + 1}"
+            if place not in taken and column.longest <= MAX_TEXT_BYTES:
+                used.add(name)
+                named = {} if column.header == name else {"physicalName": column.header}
+                yield ProposedColumn(
+                    name=name,
+                    fields={**named, "logicalType": _plain_type(column)},
+                    custom={"takingsWarnings": ["type"]},
+                )
+
+
+def _plain_type(look: ColumnLook) -> str:
+    """Return the type of a column that no KPI needs."""
+    if look.is_all(ISO_TIME):
+        return "timestamp"
+    return "number" if look.is_all(MONEY[0].name) and not look.is_all(IDENTIFIER) else "string"
+
+
+def _sign(form: TimeForm) -> str:
+    """Return what stands between day, month and year."""
+    return next((letter for letter in form.format if not letter.isalpha()), "")
+
+
+def _largest_parts(guesses: Iterable[Guess]) -> dict[str, tuple[int, int]]:
+    """Return, per sign between them, the largest first and second number of all dates: one shop writes them one way."""
+    largest: dict[str, tuple[int, int]] = {}
+    for look in (look for one in guesses for look in one.file.columns):
+        for form in (form for form in TIMES if form.other and look.is_all(form.name)):
+            first, second = largest.get(_sign(form), (0, 0))
+            largest[_sign(form)] = max(first, look.largest_parts[0]), max(second, look.largest_parts[1])
+    return largest
+
+
+def _statuses(look: ColumnLook | None) -> list[dict[str, Any]]:
+    """Return the `enum` of a status: the words of the files, then those that the KPIs know."""
+    entries: dict[str, dict[str, Any]] = {}
+    for value in look.values if look is not None else ():
+        stored = stored_status(value)
+        if stored is None:
+            entries[value.lower()] = {"value": value}
+        elif value.lower() == stored:
+            entries[stored] = {"value": stored}
+        else:
+            entries[value.lower()] = {
+                "value": value,
+                "customProperties": [{"property": "takingsStoredAs", "value": stored}],
+            }
+    for status in STATUSES:
+        entries.setdefault(status, {"value": status})
+    return sorted(entries.values(), key=lambda entry: "customProperties" in entry)

@@ -1,0 +1,143 @@
+"""Propose contracts for a shop's own files, try them out, and write them: `takings adopt`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich import box
+from rich.table import Table
+
+from takings.adoption.proposal import Proposal, ProposedContract
+from takings.composition.adopting import Adoption, Tried, adopt_files, try_out, write_store
+from takings.entrypoints import console
+from takings.entrypoints.app import EXIT_REJECTED
+from takings.entrypoints.console import out
+from takings.entrypoints.legible import cut, marked
+from takings.errors import UnknownThing, UsageError
+
+_LONGEST: Final = 40
+
+
+def adopt(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Exports of your shop, at least one of each kind.")
+    ],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The store that gets the contracts.")] = Path(
+        "shop"
+    ),
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="Whose exports they are, instead of finding out.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write what is proposed without asking.")] = False,
+) -> None:
+    """Look at your shop's files, propose contracts, try them out on the same files, and write them into a store."""
+    for file in files:
+        if not file.is_file():
+            raise UnknownThing(f"{file} is no file.")
+    if len({file.name for file in files}) < len(files):
+        raise UsageError("two of the files have the same name. Rename one of them.")
+    adoption = adopt_files(files, profile)
+    if adoption.proposal is None:
+        _show_profile(adoption)
+    else:
+        _show_proposal(adoption.proposal)
+    for sentence in adoption.missing:
+        out.print(f"[red]missing[/] {marked(sentence)}", highlight=False, soft_wrap=True)
+    if adoption.missing:
+        raise UsageError("these files are not enough for KPIs. Nothing was written.")
+    with try_out(adoption) as tried:
+        _show_tried(tried)
+    _write(adoption, into, yes=yes)
+    if tried.has_rejections:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _show_profile(adoption: Adoption) -> None:
+    """Print which profile reads the files, and where each belongs."""
+    out.print(
+        f"these are files of the profile [bold]{adoption.profile}[/] (docs/profiles.md):",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for look in adoption.files:
+        for name in look.names:
+            out.print(f"  {marked(name)} into raw-data/{adoption.folders[name]}/", highlight=False, soft_wrap=True)
+
+
+def _show_proposal(proposal: Proposal) -> None:
+    """Print what was guessed."""
+    for proposed in proposal.contracts.values():
+        _show(proposed)
+    for sentence in proposal.stand_ins:
+        out.print(f"[yellow]stands in[/] {marked(sentence)}", highlight=False, soft_wrap=True)
+
+
+def _show(proposed: ProposedContract) -> None:
+    """Print which column is read from which, and why."""
+    guess = proposed.guess
+    unusual = ", ".join(
+        f"{key} {value!r}" if value == "\t" else f"{key} {value}" for key, value in proposed.file.items()
+    )
+    out.print(
+        f"[bold]{guess.dataset}[/] from {marked(', '.join(guess.file.names))}: {console.count(guess.file.records, 'record')}"
+        + (f"; {unusual}" if unusual else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("column", "read from", "type", "remark"):
+        table.add_column(heading, overflow="fold")
+    for column in proposed.columns:
+        source = (
+            column.fields.get("physicalName") or column.custom.get("takingsFrom") or column.custom.get("takingsDefault")
+        )
+        options = column.fields.get("logicalTypeOptions", {})
+        table.add_row(
+            column.name,
+            marked(cut(str(source or column.name), _LONGEST)),
+            " ".join(
+                filter(
+                    None, [column.fields["logicalType"], options.get("format"), column.custom.get("takingsCurrency")]
+                )
+            ),
+            marked(column.comment),
+        )
+    out.print(table)
+
+
+def _show_tried(tried: Tried) -> None:
+    """Print what a run over the files came to."""
+    out.print("\ntried on a copy of these files:", highlight=False)
+    for batch in tried.batches:
+        console.show_batch(batch)
+    console.show_incomplete(tried.incomplete)
+    if tried.days:
+        first, last = tried.days[0].key[0], tried.days[-1].key[0]
+        out.print(
+            f"[green]{console.count(len(tried.days), 'day')}[/] from {first} to {last}:"
+            f" {int(tried.total('total_orders')):,} orders, {int(tried.total('total_items_sold')):,} items,"
+            f" {tried.total('total_revenue'):,.2f} revenue, {tried.total('net_revenue'):,.2f} net",
+            highlight=False,
+        )
+
+
+def _write(adoption: Adoption, into: Path, *, yes: bool) -> None:
+    """Make the store once somebody agrees."""
+    if not yes:
+        if not sys.stdin.isatty():
+            out.print("Nothing was written. Say --yes to write this, or run it on a terminal.", highlight=False)
+            return
+        if not typer.confirm(f"Make a store in {into} that reads such files?"):
+            out.print("Nothing was written.", highlight=False)
+            return
+    write_store(adoption, into)
+    folders = sorted({f"{into}/raw-data/{folder}" for folder in adoption.folders.values()})
+    out.print(
+        f"written: {marked(into / 'takings.toml')}. Next: drop the files into {marked(', '.join(folders))}, and run"
+        f" `takings run {marked(into)} --now`",
+        highlight=False,
+        soft_wrap=True,
+    )
