@@ -6,6 +6,7 @@ import json
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -711,6 +712,28 @@ class TestValidate:
             violation["remedy"]
             == "look at it in a browser, log in where it asks you to, and download the CSV file again"
         )
+
+    def test_a_file_is_read_as_the_contracts_say(self, takings: Takings, export: Path) -> None:
+        """Also where its header has to tell what it is; what to do is told in the contract's words."""
+        contracts = export / "contracts"
+        contracts.mkdir()
+        custom = "customProperties: [{property: takingsFile, value: {delimiter: ';', encoding: utf-16}}]"
+        for dataset in ("products", "orders", "order_items"):
+            shipped = resources.files("takings.contracts").joinpath(f"{dataset}.odcs.yaml").read_text(encoding="utf-8")
+            changed = shipped.replace("    properties:", f"    {custom}\n    properties:")
+            (contracts / f"{dataset}.odcs.yaml").write_text(changed, encoding="utf-8")
+        good, bad, unknown = export / "a.csv", export / "b.csv", export / "c.csv"
+        good.write_bytes(ORDERS.replace(b",", b";").decode().encode("utf-16"))
+        bad.write_bytes(ITEMS.replace(b",", b";"))
+        unknown.write_bytes("a;b\n1;2\n".encode("utf-16"))
+        assert takings("validate", good, "--contracts", contracts) == Ended(
+            code=0, out=f"{good} (orders): accepted, 3 records\n", err=""
+        )
+        ended = takings("validate", bad, "--contracts", contracts, "--format", "json")
+        (file,) = json.loads(ended.out)["files"]
+        assert (ended.code, file["dataset"], file["errors"]) == (1, "order_items", {"file|encoding": 1})
+        assert [found["remedy"] for found in file["violations"]] == ["export the file as UTF-16"]
+        assert takings("validate", unknown, "--contracts", contracts).code == 2
 
     def test_a_batch_says_what_a_dry_run_does(self, takings: Takings, root: Path, export: Path) -> None:
         """On the terminal, beside the refused file and in the batch's story."""

@@ -30,6 +30,7 @@ from tests.shop import (
     published,
     run,
 )
+from tests.worths import contracts_of_worth
 
 HEADER = (
     "order_date,category,order_id,item_id,product_id,status,sale_price,counted_as,key,archived_at,line,"
@@ -251,6 +252,27 @@ class TestExplain:
             "– 6 – shipped order without items raw-data/orders/b.csv 4",
         ]
         assert summary == "2 items, 4.255 in all, as of commit 3"
+
+    def test_a_table_of_items_with_roles_shows_what_they_are_worth(
+        self, takings: Takings, root: Path, tmp_path: Path
+    ) -> None:
+        """Behind their price; the sum is that of the amounts."""
+        contracts = contracts_of_worth(tmp_path / "contracts")
+        (root / "takings.toml").write_text(f'contracts = "{contracts}"\n', encoding="utf-8")
+        drop(root, "products/a.csv", csv_of(product(1)))
+        drop(root, "orders/a.csv", csv_of(order(1), order(2)))
+        drop(root, "order-items/a.csv", csv_of(item(1, 1, qty=3, taken_off="0.505", paid_back="4", status="cancelled")))
+        assert takings("run", root, "--now").code == 0
+        ended = takings("explain", root, "2025-03-30")
+        header, _, *rows, summary = [line for line in ended.out.splitlines() if line.strip()]
+        assert " ".join(header.split()) == (
+            "category order item status sale_price pieces amount returned cancelled counted as file line"
+        )
+        assert [unwrapped(row) for row in rows] == [
+            "Books 1 1 cancelled 10.00 3 29.495 4.00 25.495 returned raw-data/order-items/a.csv 2",
+            "– 2 – shipped order without items raw-data/orders/a.csv 3",
+        ]
+        assert summary == "1 items, 29.495 in all, as of commit 1"
 
     def test_a_limit_shows_the_first_rows(self, takings: Takings, busy: Path) -> None:
         """Sum and number of rows are those of all."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,13 @@ def test_a_definition_names_the_columns_that_it_reads() -> None:
     assert len(hashes) == len(worths)
     headers = {tuple(table.header for table in load_kpi_tables(worth)) for worth in worths}
     assert len(headers) == 1
+
+
+def test_the_pages_example_loads() -> None:
+    """A reader may copy it as it stands."""
+    page = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n# order_items.odcs.yaml\n(- name: quantity\n.*?)```", page, flags=re.DOTALL)
+    assert read(textwrap.indent(example, " " * 6)).worth == Worth(quantity="quantity")
 
 
 # Items without a status

@@ -11,6 +11,7 @@ A case is a YAML file under validation/:
     takingsFile                          what the dataset's contract says of its files
     time_zone, policy, max_rejected      as in the settings
     roles, optional      of columns of items, where the contract is not the shipped one
+    versioned, replaces      datasets with takingsVersion: updated_at; whether order_items have takingsReplaces: order_id
     expected   verdict, records (read, accepted, rejected, identical duplicates), errors, warnings, reason,
                violations (`line rule`) and stored, a CSV of line and stored values, empty where there is none
 
@@ -29,8 +30,10 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import duckdb
@@ -39,14 +42,15 @@ import yaml
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.batch.validate_file import ValidatedFile, validate_file
-from takings.contracts import Contracts, load_contracts
-from takings.contracts.model import Dataset
+from takings.contracts import load_contracts
+from takings.contracts.model import Contracts, Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
 from takings.time_zones import business_time
 from takings.validation import file_kinds
 from takings.validation.findings import Verdict
 from takings.validation.verdicts import RejectionPolicy, Tolerance
+from tests.contract_options import write_contracts
 from tests.mapped_contracts import mapped
 from tests.shop import NOON
 from tests.worths import contracts_of_worth
@@ -83,6 +87,16 @@ def engine_of(name: str, duck: duckdb.DuckDBPyConnection, time_zone: str) -> Val
 def repeated(text: str) -> str:
     """Return the text with what is repeated in it written out."""
     return re.sub(r"<<(.+?)\*(\d+)>>", lambda match: match[1] * int(match[2]), text, flags=re.DOTALL)
+
+
+@cache
+def contracts_with(versioned: tuple[str, ...], *, replaces: bool) -> Contracts:
+    """Return the shipped contracts, or some that say which rows count."""
+    if not (versioned or replaces):
+        return CONTRACTS
+    with TemporaryDirectory(prefix="takings contracts ") as folder:
+        write_contracts(Path(folder) / "contracts", versioned=versioned, replaces=replaces)
+        return load_contracts(Path(folder) / "contracts")
 
 
 def content_of(case: Mapping[str, Any]) -> bytes:
@@ -186,6 +200,8 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     if "roles" in case:
         folder = contracts_of_worth(tmp_path / "contracts", case["roles"], optional=tuple(case.get("optional", ())))
         contracts = load_contracts(Path(folder))
+    if "versioned" in case or "replaces" in case:
+        contracts = contracts_with(tuple(case.get("versioned", ())), replaces=case.get("replaces", False))
     examination = validate_file(
         engine_of(engine_name, duck, case.get("time_zone", "UTC")),
         contracts,
@@ -240,6 +256,7 @@ def test_every_rule_has_a_case() -> None:
             "skipped_header",
             "delimiter",
             "other_dataset",
+            "part_of_orders",
             *(rule.removeprefix("file|") for rule in file_kinds.REMEDIES),
         )
     }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,11 +21,13 @@ from takings.kpis.publication import visible
 from takings.queries import verification
 from takings.runs import pipeline
 from takings.runs.pipeline import Ports
+from tests.contract_options import write_contracts
 from tests.histories.shops import FOLDERS, History, Write, newest
 from tests.oracle.comparison import differences
-from tests.oracle.kpis import Lake, Row, category_kpis, counted_items, day_of, kpis_csv, lake_of, order_kpis
+from tests.oracle.kpis import Lake, Row, category_kpis, counted_items, day_of, kpis_csv, lake_of, order_kpis, total
 from tests.oracle.kpis import published as rounded
 from tests.shop import ShiftedClock, csv_of, drop, expected, new_store, silent
+from tests.worths import ROLES, contracts_of_worth
 
 #: every call that changes something outside the process
 STEPS: Final = {
@@ -130,13 +133,14 @@ class Life:
     @property
     def lake(self) -> Lake:
         """Return the oracle's lake of what was taken."""
-        return lake_of((row for write in self.counted() for row in self._rows_of(write)), self.history.time_zone)
+        rows = (row for write in self.counted() for row in self._rows_of(write))
+        return lake_of(rows, self.history.time_zone, replaces_lines=self.history.replaces)
 
     def counted(self) -> list[Write]:
         """Return the writes that count, in the order in which they were processed, and check that order's verdicts.
 
         Whichever of several equal contents is processed first fixes the version; a later copy never counts, unless its
-        own key brings it back over a correction.
+        own key brings it back over a correction. Where the shop's instants decide, a copy under another key counts as well.
         """
         written = {(write.key, write.version): write for write in self.taken}
         keys: dict[bytes, set[str]] = defaultdict(set)
@@ -144,7 +148,7 @@ class Life:
         counted: list[Write] = []
         for record in self._processed():
             write = written[record.file_key, record.version]
-            is_copy = bool(keys[write.content] - {write.key}) or (
+            is_copy = (write.versioned_by is None and bool(keys[write.content] - {write.key})) or (
                 write.key in newest and newest[write.key].content == write.content
             )
             verdict = "rejected" if write.damage == "dirty" else "duplicate" if is_copy else "accepted"
@@ -218,7 +222,7 @@ def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[tuple[str, 
             _check_numbers(life)
         _check_stories(life)
         _check_explanations(life, None if lanes == 1 else EXPLAINED)
-        assert life.published() == expected(life.shop.root)
+        assert life.published() == expected(life.shop.root, ROLES)
         TALLY.files += len(life.taken)
         return life.published(), life.counted()
 
@@ -227,7 +231,7 @@ def at_once(history: History, writes: Sequence[Write]) -> tuple[str, str]:
     """Return the KPIs of a store into which the newest rows of a history's writes are dropped as three files."""
     plain = replace(history, drops=(), batch_max_files=1000)
     with _life(plain) as life:
-        for dataset, records in newest(writes).items():
+        for dataset, records in newest(writes, replaces=history.replaces).items():
             if records:
                 drop(life.shop.root, f"{FOLDERS[dataset]}/all.csv", csv_of(*records))
         life.run()
@@ -238,6 +242,12 @@ def at_once(history: History, writes: Sequence[Write]) -> tuple[str, str]:
 def _life(history: History) -> Iterator[Life]:
     options = {"threads": 1, "time_zone": history.time_zone, "batch_max_files": history.batch_max_files}
     with tempfile.TemporaryDirectory(prefix=f"history {history.seed} ") as folder:
+        if history.is_of_worth:
+            options["contracts"] = contracts_of_worth(Path(folder) / "contracts", optional=("status",))
+        if history.versioned or history.replaces:
+            options["contracts"] = write_contracts(
+                Path(folder) / "contracts", versioned=history.versioned, replaces=history.replaces
+            )
         root = new_store(Path(folder) / "shop")
         with open_store(root, silent, options) as shop:
             yield Life(shop=shop, history=history, clock=ShiftedClock())
@@ -306,18 +316,30 @@ def _check_stories(life: Life) -> None:
 def _check_explanations(life: Life, most: int | None) -> None:
     """The rows behind a number are those that the oracle counts, and their prices add up to it."""
     lake = life.lake
-    revenue: dict[tuple[Any, str | None], Any] = {(row.order_date, None): row.total_revenue for row in order_kpis(lake)}
-    revenue |= {(row.order_date, row.category): row.daily_revenue for row in category_kpis(lake)}
-    items: dict[tuple[Any, str | None], set[tuple[int, str]]] = defaultdict(set)
+    right: dict[tuple[Any, str | None], Any] = {
+        (row.order_date, None): (row.total_revenue, row.total_items_sold, row.returned_value, row.cancelled_value)
+        for row in order_kpis(lake)
+    }
+    right |= {
+        (row.order_date, row.category): (row.daily_revenue, row.items_sold, row.returned_value, row.cancelled_value)
+        for row in category_kpis(lake)
+    }
+    items: dict[tuple[Any, str | None], set[tuple[int, int, str]]] = defaultdict(set)
     for row in counted_items(lake):
         day = day_of(lake.orders[row.order_id], lake)
         for category in (None, lake.products[row.product_id].category):
-            items[day, category].add((int(row.id), row.source))
-    keys = sorted(revenue, key=str)
+            items[day, category].add((int(row.order_id), int(row.id), row.source))
+    keys = sorted(right, key=str)
     for day, category in keys if most is None else life.history.chance.sample(keys, min(most, len(keys))):
         TALLY.explained += 1
         explanation = verification.explain(life.ports, day, category)
-        assert rounded(explanation.revenue) == revenue[day, category], (day, category)
-        behind = [(row.item_id, row.key) for row in explanation.rows if row.item_id is not None]
+        pieces = sum(row.pieces or 0 for row in explanation.rows)
+        values = (
+            total(row.returned_value or Decimal(0) for row in explanation.rows),
+            total(row.cancelled_value or Decimal(0) for row in explanation.rows),
+        )
+        sums = (rounded(explanation.revenue), pieces, *map(rounded, values))
+        assert sums == right[day, category], (day, category)
+        behind = [(row.order_id, row.item_id, row.key) for row in explanation.rows if row.item_id is not None]
         assert len(behind) == len(items[day, category]), (day, category)
         assert set(behind) == items[day, category], (day, category)

@@ -7,14 +7,15 @@ of them large.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final, Literal
 
-from tests.oracle.kpis import Dataset, Row, read_rows
+from tests.oracle.kpis import FIRST, Dataset, Row, instant, read_rows
 from tests.shop import Fields, csv_of, item, order, product
+from tests.worths import ROLES
 
 Record = dict[str, object]
 Damage = Literal["none", "copy", "late copy", "dirty"]
@@ -45,6 +46,15 @@ PRICES: Final = (
     "0.0000000000000001",
 )
 CATEGORIES: Final = ("Books", "Toys", "Games, old & new")
+#: the column that says when the shop changed a row, and what it says: instants of which many are the same
+VERSIONED_BY: Final = "updated_at"
+CHANGED: Final = (
+    "2025-06-01T08:00:00Z",
+    "2025-06-01 10:30:00+02:00",
+    "2025-06-02T08:00:00.000001Z",
+    "2025-06-02 08:00:00.000001 UTC",
+    "2025-06-03T08:00:00Z",
+)
 #: before every write
 EPOCH: Final = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -60,6 +70,8 @@ class Write:
     records: Sequence[Fields]
     content: bytes
     damage: Damage = "none"
+    #: the column that says when the shop changed a row, where the contract names one
+    versioned_by: str | None = None
 
     @property
     def key(self) -> str:
@@ -68,8 +80,16 @@ class Write:
 
     def rows(self, time_zone: str) -> list[Row]:
         """Return what the oracle reads."""
-        return (
-            [] if self.damage == "dirty" else read_rows(self.dataset, self.content, self.version, self.key, time_zone)
+        if self.damage == "dirty":
+            return []
+        return read_rows(
+            self.dataset,
+            self.content,
+            self.version,
+            self.key,
+            time_zone,
+            roles=ROLES,
+            versioned_by=self.versioned_by,
         )
 
 
@@ -85,6 +105,12 @@ class History:
     batch_max_files: int
     #: draws what is left to chance while it is lived through
     chance: Random
+    #: items have quantities, discounts and refunds, and some have their order's status
+    is_of_worth: bool = False
+    #: datasets in which the shop's own instants decide
+    versioned: frozenset[Dataset] = frozenset()
+    #: the lines of an order are replaced together
+    replaces: bool = False
 
     @property
     def writes(self) -> Iterator[Write]:
@@ -111,7 +137,15 @@ def arrivals_in_any_order(seed: int, lanes: int, chance: Random | None = None) -
     return _history(chance, seed, writes, lanes)
 
 
-def corrections_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
+def worth_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
+    """Correct rows of a shop whose items have quantities, discounts and refunds, and no status unless it differs."""
+    history = corrections_in_any_order(seed, lanes, chance or Random(f"worth {seed}"), is_of_worth=True)
+    return replace(history, is_of_worth=True)
+
+
+def corrections_in_any_order(
+    seed: int, lanes: int, chance: Random | None = None, *, is_of_worth: bool = False
+) -> History:
     """Write rows again and again, under the same key and under others: each write keeps its version."""
     chance = chance or Random(f"corrections {seed}")
     first_day = chance.choice(FIRST_DAYS)
@@ -123,6 +157,8 @@ def corrections_in_any_order(seed: int, lanes: int, chance: Random | None = None
             for moment in moments:
                 places = [place for place in _places(dataset, lanes) if chance.random() < share]
                 records = [_record(chance, dataset, lane, place, first_day) for lane, place in places]
+                if is_of_worth and dataset == "order_items":
+                    records = [record | _worth(chance, record) for record in records]
                 if records:
                     # No two writes have the same bytes: a copy would be a duplicate, and not counted.
                     mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
@@ -153,6 +189,90 @@ def superseded_copies_in_any_order(seed: int, lanes: int, chance: Random | None 
             late = _copy(write, f"{chance.choice('az')}/late {number} {writes.index(write)}.csv", _moment(chance))
             writes.append(replace(late, damage="late copy"))
     return _history(chance, seed, writes, lanes)
+
+
+def instants_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
+    """Write rows again and again, of which the shop says when it changed them, also twice in one file; and copies of files.
+
+    Copies of superseded bytes as well: the instants keep them from reverting anything.
+    """
+    chance = chance or Random(f"instants {seed}")
+    first_day = chance.choice(FIRST_DAYS)
+    versioned: frozenset[Dataset] = frozenset(
+        chance.choice((tuple(FOLDERS), ("orders", "order_items"), ("order_items",)))
+    )
+    writes: list[Write] = []
+    for dataset in FOLDERS:
+        for number in range(chance.randint(1, 2)):
+            for moment in sorted({_moment(chance) for _ in range(chance.randint(1, 3))}):
+                places = [place for place in _places(dataset, lanes) if chance.random() < 0.6] or [(0, 1)]
+                records = []
+                for lane, place in places:
+                    # A row may stand twice in a file, but not with the same instant.
+                    twice = [chance.choice(CHANGED[:4]), CHANGED[4]]
+                    times = twice if chance.random() < 0.3 else [chance.choice(CHANGED)]
+                    for time in times if dataset in versioned else [""]:
+                        records.append(_dated(_record(chance, dataset, lane, place, first_day), time))
+                records = _marked(dataset, records, len(writes))
+                writes.append(_write(chance, dataset, f"{number}.csv", records, moment, versioned))
+    writes += _copies(chance, [write for write in writes if write.dataset in versioned])
+    return replace(_history(chance, seed, writes, lanes), versioned=versioned)
+
+
+def deliveries_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
+    """Write the lines of orders again and again, an order's in one file; lines come, go, move and wait."""
+    chance = chance or Random(f"deliveries {seed}")
+    first_day = chance.choice(FIRST_DAYS)
+    versioned: frozenset[Dataset] = frozenset(chance.choice(((), ("order_items",))))
+    writes: list[Write] = []
+    for dataset in FOLDERS:
+        for number in range(chance.randint(1, 2)):
+            for moment in sorted({_moment(chance) for _ in range(chance.randint(1, 3))}):
+                if dataset == "order_items":
+                    records = _deliveries(chance, lanes, first_day, has_instants=dataset in versioned)
+                else:
+                    places = [place for place in _places(dataset, lanes) if chance.random() < 0.6] or [(0, 1)]
+                    records = [_record(chance, dataset, lane, place, first_day) for lane, place in places]
+                records = _marked(dataset, records, len(writes))
+                writes.append(_write(chance, dataset, f"{number}.csv", records, moment, versioned))
+    writes += _copies(chance, [write for write in writes if write.dataset in versioned])
+    return replace(_history(chance, seed, writes, lanes), versioned=versioned, replaces=True)
+
+
+def _deliveries(chance: Random, lanes: int, first_day: date, *, has_instants: bool) -> list[Record]:
+    """Draw the lines of some orders; each has one instant, and an id may be one of several orders."""
+    records: list[Record] = []
+    for lane in range(lanes):
+        orders = [order for order in (1, 2, 3, 4, 9) if chance.random() < 0.5] or [1]
+        for order_ in orders:
+            time = chance.choice(CHANGED) if has_instants else ""
+            for place in chance.sample(range(1, SIZES["order_items"] + 1), chance.choice((1, 1, 2, 3))):
+                record = _record(chance, "order_items", lane, place, first_day)
+                records.append(_dated(record | {"order_id": lane * STRIDE + order_}, time))
+    return records
+
+
+def _dated(record: Record, time: str) -> Record:
+    return record | {VERSIONED_BY: time} if time else record
+
+
+def _marked(dataset: Dataset, records: list[Record], number: int) -> list[Record]:
+    """Give each write bytes of its own."""
+    mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
+    return [record | {mark: number + 1} for record in records]
+
+
+def _copies(chance: Random, writes: Sequence[Write]) -> list[Write]:
+    """Copy some files under other keys, earlier or later."""
+    return [
+        replace(
+            write,
+            file=f"{FOLDERS[write.dataset]}/{chance.choice('az')}/copy {number}.csv",
+            version=_moment(chance),
+            damage="copy",
+        )
+        for number, write in enumerate(chance.sample(writes, min(len(writes), 3)))
+    ]
 
 
 def _places(dataset: Dataset, lanes: int) -> list[tuple[int, int]]:
@@ -191,7 +311,24 @@ def _record(chance: Random, dataset: Dataset, lane: int, place: int, first_day: 
             )
 
 
-def _write(chance: Random, dataset: Dataset, name: str, records: Iterable[Fields], version: datetime) -> Write:
+def _worth(chance: Random, record: Record) -> Record:
+    """Draw what an item says about its worth; most have their order's status."""
+    return {
+        "qty": chance.choice(("", "", "0", "1", "3", "007")),
+        "taken_off": chance.choice(("", "0", "0.0050", "2.5", "0.0000000000000001")),
+        "paid_back": chance.choice(("", "", "", "0", "1.115", "30")),
+        "status": chance.choice(("", " ", record["status"])),
+    }
+
+
+def _write(
+    chance: Random,
+    dataset: Dataset,
+    name: str,
+    records: Iterable[Fields],
+    version: datetime,
+    versioned: Collection[Dataset] = (),
+) -> Write:
     """Write records in any order, their columns in any order."""
     shuffled = list(records)
     chance.shuffle(shuffled)
@@ -201,7 +338,14 @@ def _write(chance: Random, dataset: Dataset, name: str, records: Iterable[Fields
     content = csv_of(*arranged)
     if chance.random() < 0.2:
         content = b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n")
-    return Write(dataset=dataset, file=f"{FOLDERS[dataset]}/{name}", version=version, records=arranged, content=content)
+    return Write(
+        dataset=dataset,
+        file=f"{FOLDERS[dataset]}/{name}",
+        version=version,
+        records=arranged,
+        content=content,
+        versioned_by=VERSIONED_BY if dataset in versioned else None,
+    )
 
 
 def _copy(write: Write, name: str, version: datetime) -> Write:
@@ -235,7 +379,8 @@ def _spoilt(chance: Random, write: Write, first_version: datetime) -> Write:
         case 2:
             content = write.content.decode().encode("utf-16")
         case 3:
-            content = lines[0].replace(b"status", b"state").replace(b"cost", b"price") + b"".join(lines[1:])
+            header = lines[0].replace(b"status", b"state").replace(b"cost", b"price").replace(b"sale_price", b"paid")
+            content = header + b"".join(lines[1:])
         case 4:
             content = write.content + b",".join([b"-1"] * (lines[0].count(b",") + 1)) + b"\n"
         case _:
@@ -279,13 +424,25 @@ def _history(chance: Random, seed: int, writes: list[Write], lanes: int) -> Hist
     )
 
 
-def newest(writes: Iterable[Write]) -> dict[Dataset, list[Fields]]:
-    """Return the content that each primary key has in the end: that of its newest version, of equal ones the later key."""
-    kept: dict[Dataset, dict[object, tuple[tuple[datetime, str], Fields]]] = {dataset: {} for dataset in FOLDERS}
+def newest(writes: Iterable[Write], *, replaces: bool = False) -> dict[Dataset, list[Fields]]:
+    """Return the content that each primary key has in the end: that of its newest version, of equal ones the later key.
+
+    Where the lines of an order are replaced together, of each order the lines of its newest delivery.
+    """
+    kept: dict[Dataset, dict[object, tuple[tuple[datetime, datetime, str], list[Fields]]]]
+    kept = {dataset: {} for dataset in FOLDERS}
     for write in writes:
-        place = (write.version, write.key)
+        is_delivery = replaces and write.dataset == "order_items"
+        key = "order_id" if is_delivery else KEYS[write.dataset]
         for record in write.records:
-            id_ = record[KEYS[write.dataset]]
-            if id_ not in kept[write.dataset] or kept[write.dataset][id_][0] < place:
-                kept[write.dataset][id_] = (place, record)
-    return {dataset: [dict(sorted(record.items())) for _, record in rows.values()] for dataset, rows in kept.items()}
+            changed = instant(str(record[VERSIONED_BY]), "UTC") if write.versioned_by else FIRST
+            place = (changed, write.version, write.key)
+            known, lines = kept[write.dataset].get(record[key], (None, []))
+            if known is None or known < place:
+                kept[write.dataset][record[key]] = (place, [record])
+            elif known == place and is_delivery:
+                lines.append(record)
+    return {
+        dataset: [dict(sorted(record.items())) for _, lines in units.values() for record in lines]
+        for dataset, units in kept.items()
+    }

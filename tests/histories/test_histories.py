@@ -19,7 +19,10 @@ from tests.histories.shops import (
     History,
     arrivals_in_any_order,
     corrections_in_any_order,
+    deliveries_in_any_order,
+    instants_in_any_order,
     superseded_copies_in_any_order,
+    worth_in_any_order,
 )
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
@@ -33,7 +36,13 @@ STORES = 3 * DEPTH
 SEEDS = range(6, 6 + STORES)
 
 #: what comes to the same whatever the order of processing …
-ORDERLESS = {"arrivals": arrivals_in_any_order, "corrections": corrections_in_any_order}
+ORDERLESS = {
+    "arrivals": arrivals_in_any_order,
+    "corrections": corrections_in_any_order,
+    "worth": worth_in_any_order,
+    "instants": instants_in_any_order,
+    "deliveries": deliveries_in_any_order,
+}
 #: … and the one exception
 MAKERS = ORDERLESS | {"superseded": superseded_copies_in_any_order}
 
@@ -58,6 +67,24 @@ def test_valid_rows_in_any_order_and_any_split_give_the_same_kpis(seed: int) -> 
 def test_corrections_processed_in_any_order_give_the_same_kpis(seed: int) -> None:
     """Orders move, items change order and product, products change category or come late; some days end up empty."""
     live_and_compare(corrections_in_any_order, seed, LANES, mishaps=seed % 3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_quantities_discounts_refunds_and_statuses_of_orders_do_as_well(seed: int) -> None:
+    """Items whose worth and status change with any write, and whose order's status is theirs where they have none."""
+    live_and_compare(worth_in_any_order, seed, LANES, mishaps=seed % 3)
+
+
+@pytest.mark.parametrize("seed", range(1, 1 + 2 * DEPTH))
+def test_the_shops_instants_decide_in_any_order(seed: int) -> None:
+    """With several instants of a row in one file, equal ones in several files, and copies of superseded bytes."""
+    live_and_compare(instants_in_any_order, seed, LANES // 3, mishaps=seed % 3)
+
+
+@pytest.mark.parametrize("seed", range(1, 1 + 2 * DEPTH))
+def test_the_newest_delivery_of_each_order_counts_in_any_order(seed: int) -> None:
+    """Lines come, go, wait and change their order; with the shop's instants or without."""
+    live_and_compare(deliveries_in_any_order, seed, LANES // 3, mishaps=seed % 3)
 
 
 @pytest.mark.parametrize("seed", range(2, 2 + DEPTH))

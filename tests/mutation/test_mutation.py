@@ -7,7 +7,7 @@ a file that fails is printed by Hypothesis, small, as the test's argument.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -25,7 +25,7 @@ from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.batch.validate_file import validate_file
 from takings.contracts import load_contracts
 from takings.contracts.file_format import USUAL, FileFormat
-from takings.contracts.model import Dataset
+from takings.contracts.model import Contracts, Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
 from takings.time_zones import business_time
@@ -35,6 +35,7 @@ from tests.depth import DEPTH
 from tests.mutation.damage import KEYS, VALID, Damaged, damaged_files, written
 from tests.mutation.formats import formatted_files
 from tests.shop import NOON
+from tests.worths import contracts_of_worth
 
 # Tracing every line makes these half as fast again; what they run is covered by tests of its own.
 pytestmark = pytest.mark.no_cover
@@ -88,6 +89,7 @@ class Bench:
         name: str = "a.csv",
         policy: RejectionPolicy = RejectionPolicy.ROW,
         file: FileFormat = USUAL,
+        contracts: Contracts = CONTRACTS,
     ) -> Examined:
         """Examine a file; under policy "row" every row may be bad."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -96,7 +98,7 @@ class Bench:
         path.write_bytes(content)
         examination = validate_file(
             engine,
-            replace(CONTRACTS, by_dataset={**CONTRACTS.by_dataset, dataset: replace(CONTRACTS[dataset], file=file)}),
+            replace(contracts, by_dataset={**contracts.by_dataset, dataset: replace(contracts[dataset], file=file)}),
             Arrival(key=f"raw-data/{name}", dataset=dataset, file=name, size=len(content), etag="", version=NOON),
             path,
             now=NOON,
@@ -109,14 +111,13 @@ class Bench:
             report=examination.report,
             faulty=tuple(examination.faulty_records()),
             chunks=examination.chunks,
-            staged=self._rows(staged, dataset) if staged.exists() else None,
+            staged=self._rows(staged, list(contracts[dataset].stored)) if staged.exists() else None,
         )
 
-    def _rows(self, staged: Path, dataset: Dataset) -> tuple[tuple[int, Mapping[str, Any]], ...]:
+    def _rows(self, staged: Path, columns: Sequence[str]) -> tuple[tuple[int, Mapping[str, Any]], ...]:
         result = self.duck.execute(f"from read_parquet('{staged}', file_row_number = true) order by file_row_number")
         names = [column[0] for column in result.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-        columns = [column.name for column in CONTRACTS[dataset].columns]
         return tuple(
             (row.get("_line", row["file_row_number"] + 2), {column: row[column] for column in columns}) for row in rows
         )
@@ -274,6 +275,41 @@ def test_noise_is_judged_alike_by_both_engines(
     assert len(one.staged or ()) == one.report.records.accepted
     if bench.has_pandas:
         assert bench.examine(bench.pandas(chunk_size), dataset, content) == one
+
+
+#: what items say of their worth: of each role, and of nothing
+WORTHS: Final = ("3,2.50,", ",,0", "999999999,0.0000000000000001,1.5", "0,,", "007,20,", ",0.00,3", "2,,0.5")
+
+
+@pytest.fixture(scope="module")
+def of_worth(tmp_path_factory: pytest.TempPathFactory) -> Contracts:
+    """Return contracts with every role, and items that may have their order's status."""
+    return load_contracts(Path(contracts_of_worth(tmp_path_factory.mktemp("worth"), optional=("status",))))
+
+
+@given(
+    edits=st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from([b"", b"9", *SPECIAL])), min_size=1, max_size=6
+    ),
+    chunk_size=st.integers(1, 4),
+)
+@TRIED
+def test_noise_about_an_items_worth_is_judged_alike(
+    bench: Bench, of_worth: Contracts, edits: list[tuple[float, int, bytes]], chunk_size: int
+) -> None:
+    """Whatever is hit of quantities, discounts, refunds and statuses: both engines stage the same amounts."""
+    rows = VALID[Dataset.ORDER_ITEMS]
+    cells = (",".join(texts(row)) + f",{worth}\n" for row, worth in zip(rows, WORTHS, strict=True))
+    noisy = (",".join([*rows[0], "qty,taken_off,paid_back\n"]) + "".join(cells)).encode()
+    for where, removed, inserted in edits:
+        at = int(where * len(noisy))
+        noisy = noisy[:at] + inserted + noisy[at + removed :]
+    note(repr(noisy))
+    one = bench.examine(bench.duckdb(), Dataset.ORDER_ITEMS, noisy, contracts=of_worth)
+    assert len(one.staged or ()) == one.report.records.accepted
+    assert all(row["_amount"] is not None for _, row in one.staged or ())
+    if bench.has_pandas:
+        assert bench.examine(bench.pandas(chunk_size), Dataset.ORDER_ITEMS, noisy, contracts=of_worth) == one
 
 
 def texts(row: Mapping[str, object]) -> list[str]:

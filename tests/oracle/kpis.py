@@ -276,8 +276,8 @@ def percent(part: int, whole: int) -> Decimal | None:
 
 
 def published(value: Decimal) -> Decimal:
-    """Round half-up to 2 places."""
-    return value.quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
+    """Round half-up to 2 places; what rounds to nothing has no sign."""
+    return EXACT.add(value.quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT), Decimal("0.00"))
 
 
 # What is printed

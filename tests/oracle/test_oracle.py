@@ -225,6 +225,51 @@ class TestDefinitions:
         assert (site.returned_value, site.cancelled_value, site.net_revenue) == expected
         assert (category.returned_value, category.cancelled_value, category.net_revenue) == expected
 
+    @pytest.mark.parametrize(
+        ("status", "cells", "pieces", "revenue", "returned", "cancelled", "rate"),
+        [
+            ("shipped", ",,", 1, "8.00", "0.00", "0.00", "0.00"),
+            ("shipped", "3,2.50,", 3, "21.50", "0.00", "0.00", "0.00"),
+            ("shipped", "0,,", 0, "0.00", "0.00", "0.00", "0.00"),
+            ("shipped", "1,10.00,", 1, "-2.00", "0.00", "0.00", "0.00"),
+            ("shipped", "2,,5.00", 2, "16.00", "5.00", "0.00", "100.00"),
+            ("returned", "2,1.00,", 2, "15.00", "15.00", "0.00", "100.00"),
+            ("returned", "2,,0.00", 2, "16.00", "0.00", "0.00", "100.00"),
+            ("cancelled", "2,,", 2, "16.00", "0.00", "16.00", "0.00"),
+            ("cancelled", "2,,5.00", 2, "16.00", "5.00", "11.00", "100.00"),
+            ("cancelled", "1,,9.00", 1, "8.00", "9.00", "-1.00", "100.00"),
+        ],
+    )
+    def test_an_item_may_say_what_it_is_worth(
+        self, status: str, cells: str, pieces: int, revenue: str, returned: str, cancelled: str, rate: str
+    ) -> None:
+        """Quantity, discount and refund: an empty one is one piece, nothing off, and not known."""
+        content = "id,order_id,product_id,status,sale_price,n,off,back\n" + f"1,1,1,{status},8.00,{cells}\n"
+        roles = {"quantity": "n", "discount": "off", "refund": "back"}
+        found = [
+            *rows("products", PRODUCTS),
+            *rows("orders", ORDERS_HEADER + "1,7,shipped,2025-03-30,1\n"),
+            *read_rows("order_items", content, VERSION, "a.csv", "UTC", roles=roles),
+        ]
+        (site,), (category,) = order_kpis(lake_of(found, "UTC")), category_kpis(lake_of(found, "UTC"))
+        expected = (pieces, Decimal(revenue), Decimal(returned), Decimal(cancelled))
+        assert (site.total_items_sold, site.total_revenue, site.returned_value, site.cancelled_value) == expected
+        assert (
+            category.items_sold,
+            category.daily_revenue,
+            category.returned_value,
+            category.cancelled_value,
+        ) == expected
+        assert site.net_revenue == category.net_revenue == Decimal(revenue) - Decimal(returned) - Decimal(cancelled)
+        assert (site.total_orders, category.total_orders, category.avg_return_rate) == (1, 1, Decimal(rate))
+
+    def test_an_item_without_a_status_has_its_orders(self) -> None:
+        """Returned with it, cancelled with it; one of its own stays its own."""
+        items = "1,1,1,7,,,8.00\n2,1,1,7,shipped,,1.00\n"
+        for status, returned, cancelled in (("returned", "8.00", "0.00"), ("cancelled", "0.00", "8.00")):
+            site = by_day(f"1,7,{status},2025-03-30,1\n", items)
+            assert (site.returned_value, site.cancelled_value) == (Decimal(returned), Decimal(cancelled))
+
     def test_the_orders_status_says_nothing_about_its_items(self) -> None:
         """A returned order whose item was kept: return_rate 100, no returned value, no return in the category."""
         arguments = ("1,7,returned,2025-03-30,1\n", "1,1,1,7,shipped,,8.00\n")

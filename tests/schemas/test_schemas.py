@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,6 +24,7 @@ from takings.layout import BatchId
 from takings.ports import Ports
 from takings.runs import pipeline, steps
 from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, order, run
+from tests.till import EXPORT, contracts_with, till
 from tools.kpi_schemas import file_of, schema_with
 
 SCHEMAS: Final[dict[str, Any]] = {
@@ -71,6 +74,25 @@ def claim_in_steps(ports: Ports) -> BatchId:
     return BatchId(str(claimed.batch_id))
 
 
+def with_source(folder: Path, found: dict[str, list[Any]]) -> Path:
+    """Return a store with a source's good and bad file, and add what is printed of it."""
+    store = new_store(folder / "till")
+    contracts = contracts_with(folder / "contracts", till=till())
+    (store / "takings.toml").write_text(f'contracts = "{contracts}"\n', encoding="utf-8")
+    drop(store, "till/a.csv", EXPORT)
+    drop(store, "till/bad.csv", EXPORT.replace(b"Tray,10.00", b"Tray,ten"))
+    found["status"].append(json.loads(takings("status", store, "--json")))
+    found["run"].append(json.loads(takings("run", store, "--now", "--json")))
+    (batch,) = (store / "batches").iterdir()
+    found["batch"].append(json.loads(takings("batches", store, batch.name, "--json")))
+    (failed,) = store.glob("failed/**/bad.csv")
+    (folder / "raw-data" / "till").mkdir(parents=True)
+    copy = shutil.copy(failed, folder / "raw-data" / "till")
+    printed = takings("validate", copy, "--contracts", contracts, "--format", "json")
+    found["validate"].append(json.loads(printed))
+    return store
+
+
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """Return the documents of a store that has seen good and bad files under each policy, by schema."""
@@ -118,8 +140,10 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         shop.ports.ledger.change_gate(gate.blocked("a breach."))
     found["status"].append(json.loads(takings("status", root, "--json")))
 
+    stores = (root, with_source(folder, found))
     for name, pattern in FILES.items():
-        found[name] += [json.loads(path.read_text(encoding="utf-8")) for path in sorted(root.glob(pattern))]
+        paths = [path for store in stores for path in sorted(store.glob(pattern))]
+        found[name] += [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     found["broken-record"] += [
         json.loads(line)
         for path in root.glob("quarantine/**/*.broken.jsonl*")
@@ -192,6 +216,7 @@ def test_the_documents_show_what_schemas_allow(documents: Mapping[str, list[Any]
         "rejected",
         "duplicate",
     }
+    assert {"products", "till"} <= {file["dataset"] for verdicts in documents["verdicts"] for file in verdicts["files"]}
     assert {run["decision"] for run in documents["run"]} == {"NothingPending", "Hold", "WaitUntil"}
     assert {status["state"] for status in documents["status"]} >= {"IDLE", "WAITING", GateState.BLOCKED}
     assert {reason["violations"] == [] for reason in documents["reason"]} == {True, False}

@@ -16,11 +16,15 @@ from typing import IO, Final
 
 from tests.oracle.kpis import Dataset
 from tests.shop import Fields, csv_of, item, order, product
+from tests.simulation.parts import REPLACES, VERSIONED, Versions
 
 FOLDERS: Final[dict[Dataset, str]] = {"products": "products", "orders": "orders", "order_items": "order-items"}
 KEYS: Final[dict[Dataset, bytes]] = {"products": b"id", "orders": b"order_id", "order_items": b"id"}
 #: contents of each dataset in the catalogue
 CATALOGUE: Final = 40
+#: when the shop changed a row, where its contract names that column
+VERSIONED_BY: Final = "updated_at"
+CHANGED: Final = ("2025-06-01T08:00:00Z", "2025-06-02T08:00:00Z", "2025-06-03T08:00:00Z")
 #: the shop's days, long before anybody looks
 DAYS: Final = ("2025-03-30", "2025-03-31", "2025-04-01")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,10 +85,12 @@ class Drop:
 
 
 @cache
-def content(dataset: Dataset, number: int, *, is_dirty: bool = False) -> Content:
+def content(dataset: Dataset, number: int, versions: Versions, *, is_dirty: bool = False) -> Content:
     """Return a content of the catalogue, or the same with a fault for which it is rejected."""
     chance = Random(f"{dataset} {number}")
     rows = _rows(chance, dataset)
+    if dataset in VERSIONED[versions]:
+        rows = _dated(rows, Random(f"instants of {dataset} {number}"), by_order=versions in REPLACES)
     data = csv_of(*rows)
     if is_dirty:
         header, first, *_ = data.splitlines(keepends=True)
@@ -92,6 +98,14 @@ def content(dataset: Dataset, number: int, *, is_dirty: bool = False) -> Content
             (data + first.rstrip() + b",1\n", data + b'"' + first, header.replace(b"id", b"no") + first)
         )
     return Content(dataset=dataset, data=data, is_dirty=is_dirty)
+
+
+def _dated(rows: Sequence[Fields], chance: Random, *, by_order: bool) -> Sequence[Fields]:
+    """Let the shop say when it changed each row, or each order's lines: often at the same instants."""
+    instants = {row["order_id"] if by_order else place: chance.choice(CHANGED) for place, row in enumerate(rows)}
+    return [
+        dict(row) | {VERSIONED_BY: instants[row["order_id"] if by_order else place]} for place, row in enumerate(rows)
+    ]
 
 
 def _rows(chance: Random, dataset: Dataset) -> Sequence[Fields]:
@@ -125,7 +139,7 @@ def _rows(chance: Random, dataset: Dataset) -> Sequence[Fields]:
             ]
 
 
-def plan_drops(chance: Random) -> list[Plan]:
+def plan_drops(chance: Random, versions: Versions) -> list[Plan]:
     """Draw what is dropped: often the same keys, sometimes the same bytes, now and then a bad file."""
     plans: list[Plan] = []
     datasets: list[Dataset] = ["products", "orders", "order_items"]
@@ -139,7 +153,7 @@ def plan_drops(chance: Random) -> list[Plan]:
         is_dirty = chance.random() < 0.12
         plans.append(
             Plan(
-                content=content(dataset, chance.choice(numbers[dataset]), is_dirty=is_dirty),
+                content=content(dataset, chance.choice(numbers[dataset]), versions, is_dirty=is_dirty),
                 name=f"{chance.choice('aaabc')}.csv",
                 age=_age(chance),
                 is_slow=chance.random() < 0.2,
@@ -148,15 +162,17 @@ def plan_drops(chance: Random) -> list[Plan]:
     if chance.random() < 0.3:
         # There and back again: the older bytes of a key are a correction of the newer ones.
         first = chance.choice(plans)
-        other = content(first.content.dataset, chance.randrange(CATALOGUE))
+        other = content(first.content.dataset, chance.randrange(CATALOGUE), versions)
         plans += [replace(first, content=other, age=_age(chance)), replace(first, age=_age(chance))]
     return plans
 
 
-def enrich(plans: Sequence[Plan], chance: Random, *, is_rich: bool, copies: int) -> list[Plan]:
+def enrich(
+    plans: Sequence[Plan], chance: Random, *, is_rich: bool, copies: int, versions: Versions = "arrivals"
+) -> list[Plan]:
     """Give some files bad rows, rows twice or a column more, and drop copies of superseded bytes under other keys."""
     enriched = [
-        replace(plan, content=_varied(plan.content, chance)) if is_rich and chance.random() < 0.5 else plan
+        replace(plan, content=_varied(plan.content, chance, versions)) if is_rich and chance.random() < 0.5 else plan
         for plan in plans
     ]
     for _ in range(copies):
@@ -164,7 +180,7 @@ def enrich(plans: Sequence[Plan], chance: Random, *, is_rich: bool, copies: int)
         if first.content.is_dirty:
             continue
         place = enriched.index(first)
-        correction = content(first.content.dataset, chance.randrange(CATALOGUE))
+        correction = content(first.content.dataset, chance.randrange(CATALOGUE), versions)
         copy = replace(first.content, is_superseded_copy=True)
         # The correction comes at once, or when the original has long been taken; the copy comes at last.
         behind = chance.choice((place + 1, chance.randint(place + 1, len(enriched))))
@@ -176,23 +192,32 @@ def enrich(plans: Sequence[Plan], chance: Random, *, is_rich: bool, copies: int)
     return enriched
 
 
-def _varied(content: Content, chance: Random) -> Content:
+def _varied(content: Content, chance: Random, versions: Versions) -> Content:
     """Return a content with a bad row at its end, with its first row twice, or with a column more."""
     if content.is_dirty:
         return content
     header, *rows = content.data.splitlines(keepends=True)
+    is_versioned = content.dataset in VERSIONED[versions]
+
+    def bad(row: Fields) -> bytes:
+        dated = dict(row) | ({VERSIONED_BY: CHANGED[0]} if is_versioned else {})
+        return csv_of(dated).splitlines(keepends=True)[1]
+
     match content.dataset, chance.choice(("bad", "twice", "colour")):
         case "products", "colour":
             colours = [b",red", b",blue", b","]
             coloured = [row.rstrip() + colours[number % 3] + b"\n" for number, row in enumerate(rows)]
             return replace(content, data=header.rstrip() + b",colour\n" + b"".join(coloured))
         case "products", "bad":
-            return replace(content, data=content.data + csv_of(product(7, cost="0")).splitlines(keepends=True)[1])
+            return replace(content, data=content.data + bad(product(7, cost="0")))
         case "orders", "bad":
-            return replace(content, data=content.data + csv_of(order(7, num_of_item=0)).splitlines(keepends=True)[1])
+            return replace(content, data=content.data + bad(order(7, num_of_item=0)))
         case "order_items", "bad":
-            bad = csv_of(item(7, 1, 1, "-1.00")).splitlines(keepends=True)[1]
-            return replace(content, data=content.data + bad)
+            return replace(content, data=content.data + bad(item(7, 1, 1, "-1.00")))
+        case _, "twice" if versions == "instants":
+            # The same row as it was at another instant, which no other row has.
+            before, _, _ = rows[0].rpartition(b",")
+            return replace(content, data=content.data + before + b",2025-06-09T08:00:00Z\n")
         case (("products" | "orders"), _):
             return replace(content, data=content.data + rows[0])
     return content

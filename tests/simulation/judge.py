@@ -25,7 +25,7 @@ from takings.runs.pipeline import Ports
 from takings.runs.restate import restate
 from takings.validation.findings import Verdict
 from tests.oracle.comparison import differences
-from tests.oracle.kpis import Product, category_kpis, kpis_csv, lake_of, order_kpis
+from tests.oracle.kpis import Product, category_kpis, kpis_csv, order_kpis
 from tests.oracle.kpis import newest as newest_rows
 from tests.shop import expected
 from tests.simulation.drops import Content, Drop, written_at
@@ -298,7 +298,7 @@ class Judge:
         ended: dict[str, list[LineageRecord]] = defaultdict(list)
         for record in self._ended():
             ended[record.batch_id].append(record)
-        self.truth, versions = Truth(), dict[str, datetime]()
+        self.truth, versions = Truth(versions=self.rules.versions), dict[str, datetime]()
         for batch_id, records in ended.items():
             manifest = self.manifest(batch_id)
             contents = {record.file_key: known[batch_id, record.file_key] for record in records}
@@ -334,7 +334,7 @@ class Judge:
 
     def _check_numbers(self) -> None:
         """What is published is what the oracle makes of the accepted bytes; the lake bears it out."""
-        lake = lake_of(self.truth.rows, "UTC")
+        lake = self.truth.lake
         right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
         by_day, by_category = (as_csv(table, visible(self.ports.kpis.rows(table))) for table in self.ports.kpi_tables)
         found = differences("by day", right[0], by_day) + differences("by category", right[1], by_category)

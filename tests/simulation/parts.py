@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Literal
@@ -17,9 +15,22 @@ from takings.composition.stores import Shop
 from takings.contracts import load_contracts
 from takings.contracts.model import Contracts
 from takings.time_zones import business_time
+from tests.contract_options import write_contracts
+from tests.oracle.kpis import Dataset
 
 ContractsName = Literal["shipped", "colour", "dearer", "colour and dearer"]
 NAMES: Final[tuple[ContractsName, ...]] = ("shipped", "colour", "dearer", "colour and dearer")
+#: what decides which rows count, as long as a store lives
+Versions = Literal["arrivals", "instants", "deliveries", "both"]
+#: datasets with takingsVersion
+VERSIONED: Final[dict[Versions, tuple[Dataset, ...]]] = {
+    "arrivals": (),
+    "instants": ("products", "orders", "order_items"),
+    "deliveries": (),
+    "both": ("order_items",),
+}
+#: with takingsReplaces
+REPLACES: Final = ("deliveries", "both")
 #: what an item has to cost more than under the dearer contract
 DEARER: Final = 5
 _COLOUR: Final = """\
@@ -39,6 +50,8 @@ class Rules:
     contracts: ContractsName = "shipped"
     #: of the SQL of both KPI tables
     edition: int = 1
+    #: the same for all that work on a store
+    versions: Versions = "arrivals"
 
     @property
     def meaning(self) -> tuple[str, int]:
@@ -94,10 +107,14 @@ def draw_parts(seed: int) -> Parts:
     changes = [rules]
     for _ in range(chance.choice((0, 0, 1, 1, 2, 3))):
         changes.append(_changed(chance, changes[-1]))
+    # Drawn apart, so that all else stays as a seed had it.
+    drawn: Sequence[Versions] = ("arrivals", "arrivals", "instants", "deliveries", "both")
+    versions = Random(f"versions {seed}").choice(drawn)
+    rules, *changes = (replace(each, versions=versions) for each in changes)
     return Parts(
         chance=chance,
         rules=rules,
-        changes=changes[1:],
+        changes=changes,
         errands=chance.choice((0, 0.3, 0.6)),
         kinds=("replay", "replay", "replay", "restate", "rebuild"),
         watches=chance.choice((0, 0.5, 1)),
@@ -133,14 +150,14 @@ def _changed(chance: Random, rules: Rules) -> Rules:
 
 
 @cache
-def contracts_named(name: ContractsName) -> Contracts:
+def contracts_named(name: ContractsName, versions: Versions = "arrivals") -> Contracts:
     """Load the shipped contracts, or some in which products gain a column and items have to cost more."""
-    if name == "shipped":
+    if name == "shipped" and versions == "arrivals":
         return load_contracts(None)
-    with tempfile.TemporaryDirectory(prefix="takings contracts ") as folder:
-        for file in resources.files("takings.contracts").iterdir():
-            if file.name.endswith(".odcs.yaml"):
-                shutil.copy(str(file), folder)
+    with tempfile.TemporaryDirectory(prefix="takings contracts ") as parent:
+        folder = write_contracts(
+            Path(parent, "contracts"), versioned=VERSIONED[versions], replaces=versions in REPLACES
+        )
         if "colour" in name:
             _rewrite(Path(folder, "products.odcs.yaml"), lambda text: text + _COLOUR)
         if "dearer" in name:
@@ -158,13 +175,13 @@ def _rewrite(file: Path, change: Any) -> None:
 
 def contracts_of_hash(hash_: str) -> ContractsName:
     """Return the name of the contracts with a hash."""
-    return next(name for name in NAMES if contracts_named(name).hash == hash_)
+    return next(name for versions in VERSIONED for name in NAMES if contracts_named(name, versions).hash == hash_)
 
 
 def shop_under(shop: Shop, rules: Rules) -> Shop:
     """Return a shop as a process that is started under these rules opens it."""
     ports = shop.ports
-    contracts = contracts_named(rules.contracts)
+    contracts = contracts_named(rules.contracts, rules.versions)
     connection = ports.engine._connection  # type: ignore[attr-defined] # one DuckDB serves all
     tables: Any = ports.tables
     engine = DuckDbEngine(connection, tables, contracts, business_time(ports.time_zone))

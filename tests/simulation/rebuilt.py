@@ -14,7 +14,7 @@ from takings.runs.pipeline import Ports
 from takings.runs.rebuild import ArchivedBatch, rebuild
 from takings.validation.findings import FileReport, RecordCounts, Verdict
 from tests.oracle.comparison import differences
-from tests.oracle.kpis import category_kpis, kpis_csv, lake_of, order_kpis
+from tests.oracle.kpis import category_kpis, kpis_csv, order_kpis
 from tests.simulation.drops import Content
 from tests.simulation.parts import Rules, shop_under
 from tests.simulation.truth import Settled, Truth
@@ -40,14 +40,14 @@ class Rebuilding:
         """Rebuild what was read of the archive, by the rules of whoever does it."""
         self._check_order(archive)
         known = self.contents()
-        truth, settled = Truth(), dict[tuple[str, str], Settled]()
+        truth, settled = Truth(versions=self.rules.versions), dict[tuple[str, str], Settled]()
         for batch in archive:
             id_ = batch.manifest.batch_id
             contents = {report.key: known[id_, report.key] for report in batch.reports}
             unread = {report.key for report in batch.reports if "file|kills_reader" in report.errors}
             for file in truth.take(batch.manifest, contents, unread, self.rules.contracts):
                 settled[id_, file.arrival.key] = file
-        with opened_shop({}) as opened:
+        with opened_shop({}, self.rules.versions) as opened:
             ports = shop_under(opened, self.rules).ports
             rebuilt = rebuild(self.shop.ports.store, tuple(archive), ports)
             self._check_stories(ports, settled)
@@ -79,7 +79,7 @@ class Rebuilding:
                 raise Different(f"it should have been {file.verdict}, {file.records}: {record}")
 
     def _check_numbers(self, ports: Ports, truth: Truth) -> None:
-        lake = lake_of(truth.rows, "UTC")
+        lake = truth.lake
         right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
         by_day, by_category = (as_csv(table, visible(ports.kpis.rows(table))) for table in ports.kpi_tables)
         found = differences("by day", right[0], by_day) + differences("by category", right[1], by_category)

@@ -24,13 +24,18 @@ FIRST: Final = {
     "bytes are not compared when they are read": 34,
     "bytes are read again by each attempt": 37,
     "claim before the manifest": 15,
+    "a copy is a duplicate whatever decides": 7,
     "duplicate by name": 8,
     "duplicate of any older version": 60,
+    "each line replaces its own number only": 65,
     "files are taken while they are written": 7,
     "items do not follow their orders": 25,
+    "lines of two deliveries mix": 29,
     "merges do not notice each other": 5,
     "no publication guard": 47,
     "no zero rows": 9,
+    "the arrival alone decides": 9,
+    "the arrival alone decides in a batch": 13,
 }
 
 
@@ -42,7 +47,7 @@ def test_a_missing_guard_is_noticed(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS_OF_PARTS)
 def test_a_missing_guard_of_some_runs_is_noticed(variant: str) -> None:
-    """Those with a replay, another policy, changed contracts, or a copy that comes late."""
+    """Those with a replay, another policy, changed contracts, another order of versions, or a copy that comes late."""
     notice(variant, is_plain=False)
 
 

@@ -49,6 +49,9 @@ SIGHTS = {
     "a batch that is given up": "batch.given_up",
     "a strict batch that is looked at for orphans": "engine.merging.first_orphan",
     "rows in quarantine": "store.create_from quarantine/",
+    "the shop's instants": "versions='instants'",
+    "an order's lines as one": "versions='deliveries'",
+    "both": "versions='both'",
 }
 
 

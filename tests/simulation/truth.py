@@ -16,9 +16,9 @@ from typing import Final
 from takings.intake.arrivals import Arrival
 from takings.intake.manifest import Manifest
 from takings.validation.findings import RecordCounts, Verdict
-from tests.oracle.kpis import Item, Order, Product, Row, fields, instant, read_rows, records
-from tests.simulation.drops import Content
-from tests.simulation.parts import DEARER, ContractsName
+from tests.oracle.kpis import Lake, Order, Product, Row, fields, instant, lake_of, read_rows, records
+from tests.simulation.drops import VERSIONED_BY, Content
+from tests.simulation.parts import DEARER, REPLACES, VERSIONED, ContractsName, Versions
 
 #: what must be more than 0 (or, of an item under the dearer contract, than that), by dataset
 _POSITIVE: Final = {"products": "cost", "orders": "num_of_item", "order_items": "sale_price"}
@@ -35,6 +35,8 @@ class Settled:
     records: RecordCounts | None
     #: the physical lines that were set aside
     without: frozenset[int] = frozenset()
+    #: the column that says when the shop changed a row
+    versioned_by: str | None = None
 
     def rows(self, time_zone: str = "UTC") -> list[Row]:
         """Return what the oracle reads of an accepted file."""
@@ -42,7 +44,13 @@ class Settled:
         if self.verdict is not Verdict.ACCEPTED:
             return []
         return read_rows(
-            self.content.dataset, self.content.data, arrival.version, arrival.key, time_zone, without=self.without
+            self.content.dataset,
+            self.content.data,
+            arrival.version,
+            arrival.key,
+            time_zone,
+            without=self.without,
+            versioned_by=self.versioned_by,
         )
 
 
@@ -50,6 +58,8 @@ class Settled:
 class Truth:
     """What is known after some batches."""
 
+    #: what decides which rows count
+    versions: Versions = "arrivals"
     #: fingerprint, key and version of every accepted file
     accepted: list[tuple[str, str, datetime]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -58,6 +68,11 @@ class Truth:
     #: copies of superseded bytes that came under another key: those that were ignored, and those that counted
     ignored_copies: int = 0
     counted_copies: int = 0
+
+    @property
+    def lake(self) -> Lake:
+        """Return the oracle's lake of what was taken."""
+        return lake_of(self.rows, "UTC", replaces_lines=self.versions in REPLACES)
 
     def take(
         self, manifest: Manifest, contents: Mapping[str, Content], unread: Collection[str], contracts: ContractsName
@@ -94,16 +109,30 @@ class Truth:
             return Settled(arrival=arrival, content=content, verdict=Verdict.REJECTED, records=None)
         bad, copies, read = _examine(content, contracts, manifest.now)
         allowed = Decimal(manifest.settings["max_rejected"]) if manifest.settings["policy"] == "row" else Decimal(0)
-        if 100 * len(bad) > allowed * read:
+        is_delivery = content.dataset == "order_items" and self.versions in REPLACES
+        # A part of a delivery would replace a complete one.
+        is_part = is_delivery and (bool(bad) or b"_takings_version" in content.data)
+        if is_part or 100 * len(bad) > allowed * read:
             counts = RecordCounts(read=read, rejected=read)
             return Settled(arrival=arrival, content=content, verdict=Verdict.REJECTED, records=counts)
         counts = RecordCounts(
             read=read, accepted=read - len(bad) - copies, rejected=len(bad), identical_duplicates=copies
         )
-        return Settled(arrival=arrival, content=content, verdict=Verdict.ACCEPTED, records=counts, without=bad)
+        is_versioned = content.dataset in VERSIONED[self.versions]
+        return Settled(
+            arrival=arrival,
+            content=content,
+            verdict=Verdict.ACCEPTED,
+            records=counts,
+            without=bad,
+            versioned_by=VERSIONED_BY if is_versioned else None,
+        )
 
     def _is_copy(self, arrival: Arrival, content: Content, before: list[Settled]) -> bool:
-        """Tell whether the bytes were accepted before: under another key, or as the newest of this one."""
+        """Tell whether the bytes were accepted before: under another key, or as the newest of this one.
+
+        Where the shop's instants decide, only under this one.
+        """
         known = [
             (key, version)
             for fingerprint, key, version in self.accepted
@@ -113,10 +142,11 @@ class Truth:
         beside = any(
             file.verdict is Verdict.ACCEPTED and file.content.fingerprint == content.fingerprint for file in before
         )
-        if beside or any(key != arrival.key for key, _ in known):
+        is_versioned = content.dataset in VERSIONED[self.versions]
+        if not is_versioned and (beside or any(key != arrival.key for key, _ in known)):
             return True
         versions = [version for _, key, version in self.accepted if key == arrival.key]
-        return any(version == max(versions) for _, version in known)
+        return any(version == max(versions) for key, version in known if key == arrival.key)
 
     def _may_pass(self, settled: list[Settled]) -> bool:
         """Tell whether a strict batch has neither a refused file nor an item without a parent."""
@@ -125,11 +155,8 @@ class Truth:
         coming = [row for file in settled for row in file.rows()]
         orders = {row.id for row in (*self.rows, *coming) if isinstance(row, Order)}
         products = {row.id for row in (*self.rows, *coming) if isinstance(row, Product)}
-        newest: dict[str, Item] = {}
-        for row in coming:
-            if isinstance(row, Item) and (row.id not in newest or _place(newest[row.id]) < _place(row)):
-                newest[row.id] = row
-        return all(item.order_id in orders and item.product_id in products for item in newest.values())
+        newest = lake_of(coming, "UTC", replaces_lines=self.versions in REPLACES).items.values()
+        return all(item.order_id in orders and item.product_id in products for item in newest)
 
     def _remember(self, file: Settled, contracts: ContractsName) -> None:
         arrival, content = file.arrival, file.content
@@ -154,10 +181,6 @@ class Truth:
             # A replay gives a row the version it had, and the lake keeps the one that came first.
             colour = colour_of[row.line] if has_colour else None
             self.colours.setdefault((row.id, row.version, row.source, row.line), colour)
-
-
-def _place(row: Row) -> tuple[datetime, str, int]:
-    return row.version, row.source, row.line
 
 
 def _refused(file: Settled) -> Settled:

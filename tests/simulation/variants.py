@@ -14,6 +14,8 @@ from unittest.mock import patch
 
 from takings import layout
 from takings.adapters.delta.lake_tables import DeltaLake
+from takings.adapters.duckdb import merge as merge_of_lake
+from takings.adapters.duckdb import staged as staged_of_lake
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
 from takings.adapters.duckdb.merge import DuckDbMerge
 from takings.adapters.local import reading
@@ -26,7 +28,7 @@ from takings.batch.claim import Claim
 from takings.batch.merge import Merged
 from takings.batch.publish import Published
 from takings.batch.staging import staged_batch
-from takings.contracts.model import Dataset
+from takings.contracts.model import Contract, Dataset
 from takings.errors import ConflictError
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import Gate
@@ -156,7 +158,29 @@ def duplicate_of_a_rejected_file(
     return str(rejected[0]) if rejected else _original_of(claim, arrival, structure, before)
 
 
+def duplicate_whatever_decides(
+    claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]
+) -> str | None:
+    """Take a copy under another key for one, also where the shop's instants decide."""
+    contracts = claim.ports.contracts
+    plain = {dataset: replace(contract, version_column=None) for dataset, contract in contracts.by_dataset.items()}
+    ports = replace(claim.ports, contracts=replace(contracts, by_dataset=plain))
+    return _original_of(replace(claim, ports=ports), arrival, structure, before)
+
+
+def judge_rows(self: Tolerance, _: Contract) -> Tolerance:
+    return self
+
+
 # The lake
+
+
+def its_own_key(contract: Contract) -> str:
+    return f'"{contract.primary_key}"'
+
+
+def no_instant(*_: object, **__: object) -> str:
+    return ""
 
 
 def merge_into_whatever_is_there(
@@ -345,6 +369,12 @@ VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "a changed meaning changes no number": [(merge, "_has_new_meaning", mean_the_same)],
     "strict batches may hold orphans": [(DuckDbMerge, "first_orphan", find_no_orphan)],
     "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
+    "each line replaces its own number only": [(merge_of_lake, "unit", its_own_key)],
+    "lines of two deliveries mix": [(staged_of_lake, "unit", its_own_key)],
+    "the arrival alone decides": [(merge_of_lake, "instant", no_instant)],
+    "the arrival alone decides in a batch": [(staged_of_lake, "instant", no_instant)],
+    "a copy is a duplicate whatever decides": [(validate, "_original_of", duplicate_whatever_decides)],
+    "a part of a delivery is taken": [(Tolerance, "judging", judge_rows)],
 }
 
 

@@ -30,7 +30,7 @@ from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.mended import VERSION
 from takings.validation.structure.scan import Structure
 from tests.shop import new_store, silent
-from tests.simulation.parts import contracts_named
+from tests.simulation.parts import Versions, contracts_named
 
 _MEMORY_FOLDER: Final = Path("/dev/shm")
 #: a day of these shops has few files
@@ -41,13 +41,13 @@ _load_kpi_tables: Final = cache(load_kpi_tables)
 
 
 @contextmanager
-def opened_shop(options: dict[str, Any]) -> Iterator[Shop]:
+def opened_shop(options: dict[str, Any], versions: Versions = "arrivals") -> Iterator[Shop]:
     """Open a new store whose database is in memory, and its folder too where the system has such a place."""
     with (
         tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder,
         patch.object(stores, "open_duckdb", lambda *_: _duckdb().cursor()),
         patch.object(platform, "open_database", lambda _: open_database(None)),
-        patch.object(stores, "load_contracts", lambda _: contracts_named("shipped")),
+        patch.object(stores, "load_contracts", lambda _: contracts_named("shipped", versions)),
         patch.object(stores, "load_kpi_tables", _load_kpi_tables),
         patch.object(maintenance, "_MOST_FILES", _MOST_FILES),
         # How long a watch backs off is drawn, and the same seed has to draw the same.

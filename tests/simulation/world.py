@@ -308,12 +308,13 @@ class World:
 def simulate(seed: int, *, is_plain: bool = False) -> World:
     """Live through the run of a seed; AssertionError with its story where anything is wrong."""
     chance, parts = Random(f"simulation {seed}"), plain() if is_plain else draw_parts(seed)
+    versions = parts.rules.versions
     options = {
         "batch_files": chance.choice((2, 3, 4)),
         "batch_wait": f"{chance.choice((1, 5, 20))}m",
         "batch_max_files": chance.choice((2, 3, 1000, 1000)),
     }
-    with opened_shop(options) as shop:
+    with opened_shop(options, versions) as shop:
         scheduler = Scheduler(BEGIN)
         world = World(
             seed=seed,
@@ -321,7 +322,13 @@ def simulate(seed: int, *, is_plain: bool = False) -> World:
             chance=chance,
             scheduler=scheduler,
             judge=Judge(root=shop.root, ports=shop.ports),
-            plans=drops.enrich(drops.plan_drops(chance), parts.chance, is_rich=parts.is_rich, copies=parts.copies),
+            plans=drops.enrich(
+                drops.plan_drops(chance, versions),
+                parts.chance,
+                is_rich=parts.is_rich,
+                copies=parts.copies,
+                versions=versions,
+            ),
             parts=parts,
             ambush=draw_ambush(chance),
             pace=chance.choice((0.004, 0.012, 0.03)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from takings.contracts.file_format import FileFormat
 from takings.validation.structure.scan import BrokenRecord, ChunkStart, FileFault, Limits, Structure, scan
 
 _DEFAULTS = Limits()
@@ -199,3 +201,44 @@ def test_memory_does_not_grow_with_a_record(begin: bytes) -> None:
     tracemalloc.stop()
     assert structure.size > 3_800_000
     assert peak < 1_500_000
+
+
+def _scanned(data: bytes, **what: Any) -> Structure:
+    return scan([data], file=FileFormat(**what), on_broken=lambda _: None)
+
+
+def test_only_what_a_reader_of_utf_8_can_read_is_regular() -> None:
+    """Another delimiter is told to the reader; another encoding and skipped lines go through the normal form."""
+    data = b"id;name\n1;a,b\n"
+    plain = _scanned(data, delimiter=";")
+    assert (plain.header, plain.is_regular, plain.newline) == (("id", "name"), True, "\n")
+    assert (plain.size, plain.fingerprint) == (len(data), hashlib.sha256(data).hexdigest())
+    assert not _scanned(data, delimiter=";", encoding="windows-1252").is_regular
+    assert not _scanned(data.decode().encode("utf-16"), delimiter=";", encoding="utf-16").is_regular
+    skipped = _scanned(b"\n" + data, delimiter=";", skip_lines=1)
+    assert (skipped.is_regular, skipped.fingerprint) == (False, hashlib.sha256(b"\n" + data).hexdigest())
+    assert skipped.chunks == (ChunkStart(offset=9, line=3),)
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 2, 3, 1000])
+def test_skips_lines_of_any_length(piece_bytes: int) -> None:
+    """They are passed over, not kept; blank lines before the header follow them."""
+    data = b'\xef\xbb\xbf"' + b"x" * 100 + b"\n\0\r\n\n\nid\n1\n"
+    structure = scan(
+        [data], file=FileFormat(skip_lines=2), limits=Limits(piece_bytes=piece_bytes), on_broken=lambda _: None
+    )
+    assert (structure.header, structure.has_bom, structure.records) == (("id",), True, 1)
+    assert structure.chunks == (ChunkStart(offset=len(data) - 2, line=6),)
+
+
+@pytest.mark.parametrize(
+    ("data", "lines", "reason"),
+    [
+        (b"", 1, "the file has no header: 1 line is skipped, as the contract says, and nothing follows."),
+        (b"a\nb", 2, "the file has no header: 2 lines are skipped, as the contract says, and nothing follows."),
+        (b"a\n\n\r\n", 1, "the file has no header: 1 line is skipped, as the contract says, and nothing follows."),
+    ],
+)
+def test_a_file_that_ends_before_its_header_is_empty(data: bytes, lines: int, reason: str) -> None:
+    """The reason says what was skipped."""
+    assert _scanned(data, skip_lines=lines).fault == FileFault(rule="file|empty", line=None, reason=reason)

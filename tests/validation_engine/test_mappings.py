@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from takings.adapters.duckdb.session import open_duckdb
+from takings.contracts.date_formats import FIELDS
 from takings.contracts.model import Contract, Dataset
 from tests.mapped_contracts import Columns, mapped
 from tests.shop import csv_of, order
@@ -411,3 +414,31 @@ def test_keys_that_are_made_are_unique_keys(bench: Workbench) -> None:
     outcome = agreed(bench, contract, rows)
     assert [row[0] for row in outcome.staged] == ["a/1", "b/1"]
     assert told(outcome) == [(line, ["order_id|unique"], ["a, 9"]) for line in (5, 6)]
+
+
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
+FORMATS_SHOWN: Final = re.findall(r"^\| `([^`|]*)` \| `([^`|]*)` \| (?:`([^`|]*)`|a violation) \|$", PAGE, re.MULTILINE)
+AMOUNTS_SHOWN: Final = re.findall(r"^\| `([^`|]*[0-9][^`|]*)` \| (?:`([0-9.-]*)`|a violation) \|$", PAGE, re.MULTILINE)
+
+
+def test_the_page_shows_what_both_engines_read(bench: Workbench) -> None:
+    """Every text in the tables of docs/contracts.md is what is said there."""
+    shown_texts: dict[str, dict[str, Any]] = {}
+    for pattern, text, stored in FORMATS_SHOWN:
+        shown_texts.setdefault(pattern, {})[text] = stored or [BROKEN]
+    assert sum(map(len, shown_texts.values())) == 6
+    for pattern, expected in shown_texts.items():
+        contract = mapped(Dataset.ORDERS, {CREATED: {"logicalTypeOptions": {"format": pattern}}})
+        assert values_of(bench, contract, CREATED, expected) == expected
+
+    amounts = {text: stored or ["fee|type"] for text, stored in AMOUNTS_SHOWN}
+    assert len(amounts) == 11
+    contract = mapped(Dataset.ORDERS, {"fee": {"logicalType": "number", "takingsCurrency": ["$", "USD"]}})
+    assert values_of(bench, contract, "fee", amounts) == amounts
+
+
+def test_the_page_lists_every_letter() -> None:
+    """What a format may hold is what the page says."""
+    table = PAGE.split("| letters | mean |")[1].split("\n\n")[0]
+    listed = set(re.findall(r"`([A-Za-z]+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[1:] if line)))
+    assert listed | {"S" * digits for digits in range(1, 10)} == set(FIELDS)

@@ -17,7 +17,7 @@ _MONTHS: Final = (
 _HOURS: Final = "[+-](?:[01][0-9]|2[0-3])"
 _MINUTES: Final = "[0-5][0-9]"
 #: letters -> part, pattern, the same part of 31 December 2025 at 16:14:26.5 in Berlin
-_FIELDS: Final[Mapping[str, tuple[str, str, str]]] = {
+FIELDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "yyyy": ("year", "[0-9]{4}", "2025"),
     "yy": ("year", "[0-9]{2}", "25"),
     "MMMM": ("month", "|".join(_MONTHS), "December"),
@@ -67,7 +67,7 @@ class _Token:
 
     @property
     def part(self) -> str:
-        return _FIELDS[self.letters][0] if self.letters else ""
+        return FIELDS[self.letters][0] if self.letters else ""
 
 
 def read_date_format(pattern: str, *, is_day: bool) -> Written:
@@ -77,9 +77,9 @@ def read_date_format(pattern: str, *, is_day: bool) -> Written:
     _check(tokens, parts, is_day=is_day)
     letters = {token.part: token.letters for token in tokens if token.letters}
     is_padded = any(token.letters in _VARIABLE for token in tokens)
-    example = "".join(_FIELDS[token.letters][2] if token.letters else token.text for token in tokens)
+    example = "".join(FIELDS[token.letters][2] if token.letters else token.text for token in tokens)
     return Written(
-        pattern="".join(f"({_FIELDS[token.letters][1]})" if token.letters else escaped(token.text) for token in tokens),
+        pattern="".join(f"({FIELDS[token.letters][1]})" if token.letters else escaped(token.text) for token in tokens),
         order=_order(parts, letters, tokens, between=" " if is_padded else "T"),
         is_padded=is_padded,
         replaced=tuple(_replaced(letters, is_padded=is_padded)),
@@ -93,9 +93,9 @@ def _tokens(pattern: str) -> Iterator[_Token]:
         found = _TOKEN.match(pattern, position)
         if found is None:
             raise UnusableFormat(f"'{pattern[position]}' at character {position + 1} has no meaning. Put text in '…'.")
-        if found["field"] and found["field"] not in _FIELDS:
+        if found["field"] and found["field"] not in FIELDS:
             raise UnusableFormat(
-                f"'{found['field']}' is not understood. Write {', '.join(known for known in _FIELDS if known[0] != 'S')} or"
+                f"'{found['field']}' is not understood. Write {', '.join(known for known in FIELDS if known[0] != 'S')} or"
                 " S to SSSSSSSSS, and put other letters in '…'."
             )
         if found["field"]:
@@ -127,7 +127,7 @@ def _check(tokens: list[_Token], parts: Mapping[str, int], *, is_day: bool) -> N
             raise UnusableFormat(f"it has the {one} without the {other}. Add {letters}.")
     for before, behind in pairwise(tokens):
         starts_with_digit = (
-            _FIELDS[behind.letters][1].startswith("[0-9]") if behind.letters else behind.text[0].isdigit()
+            FIELDS[behind.letters][1].startswith("[0-9]") if behind.letters else behind.text[0].isdigit()
         )
         if before.letters in _VARIABLE and (starts_with_digit or behind.part == "hour of 12"):
             raise UnusableFormat(

@@ -49,9 +49,10 @@ _OF_TYPE: Final = {
     ColumnType.TIMESTAMP: "write a date with a time, such as 2025-03-30T16:14:26, with Z or +02:00 if it has a zone",
     ColumnType.TEXT: "shorten the text to 1,024 bytes",
 }
+_EXACTLY: Final = "; names are matched exactly"
 _OF_KIND: Final = {
     "required": "fill the field in",
-    "missing": "add the column to the header and every record, or rename the one that stands for it; names are matched exactly",
+    "missing": "add the column to the header and every record, or rename the one that stands for it{matched}",
     "unique": "keep one of the records with this key, or give the others keys of their own",
     "extra_column": "nothing, or name the column in the contract to keep it",
     "not_in_future": "correct the time, or its zone",
@@ -81,7 +82,7 @@ def remedy(contract: Contract | None, rule: str) -> str:
     if rule in _OF_FORMAT:
         return _OF_FORMAT[rule].format(encoding=file.encoding_name, delimiter=named_delimiter(file.delimiter))
     if contract is None:
-        return _OF_KIND.get(rule.partition("|")[2], "correct the file")
+        return _OF_KIND.get(rule.partition("|")[2], "correct the file").format(matched=_EXACTLY)
     column, _, kind = rule.partition("|")
     known = {found.name: found for found in contract.columns}
     if kind == "type" and column in known:
@@ -92,5 +93,6 @@ def remedy(contract: Contract | None, rule: str) -> str:
     if kind == "one_of" and column in known:
         return f"use one of {', '.join(sorted(set((known[column].values or {}).values())))}"
     if kind in _OF_KIND:
-        return _OF_KIND[kind]
+        matched = "" if contract.file.is_header_loose else _EXACTLY
+        return _OF_KIND[kind].format(matched=matched)
     return next((f"the value {found.demand}" for found in contract.rules if found.id == rule), "correct the value")

@@ -15,9 +15,11 @@ import duckdb
 import pytest
 from jsonschema import Draft202012Validator
 
+from takings.adapters.aws.athena import athena_statements
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.exports import Export
 from takings.contracts.model import Dataset
+from takings.contracts.worth import Worth
 from takings.kpis import KpiRow, load_kpi_tables
 from takings.kpis.definitions import KpiValue
 from tests.aws.harness.athena import Athena, put, put_export
@@ -239,6 +241,40 @@ def test_statements_are_athena_s(sold: S3Shop, takings: Takings) -> None:
         assert isinstance(parsed, sqlglot.exp.Create), statement
         made: Any = parsed.find(sqlglot.exp.Table)
         assert made.sql(dialect="trino") == statement["makes"]
+
+
+def test_items_of_another_worth_are_counted_by_it() -> None:
+    """Column names that the dialect reserves, a status of the order, and an item from before the contract had a role."""
+    worth = Worth(quantity="order", discount="less", refund="group", may_lack_status=True)
+    (view,) = (each.sql for each in athena_statements("takings", "shop", (), worth) if "counted_items" in each.makes)
+    (parsed,) = pytest.importorskip("sqlglot").parse(view, dialect="athena")
+    assert "takings.order_items" in parsed.sql(dialect="trino")
+    with closing(duckdb.connect()) as connection:
+        for statement in (
+            "create schema takings",
+            "create table takings.products as select 1 as id, 'Books' as category",
+            "create table takings.orders as select 1 as order_id, 'returned' as status, 7 as user_id",
+            """create table takings.order_items as
+                select id, 1 as order_id, 1 as product_id, date '2025-03-30' as order_date, status,
+                    null::timestamp as returned_at, 10::decimal(28, 16) as sale_price, "order", "group", _amount,
+                    '' as _source, '' as _batch, 2 as _line
+                from (values
+                    (1, null, 3::bigint, null::decimal(28, 16), 28.5::decimal(28, 16)),
+                    (2, 'shipped', null, 4, 10),
+                    (3, 'cancelled', null, null, null)
+                ) as items (id, status, "order", "group", _amount)""",
+            view,
+        ):
+            connection.execute(statement)
+        found = connection.execute(
+            "select item_id, status, counted_as, pieces, amount, returned_value, cancelled_value, user_id"
+            " from takings.counted_items order by 1"
+        ).fetchall()
+    assert found == [
+        (1, "returned", "returned", 3, Decimal("28.5"), Decimal("28.5"), Decimal(0), 7),
+        (2, "shipped", "returned", 1, Decimal(10), Decimal(4), Decimal(0), 7),
+        (3, "cancelled", "cancelled", 1, Decimal(10), Decimal(0), Decimal(10), 7),
+    ]
 
 
 def test_an_export_knows_where_it_lies() -> None:

@@ -6,6 +6,7 @@ A case is a YAML file beside this module:
     time_zone, policy, max_rejected      as in the settings
     roles      columns of items by their role, where the contract of items is not the shipped one
     without, optional      columns that such a contract lacks, or in which a field may be empty
+    versioned, replaces      datasets with takingsVersion: updated_at; whether order_items have takingsReplaces: order_id
     batches    lists of files that are dropped together: file, written_at (on 1 May 2025, UTC: its version), content, and the
                verdict where it is not "accepted"
     day, category      what `takings kpis` prints in the end
@@ -25,11 +26,18 @@ from takings.composition.stores import Shop
 from takings.kpis.publication import visible
 from takings.queries import verification
 from takings.runs import pipeline
+from tests.contract_options import write_contracts
 from tests.shop import drop, expected, new_store, opened, published
 from tests.worths import contracts_of_worth
 
 CASES: Final = sorted(Path(__file__).parent.glob("*.yaml"))
 SETTINGS: Final = ("time_zone", "policy", "max_rejected")
+ORDER_OF_VERSIONS: Final = ("versioned", "replaces")
+
+
+def keys_of(path: Path) -> set[str]:
+    """Return the keys of a case."""
+    return set(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
@@ -37,6 +45,8 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     """What is published is the literal, the oracle's and the lake's; what is gone is hidden with zeros."""
     case, options = read_case(path, tmp_path)
     root = new_store(tmp_path / "shop")
+    if order_of_versions := {name: case[name] for name in ORDER_OF_VERSIONS if name in case}:
+        options["contracts"] = write_contracts(tmp_path / "contracts", **order_of_versions)
     with opened(root, **options) as shop:
         drop_and_run(case, shop)
         assert verification.verify(shop.ports).differences == ()
@@ -51,7 +61,7 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     assert expected(root, case.get("roles", {})) == (case["day"], case["category"])
 
 
-@pytest.mark.parametrize("path", [path for path in CASES if "roles:" not in path.read_text(encoding="utf-8")])
+@pytest.mark.parametrize("path", [path for path in CASES if not {"roles", *ORDER_OF_VERSIONS} & keys_of(path)])
 def test_a_role_that_no_file_fills_changes_no_number(path: Path, tmp_path: Path) -> None:
     """The SQL for items with roles and their order's status comes to the same as the shipped contracts'."""
     case, options = read_case(path, tmp_path)
@@ -66,7 +76,8 @@ def test_a_role_that_no_file_fills_changes_no_number(path: Path, tmp_path: Path)
 def read_case(path: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a case and its settings; contracts of its own are written into the folder."""
     case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert case.keys() <= {"says", "batches", "day", "category", "hidden", "roles", "without", "optional", *SETTINGS}
+    known = {"says", "batches", "day", "category", "hidden", "roles", "without", "optional"}
+    assert case.keys() <= {*known, *SETTINGS, *ORDER_OF_VERSIONS}
     options: dict[str, Any] = {name: case[name] for name in SETTINGS if name in case}
     if "roles" in case:
         columns = {kind: tuple(case.get(kind, ())) for kind in ("without", "optional")}
