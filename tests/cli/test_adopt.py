@@ -173,7 +173,7 @@ def test_contracts_that_are_there_are_kept(takings: Takings) -> None:
     assert refused.code == 2
     assert (
         refused.err
-        == "takings: shop/contracts is not empty. Name another folder with --into, or move what is there away.\n"
+        == "takings: shop/contracts is not empty. Name another store with --into, or move what is there away.\n"
     )
     assert kept.read_text() == "mine"
 
