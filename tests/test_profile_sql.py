@@ -21,6 +21,7 @@ from takings.contracts import load_contracts
 from takings.contracts.datasets import SourceName
 from takings.contracts.model import Contracts, Dataset
 from takings.profiles import PREFIX, PROFILES, contracts_folder
+from tests.depth import DEPTH
 
 Record = Mapping[str, str]
 Made = list[dict[str, str | None]]
@@ -84,6 +85,7 @@ def shopify_order(number: int, lines: Lines, off: int, back: int) -> list[Record
 
 
 @given(ORDERS)
+@settings(max_examples=30 * DEPTH)
 def test_shopify_loses_no_cent_of_discounts_and_refunds(orders: list[tuple[Lines, int, int]]) -> None:
     """Whatever an order holds: shares are whole cents, none below zero or beyond its line, and their sum is the order's."""
     records = [
@@ -108,7 +110,7 @@ def test_shopify_loses_no_cent_of_discounts_and_refunds(orders: list[tuple[Lines
 
 
 @given(ORDERS, st.randoms(use_true_random=False))
-@settings(max_examples=25)
+@settings(max_examples=10 * DEPTH)
 def test_the_order_in_which_a_database_gets_records_changes_nothing(
     orders: list[tuple[Lines, int, int]], chance: Random
 ) -> None:
@@ -124,6 +126,7 @@ def test_the_order_in_which_a_database_gets_records_changes_nothing(
 
 
 @given(st.lists(st.tuples(st.integers(1, 99_999), st.integers(0, 100), st.integers(1, 9)), min_size=1, max_size=5))
+@settings(max_examples=20 * DEPTH)
 def test_woocommerce_items_are_worth_their_totals(lines: list[tuple[int, int, int]]) -> None:
     """What all pieces of a line cost is not always so much a piece in cents; its amount is its total all the same."""
     records = [

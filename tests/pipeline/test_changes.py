@@ -196,7 +196,8 @@ class TestWarnings:
         assert warnings_of(batch) == [("more_items_than_stated", 1, [(1, "orders/o2.csv", 2)])]
         (warning,) = changes_of(batch).warnings
         assert warning.sentence == (
-            "1 order has more items than num_of_item says: a file without an item does not remove it; cancel it by its status"
+            "1 order has more items than num_of_item says: a file without an item does not remove it; cancel it by its status,"
+            " or write takingsReplaces into the contract of order_items"
             " (1 says 1 and has 2: orders/o2.csv line 2)"
         )
         assert published(store)[0].splitlines()[1].startswith("2025-03-30,2,32.00,3")

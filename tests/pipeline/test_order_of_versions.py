@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from takings.archive.outcome import BatchOutcome
+from takings.batch.gaps import read_gaps
 from takings.composition.stores import Shop
 from takings.errors import SettingsError
 from takings.lake import RowChanges
@@ -155,6 +157,25 @@ class TestDeliveries:
         store.drop("orders/moved.csv", order(2, "2025-04-01T09:00:00"), minute=2)
         store.run()
         assert store.revenue == {"2025-03-30": "7.00", "2025-04-01": "13.00"}
+
+    def test_what_a_day_lacks_is_kept_right(self, store: Store) -> None:
+        """Batch by batch, as a look at all days finds it: lines that wait come, go, and find their product."""
+        deliveries = [
+            [item(1, 1, 9, "3.00"), item(2, 1, 2, "1.00")],
+            [item(1, 2, 9, "5.00"), item(1, 50, 1, "2.00")],
+            [item(1, 1, 1, "3.00")],
+            [item(2, 2, 1, "5.00"), item(1, 50, 9, "4.00")],
+        ]
+        worth: list[Decimal] = []
+        for minute, lines in enumerate(deliveries, start=1):
+            store.drop("order-items/i.csv", *lines, minute=minute)
+            batch = store.run()
+            with store.opened() as shop:
+                kept = read_gaps(shop.ports.store, batch.batch_id)
+                assert kept is not None
+                assert kept == shop.ports.engine.gaps(shop.ports.tables.snapshot(), None)
+            worth.append(kept.undated.waiting_worth)
+        assert worth == [Decimal(each) for each in ("0", "2.00", "2.00", "4.00")]
 
     def test_an_item_that_changes_its_order_is_no_item_of_two(self, store: Store) -> None:
         """Where both orders come anew."""
@@ -345,6 +366,16 @@ class TestBoth:
         store.drop("order-items/torn.csv", *rows, minute=1)
         report = store.reports(validation_engine=engine)["torn.csv"]
         assert dict(report.errors) == {"updated_at|same_within_order_id": 2, "updated_at|type": 1}
+
+    def test_what_two_deliveries_say_of_one_instant_is_told(self, store: Store) -> None:
+        """The time of a copy decides between these alone; two files of one batch are told in any case."""
+        for name, hour, price in (("a", 10, "1.00"), ("b", 10, "2.00")):
+            store.drop(f"order-items/{name}.csv", item(1, 1, 1, price, **at(hour)), minute=1)
+        assert warnings_of(store.run()) == {"order_in_two_files": [1], "same_time": [1]}
+        for name, hour, price in (("a", 11, "1.00"), ("b", 12, "2.00")):
+            store.drop(f"order-items/{name}.csv", item(1, 1, 1, price, **at(hour)), minute=2)
+        assert warnings_of(store.run()) == {"order_in_two_files": [1]}
+        assert store.revenue == {"2025-03-30": "2.00"}
 
     @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
     def test_many_small_files_are_judged_alike(self, store: Store, engine: str) -> None:

@@ -18,6 +18,7 @@ from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.local.database import open_database, transaction
 from takings.adapters.local.ledger import SqliteLedger
 from takings.archive.lineage import LineageRecord, LineageStatus, begun, ended, given_back
+from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, StoreError
 from takings.intake.arrivals import Arrival
@@ -86,7 +87,7 @@ class TestGate:
             generation=1,
             state=GateState.BLOCKED,
             deadline=NOON + timedelta(microseconds=1),
-            pending={Dataset.ORDERS: 2, Dataset.PRODUCTS: 1},
+            pending={Dataset.ORDERS: 2, Dataset.PRODUCTS: 1, SourceName("till"): 4},
             batch_id=BATCH,
             attempt=3,
             owner="host:1:2:ab",
@@ -184,8 +185,11 @@ class TestLineage:
             reason="1 of 3 records break status|one_of (1)",
         )
         returned = given_back(replace(begun_, file_key="raw-data/orders/c.csv", processing_date=NOON + 2 * MINUTE))
-        open_ledger().record([begun_, refused, returned])
-        assert list(open_ledger().lineage()) == [begun_, refused, returned]
+        of_source = replace(record("c.csv", minute=3), file_key="raw-data/till/c.csv", dataset=SourceName("till"))
+        open_ledger().record([begun_, refused, returned, of_source])
+        kept = list(open_ledger().lineage())
+        assert kept == [begun_, refused, returned, of_source]
+        assert [type(each.dataset) for each in kept[2:]] == [Dataset, SourceName]
         assert (returned.status, returned.reason) == (LineageStatus.FAILED, "returned to pending")
 
     def test_a_record_replaces_that_of_the_same_key_and_batch(self, ledger: Ledger) -> None:

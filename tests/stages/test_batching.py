@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
+from takings.contracts.sources import Source, SourceQuery, Sources
 from takings.intake.arrivals import ObjectInfo
 from takings.intake.batching import BatchPolicy, Decision, Dispatch, Hold, NothingPending, WaitUntil, choose, decide
 from takings.layout import Drop
-from tests.shop import NOON, pending
+from tests.shop import NOON, listed, pending
 
 MINUTE = timedelta(minutes=1)
 POLICY = BatchPolicy(
@@ -65,6 +67,22 @@ def test_the_briefs_literal_rule_asks_for_files_of_all_three() -> None:
         missing=(Dataset.PRODUCTS, Dataset.ORDER_ITEMS)
     )
     assert isinstance(decide(ONE_OF_EACH, (), policy, deadline=None, now=NOON), WaitUntil)
+
+
+def test_a_source_is_present_as_every_dataset_it_yields() -> None:
+    """Its files count as files of each of them; one of a source that is gone counts as none."""
+    till = SourceName("till")
+    queries = tuple(
+        SourceQuery(dataset=dataset, sql="select", place="x.sql") for dataset in (Dataset.ORDERS, Dataset.ORDER_ITEMS)
+    )
+    sources = Sources({till: Source(name=till, folder="till", columns=("a",), queries=queries)})
+    dropped = (listed("raw-data/till/a.csv"), Drop(dataset=till, file="a.csv"))
+    assert decide([dropped], (), POLICY, deadline=None, now=NOON, sources=sources) == Hold(missing=(Dataset.PRODUCTS,))
+    assert decide([dropped], (), POLICY, deadline=None, now=NOON) == Hold(missing=tuple(Dataset))
+    both = [dropped, pending("products/a.csv")]
+    assert decide(both, (), POLICY, deadline=None, now=NOON, sources=sources) == WaitUntil(deadline=NOON + 20 * MINUTE)
+    literal = replace(POLICY, require_every_dataset=True)
+    assert isinstance(decide(both, (), literal, deadline=None, now=NOON, sources=sources), WaitUntil)
 
 
 def test_few_files_wait_for_more() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from takings import layout
+from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
 from takings.layout import BatchId, Drop, Ignored, format_instant, parse_instant, read_raw_key
 
@@ -54,6 +55,46 @@ def test_a_csv_file_under_a_datasets_prefix_is_a_drop(key: str, dataset: Dataset
 def test_anything_else_is_left_alone_with_a_reason(key: str, reason: str) -> None:
     """Markers, hidden and unfinished files, and names that could lead elsewhere are no drops."""
     assert read_raw_key(key) == Ignored(reason=reason)
+
+
+TILL = SourceName("till")
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("raw-data/Till exports/a.csv", Drop(dataset=TILL, file="a.csv")),
+        ("raw-data/Till exports/2025/a b.csv.gz", Drop(dataset=TILL, file="2025/a b.csv.gz")),
+        ("raw-data/orders/a.csv", Drop(dataset=Dataset.ORDERS, file="a.csv")),
+        (
+            "raw-data/till/a.csv",
+            Ignored(reason=f"it is in none of raw-data/Till exports, {NO_DATASET.removeprefix('it is in none of ')}"),
+        ),
+        ("raw-data/Till exports/a.txt", Ignored(reason=BAD_SUFFIX)),
+        ("raw-data/Till exports/../a.csv", Ignored(reason=BAD_NAME)),
+    ],
+)
+def test_a_source_has_a_folder_of_its_own(key: str, found: Drop | Ignored) -> None:
+    """All that holds for the files of a dataset holds for its files."""
+    assert read_raw_key(key, {"Till exports": TILL}) == found
+
+
+def test_what_was_made_of_a_sources_file_is_reported_below_it() -> None:
+    """No drop has a folder that is named as a file, so the keys of two files never meet."""
+    key = layout.chunk_report(BATCH, TILL, "may/a.csv", 3, Dataset.ORDERS)
+    assert key == f"validation-reports/{BATCH}/till/may/a.csv/orders/chunk-00003.json"
+    assert layout.read_chunk_key(key) == ("till", "may/a.csv", Dataset.ORDERS)
+    own = layout.chunk_report(BATCH, TILL, "may/a.csv", 0)
+    assert layout.read_chunk_key(own) == ("till", "may/a.csv", None)
+    usual = layout.chunk_report(BATCH, Dataset.ORDERS, "orders/a.csv", 0)
+    assert layout.read_chunk_key(usual) == ("orders", "orders/a.csv", None)
+
+
+def test_the_key_of_a_refused_file_of_a_source_is_found_again() -> None:
+    """By the folder that the source has now; of a source that is gone no key is known."""
+    key = layout.failed(date(2025, 3, 30), BATCH, TILL, "may/a.csv")
+    assert layout.read_failed_key(key, {"Till exports": TILL}) == (BATCH, ("raw-data/Till exports/may/a.csv",))
+    assert layout.read_failed_key(key) == (BATCH, ())
 
 
 def test_both_spellings_of_order_items_have_one_name() -> None:

@@ -72,7 +72,7 @@ def workspace(claim: Claim, place: int) -> Path:
 
 
 def source_of(claim: Claim, name: SourceName) -> Source:
-    """Return the source of a file; ContractError where there is none of that name any more."""
+    """Return the source of a file; ContractError where the contracts have lost it since the batch was begun."""
     source = claim.ports.contracts.sources.by_name.get(name)
     if source is None:
         raise ContractError(

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Final, assert_never
 
+from takings.contracts.checks import LOWER
 from takings.contracts.forms import INTEGER_PATTERN, LOCAL_TIME_PATTERN, MONEY_PATTERN, ZONED_TIME_PATTERN
 from takings.contracts.model import MAX_TEXT_BYTES, Column, ColumnType
 
@@ -30,7 +31,7 @@ def fits(column: Column, text: str) -> bool:
         case ColumnType.TIMESTAMP:
             return bool(_TIME.fullmatch(read)) and _is_in_calendar(read)
         case ColumnType.TEXT:
-            is_listed = column.values is None or read.lower() in column.values
+            is_listed = column.values is None or read.translate(LOWER) in column.values
             return is_listed and len(read.encode()) <= MAX_TEXT_BYTES
         case _:
             assert_never(column.type)

@@ -62,6 +62,8 @@ class Column:
     values: Mapping[str, str] | None = None
     #: what the column means, for people
     description: str = ""
+    #: what it says about an item's worth
+    role: Role | None = None
     #: its names in a header, the usual one first; empty: the column's own
     header_names: tuple[str, ...] = ()
     #: what it is made of, where no field of the file holds it
@@ -83,9 +85,6 @@ class Column:
     def known_as(self) -> tuple[str, ...]:
         """Return the header texts that name the column."""
         return self.header_names or (self.name,)
-
-    #: what it says about an item's worth
-    role: Role | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

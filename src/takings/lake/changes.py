@@ -133,7 +133,10 @@ _SENTENCES: Final = {
     Doubt.MORE_ITEMS_THAN_STATED: (
         "1 order has",
         "orders have",
-        "more items than num_of_item says: a file without an item does not remove it; cancel it by its status",
+        (
+            "more items than num_of_item says: a file without an item does not remove it; cancel it by its status, or write"
+            " takingsReplaces into the contract of order_items"
+        ),
     ),
     Doubt.SAME_TIME: (
         "1 key has",

@@ -19,8 +19,10 @@ from takings.archive.outcome import BatchOutcome, outcome_document
 from takings.batch.attempt import Attempt
 from takings.batch.claim import Claim
 from takings.batch.store_format import fix_format
+from takings.contracts.datasets import SourceName
 from takings.errors import (
     ConflictError,
+    ContractError,
     CorruptState,
     InvariantBreach,
     MachineryError,
@@ -206,6 +208,7 @@ def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Man
 
 
 def _claim(ports: Ports, gate: Gate, manifest: Manifest) -> Gate | None:
+    _check_sources(ports, manifest)
     ports.store.check_writable(arrival.source for arrival in manifest.arrivals)
     fix_format(ports.store, ports.time_zone, ports.contracts)
     ports.store.create(layout.manifest(manifest.batch_id), write_manifest(manifest))
@@ -216,6 +219,17 @@ def _claim(ports: Ports, gate: Gate, manifest: Manifest) -> Gate | None:
         return None
     ports.tell("batch.dispatched", {"batch_id": manifest.batch_id, "files": len(manifest.arrivals)})
     return claimed
+
+
+def _check_sources(ports: Ports, manifest: Manifest) -> None:
+    """Raise ContractError where an archived file is of a source that is gone: nothing could complete its batch."""
+    known = ports.contracts.sources.by_name
+    for arrival in manifest.arrivals:
+        if isinstance(arrival.dataset, SourceName) and arrival.dataset not in known:
+            raise ContractError(
+                f"{arrival.key} is a file of the source '{arrival.dataset}', which the contracts do not have. Put the folder"
+                f" sources/{arrival.dataset} back and run again."
+            )
 
 
 def resume(ports: Ports, gate: Gate) -> BatchOutcome | None:

@@ -22,6 +22,7 @@ from tests.aws.harness.shop import STORE, S3Shop
 from tests.cli.conftest import takings as takings_fixture
 from tests.cli.terminal import Takings, unwrapped
 from tests.shop import csv_of, drop_all, item, new_store, opened, published, run
+from tests.till import contracts_with, till
 
 takings = takings_fixture
 
@@ -213,12 +214,17 @@ def test_a_bucket_has_contracts_of_its_own(shop: S3Shop, takings: Takings, tmp_p
     """Functions and tasks find them there; another place is refused, and an empty one is no contract."""
     shop.bucket.create("takings.toml", b'contracts = "s3://shop/contracts"')
     assert "no contract of 'products'" in unwrapped(takings("status", STORE).err)
+    contracts_with(tmp_path, till=till())
     for file in (each for each in files("takings.contracts").iterdir() if each.name.endswith(".odcs.yaml")):
         text = file.read_text(encoding="utf-8").replace("exclusiveMinimum: 0", "exclusiveMinimum: 1")
         (tmp_path / file.name).write_text(text, encoding="utf-8")
         shop.bucket.create(f"contracts/{file.name}", text.encode())
+    for name, text in till().items():
+        shop.bucket.create(f"contracts/sources/till/{name}", text.encode())
+    shop.bucket.create("contracts/sources/till/notes/old.sql", b"not a part of the source")
     with opened(STORE) as here:
         assert here.ports.contracts.hash == load_contracts(tmp_path).hash != load_contracts().hash
+        assert here.ports.contracts.sources.folders == {"till": "till"}
     shop.clients.s3.put_object(Bucket="shop", Key="takings.toml", Body=b'contracts = "s3://other/contracts"')
     refused = takings("run", STORE)
     assert (refused.code, "contracts of s3://shop lie in s3://shop/contracts" in unwrapped(refused.err)) == (2, True)

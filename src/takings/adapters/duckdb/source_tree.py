@@ -176,7 +176,8 @@ def _of_window(node: Tree) -> Iterator[TreeFault]:
     if not node.get("partitions"):
         yield _fault(node, f"the window of '{function}' holds the whole file. Add 'partition by'.")
     is_free = function in _ORDER_FREE | _ORDER_FREE_WINDOWS and (not orders or not _counts_rows(node))
-    if not is_free and not _is_total(orders):
+    within = [] if orders else node.get("arg_orders", [])
+    if not is_free and not _is_total([*orders, *within]):
         yield _fault(
             node, f"'{function}' depends on the order of rows that may be equal. Let its 'order by' end with {RECORD}."
         )

@@ -150,11 +150,12 @@ class _TypedPass:
         self.has_repeated_keys = self._count("repeated_records") > 0
         if not self.has_repeated_keys:
             return
-        self._run("""
+        # A record that breaks another rule is no mere repetition of a good one.
+        self._run(f"""
             create or replace temp view checked as
             select
                 t.* replace (t._mask | coalesce(r.unique_mask, 0) as _mask),
-                coalesce(r.is_duplicate, false) as _duplicate
+                coalesce(r.is_duplicate and (r.unique_mask & {error_mask(self.contract)}::ubigint) = 0, false) as _duplicate
             from typed t
             left join (
                 select _record, bit_or(unique_mask) as unique_mask, bool_or(is_duplicate) as is_duplicate

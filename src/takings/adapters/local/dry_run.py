@@ -28,6 +28,7 @@ from takings.ports import BusinessTime, SourceEngine, ValidationEngine
 from takings.validation.folders import folders_in, levels_of
 from takings.validation.mended import is_mended
 from takings.validation.recognition import resembled
+from takings.validation.source_columns import check_columns
 from takings.validation.structure.values import FileFault, Structure
 from takings.validation.verdicts import Tolerance
 
@@ -108,7 +109,17 @@ class DryRun:
         match read_raw_key(f"{RAW}{self._folder(file).name}/x.csv", self.contracts.sources.folders):
             case Drop(dataset=kind):
                 return kind
-        return resembled(first_bytes(file), self.contracts)
+        return resembled(first_bytes(file), self.contracts) or self._source_of(file)
+
+    def _source_of(self, file: Path) -> DropKind | None:
+        """Return the only source all of whose columns are in a file's header; None where there is none, or more than one."""
+        fitting = []
+        for source in self.contracts.sources.by_name.values():
+            with TemporaryDirectory(prefix="takings-") as workspace:
+                structure = read_structure(file, Path(workspace), source.file)
+            if structure.header is not None and check_columns(source, structure.header) is None:
+                fitting.append(source.name)
+        return fitting[0] if len(fitting) == 1 else None
 
     def _arrival(self, file: Path, kind: DropKind) -> Arrival:
         """Describe a file as if it had been dropped where it lies."""
