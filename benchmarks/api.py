@@ -2,9 +2,9 @@
 
 python benchmarks/api.py [--orders 1000000] [--rate 50] [--idle 10]
 
-A store with 90 days of a smaller history is served by `takings serve` in a process of its own. One client asks for the last 30
-days and for the days by category in turn, at a fixed rate, so that a slow answer is not followed by fewer questions: the time
-of each counts from when it was due. First on the idle store, then while `takings run` takes the batch.
+`takings serve` serves a store with 90 days of a smaller history. One client asks in turn for the last 30 days and for the days
+by category, at a fixed rate, so that a slow answer does not reduce the number of questions: each time counts from when the
+question was due. The first measurement is on the idle store, the second while `takings run` takes the batch.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _serving(root: Path) -> Iterator[int]:
 
 
 def _asked(port: int, rate: int, goes_on: Callable[[], bool]) -> list[float]:
-    """Ask at a fixed rate while the condition holds; return the seconds from when each answer was due until it was whole."""
+    """Ask at a fixed rate while the condition holds; return the seconds from when each question was due to its full answer."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
     begun = time.perf_counter()
     took: list[float] = []

@@ -1,8 +1,8 @@
-"""Measure whether a `takings watch` stays as it is over thousands of batches: its memory, open files and time a batch.
+"""Measure whether memory, open files and time per batch of a `takings watch` stay stable over thousands of batches.
 
 python benchmarks/endurance.py [--batches 5000] [--days 30] [--every 100] [--maintain-every 1000]
 
-Each batch is two files, one order and its item, of one of so many days. A line shows means of the batches since the one before.
+Each batch is two files, one order and its item, on one of `--days` days. A line shows means since the previous line.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ def _drop_batch(root: Path, number: int, days: int) -> None:
 
 
 def _drop(root: Path, file: str, *lines: str) -> None:
-    """Put a file in place, whole from the first moment."""
+    """Put a file in place atomically."""
     draft = root.parent / "draft"
     draft.write_text("\n".join(lines) + "\n")
     draft.rename(root / "raw-data" / file)
 
 
 def _await_batch(watch: subprocess.Popen[str]) -> None:
-    """Wait until the batch of an order has ended; the product goes with the first."""
+    """Wait until the batch of an order has ended; the product is in the first batch."""
     assert watch.stdout is not None
     while (line := watch.stdout.readline()) and not any(
         file["dataset"] == "order_items" for file in json.loads(line)["files"]
@@ -92,7 +92,7 @@ def _await_batch(watch: subprocess.Popen[str]) -> None:
 
 
 def _processor_seconds(process: int) -> float:
-    """Return what a process has used of the processors, as Linux counts."""
+    """Return a process's processor seconds, as Linux counts them."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

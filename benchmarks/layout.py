@@ -1,12 +1,12 @@
-"""Measure what a merge costs under two layouts of the lake: a folder a day, and a folder a month.
+"""Measure what a merge costs under two layouts of the lake: a folder per day, and a folder per month.
 
 python benchmarks/layout.py [--millions 1 10 30] [--layouts day month month/day] [--folder FOLDER]
 
-Histories of so many million items lie on 365 days. Into each goes, beside 1,000 products, a batch of new rows (100,000 items
-and their orders) or of corrections (1,000 items of the history and their orders), on 1, 30 or 365 days. "day" is the lake as
-it is; "month" is a variant of it in this file: one file a month and batch; "month/day" has a file a day in folders by month.
-Every merge runs in a process of its own and is thrown away; the fastest of three counts, or the only one
-where it takes long. The last lines take 100,000 new items on 3 days through a whole batch, from CSV files to published KPIs.
+Each history has some million items on 365 days, and 1,000 products. A batch of new rows (100,000 items and their orders) or of
+corrections (1,000 items of the history and their orders) is merged into it, on 1, 30 or 365 days. "day" is the present lake.
+"month" is a variant in this file, with one file per month and batch; "month/day" has a file per day in folders by month. Every
+merge runs in a separate process and is discarded; the fastest of three counts, or the only one if it takes long. The last
+lines take 100,000 new items on 3 days through a whole batch, from CSV files to published KPIs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from takings.time_zones import business_time
 
 _FIRST, _DAYS = date(2025, 1, 1), 365
 _NEW, _CORRECTED, _ROUNDS = 100_000, 1_000, 3
-#: seconds of a merge that is not measured again
+#: a merge that takes longer than this many seconds is not repeated
 _LONG = 10
 _LANDED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _MONTH = "order_month"
@@ -59,9 +59,9 @@ _MONTH = "order_month"
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Which orders a batch holds, three items each, evenly on some days in the order of their ids."""
+    """The orders of a batch, with three items each, spread evenly over some days in the order of their ids."""
 
-    #: ids of the orders: from, how many, and one of how many
+    #: ids of the orders: the first, the number of orders, and the step between ids
     first: int
     count: int
     step: int
@@ -70,7 +70,7 @@ class Rows:
     first_day: date = _FIRST
 
     def select(self, dataset: Dataset) -> str:
-        """Return the query of a dataset's rows as CSV files or staged files have them."""
+        """Return the query of a dataset's rows, as in CSV files or staged files."""
         contract = load_contracts()[dataset]
         order = "(n // 3)" if dataset is Dataset.ORDER_ITEMS else "n"
         order_id = f"({self.first} + {order} * {self.step})"
@@ -105,7 +105,7 @@ def history(millions: int) -> Rows:
 
 
 def batches(millions: int) -> Iterator[tuple[str, Rows]]:
-    """Yield what is landed into a history, and what it is called."""
+    """Yield the name and the rows of each batch to merge into a history."""
     orders = history(millions).count
     for days in (1, 3, 30, 365):
         rows = Rows(first=orders + 1, count=_NEW // 3, step=1, days=days, version=1)
@@ -118,7 +118,7 @@ def batches(millions: int) -> Iterator[tuple[str, Rows]]:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the tables of a lake lie."""
+    """The folders of a lake's tables."""
 
     root: Path
 
@@ -126,10 +126,10 @@ class Folders:
         return self.root / table(dataset)
 
     def fetch(self, dataset: Dataset, files: object) -> None:
-        """Do nothing: files are read where they lie."""
+        """Do nothing: files are read in place."""
 
     def put(self, dataset: Dataset, files: object) -> None:
-        """Do nothing: files are written where they belong."""
+        """Do nothing: files are written in place."""
 
 
 class MonthRows(LakeRows):
@@ -144,9 +144,9 @@ class MonthRows(LakeRows):
 
 
 class MonthWriter(LakeWriter):
-    """Writes a folder a month."""
+    """Writes a folder per month."""
 
-    #: a column that parts a month's rows into files
+    #: a column that splits a month's rows into files
     by: str = ""
 
     def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
@@ -179,7 +179,7 @@ class MonthWriter(LakeWriter):
 
 
 class MonthDayWriter(MonthWriter):
-    """Writes a folder a month, with files by day."""
+    """Writes a folder per month, with a file per day."""
 
     by = ", order_date as order_day"
 
@@ -223,7 +223,7 @@ def stage(connection: duckdb.DuckDBPyConnection, rows: Rows, folder: Path, label
 def merge_files(
     connection: duckdb.DuckDBPyConnection, layout: str, root: Path, base: LakeSnapshot, batch: StagedBatch
 ) -> Iterator[tuple[Dataset, TableChange]]:
-    """Merge a batch, table by table, as if each change had been applied."""
+    """Merge a batch, table by table, without applying the changes."""
     make_rows, make_session = _LAYOUTS[layout]
     contracts, zone = load_contracts(), business_time("UTC")
     with connection.cursor() as cursor:
@@ -233,7 +233,7 @@ def merge_files(
             session = make_session(rows=rows, staged=staged)
             affected = session.affected(base)
             if layout == "month":
-                # A month's file is known by its first day.
+                # Its first day identifies a month's file.
                 affected |= Affected(days=frozenset(day.replace(day=1) for day in affected.days))
             for dataset in Dataset:
                 change = session.merge(dataset, base, affected)
@@ -248,7 +248,7 @@ def _open(root: Path) -> duckdb.DuckDBPyConnection:
 
 
 def make_history(layout: str, root: Path, millions: int) -> None:
-    """Land the history and keep its snapshot."""
+    """Merge the history and keep its snapshot."""
     empty = LakeSnapshot(tables={dataset: TableSnapshot(version=0, files=()) for dataset in Dataset})
     for dataset in Dataset:
         (root / table(dataset)).mkdir(parents=True)
@@ -312,7 +312,7 @@ def whole_batch(root: Path, millions: int) -> tuple[float, float]:
             (outcome,) = pipeline.run(shop.ports, at_once=True).batches
             seconds.append((time.perf_counter() - wall, time.process_time() - cpu))
             assert {report.verdict.value for report in outcome.reports} == {"accepted"}, outcome
-    # The first batch of a process pays for what is loaded once.
+    # A process's first batch includes loading everything once.
     return min(wall for wall, _ in seconds[1:]), min(cpu for _, cpu in seconds[1:])
 
 

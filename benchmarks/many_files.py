@@ -1,8 +1,9 @@
-"""Measure what many small files cost: `takings status` and `takings run --now` over files of one row, with 256 open files.
+"""Measure the cost of many small files: `takings status` and `takings run --now` over files of one row, with 256 open files.
 
 python benchmarks/many_files.py [--files 100000] [--zone UTC] [--open-files 256]
 
-One product, one item and so many orders on 28 days. Memory is the run's resident set, at its highest in each tenth of the time.
+The store has one product, one item and `--files` orders on 28 days. Memory is the run's highest resident set in each tenth of
+the time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LOOK_SECONDS = 0.5
 
 
 def main() -> None:
-    """Print a line for the look and one for the run."""
+    """Print a line for the status and one for the run."""
     options = _options()
     with TemporaryDirectory() as folder:
         root = Path(folder, "shop")
@@ -64,7 +65,7 @@ def _drop(root: Path, files: int, zone: str) -> None:
 
 
 def _takings(*arguments: str, open_files: int) -> tuple[float, float, list[float], str]:
-    """Run the command line; return its seconds, its processor seconds, its memory in MB from look to look, and its output."""
+    """Run the command line; return its seconds, its processor seconds, samples of its memory in MB, and its output."""
     began, peaks = time.perf_counter(), [0.0]
     with subprocess.Popen(
         [sys.executable, "-m", "takings", *arguments],
@@ -88,7 +89,7 @@ def _resident_mb(process: int) -> float:
 
 
 def _processor_seconds(process: int) -> float:
-    """Return what a process has used of the processors, as Linux counts."""
+    """Return a process's processor seconds, as Linux counts them."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -2,8 +2,8 @@
 
 python benchmarks/small_batches.py [--batches 1000] [--days 30] [--scattered] [--maintain-every 100] [--threads 2]
 
-Each batch is three files: 20 orders, their 60 items, and one product again. As a rule, orders come in the order of their days,
-so that a batch touches one day or two; `--scattered` spreads each over all days. Times are medians of the last 20 batches.
+Each batch is three files: 20 orders, their 60 items, and one product again. By default, orders come in the order of their days,
+so a batch touches one or two days; `--scattered` spreads each batch over all days. Times are medians of the last 20 batches.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ORDERS, _LAST = 20, 20
 
 
 def main() -> None:
-    """Print a line after every hundredth batch, or as often as is maintained."""
+    """Print a line after every hundredth batch, or after each maintenance."""
     options = _options()
     with TemporaryDirectory() as name:
         drops, root = Path(name, "drops"), Path(name, "shop")
@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
 
 
 def _drop(root: Path, drops: Path, number: int, products: list[str]) -> None:
-    """Put a batch's three files in place, each whole from the first moment."""
+    """Put a batch's three files in place, each atomically."""
     again = products[1:] if number == 1 else [products[1 + number % (len(products) - 1)]]
     listed = drops / "products" / "listed.csv"
     listed.write_text("".join([products[0], *again]))

@@ -1,4 +1,4 @@
-"""Measure the structure scan on some 200 MB of order items held in memory, beside what counting one byte value costs.
+"""Measure the structure scan on some 200 MB of order items in memory, beside the cost of counting one byte value.
 
 python benchmarks/structure.py
 """
@@ -19,7 +19,7 @@ _BLOCK = 4 << 20
 
 
 def main() -> None:
-    """Print megabytes a second for each kind of file."""
+    """Print megabytes per second for each kind of file."""
     files = {
         "unquoted": _items(lambda i: b"Linen shirt"),
         "unquoted, CRLF": _items(lambda i: b"Linen shirt").replace(b"\n", b"\r\n"),
@@ -61,7 +61,7 @@ def _one_field() -> Iterator[bytes]:
 
 
 def _forget(broken: object) -> None:
-    """Take broken records and do nothing with them."""
+    """Discard broken records."""
 
 
 def _print(what: str, data: bytes, act: Callable[[bytes], object]) -> None:

@@ -2,8 +2,8 @@
 
 python benchmarks/validation.py [ORDERS]
 
-Both sides use the same threads and memory and keep their rows as Parquet; the bare one trusts every byte. The two run in turn,
-so that a change of the machine's speed meets both; the ratio of the medians is what counts.
+Both sides use the same threads and memory and write their rows as Parquet; the bare parse trusts every byte. The two alternate,
+so that a change of the machine's speed affects both; the ratio of the medians counts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def compare(kind: str, file: Path, folder: Path) -> None:
-    """Run both in turn and print what they took."""
+    """Run both in turn and print their times."""
     with closing(open_duckdb("400MB", 2, folder / "spill")) as connection:
         engine = DuckDbValidation(connection, business_time("UTC"))
         contract = load_contracts()[Dataset.ORDER_ITEMS]

@@ -1,10 +1,10 @@
-"""Measure how soon 10 small files that are dropped into an idle `takings watch` are published.
+"""Measure how soon an idle `takings watch` publishes 10 small files.
 
 python benchmarks/watch.py [--rounds 20] [--orders 10000] [--days 30] [--facts]
 
-The store has an earlier history; each round drops 5 files of 20 orders and 5 with their 60 items, by renaming, and waits for
-the batch's rows in both KPI tables, and for its outcome; the very first round is not counted. `--facts`
-shows when what happened in the last round, in milliseconds.
+The store has an earlier history. Each round drops 5 files of 20 orders and 5 with their 60 items, by renaming, and waits for
+the batch's rows in both KPI tables, and for its outcome. The first round does not count. `--facts` prints the events of the
+last round, with milliseconds.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _watching(root: Path, log: Path) -> Iterator[int]:
 
 
 def _processor_seconds(process: int) -> float:
-    """Return what a process has used of the processors, as Linux counts."""
+    """Return a process's processor seconds, as Linux counts them."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -96,7 +96,7 @@ def _round(root: Path, database: sqlite3.Connection, place: int, days: int) -> t
 
 
 def _write_files(root: Path, place: int, days: int) -> list[tuple[Path, Path]]:
-    """Write the files of a round under hidden names, and return their names to be."""
+    """Write the files of a round under hidden names, and return their final names."""
     day = datetime.fromtimestamp(1735689600 + (days - 1) * 86400, UTC).date()
     written = []
     for part in range(_FILES):
@@ -116,7 +116,7 @@ def _write_files(root: Path, place: int, days: int) -> list[tuple[Path, Path]]:
 
 
 def _newest_commit(database: sqlite3.Connection) -> int:
-    """Return the newest commit of which both KPI tables have rows."""
+    """Return the newest commit with rows in both KPI tables."""
     (commit,) = database.execute(
         'select min(newest) from (select max("commit") newest from OrderKPIs union all select max("commit") from CategoryKPIs)'
     ).fetchone()
@@ -137,7 +137,7 @@ def _await(is_so: Callable[[], bool]) -> None:
 
 
 def _show_facts(lines: list[str]) -> None:
-    """Show what the watch told of its last batch."""
+    """Print the events of the watch's last batch."""
     facts = [re.fullmatch(r"(\S+ \S+),(\d+) (\S+) ?(.*)", line) for line in lines]
     told = [(datetime.fromisoformat(f"{fact[1]}.{fact[2]}"), fact[3], fact[4][:60]) for fact in facts if fact]
     last = max(place for place, (_, name, _) in enumerate(told) if name == "batch.dispatched")

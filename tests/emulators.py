@@ -153,7 +153,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Pat
 
 
 def _is_listener(pid: int, port: int) -> bool:
-    """Tell whether a process listens on a port; where the system does not tell, it is taken for granted."""
+    """Return whether a process listens on a port; where the system does not tell, it is taken for granted."""
     sockets, listening = Path(f"/proc/{pid}/fd"), Path("/proc/net/tcp")
     if not (sockets.exists() and listening.exists()):
         return True

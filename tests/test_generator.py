@@ -332,7 +332,7 @@ def test_many_products_fill_several_files(tmp_path: Path) -> None:
 def test_existing_file_is_named_and_kept(tmp_path: Path) -> None:
     kept = tmp_path / "orders_part1.csv"
     kept.write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"orders_part1\.csv exists already"):
+    with pytest.raises(UsageError, match=r"orders_part1\.csv already exists"):
         generate_shop(tmp_path, ShopPlan(orders=2, seed=0), flat=True)
     assert [path.name for path in tmp_path.iterdir()] == ["orders_part1.csv"]
     assert kept.read_text(encoding="utf-8") == "mine"

@@ -1,4 +1,4 @@
-"""Draw the package's rooms and the imports between them into docs/architecture.md.
+"""Draw the package's rooms, and the imports between them, in docs/architecture.md.
 
     python -m tools.architecture          prints the picture
     python -m tools.architecture --write  puts it into the page
@@ -71,7 +71,7 @@ def _name(room: str) -> str:
 
 
 def _nearest(every: Arrows, room: str) -> set[str]:
-    """Return what a room imports without what it reaches through another room that it imports."""
+    """Return the direct imports of a room that no other import already reaches."""
     return {
         other
         for other in every[room]

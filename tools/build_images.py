@@ -18,7 +18,7 @@ def main() -> None:
     """Build both images, or say what is missing and end with its exit code."""
     parser = argparse.ArgumentParser(description="Build the images of the container services.")
     parser.add_argument("--tag", default="latest", help="of both images (latest)")
-    parser.add_argument("--engine", help="what builds: docker, podman, or what takes their arguments")
+    parser.add_argument("--engine", help="docker, podman, or a program that takes their arguments")
     parser.add_argument("--base", help="an image to build on instead of the pinned one")
     options = parser.parse_args()
     try:

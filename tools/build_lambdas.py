@@ -1,7 +1,7 @@
 """Build the functions for AWS Lambda: `python -m tools.build_lambdas FOLDER`, the same bytes for the same sources.
 
-Each archive holds the handler, the package (without its pages) and the pinned requirements of the folder of its name; of
-botocore only the services that are called. Wheels are taken for Lambda's platform, so the machine's own does not matter.
+Each archive holds the handler, the package (without its pages) and the pinned requirements of the folder with its name; from
+botocore, only the services in use. Wheels are those for Lambda's platform, whatever this machine is.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 FUNCTIONS: Final = ("file-detector", "file-archiver")
 ARCHITECTURE: Final = "x86_64"
-#: of which botocore's descriptions are kept
+#: the services whose descriptions are kept from botocore
 CALLED: Final = ("dynamodb", "s3", "scheduler", "sqs", "stepfunctions")
-#: what no function needs: pages, caches, commands, and lists of files that name them
+#: what no function needs: pages, caches, commands, and lists of files
 _LEFT_OUT: Final = ("__pycache__", "bin", "examples", "web")
-#: the first instant that an archive can name
+#: the earliest time that an archive can store
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -78,7 +78,7 @@ def _archive(content: Path, archive: Path) -> Path:
         for file in sorted(_files(content)):
             entry = zipfile.ZipInfo(file.relative_to(content).as_posix(), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # readable by whoever Lambda runs it as
+            # readable for any user that Lambda takes
             entry.external_attr = 0o644 << 16
             zipped.writestr(entry, file.read_bytes())
     return draft.replace(archive)

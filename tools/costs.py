@@ -1,6 +1,6 @@
-"""Estimate what a pipeline costs on AWS a month: `python -m tools.costs` prints the tables of docs/costs.md.
+"""Estimate the monthly costs of a pipeline on AWS: `python -m tools.costs` prints the tables of docs/costs.md.
 
-A model, not a bill: files of one size come evenly over the day, and nothing here has been measured on AWS. Change a
+This is a model, not a bill: files of one size come evenly over the day, and nothing has been measured on AWS. Change a
 constant and run it again.
 """
 
@@ -74,13 +74,13 @@ _GATE_WRITES: Final = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """How batches come out of so many files a day."""
+    """The batches that a number of files a day makes."""
 
     files_a_day: int
     files_a_batch: float
     batch_seconds: float
     size: TaskSize
-    #: False where a batch takes longer than the files of the next one need to come
+    #: False where a batch takes longer than the next batch's files need to arrive
     keeps_up: bool
 
     @property
@@ -110,11 +110,11 @@ def page(policy: BatchPolicy | None = None) -> Iterator[str]:
 
 
 def load(files_a_day: int, policy: BatchPolicy) -> Load:
-    """Find how large batches get: those that come within the wait, or while the batch before is under way."""
+    """Return how large batches get: with the files that come within the wait, or during the previous batch."""
     rate = files_a_day / _DAY_SECONDS
     waiting = min(policy.batch_files, 1 + rate * policy.batch_wait.total_seconds())
     count = waiting
-    # A batch takes what came during the one before, until both are of a size, or the policy allows no more.
+    # A batch takes what came during the previous one, until both have the same size or the policy allows no more.
     for _ in range(1000):
         count = min(max(waiting, rate * _seconds(count)), policy.batch_max_files)
     return Load(
@@ -127,7 +127,7 @@ def load(files_a_day: int, policy: BatchPolicy) -> Load:
 
 
 def monthly(load: Load) -> dict[str, float]:
-    """Return what each service costs in a month of 30 days, once a month has gone by."""
+    """Return what each service costs in a month of 30 days, after the first month."""
     files, batches = load.files_a_day * _DAYS, load.batches_a_day * _DAYS
     task_hours = batches * _task_seconds(load.files_a_batch) / 3600
     size = load.size
@@ -173,7 +173,7 @@ def monthly(load: Load) -> dict[str, float]:
 
 
 def _stored_gb(files: float) -> float:
-    """Return what a month's files leave: the originals, the lake, and what was removed from raw-data/ for 30 days."""
+    """Return the storage of a month's files: originals, lake, and for 30 days the objects removed from raw-data/."""
     return files * _assumed("MB of CSV in a file") / 1000 * (2 + _assumed("share of the CSV that the lake takes"))
 
 
@@ -182,7 +182,7 @@ def _size(files: float) -> TaskSize:
 
 
 def _task_seconds(files: float) -> float:
-    """Return how long both tasks run: until they work, and at work."""
+    """Return how long both tasks run: starting, and working."""
     speed = _assumed("MB a processor works through in a second") * _size(files).cpu / 1024
     return 2 * _assumed("seconds until a task works") + files * _assumed("MB of CSV in a file") / speed
 

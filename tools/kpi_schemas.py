@@ -3,7 +3,7 @@
     python -m tools.kpi_schemas          prints the schemas
     python -m tools.kpi_schemas --write  puts them into the package
 
-Only the columns are made anew. What every row has beside them stays as the schema's file says it.
+It writes only the columns. The other members of a row stay as they are in the schema's file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from takings.kpis import KpiTable, load_kpi_tables
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "src" / "takings" / "schemas"
-#: the first of the members that every row has, whatever its table
+#: the first member that rows of all tables share
 _FIRST_OF_ALL: Final = "commit"
 _KEYS: Final[dict[str, dict[str, Any]]] = {"order_date": {"$ref": "#/$defs/day"}, "category": {"type": "string"}}
 _DECIMAL: Final[dict[str, Any]] = {"$ref": "#/$defs/decimal"}
@@ -31,13 +31,13 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
 
 
 def file_of(table: KpiTable) -> Path:
-    """Return where the schema of a table's rows is kept."""
+    """Return the file with the schema of a table's rows."""
     by = "category" if "category" in table.key else "day"
     return FOLDER / f"kpis-by-{by}.schema.json"
 
 
 def schema_with(text: str, table: KpiTable) -> str:
-    """Return a schema's text with the columns of this table in place of those it has."""
+    """Return a schema's text with its columns replaced by those of this table."""
     schema = json.loads(text)
     row = schema["items"]
     columns = {name: _KEYS[name] for name in table.key}

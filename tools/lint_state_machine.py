@@ -1,6 +1,6 @@
-"""Check the state machine's definition with cfn-lint, which knows the states language as a part of CloudFormation.
+"""Check the state machine's definition with cfn-lint, which supports the states language as a part of CloudFormation.
 
-`python -m tools.lint_state_machine` ends with 1 where something is wrong.
+`python -m tools.lint_state_machine` ends with 1 if something is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cfnlint.api import lint
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.state_machine import definition
 
-#: what an account may look like
+#: an example account
 PIPELINE = Pipeline(bucket="shop", table_prefix="", account="123456789012", region="eu-west-1")
 
 
@@ -37,14 +37,14 @@ def _linted(document: dict[str, Any]) -> Iterator[str]:
 
 
 def dangling(document: dict[str, Any]) -> Iterator[str]:
-    """Yield what cfn-lint does not look for: states that nothing leads to, and ways that lead to no state."""
+    """Yield what cfn-lint does not check: states that nothing leads to, and transitions to missing states."""
     states = document["States"]
     reached = {document["StartAt"]}
     for name, state in states.items():
         branches = [*state.get("Choices", ()), *state.get("Catch", ()), state]
         ways = {way for branch in branches for way in (branch.get("Next"), branch.get("Default")) if way}
         reached |= ways
-        yield from (f"{name} leads to {way}, which is no state" for way in sorted(ways - set(states)))
+        yield from (f"{name} leads to {way}, which is not a state" for way in sorted(ways - set(states)))
     yield from (f"nothing leads to {name}" for name in sorted(set(states) - reached))
 
 

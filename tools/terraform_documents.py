@@ -1,7 +1,7 @@
 """Write the documents that infra/terraform shares with `takings aws bootstrap`: `python -m tools.terraform_documents`.
 
-Roles, state machine, alarms and the like have one source, the package. Here they are rendered for a pipeline whose names are
-left open, as `${…}` of Terraform's templatefile(). A test compares the files with what this renders.
+Roles, state machine, alarms and the like have one source, the package. This module renders them with open names, as `${…}` of
+Terraform's templatefile(). A test compares the files with the result.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from takings.adapters.aws.resources.tasks import LIFE_CYCLE, SERVICES, task_defi
 from takings.adapters.aws.state_machine import definition
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "infra" / "terraform" / "documents"
-#: what Terraform fills in; `values` in names.tf has most, what is made of other resources stands where it is used
+#: what Terraform fills in; `values` in names.tf has most, values of other resources are where they are used
 OPEN: Final = (
     *("account", "bucket", "dns_suffix", "image_tag", "look_seconds", "oldest_pending_seconds", "partition", "prefix"),
     *("public_ip", "region", "security_groups", "subnets", "table_prefix"),
     *("github", "transformation_service", "validation_service"),
 )
-#: what is filled in by a list
+#: what Terraform fills in as a list
 _LISTS: Final = ("subnets", "security_groups")
 
 
@@ -37,7 +37,7 @@ class OpenPipeline(Pipeline):
     """A pipeline whose names Terraform fills in."""
 
     def name(self, of: str) -> str:
-        """Return a name behind the prefix, which Terraform makes of the tables'."""
+        """Return a name after the prefix; Terraform derives the prefix from the tables'."""
         return f"${{prefix}}{of}"
 
     @property
@@ -53,14 +53,14 @@ PIPELINE: Final = OpenPipeline(
     region="${region}",
     partition="${partition}",
 )
-#: Terraform makes numbers of them
+#: Terraform turns them into numbers
 _LIMITS: Final = AlarmLimits(
     oldest_pending_seconds=cast(int, "${oldest_pending_seconds}"), look_seconds=cast(int, "${look_seconds}")
 )
 
 
 def main() -> None:
-    """Write every document, and remove those that there are no longer."""
+    """Write every document, and remove outdated ones."""
     wanted = documents()
     for file in [file for file in FOLDER.rglob("*.json") if file.relative_to(FOLDER).as_posix() not in wanted]:
         file.unlink()
@@ -93,7 +93,7 @@ def documents() -> dict[str, str]:
 
 
 def template(document: object) -> str:
-    """Return a document as Terraform's templatefile() reads it; what only looks like a template is kept from it."""
+    """Return a document for Terraform's templatefile(); escape what only looks like a template."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     text = re.sub(rf'\[\s*"(\$\{{(?:{"|".join(_LISTS)})\}})"\s*\]', r"\1", text)
     return re.sub(rf"([$%])(?=\{{(?!(?:{'|'.join(OPEN)})\}}))", r"\1\1", text) + "\n"

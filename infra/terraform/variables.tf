@@ -15,7 +15,7 @@ variable "table_prefix" {
 
   validation {
     condition     = length(var.table_prefix) <= 34 && can(regex("^([a-z0-9]+[-_.])*([a-z0-9]+)?$", var.table_prefix))
-    error_message = "It names images and roles as well: small letters and digits, with single - _ . between or after them, 34 characters at most."
+    error_message = "It also names images and roles: use small letters and digits, with single - _ . between or after them, 34 characters at most."
   }
 }
 

@@ -1,4 +1,4 @@
-"""Let `python -m takings` be the command line."""
+"""Run the command line as `python -m takings`."""
 
 from takings.entrypoints.cli import main
 

@@ -8,8 +8,8 @@
     └── MachineryError        the pipeline could not finish; it can be run again: exit 3
         ├── OutOfMemory       the machine's memory, or the setting `memory`, is not enough
         ├── StoreError        the store could not be read or written
-        │   ├── UnreadableFile  one file could not be read; the others go on
-        │   └── StuckFile       one file was archived and could not be removed from raw-data/; the others go on
+        │   ├── UnreadableFile  one file could not be read; the batch continues without it
+        │   └── StuckFile       one file was archived but not removed from raw-data/; the batch continues
         ├── ConflictError     another writer was first; read again
         ├── Superseded        this attempt lost the gate to a newer one; it ends without a side effect
         ├── CorruptState      ledger, lake or manifest is damaged; nothing is overwritten
@@ -28,7 +28,7 @@ class TakingsError(Exception):
 
 
 class UsageError(TakingsError):
-    """The request makes no sense as it stands."""
+    """The request makes no sense."""
 
     exit_code = 2
 
@@ -58,11 +58,11 @@ class StoreError(MachineryError):
 
 
 class UnreadableFile(StoreError):
-    """One file cannot be read, which is not the store's fault: the others go on without it."""
+    """One file cannot be read; the store is fine, so the batch continues without the file."""
 
 
 class StuckFile(StoreError):
-    """One file was archived but could not be removed, which is not the store's fault: the others go on."""
+    """One file was archived but could not be removed; the store is fine, so the batch continues."""
 
 
 class ConflictError(MachineryError):

@@ -39,7 +39,7 @@ _DATASET_OF_PREFIX: Final = {
 FOLDERS: Final = tuple(_DATASET_OF_PREFIX)
 _NO_FOLDERS: Final[Mapping[str, SourceName]] = {}
 _SUFFIXES: Final = (".csv", ".csv.gz")
-#: the suffixes of files that stand beside a file of the same name in the archive and in quarantine
+#: the suffixes of files beside a file of the same name in the archive and in quarantine
 _COMPANIONS: Final = (".reason.json", ".broken.jsonl")
 #: failed/<yyyy>/<mm>/<dd>/<batch_id>/<dataset>/
 _PARTS_BEFORE_FILE: Final = 6

@@ -23,7 +23,7 @@ def end() -> None:
 
 
 def is_over() -> bool:
-    """Tell whether what runs here was set going before the last reset."""
+    """Return whether what runs here was set going before the last reset."""
     born = _born.get()
     return born is not None and born != _ended
 

@@ -95,10 +95,10 @@ class TestExitCodes:
         empty.mkdir()
         ended = takings(command, nowhere)
         assert (ended.code, ended.out) == (2, "")
-        assert unwrapped(ended.err).startswith(f"takings: {nowhere} is no folder. Make it and drop files under ")
+        assert unwrapped(ended.err).startswith(f"takings: {nowhere} is not a folder. Create it and drop files under ")
         ended = takings(command, empty)
         assert (ended.code, ended.out) == (2, "")
-        assert unwrapped(ended.err).startswith(f"takings: {empty} is no store: it has no raw-data folder. ")
+        assert unwrapped(ended.err).startswith(f"takings: {empty} is not a store: it has no raw-data folder. ")
         assert list(empty.iterdir()) == []
 
     def test_2_for_a_folder_that_the_lake_would_miss(self, takings: Takings, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ class TestExitCodes:
         root = new_store(tmp_path / "a%20shop")
         ended = takings("run", drop_all(root), "--now")
         assert (ended.code, ended.out) == (2, "")
-        assert "a percent sign with two digits of 0-9, a-f behind it" in unwrapped(ended.err)
+        assert "a percent sign followed by two digits of 0-9, a-f" in unwrapped(ended.err)
         assert [path.name for path in root.iterdir()] == ["raw-data"]
 
     def test_2_for_an_unknown_setting(self, takings: Takings, root: Path) -> None:
@@ -122,7 +122,7 @@ class TestExitCodes:
         """The store's days are cut already."""
         monkeypatch.setenv("TAKINGS_TIME_ZONE", "Europe/Berlin")
         ended = takings("run", done)
-        told = "takings: time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again;"
+        told = "takings: time_zone = 'Europe/Berlin': the store's days are those of 'UTC'. Set time_zone = 'UTC' again;"
         assert (ended.code, unwrapped(ended.err).startswith(told)) == (2, True)
 
     @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ class TestExitCodes:
         (done / "lake" / "format.json").write_text('{"format": 99, "time_zone": "UTC"}')
         ended = takings("status", done)
         assert ended.code == 2
-        assert "the store has format 99, this is for format 1" in unwrapped(ended.err)
+        assert "the store has format 99; this version of Takings reads format 1" in unwrapped(ended.err)
 
     def test_3_for_an_unexpected_fault(self, takings: Takings, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A sentence, never a traceback."""
@@ -303,7 +303,7 @@ class TestStatus:
         assert parse_instant(document["oldest_orphan_at"]) == waits_since
         shown = unwrapped(takings("status", done).out)
         assert "failed raw-data/order-items/bad.csv" in shown
-        assert "1 file in failed/ without a newer one: mend and drop again, or `takings replay STORE --failed`" in shown
+        assert "1 file in failed/ without a newer one: fix and drop again, or `takings replay STORE --failed`" in shown
         drop(done, "order-items/bad.csv", csv_of(item(4, 1)))
         run(done)
         document = json.loads(takings("status", done, "--json").out)
@@ -398,7 +398,7 @@ class TestKpis:
             (["--category", "Books"], "--category needs --by category: a day's KPIs cover the whole site."),
             (
                 ["--by", "category", "--category", "books"],
-                "no KPIs of category 'books' in that range. Names are matched exactly.",
+                "no KPIs of category 'books' in that range. Write the name exactly.",
             ),
             (["--format", "parquet"], "--format parquet needs --output FILE."),
             (["--output", "a.csv"], "--output goes with --format csv, json or parquet."),
@@ -429,7 +429,7 @@ class TestUnblock:
             "takings: batch b1 is blocked: numbers contradict. Then run `takings unblock`.",
         )
         ended = takings("unblock", root)
-        assert (ended.code, ended.out) == (0, "batch b1 goes on with the next `takings run`\n")
+        assert (ended.code, ended.out) == (0, "batch b1 continues with the next `takings run`\n")
         with opened(root) as shop:
             assert shop.ports.ledger.gate().state is GateState.RUNNING
 
@@ -655,8 +655,8 @@ class TestValidate:
         ended = takings("validate", unknown)
         assert (ended.code, ended.out) == (2, "")
         assert unwrapped(ended.err) == (
-            f"takings: {unknown}: neither its folder nor its header tells which dataset it is."
-            " Say --dataset products, orders or order_items."
+            f"takings: {unknown}: neither its folder nor its header shows which dataset it is."
+            " Add --dataset products, orders or order_items."
         )
         assert takings("validate", unknown, "--dataset", "orders").code == 1
         assert takings("validate", items).code == 1
@@ -755,7 +755,7 @@ class TestValidate:
         """Before anything is checked."""
         (export / "y.csv").write_bytes(ITEMS)
         assert takings("validate", export / "y.csv", export / "x.csv") == Ended(
-            code=2, out="", err=f"takings: {export / 'x.csv'} is no file.\n"
+            code=2, out="", err=f"takings: {export / 'x.csv'} is not a file.\n"
         )
 
     def test_a_store_knows_copies_of_its_files(self, takings: Takings, done: Path, export: Path) -> None:
@@ -813,7 +813,7 @@ class TestSamples:
         ended = takings("generate", tmp_path / "drops", "--orders", 2, "--dirty", "some")
         assert (ended.code, unwrapped(ended.err)) == (
             2,
-            "takings: --dirty 'some' is no percentage. Write a number such as 5 or 0.5.",
+            "takings: --dirty 'some' is not a percentage. Write a number such as 5 or 0.5.",
         )
         assert not (tmp_path / "drops").exists()
 
@@ -835,6 +835,6 @@ class TestSamples:
         ended = takings("demo", tmp_path / "mine")
         assert (ended.code, unwrapped(ended.err)) == (
             2,
-            f"takings: {tmp_path / 'mine'} exists and is no demo store. Name another folder: takings demo DIR.",
+            f"takings: {tmp_path / 'mine'} exists and is not a demo store. Name another folder: takings demo DIR.",
         )
         assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]

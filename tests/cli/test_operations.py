@@ -33,12 +33,12 @@ def blocking() -> set[str]:
 
 def test_every_reason_of_a_blocked_batch_stands_on_the_page() -> None:
     """A new way to block a batch is a new row for whoever is called at night."""
-    assert blocking() == {"str(breach)", "f'{attempt} attempts have failed, the last of them so: {cause}.'"}
+    assert blocking() == {"str(breach)", "f'{attempt} attempts have failed; the last one with: {cause}.'"}
     rows = re.findall(r"^\| `([^`…]+)…` ", PAGE, re.MULTILINE)
     assert rows == [
         "KPIs of ",
-        f"{MOST_ATTEMPTS} attempts have failed, the last of them so: ",
-        f"{MOST_ATTEMPTS} attempts have ended without a word ",  # the detector's, for a batch that nobody holds
+        f"{MOST_ATTEMPTS} attempts have failed; the last one with: ",
+        f"{MOST_ATTEMPTS} attempts ended without reporting a result ",  # the detector's, for a batch that nobody holds
     ]
 
     impossible = {"category": "Books", "order_date": "2025-03-30", "orders": 1, "returned_orders": 2}

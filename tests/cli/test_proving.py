@@ -501,7 +501,7 @@ class TestRestate:
         assert (ended.code, ended.out, unwrapped(ended.err)) == (
             2,
             "",
-            "takings: --from 2025-03-31 lies after --to 2025-03-30.",
+            "takings: --from 2025-03-31 is after --to 2025-03-30.",
         )
         assert everything(done) == before
 
@@ -542,7 +542,7 @@ class TestMaintain:
         """Files, commit and what is gone; the second time there is nothing to do."""
         assert takings("maintain", many) == Ended(
             code=0,
-            out="orders: 4 files made 1\n"
+            out="orders: 4 files compacted into 1\n"
             "commit 5 shows the compacted tables\n"
             "0 lake files and 2 old documents removed\n",
             err="",
@@ -556,7 +556,7 @@ class TestMaintain:
         before = everything(many)
         assert takings("maintain", many, "--dry-run") == Ended(
             code=0,
-            out="orders: 4 files would be made 1\n0 lake files and 2 old documents would be removed\n",
+            out="orders: 4 files would be compacted into 1\n0 lake files and 2 old documents would be removed\n",
             err="",
         )
         assert everything(many) == before
@@ -587,5 +587,5 @@ def test_2_for_an_unknown_store(takings: Takings, tmp_path: Path, command: list[
     name, *arguments = command
     ended = takings(name, tmp_path / "nowhere", *arguments)
     assert (ended.code, ended.out) == (2, "")
-    assert unwrapped(ended.err).startswith(f"takings: {tmp_path / 'nowhere'} is no folder. ")
+    assert unwrapped(ended.err).startswith(f"takings: {tmp_path / 'nowhere'} is not a folder. ")
     assert not (tmp_path / "nowhere").exists()

@@ -30,7 +30,7 @@ class TestReplay:
         (root / "takings.toml").write_text('policy = "row"\nmax_rejected = "100%"\n')
         assert "1 accepted" in takings("replay", root, "--failed").out
         nothing = takings("replay", root, "--failed")
-        assert (nothing.code, nothing.out) == (0, "nothing to do: no file was refused at last\n")
+        assert (nothing.code, nothing.out) == (0, "nothing to do: failed/ has no file to replay\n")
 
     def test_a_batch_and_a_file(self, takings: Takings, root: Path) -> None:
         """Both show the new batch."""
@@ -60,14 +60,14 @@ class TestRebuild:
         for command in ("run", "status", "kpis"):
             lost = takings(command, root)
             assert lost.code == 3
-            assert "the lake has commits, but the ledger knows of none: it was lost." in lost.err
+            assert "the lake has commits, but the ledger has none: it was lost." in lost.err
             assert "`takings rebuild STORE DIR`" in lost.err
         new = tmp_path / "new"
         ended = takings("rebuild", root, new)
         assert (ended.code, ended.out.splitlines()) == (
             0,
             [
-                f"rebuilt 1 batch with 4 files in {new}; 0 files judged otherwise than at the time",
+                f"rebuilt 1 batch with 4 files in {new}; 0 files with another verdict than at the time",
                 f"1 file under {root}/raw-data and 0 of batches in flight are in no archive; drop them into the new store",
             ],
         )
@@ -80,7 +80,7 @@ class TestRebuild:
         right = published(root)
         shutil.rmtree(root / "lake")
         lost = takings("run", root)
-        assert (lost.code, "lake/commits/1.json is missing, but the ledger knows of it" in lost.err) == (3, True)
+        assert (lost.code, "lake/commits/1.json is missing, but the ledger has it" in lost.err) == (3, True)
         assert takings("rebuild", root, tmp_path / "new").code == 0
         assert published(tmp_path / "new") == right
 
@@ -96,4 +96,4 @@ class TestRebuild:
         ended = takings("rebuild", root, tmp_path / "new", "--time-zone", "Asia/Tokyo")
         assert (ended.code, "Set time_zone = 'Asia/Tokyo' in" in ended.err) == (0, True)
         refused = takings("run", tmp_path / "new")
-        assert (refused.code, "the store's days are cut in 'Asia/Tokyo'" in refused.err) == (2, True)
+        assert (refused.code, "the store's days are those of 'Asia/Tokyo'" in refused.err) == (2, True)

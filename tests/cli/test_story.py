@@ -61,7 +61,7 @@ class TestBatches:
         attempts = json.loads(takings("batches", root, batch, "--json").out)["attempts"]
         assert [(each["attempt"], each["after"]) for each in attempts] == [
             (1, None),
-            (2, "the attempt before ended in order, without being done"),
+            (2, "the previous attempt stopped in order, before it was done"),
         ]
         assert "attempt 2 by" in takings("batches", root, batch).out
 

@@ -103,7 +103,7 @@ def test_a_newer_attempt_is_no_failure(task: Task) -> None:
 @pytest.mark.parametrize(
     ("fault", "code", "fact"),
     [
-        (OutOfMemory("DuckDB could not go on with memory = '400MB'."), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
+        (OutOfMemory("DuckDB could not continue with memory = '400MB'."), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
         (MemoryError("no more"), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
         (OSError(28, "No space left on device", "/store/x"), tasks.UNFINISHED, "task.failed"),
     ],
@@ -234,13 +234,13 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        (["archive"], {}, "say which step to run, one of validate, transform; got archive."),
-        ([], {}, "say which step to run, one of validate, transform; got nothing."),
+        (["archive"], {}, "name the step to run, one of validate, transform; got archive."),
+        ([], {}, "name the step to run, one of validate, transform; got nothing."),
         (["validate"], {}, "the environment lacks TAKINGS_STORE, TAKINGS_BATCH_ID, TAKINGS_ATTEMPT."),
         (
             ["validate"],
             {"TAKINGS_STORE": "shop", "TAKINGS_BATCH_ID": "b", "TAKINGS_ATTEMPT": "x"},
-            "TAKINGS_ATTEMPT is 'x', which is no number.",
+            "TAKINGS_ATTEMPT is 'x', not a number. Set it to the attempt's number.",
         ),
     ],
 )
@@ -265,7 +265,7 @@ def test_a_step_is_a_process_of_its_own() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     (line,) = ended.stdout.splitlines()
-    assert json.loads(line)["cause"] == "say which step to run, one of validate, transform; got archive."
+    assert json.loads(line)["cause"] == "name the step to run, one of validate, transform; got archive."
 
 
 def test_the_last_step_finds_what_tasks_did(task: Task) -> None:

@@ -113,7 +113,7 @@ def test_validate_checks_the_files_that_can_be_read(root: Path) -> None:
     (done,) = as_user(("validate", root / KEY, products))
     told = (
         f"takings: {root / KEY}: it cannot be read: Permission denied. Change its permissions, or check its disk; the other"
-        " files are checked.\n"
+        " files are validated.\n"
     )
     assert (done.code, done.err) == (3, told)
     assert f"{products} (products): accepted" in done.out

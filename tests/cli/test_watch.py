@@ -256,7 +256,7 @@ class TestReacting:
         eventually(lambda: commits(done) == 3)
         assert watching.ended(signal.SIGTERM) == 0
         assert (
-            len(re.findall(r"the system tells nothing of changes under \S+ \(inotify watch limit", watching.err())) == 1
+            len(re.findall(r"the system does not report changes under \S+ \(inotify watch limit", watching.err())) == 1
         )
 
     def test_a_restarted_watch_keeps_the_deadline(self, watch: Watch, root: Path) -> None:
@@ -315,7 +315,7 @@ class TestEnding:
         gate = state_of(root)
         assert (gate.state, gate.attempt) == (GateState.RUNNING, 1)
         assert (
-            f"batch {gate.batch_id} is not finished; the next `takings run` or `takings watch` goes on"
+            f"batch {gate.batch_id} is not finished; the next `takings run` or `takings watch` continues"
             in watching.err()
         )
         assert "Traceback" not in watching.err()
@@ -331,9 +331,7 @@ class TestEnding:
         eventually(lambda: "begun" in watching.out())
         time.sleep(3)
         assert watching.ended(signal.SIGINT) == 130
-        assert re.fullmatch(
-            r"watching \S+; Ctrl-C ends it batch \S+ is not finished; .* goes on with it", watching.err()
-        )
+        assert re.fullmatch(r"watching \S+; Ctrl-C ends it batch \S+ is not finished; .* continues it", watching.err())
 
     def test_3_while_a_batch_is_blocked(self, watch: Watch, root: Path) -> None:
         """It is told once, and the watch stays until it is asked to end."""
@@ -341,9 +339,7 @@ class TestEnding:
             gate = Gate(state=GateState.RUNNING, batch_id=BatchId("b1"), attempt=1)
             shop.ports.ledger.change_gate(gate.blocked("numbers contradict."))
         watching = watch(root)
-        text = (
-            "takings: batch b1 is blocked: numbers contradict. Then run `takings unblock`; the watch goes on by itself."
-        )
+        text = "takings: batch b1 is blocked: numbers contradict. Then run `takings unblock`; the watch continues by itself."
         eventually(lambda: text in watching.err())
         assert (watching.ended(signal.SIGTERM), watching.err().count("is blocked")) == (3, 1)
 

@@ -711,5 +711,5 @@ def test_refuses_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         load_contracts(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path / 'orders.odcs.yaml'}:1: the file cannot be read (Is a directory). Mend that or remove it."
+        f"{tmp_path / 'orders.odcs.yaml'}:1: the file cannot be read (Is a directory). Fix that or remove it."
     )

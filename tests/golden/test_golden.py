@@ -145,10 +145,10 @@ def stored_in(staged: Path, columns: list[str], duck: duckdb.DuckDBPyConnection)
 
 
 def outcome(
-    examination: ValidatedFile, staged: Path, expected: Mapping[str, Any], duck: duckdb.DuckDBPyConnection
+    validated: ValidatedFile, staged: Path, expected: Mapping[str, Any], duck: duckdb.DuckDBPyConnection
 ) -> dict[str, Any]:
     """Return what was found, in the words of a case and as far as the case speaks of it."""
-    report = examination.report
+    report = validated.report
     counts = report.records
     found: dict[str, Any] = {
         "verdict": report.verdict.value,
@@ -157,7 +157,7 @@ def outcome(
         "warnings": dict(report.warnings),
         "violations": [
             f"{violation.line} {violation.rule}"
-            for record in examination.faulty_records()
+            for record in validated.faulty_records()
             for violation in record.violations
         ],
     }
@@ -168,16 +168,16 @@ def outcome(
     return found
 
 
-def check_counts(examination: ValidatedFile) -> None:
+def check_counts(validated: ValidatedFile) -> None:
     """Check that reports, chunks and violations count the same; a fault of the whole file stands in the report only."""
-    rules = Counter(violation.rule for record in examination.faulty_records() for violation in record.violations)
+    rules = Counter(violation.rule for record in validated.faulty_records() for violation in record.violations)
     chunked: Counter[str] = Counter()
-    for chunk in examination.chunks:
+    for chunk in validated.chunks:
         chunked.update(chunk.counts)
         assert sum(chunk.counts.values()) == len(chunk.samples)
-    if examination.chunks:
+    if validated.chunks:
         assert chunked == rules
-        found = {**examination.report.errors, **examination.report.warnings}
+        found = {**validated.report.errors, **validated.report.warnings}
         assert {rule: found.get(rule) for rule in rules} == dict(rules)
 
 
@@ -202,7 +202,7 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
         contracts = load_contracts(Path(folder))
     if "versioned" in case or "replaces" in case:
         contracts = contracts_with(tuple(case.get("versioned", ())), replaces=case.get("replaces", False))
-    examination = validate_file(
+    validated = validate_file(
         engine_of(engine_name, duck, case.get("time_zone", "UTC")),
         contracts,
         Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),
@@ -218,9 +218,9 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
     expected = {"errors": {}, "warnings": {}, "violations": [], **case["expected"]}
     if "stored" in expected:
         expected["stored"] = list(csv.reader(io.StringIO(repeated(expected["stored"]))))[1:]
-    assert outcome(examination, staged, case["expected"], duck) == expected
-    assert "stored" in expected or examination.report.verdict is Verdict.REJECTED
-    check_counts(examination)
+    assert outcome(validated, staged, case["expected"], duck) == expected
+    assert "stored" in expected or validated.report.verdict is Verdict.REJECTED
+    check_counts(validated)
 
 
 def test_every_rule_has_a_case() -> None:

@@ -55,7 +55,7 @@ class Mishap:
 
     @property
     def has_happened(self) -> bool:
-        """Tell whether it did go wrong."""
+        """Return whether it did go wrong."""
         return len(self.steps) > self.at
 
     def take(self, step: str, call: Callable[[], object]) -> object:

@@ -49,7 +49,7 @@ def test_a_java_home_that_is_set_wins(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """Also where it is wrong: nobody wants to find out later which Java it was."""
     without_session(monkeypatch)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(SettingsError, match=r"JAVA_HOME is .*, where there is no bin/java\. Mend it, or unset it\."):
+    with pytest.raises(SettingsError, match=r"JAVA_HOME is .*, where there is no bin/java\. Correct it, or unset it\."):
         open_spark("local[1]").__enter__()
 
 
@@ -133,7 +133,7 @@ with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spar
     try:
         ports.kpi_engine.measures([huge], ports.tables.snapshot(), None)
     except OutOfMemory as failed:
-        print("Its JVM ran out of memory: give it more by `spark.driver.memory`" in str(failed))
+        print("Its JVM ran out of memory: give it more with `spark.driver.memory`" in str(failed))
 """
     small = {"PYSPARK_SUBMIT_ARGS": "--driver-memory 512m pyspark-shell"}
     command = [sys.executable, "-W", "ignore", "-c", program]

@@ -170,7 +170,7 @@ class Damaged:
 
     @property
     def is_untold(self) -> bool:
-        """Tell whether not even the number of records is known."""
+        """Return whether not even the number of records is known."""
         return self.fault is not None and not self.fault.endswith(("|missing", "|unterminated_quote"))
 
 

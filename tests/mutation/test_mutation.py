@@ -96,7 +96,7 @@ class Bench:
         self.folder.mkdir()
         path, staged = self.folder / name, self.folder / "out" / "staged.parquet"
         path.write_bytes(content)
-        examination = validate_file(
+        validated = validate_file(
             engine,
             replace(contracts, by_dataset={**contracts.by_dataset, dataset: replace(contracts[dataset], file=file)}),
             Arrival(key=f"raw-data/{name}", dataset=dataset, file=name, size=len(content), etag="", version=NOON),
@@ -108,9 +108,9 @@ class Bench:
             original_of=lambda _: None,
         )
         return Examined(
-            report=examination.report,
-            faulty=tuple(examination.faulty_records()),
-            chunks=examination.chunks,
+            report=validated.report,
+            faulty=tuple(validated.faulty_records()),
+            chunks=validated.chunks,
             staged=self._rows(staged, list(contracts[dataset].stored)) if staged.exists() else None,
         )
 

@@ -445,7 +445,7 @@ def row_of(
 
 
 def is_empty(text: str) -> bool:
-    """Tell whether a field is empty: an all-blank one is."""
+    """Return whether a field is empty: an all-blank one is."""
     return not text.strip()
 
 

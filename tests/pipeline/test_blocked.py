@@ -95,8 +95,8 @@ def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path
             assert failed is steps.AfterFailure.BLOCKED
         else:
             gate = shop.ports.ledger.gate()
-            shop.ports.ledger.change_gate(gate.blocked("5 attempts have ended without a word"))
-    with pytest.raises(MachineryError, match="is blocked: 5 attempts have "):
+            shop.ports.ledger.change_gate(gate.blocked("5 attempts ended without reporting a result"))
+    with pytest.raises(MachineryError, match="is blocked: 5 attempts "):
         run(root)
     unblock(root)
     (batch,) = run(root).batches

@@ -40,7 +40,7 @@ _SOON_SECONDS: Final = 15
         (
             duckdb.OutOfMemoryException("no memory\nmore"),
             MachineryError,
-            "DuckDB could not go on with memory = '400MB'",
+            "DuckDB could not continue with memory = '400MB'",
         ),
         (
             duckdb.IOException(

@@ -288,8 +288,8 @@ def test_a_folder_that_is_a_link_to_nothing_is_told(tmp_path: Path, name: str) -
     with pytest.raises(StoreError) as told:
         run(root)
     assert str(told.value) == (
-        f"{root / name} is a link to {tmp_path / 'absent'}, where no folder is. Mount the disk that it leads to, or make the"
-        " folder, and run again; nothing is lost."
+        f"{root / name} is a link to {tmp_path / 'absent'}, but there is no folder. Mount the disk that it leads to, or create"
+        " the folder, and run again; nothing is lost."
     )
     assert_nothing_has_begun(root)
 

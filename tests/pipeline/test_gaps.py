@@ -259,7 +259,7 @@ class TestReading:
         shutil.rmtree(root / "lake" / "order_items")
         days, (note,) = said(root)
         assert days == {}
-        assert note.startswith("what is missing cannot be told: ")
+        assert note.startswith("it is not known what is missing: ")
 
     def test_while_a_batch_goes_on_the_one_before_is_told(self, root: Path) -> None:
         """A commit whose gaps are not kept yet."""
@@ -282,7 +282,7 @@ class TestReading:
         days, (note,) = said(root)
         assert days == {}
         assert re.fullmatch(
-            rf"what is missing cannot be told: batches/.*/{name}\.json is damaged: .* back-up, or remove it: .*", note
+            rf"it is not known what is missing: batches/.*/{name}\.json is damaged: .* back-up, or remove it: .*", note
         )
         drop(root, "orders/b.csv", csv_of(order(9, "2025-04-01T09:00:00")))
         drop(root, "orders/bad.csv", csv_of(order(9, "2025-04-01T09:00:00")))

@@ -113,7 +113,7 @@ def test_the_first_fault_is_told_where_the_gate_cannot_be_written_either(root: P
         ports = replace(shop.ports, store=cast("ObjectStore", FullStore()), ledger=cast("Any", full))
         with pytest.raises(StoreError, match="lake/: the disk is full") as found:
             pipeline.run(ports, at_once=True)
-    assert found.value.__notes__ == ["The batch could not be let go of either: takings.db: the disk is full."]
+    assert found.value.__notes__ == ["The batch could not be released either: takings.db: the disk is full."]
     run(root)
     assert published(root) == expected(root)
 

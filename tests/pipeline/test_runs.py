@@ -542,8 +542,8 @@ class TestTimeZones:
         with pytest.raises(SettingsError) as refused:
             run(done, time_zone="Europe/Berlin")
         assert str(refused.value) == (
-            "time_zone = 'Europe/Berlin': the store's days are cut in 'UTC'. Set time_zone = 'UTC' again;"
-            " or `takings rebuild` the store into a new folder, which cuts its days anew."
+            "time_zone = 'Europe/Berlin': the store's days are those of 'UTC'. Set time_zone = 'UTC' again;"
+            " or `takings rebuild` the store into a new folder, with days of the new time zone."
         )
         assert published(done) == expected(done)
 

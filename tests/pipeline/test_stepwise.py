@@ -161,7 +161,7 @@ class TestSteps:
     def test_none_goes_before_the_one_it_builds_on(self, root: Path) -> None:
         """Nothing is filed away that is not judged, or not published."""
         batch_id = begin(root)
-        with pytest.raises(MachineryError, match=r"is not judged yet\. Run its validation first"):
+        with pytest.raises(MachineryError, match=r"is not validated yet\. Run its validation first"):
             do(steps.archive, root, batch_id)
         do(steps.validate, root, batch_id)
         with pytest.raises(MachineryError, match=r"is not published yet\. Run its transformation first"):

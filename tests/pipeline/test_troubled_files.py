@@ -25,7 +25,7 @@ from tests.shop import csv_of, drop, drop_all, expected, files, lineage, new_sto
 KEY = "raw-data/orders/a.csv"
 OTHERS = ["processed/order_items/a.csv", "processed/products/a.csv"]
 DENIED = "it cannot be read: Permission denied. Let the user that runs Takings read it (chmod, chown)."
-BAD_BLOCK = f"{KEY}: it cannot be read: Input/output error. Check the disk that it lies on, and drop the file again."
+BAD_BLOCK = f"{KEY}: it cannot be read: Input/output error. Check its disk, and drop the file again."
 STUCK = "it is archived, but cannot be removed from raw-data/: Operation not permitted. Remove it by hand."
 
 
@@ -147,7 +147,7 @@ def test_more_than_500_unreadable_files_are_the_store_s_trouble(root: Path, monk
     monkeypatch.setattr("takings.batch.validate.MOST_LEFT", 0)
     with (
         bad_block(root / KEY),
-        pytest.raises(StoreError, match="more than 0 files under raw-data/ cannot be read, at last"),
+        pytest.raises(StoreError, match="more than 0 files under raw-data/ cannot be read, most recently"),
     ):
         run(root)
     assert len(files(root, "raw-data")) == 3

@@ -149,7 +149,7 @@ class TestBetweenBatches:
         run(drop_all(root), contracts=wider)
         drop(root, "products/b.csv", csv_of(product(4, colour="red")))
         for _ in range(2):
-            with pytest.raises(ContractError, match="the lake has the column 'colour', which the contract lacks"):
+            with pytest.raises(ContractError, match="the lake has the column 'colour', but the contract lacks it"):
                 run(root, contracts=str(narrow))
         assert len(list((root / "batches").glob("*/verdicts.json"))) == 1
         (batch,) = run(root, contracts=wider).batches
@@ -208,11 +208,11 @@ class TestBetweenBatches:
     @pytest.mark.parametrize(
         ("old", "new", "fault"),
         [
-            (COLOUR, "", "the lake has the column 'colour', which the contract lacks"),
+            (COLOUR, "", "the lake has the column 'colour', but the contract lacks it"),
             (
                 "As the shop window shows it.\n        logicalType: string",
                 "As in the shop window.\n        logicalType: integer",
-                "the lake keeps 'colour' as string, the contract makes it long",
+                "the lake keeps 'colour' as string, but the contract makes it long",
             ),
         ],
         ids=["a column less", "a column of another type"],
@@ -262,7 +262,7 @@ class TestInTheMiddleOfABatch:
         dearer = with_dearer_items(contracts)
         for _ in range(2):
             with pytest.raises(
-                SettingsError, match=r"was begun under other contracts .* Put the contracts back, run again"
+                SettingsError, match=r"began under other contracts .* Restore those contracts, run again"
             ):
                 run(root, contracts=dearer)
         with opened(root) as shop:

@@ -290,10 +290,10 @@ def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables, files: La
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        (lambda columns: columns[:-1], "the lake has the column 'returned_at', which the contract lacks"),
+        (lambda columns: columns[:-1], "the lake has the column 'returned_at', but the contract lacks it"),
         (
             lambda columns: (*columns[:-1], replace(columns[-1], type=ColumnType.TEXT)),
-            "the lake keeps 'returned_at' as timestamp, the contract makes it string",
+            "the lake keeps 'returned_at' as timestamp, but the contract makes it string",
         ),
         (lambda columns: (*columns, replace(columns[-1], name="colour")), None),
     ],

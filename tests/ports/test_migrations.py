@@ -105,7 +105,7 @@ def test_a_newer_layout_is_refused(former: Path) -> None:
     with closing(sqlite3.connect(former)) as connection:
         connection.execute(f"pragma user_version = {VERSION + 1}")
     refused = (
-        rf"takings\.db has layout {VERSION + 1}, this is for layout {VERSION}\. Use the version of Takings that wrote"
+        rf"takings\.db has layout {VERSION + 1}; this version of Takings reads layout {VERSION}\. Use the version of"
     )
     with pytest.raises(SettingsError, match=refused):
         open_database(former)

@@ -363,13 +363,13 @@ class TestFolder:
         assert {info.key: info.trouble for info in folder.store.list("raw-data/")} == {
             KEY: None,
             "raw-data/orders/link.csv": (
-                "it is a link, and no link within raw-data/ is followed. Put the file itself in its place."
+                "it is a link, and links within raw-data/ are not followed. Put the file itself in its place."
             ),
             "raw-data/orders/dangling.csv": (
-                "it is a link that leads to no file. Put the file itself in its place, or remove the link."
+                "it is a link to a missing file. Put the file itself in its place, or remove the link."
             ),
             "raw-data/orders/folder/": (
-                "it is a link to a folder, and no link within raw-data/ is followed. Let raw-data itself be the link, or mount"
+                "it is a link to a folder, and links within raw-data/ are not followed. Make raw-data itself the link, or mount"
                 " the folder here."
             ),
             "raw-data/orders/pipe.csv": "it is a pipe, a socket or a device, not a file. Remove it.",
@@ -432,7 +432,7 @@ class TestFolder:
         with bad_block(root / KEY), pytest.raises(UnreadableFile) as unread:
             folder.store.fetch(KEY, etag, BATCH)
         assert str(unread.value) == (
-            f"{KEY}: it cannot be read: Input/output error. Check the disk that it lies on, and drop the file again."
+            f"{KEY}: it cannot be read: Input/output error. Check its disk, and drop the file again."
         )
         assert files(root, ".takings") == []
         assert folder.fetched().read_bytes() == b"rows, " * 10
@@ -568,7 +568,7 @@ if writer:
 
 
 def can_tell_writers(folder: Path) -> bool:
-    """Tell whether this system knows who writes a file: Linux, on a file system with leases."""
+    """Return whether this system knows who writes a file: Linux, on a file system with leases."""
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
     probe = folder / "probe"

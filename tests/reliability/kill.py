@@ -68,7 +68,7 @@ class Went:
 
     @property
     def is_well(self) -> bool:
-        """Tell whether everything came right."""
+        """Return whether everything came right."""
         return not (self.lost or self.double or self.different)
 
 

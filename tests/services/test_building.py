@@ -44,7 +44,7 @@ def test_both_images_are_built_from_the_sources(
 def test_docker_is_taken_where_it_answers_and_podman_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker's client is often there without its engine."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match=r"builds images here: docker is not on PATH; podman is not on PATH\."):
+    with pytest.raises(UsageError, match=r"works here: docker is not on PATH; podman is not on PATH\."):
         find_engine(None)
     install_engine(tmp_path, monkeypatch, "docker", "info")
     with pytest.raises(UsageError, match=r"docker does not answer \(no space left on device\); podman is not on PATH."):
@@ -61,11 +61,11 @@ def test_what_is_missing_is_said(
     """No engine is a wrong use, one that fails is not; neither looks like success."""
     with pytest.raises(SystemExit, match="2"):
         build(monkeypatch, "--engine", "no-such-engine")
-    assert "no container engine builds images here: no-such-engine is not on PATH." in capfd.readouterr().err
+    assert "no container engine works here: no-such-engine is not on PATH." in capfd.readouterr().err
     install_engine(tmp_path / "bin", monkeypatch, "docker", "build")
     with pytest.raises(SystemExit, match="3"):
         build(monkeypatch)
     said = capfd.readouterr().err.splitlines()
     assert said[0] == "no space left on device"
-    assert said[1].startswith("make images: `docker build` ended with code 1; what it said stands above.")
+    assert said[1].startswith("make images: `docker build` ended with code 1; its output is above.")
     assert said[1].endswith("Where the base image cannot be pulled, BASE=… names another.")

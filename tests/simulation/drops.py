@@ -42,7 +42,7 @@ class Content:
 
     @property
     def is_unreadable(self) -> bool:
-        """Tell whether its records cannot be told apart, or its header lacks a column."""
+        """Return whether its records cannot be told apart, or its header lacks a column."""
         header, *lines = self.data.splitlines()
         return self.data.count(b'"') % 2 == 1 or KEYS[self.dataset] not in header.split(b",") or not lines
 

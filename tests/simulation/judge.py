@@ -320,7 +320,7 @@ class Judge:
                 self._check_version(drop_of[record.file_key, record.etag], record)
 
     def _has_killed(self, record: LineageRecord) -> bool:
-        """Tell whether a file was refused unread, which is right only after attempts that ended without a word."""
+        """Return whether a file was refused unread, which is right only after attempts that ended without a word."""
         is_unread = "reading it killed the process" in str(record.reason)
         return is_unread and self.takeovers >= _MOST_DEATHS
 
@@ -391,7 +391,7 @@ class Judge:
                 raise Violated(f"{batch_id} has {names}, and the stories of {ended[batch_id]}")
 
     def _is_empty(self, batch_id: str) -> bool:
-        """Tell whether all files of a batch were overwritten before it read them, so that it ended without any."""
+        """Return whether all files of a batch were overwritten before it read them, so that it ended without any."""
         key = layout.verdicts(layout.BatchId(batch_id))
         content = self.ports.store.read(key)
         return content is not None and not json.loads(content)["files"]

@@ -58,7 +58,7 @@ class Machines:
 
     @property
     def are_idle(self) -> bool:
-        """Tell whether nobody runs, and whoever watches waits for nothing that was announced."""
+        """Return whether nobody runs, and whoever watches waits for nothing that was announced."""
         at_work = [
             machine for machine in self.all if machine.life and not (machine.changes and machine.changes.is_resting)
         ]
@@ -67,7 +67,7 @@ class Machines:
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether no process is left."""
+        """Return whether no process is left."""
         return not any(machine.life for machine in self.all) and not self.scheduler.tasks
 
     def stop_watches(self) -> None:
@@ -194,7 +194,7 @@ class Machines:
                 self.witness.accuse(Violated(f"{life.name} failed: {happening.error!r}"), happening.error)
 
     def _is_allowed(self, life: Life, error: Exception) -> bool:
-        """Tell whether a run may end so: after a fault, while the batch is blocked, or after it lost its batch."""
+        """Return whether a run may end so: after a fault, while the batch is blocked, or after it lost its batch."""
         if life.has_failed or isinstance(error, Superseded):
             return True
         gate = self.judge.gate

@@ -68,7 +68,7 @@ class Mishap:
     seconds: float = 0
 
     def concerns(self, step: str) -> bool:
-        """Tell whether a step counts."""
+        """Return whether a step counts."""
         return self.among is None or step in self.among
 
 
@@ -205,17 +205,17 @@ class Witness(Protocol):
         """Note what happened."""
 
     def is_under_other_contracts(self, life: Life) -> bool:
-        """Tell whether the batch in flight was begun under other contracts than a life has, which then are put back."""
+        """Return whether the batch in flight was begun under other contracts than a life has, which then are put back."""
 
     def lacks_a_column(self, life: Life) -> bool:
-        """Tell whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+        """Return whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
 
     def accuse(self, violation: AssertionError, cause: Exception | None) -> None:
         """Note that something was wrong, which ends the run."""
 
 
 def _is_nothing(values: tuple[object, ...]) -> bool:
-    """Tell whether a call applies or publishes nothing, which nothing that happens could spoil."""
+    """Return whether a call applies or publishes nothing, which nothing that happens could spoil."""
     return len(values) > 1 and (values[1] == () or getattr(values[1], "is_empty", False) is True)
 
 

@@ -160,7 +160,7 @@ class SimulatedOwners:
         return f"{self.life.chance.randrange(16**4):04x}"
 
     def is_dead(self, owner: str | None) -> bool:
-        """Tell whether an owner was a process of this host that is gone."""
+        """Return whether an owner was a process of this host that is gone."""
         if owner is None or owner == self.life.name:
             return owner is None
         process = self.processes.get(owner)
@@ -179,7 +179,7 @@ class ScheduledChanges:
 
     @property
     def is_resting(self) -> bool:
-        """Tell whether the watch waits, for nothing that was announced."""
+        """Return whether the watch waits, for nothing that was announced."""
         return self._waiting is not None and self.hint_at is None
 
     def wait(self, seconds: float) -> Wake:

@@ -38,7 +38,7 @@ class Process:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether nothing of it runs any more."""
+        """Return whether nothing of it runs any more."""
         return all(task.is_finished for task in self.tasks)
 
 
@@ -105,7 +105,7 @@ def current_process() -> Process | None:
 
 
 def is_main_task() -> bool:
-    """Tell whether it is the turn of a process's first task, which is the one that signals interrupt."""
+    """Return whether it is the turn of a process's first task, which is the one that signals interrupt."""
     task = _CURRENT.task
     return task is not None and task.process.tasks[0] is task
 

@@ -149,7 +149,7 @@ class Truth:
         return any(version == max(versions) for key, version in known if key == arrival.key)
 
     def _may_pass(self, settled: list[Settled]) -> bool:
-        """Tell whether a strict batch has neither a refused file nor an item without a parent."""
+        """Return whether a strict batch has neither a refused file nor an item without a parent."""
         if any(file.verdict is Verdict.REJECTED for file in settled):
             return False
         coming = [row for file in settled for row in file.rows()]

@@ -231,7 +231,7 @@ class World:
             self.machines.stop_watches()
 
     def is_under_other_contracts(self, life: Life) -> bool:
-        """Tell whether a life cannot finish the batch in flight; then the contracts that it was begun under are put back."""
+        """Return whether a life cannot finish the batch in flight; then the contracts that it was begun under are put back."""
         batch_id = self.judge.gate.batch_id
         if batch_id is None:
             return life.claim is not None and life.rules != self.machines.rules
@@ -245,7 +245,7 @@ class World:
         return True
 
     def lacks_a_column(self, life: Life) -> bool:
-        """Tell whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+        """Return whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
         if not self._has_colour() or "colour" in life.rules.contracts:
             return False
         if "colour" not in self.machines.rules.contracts:

@@ -196,4 +196,4 @@ def test_a_file_that_is_no_toml_is_named(store: Path, content: bytes) -> None:
     (store / "takings.toml").write_bytes(content)
     with pytest.raises(SettingsError) as refused:
         read_settings(store, {})
-    assert str(refused.value).startswith(f"{store / 'takings.toml'} is no TOML file: ")
+    assert str(refused.value).startswith(f"{store / 'takings.toml'} is not a TOML file: ")

@@ -16,7 +16,7 @@ def chromium() -> str | None:
 
 
 def is_required() -> bool:
-    """Tell whether a missing browser is a failure; tests/conftest.py passes TAKINGS_REQUIRE on."""
+    """Return whether a missing browser is a failure; tests/conftest.py passes TAKINGS_REQUIRE on."""
     return "browser" in os.environ.get("REQUIRED_BY_TESTS", "").split(",")
 
 

@@ -23,7 +23,7 @@ def test_every_step_of_a_batch_is_of_one_clock(tmp_path: Path) -> None:
             for batch_id in batch_documents.batch_ids(shop.ports)
         }
     assert [[step["name"].split(",")[0] for step in steps] for steps in stories.values()] == [
-        ["Formed", "Begun", "Validated", "Merged", "Published and filed"]
+        ["Formed", "Begun", "Validated", "Merged", "Published and archived"]
     ] * 3
     took = [step["seconds"] for steps in stories.values() for step in steps[1:]]
     assert [seconds for seconds in took if seconds is None or not 0 <= seconds < 120] == []

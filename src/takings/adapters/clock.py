@@ -1,4 +1,4 @@
-"""Tell the time."""
+"""Read the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """Return the instant, in UTC."""
+        """Return the present instant, in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:

@@ -14,22 +14,22 @@ from typing import Final
 from takings.errors import MachineryError, UsageError
 
 ENGINES: Final = ("docker", "podman")
-#: what the task definitions run on
+#: the platform of the task definitions
 _PLATFORM: Final = "linux/amd64"
-#: docker would push a second image that says how the first was made, and a repository keeps so many only; podman knows no such
+#: without it docker pushes a second image with provenance, and a repository keeps only so many; podman has no such option
 _ONE_IMAGE: Final = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-#: stdout is the caller's own
+#: stdout belongs to the caller
 _STDERR: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerEngine:
-    """One that answers."""
+    """An engine that answers."""
 
     command: str
 
     def build(self, sources: Path, service: str, image: str, base: str | None = None) -> None:
-        """Build a service's image from the sources; UsageError where they are not there."""
+        """Build a service's image from the sources; UsageError where they are missing."""
         dockerfile = f"{service}/Dockerfile"
         if not (sources / dockerfile).is_file():
             raise UsageError(f"{sources / dockerfile} is missing. Run this where the sources are.")
@@ -40,7 +40,7 @@ class ContainerEngine:
 
     @contextmanager
     def logged_in(self, registry: str, user: str, password: str) -> Iterator[None]:
-        """Log in at a registry, and out when the block ends; the password is no argument, which others could see."""
+        """Log in to a registry, and log out when the block ends; the password is not an argument, as others could see it."""
         self._run("login", "--username", user, "--password-stdin", registry, given=password)
         try:
             yield
@@ -53,7 +53,7 @@ class ContainerEngine:
         self._run("push", target)
 
     def _run(self, *arguments: str, folder: Path | None = None, given: str = "") -> None:
-        """Run the engine; what it prints goes to stderr."""
+        """Run the engine with its output on stderr."""
         ended = subprocess.run(  # noqa: S603 - docker or podman, or whom the user names
             [self.command, *arguments],
             cwd=folder,
@@ -65,13 +65,13 @@ class ContainerEngine:
         )
         if ended.returncode:
             raise MachineryError(
-                f"`{Path(self.command).name} {arguments[0]}` ended with code {ended.returncode}; what it said stands above."
-                " Mend that and run again."
+                f"`{Path(self.command).name} {arguments[0]}` ended with code {ended.returncode}; its output is above. Fix the"
+                " cause and run again."
             )
 
 
 def find_engine(named: str | None) -> ContainerEngine:
-    """Return the engine that is named, or the first that answers; UsageError with what each of them lacks."""
+    """Return the named engine, or the first that answers; UsageError says what each of them lacks."""
     lacks = []
     for name in [named] if named else ENGINES:
         command = shutil.which(name)
@@ -80,13 +80,13 @@ def find_engine(named: str | None) -> ContainerEngine:
             return ContainerEngine(command=command)
         lacks.append(f"{name} {lack}")
     raise UsageError(
-        f"no container engine builds images here: {'; '.join(lacks)}. Start or install docker or podman, or name another that"
-        " takes their arguments."
+        f"no container engine works here: {'; '.join(lacks)}. Start or install docker or podman, or name another that takes"
+        " their arguments."
     )
 
 
 def _silence(command: Sequence[str]) -> str | None:
-    """Return how an engine does not answer; None where it does. A client alone is no engine."""
+    """Return why an engine does not answer; None where it does. A client alone is not enough."""
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - as above
     if not answer.returncode:
         return None

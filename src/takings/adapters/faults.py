@@ -1,4 +1,4 @@
-"""Translate what the machinery's libraries raise into errors that a person can act on."""
+"""Translate the errors of libraries into errors that a person can act on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from deltalake.exceptions import DeltaError
 from takings.errors import CorruptState, OutOfMemory, StoreError
 from takings.refusals import as_sentence, code_in, remedy_of
 
-#: all that DuckDB tells of a signal
+#: DuckDB's only text about a signal
 _INTERRUPTED: Final = "Query interrupted"
 _ELSE: Final = "Check the disk's space and the permissions, and run again; nothing is lost."
 _DELTA_ELSE: Final = (
     "Check the disk's space and the permissions; if a table's log is damaged, restore lake/ from a back-up. Nothing was"
     " overwritten."
 )
-#: SQLite has names of its own for what the system refuses, and keeps the system's to itself
+#: SQLite has its own names for errors of the system, and does not pass on the system's
 _SQLITE: Final = {
     "SQLITE_FULL": remedy_of(errno.ENOSPC),
     "SQLITE_READONLY": remedy_of(errno.EACCES),
@@ -35,16 +35,16 @@ _SQLITE_ELSE: Final = (
 
 @contextmanager
 def translated_faults(memory: str) -> Iterator[None]:
-    """Raise errors of Takings instead of DuckDB's, SQLite's and delta-rs'; `memory` is the setting they work under.
+    """Raise Takings errors instead of DuckDB's, SQLite's and delta-rs'; `memory` is the setting that they work with.
 
-    DuckDB replaces what a signal's handler raises while a query runs by a RuntimeError; KeyboardInterrupt is raised for it.
+    If a signal handler raises while a query runs, DuckDB raises a RuntimeError instead; this becomes a KeyboardInterrupt.
     """
     try:
         yield
     except duckdb.OutOfMemoryException as full:
         raise OutOfMemory(
-            f"DuckDB could not go on with memory = '{memory}': {_first_line(full)}. Raise `memory`, or free disk space for"
-            " what it spills, and run again."
+            f"DuckDB could not continue with memory = '{memory}': {_first_line(full)}. Raise `memory`, or free disk space for"
+            " spilling, and run again."
         ) from full
     except RuntimeError as interrupted:
         if str(interrupted) != _INTERRUPTED:
@@ -64,12 +64,12 @@ def translated_faults(memory: str) -> Iterator[None]:
     except OSError as refused:
         if refused.errno is not None:
             raise
-        # delta-rs gives the system's refusals as errors of the system, with number and text somewhere in their own.
+        # delta-rs raises the system's errors as OSError, with number and text somewhere in its own text.
         raise _refused("the lake could not be read or written", refused, _DELTA_ELSE) from refused
     except BaseException as panic:
         if type(panic).__name__ != "PanicException":
             raise
-        # So delta-rs tells that it gets no thread, or no open file for one; PyO3 makes it no Exception.
+        # delta-rs panics if it gets no thread, or no open file for one; PyO3's panic is not an Exception.
         raise _refused("the lake could not be read or written", panic, _DELTA_ELSE) from panic
 
 
@@ -79,7 +79,7 @@ def _refused(what: str, failed: BaseException, otherwise: str = _ELSE) -> StoreE
 
 
 def _name_of(failed: sqlite3.Error) -> str:
-    """Return SQLite's name of what failed; an error of the module's own has none."""
+    """Return SQLite's name of the error; the module's own errors have none."""
     return str(getattr(failed, "sqlite_errorname", ""))
 
 

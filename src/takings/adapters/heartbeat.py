@@ -1,4 +1,4 @@
-"""Keep a lease alive from a thread of its own while the owner works."""
+"""Keep a lease alive from a separate thread while the owner works."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _log = logging.getLogger("takings")
 
 
 class ThreadHeartbeat:
-    """A beat every 15 seconds, within a block of `faults`: what a library raises in it becomes an error of Takings."""
+    """A beat every 15 seconds, within a block of `faults`, so that errors of libraries become Takings errors."""
 
     def __init__(self, faults: Callable[[], AbstractContextManager[None]]) -> None:
         self._faults = faults
 
     @contextmanager
     def beating(self, beat: Callable[[], None]) -> Iterator[None]:
-        """Call `beat` until the block ends; its errors end the beating: the owner notices at its next step."""
+        """Call `beat` until the block ends; an error in it ends the calls, and the owner notices at its next step."""
         done = threading.Event()
 
         def keep_beating() -> None:

@@ -1,7 +1,7 @@
-"""Read the text of a dropped file, inflated where its name says that it is compressed, and stop at a bomb.
+"""Read the text of a dropped file, inflate it if its name says that it is compressed, and stop at a bomb.
 
-A decompression bomb is a small file that inflates to more than any disk or patience takes. CSV of a shop compresses to a
-tenth or a twentieth of its size, zeros or one row again and again to a thousandth.
+A decompression bomb is a small file that inflates to more than a disk holds. A shop's CSV compresses to a tenth or a twentieth
+of its size; zeros, or the same row repeated, to a thousandth.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import BinaryIO, Final, cast
 from takings.validation.file_kinds import foreign_kind
 from takings.validation.structure.values import FileFault
 
-#: looked at to tell what a file is; a header is seldom longer
+#: read to recognise a file's kind; a header is rarely longer
 HEAD_BYTES: Final = 64 << 10
 _BLOCK: Final = 4 << 20
-#: more than so many bytes from each compressed one are suspicious …
+#: more inflated bytes than this from each compressed byte are suspicious …
 _MAX_RATIO: Final = 200
-#: … and where they go on for so long, the file is refused
+#: … and the file is refused after this many of them
 _MAX_SUSPICIOUS: Final = 64 << 20
-#: whatever it is made of, no file may fill the disk
+#: no file may fill the disk, whatever its content
 _MAX_INFLATED: Final = 64 << 30
-#: compressed bytes read at once; few, so that it is known from how many of them a block comes
+#: compressed bytes read at once: few, to know how many of them a block comes from
 _COMPRESSED_BLOCK: Final = 8 << 10
 _GZIP: Final = b"\x1f\x8b"
 
@@ -38,12 +38,12 @@ class NotReadable(Exception):
 
 
 def is_compressed(path: Path) -> bool:
-    """Tell whether a file's name says that it is compressed."""
+    """Return whether a file's name says that it is compressed."""
     return path.name.lower().endswith(".gz")
 
 
 def text_blocks(path: Path) -> Iterator[bytes]:
-    """Yield the text of a file in blocks; NotReadable where it is no whole gzip file though its name says so, or a bomb."""
+    """Yield the text of a file in blocks; NotReadable for a bomb, or if its name says gzip but it is not a whole gzip file."""
     with path.open("rb") as file:
         if not is_compressed(path):
             while block := file.read(_BLOCK):
@@ -56,29 +56,29 @@ def text_blocks(path: Path) -> Iterator[bytes]:
         try:
             yield from _inflated(file)
         except (gzip.BadGzipFile, EOFError, zlib.error) as damaged:
-            reason = f"it is no whole gzip file ({damaged}). Compress it again."
+            reason = f"it is not a whole gzip file ({damaged}). Compress it again."
             raise NotReadable(FileFault(rule="file|compression", line=None, reason=reason)) from damaged
 
 
 class _Counted:
-    """A compressed file that is read in small parts and knows how much of it was read."""
+    """A compressed file that is read in small parts, and counts what was read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.consumed = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most so many bytes, and not many at once."""
+        """Return at most `size` bytes, and not many at once."""
         part = self._file.read(_COMPRESSED_BLOCK if size < 0 else min(size, _COMPRESSED_BLOCK))
         self.consumed += len(part)
         return part
 
 
 def _inflated(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the inflated blocks; a bomb is refused before any of its suspicious part has been looked at.
+    """Yield the inflated blocks; refuse a bomb before its suspicious part is read as text.
 
-    Suspicious blocks are held back until they are too many, or ordinary ones have followed that make up for them. What
-    inflates to nonsense would else take minutes to be told apart, record by record.
+    Suspicious blocks are held back until there are too many, or until enough ordinary ones have followed. Otherwise nonsense
+    that inflates well would take minutes to reject, record by record.
     """
     counted = _Counted(file)
     held: list[bytes] = []
@@ -90,7 +90,7 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
             if total > _MAX_INFLATED:
                 raise NotReadable(_bomb(f"it inflates to more than {_MAX_INFLATED:,} bytes"))
             held.append(block)
-            # What was read last may not be inflated yet.
+            # The bytes read last may not be inflated yet.
             if inflated <= _MAX_RATIO * (counted.consumed - _COMPRESSED_BLOCK - consumed_before):
                 inflated, consumed_before = 0, counted.consumed
                 yield from held

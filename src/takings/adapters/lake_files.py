@@ -1,4 +1,4 @@
-"""Say what Delta tables need from the platform that keeps their files."""
+"""Define what Delta tables need from the platform that keeps their files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TableAddress:
     """Where delta-rs finds a table."""
 
     uri: str
-    #: how to get there and as whom, for its `storage_options`; they may hold secrets
+    #: endpoint and credentials for its `storage_options`; they may hold secrets
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -38,19 +38,19 @@ class LakeFiles(Protocol):
         """Return where delta-rs finds the table; its options change when credentials are renewed. May be repeated."""
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return the local folder in which an engine reads and writes the table's Parquet files; it exists."""
+        """Return the local folder where an engine reads and writes the table's Parquet files, created if needed."""
 
     def fetch(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Make Parquet files readable in the folder; they never change. May be repeated."""
+        """Make Parquet files available in the folder; they never change. May be repeated."""
 
     def put(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Keep Parquet files that were written in the folder, before a commit names them. May be repeated."""
+        """Store Parquet files that were written in the folder, before a commit names them. May be repeated."""
 
     def read(self, dataset: Dataset, path: str) -> bytes | None:
         """Return a small file's bytes; None where it is absent. May be repeated."""
 
     def list(self, dataset: Dataset) -> Iterator[ListedFile]:
-        """List every file of a table, its log's as well. May be repeated."""
+        """List every file of a table, including its log's. May be repeated."""
 
     def discard(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Remove files; those that are absent already are none. May be repeated."""
+        """Remove files, and ignore absent ones. May be repeated."""

@@ -1,4 +1,4 @@
-"""Say what differs between the platforms on which a store may stand."""
+"""Define what differs between the platforms of a store."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ SETTINGS_FILE = "takings.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformPorts:
-    """The adapters of one platform, on one store."""
+    """The adapters of one platform for one store."""
 
     ledger: Ledger
     kpis: KpiStore
     lake: LakeFiles
     owners: Owners
-    #: begins to notice what changes under raw-data/
+    #: starts to watch raw-data/ for changes
     notice: Callable[[Tell], AbstractContextManager[Changes]]
 
 
 class Platform(Protocol):
     """A store that was found on a platform."""
 
-    #: where this machine may keep what it works on; on its own disk the store itself
+    #: this machine's working folder; for a local store, the store itself
     root: Path
 
     def settings_file(self) -> tuple[str, str] | None:
         """Return the store's settings: the file's name for people, and its text; None where it has none."""
 
     def files(self) -> ObjectStore:
-        """Return the store's files; nothing is written yet."""
+        """Return the store's files, without writing anything."""
 
     def contracts(self, settings: Settings) -> Path | None:
         """Return a local folder with the contracts that the settings name; None: the shipped ones."""
@@ -50,4 +50,4 @@ class Platform(Protocol):
         """Return dataset or source, and fingerprint -> key of the files that the store has accepted; nothing is written."""
 
     def faults(self) -> AbstractContextManager[None]:
-        """Begin a block in which the platform's libraries raise errors of Takings."""
+        """Begin a block in which errors of the platform's libraries become Takings errors."""

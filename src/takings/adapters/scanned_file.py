@@ -1,7 +1,7 @@
 """Read a dropped file's bytes for the structure scan, and give engines a plain CSV file to parse.
 
-A regular file is parsed where it lies; any other is written once more in normal form into the workspace, with each
-record's number and physical line in front.
+A regular file is parsed in place. Any other is written to the workspace in normal form: each record begins with its number and
+its physical line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from takings.validation.structure.scan import BrokenRecord, FileFault, Structure
 
 @dataclass(frozen=True, kw_only=True)
 class PlainCsv:
-    """A CSV file that any reader parses alike."""
+    """A CSV file that every reader parses in the same way."""
 
     path: Path
     #: the first line is the header; otherwise each record begins with its number and its physical line
@@ -89,7 +89,7 @@ def broken_records(workspace: Path) -> Iterator[BrokenRecord]:
 
 
 def plain_csv(path: Path, structure: Structure, workspace: Path) -> PlainCsv:
-    """Return the file itself where it is regular, else its normal form without broken records."""
+    """Return the file itself if it is regular, otherwise its normal form without broken records."""
     if structure.is_regular:
         return PlainCsv(
             path=path, has_header=True, newline=structure.newline or "\n", delimiter=structure.format.delimiter

@@ -1,4 +1,4 @@
-"""Read the settings where people leave them: files, variables of the environment, options."""
+"""Read the settings from their sources: files, environment variables, options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from takings.settings import Settings, merge_settings
 def merged_settings(
     platform: Platform | None, options: Mapping[str, Any], variables: Mapping[str, str] = os.environ
 ) -> Settings:
-    """Merge the settings: working folder's and store's takings.toml, TAKINGS_* variables, options; later ones win."""
+    """Merge takings.toml of the working folder and of the store, TAKINGS_* variables and options; later sources win."""
     sources: list[tuple[str, Mapping[str, Any]]] = []
     for file in (read_settings_file(Path.cwd()), platform.settings_file() if platform else None):
         if file is not None:
@@ -24,7 +24,7 @@ def merged_settings(
             try:
                 sources.append((name, tomllib.loads(text)))
             except tomllib.TOMLDecodeError as broken:
-                raise SettingsError(f"{name} is no TOML file: {broken}.") from broken
+                raise SettingsError(f"{name} is not a TOML file: {broken}.") from broken
     environment = {
         name.removeprefix("TAKINGS_").lower(): value for name, value in variables.items() if name.startswith("TAKINGS_")
     }
@@ -43,4 +43,4 @@ def read_settings_file(folder: Path) -> tuple[str, str] | None:
     try:
         return str(file), file.read_text(encoding="utf-8")
     except UnicodeDecodeError as broken:
-        raise SettingsError(f"{file} is no TOML file: {broken}.") from broken
+        raise SettingsError(f"{file} is not a TOML file: {broken}.") from broken

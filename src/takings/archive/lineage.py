@@ -90,7 +90,7 @@ def given_back(record: LineageRecord) -> LineageRecord:
 
 
 def dead_letters(lineage: Iterable[LineageRecord]) -> list[LineageRecord]:
-    """Return the refused files of which no newer original was taken, oldest first."""
+    """Return the refused files that no newer original has replaced, oldest first."""
     newest = newest_archived(lineage).values()
     return sorted(
         (record for record in newest if record.verdict is Verdict.REJECTED), key=lambda record: record.processing_date

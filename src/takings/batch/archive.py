@@ -32,9 +32,9 @@ class FailedFile:
 def archive(
     claim: Claim, verdicts: BatchVerdicts, has_time: Callable[[], bool] = lambda: True
 ) -> Mapping[str, str] | None:
-    """Archive every original, with its lineage; return why drops that are archived are still there, by their keys.
+    """Archive every original, with its lineage; return, by key, why archived drops could not be removed.
 
-    None where the time was over before. Repeated, it goes on: what the ledger knows to be archived is passed over.
+    None where the time ran out. A repetition continues: it skips what the ledger records as archived.
     """
     arrivals = {arrival.key: (place, arrival) for place, arrival in enumerate(claim.arrivals)}
     ledger = claim.ports.ledger
@@ -54,7 +54,7 @@ def archive(
 
 
 def failed_files(claim: Claim, verdicts: BatchVerdicts) -> tuple[FailedFile, ...]:
-    """Return the files that were refused, and where they are archived."""
+    """Return the refused files, and where each is archived."""
     arrivals = {arrival.key: arrival for arrival in claim.arrivals}
     return tuple(
         FailedFile(
@@ -69,7 +69,7 @@ def failed_files(claim: Claim, verdicts: BatchVerdicts) -> tuple[FailedFile, ...
 
 
 def _archive_file(claim: Claim, place: int, arrival: Arrival, report: FileReport) -> str | None:
-    """Archive one original and record its end; return why the drop cannot be removed, if it cannot."""
+    """Archive one original and record how it ended; return why the drop could not be removed, or None if it was."""
     move, stuck = _move(claim, arrival, report), None
     if move.reason_key is not None:
         _keep_reasons(claim, place, report, move.reason_key)
@@ -98,6 +98,6 @@ def _move(claim: Claim, arrival: Arrival, report: FileReport) -> Move:
 
 
 def _keep_reasons(claim: Claim, place: int, report: FileReport, key: str) -> None:
-    """Keep the reasons beside a refused file; one without faults of its own has only its report's."""
+    """Keep the reasons beside a refused file; a file without faulty records gets its report's reason alone."""
     if not claim.ports.store.copy(layout.staged_reasons(claim.batch_id, place), key):
         claim.ports.store.create_from(key, reason_lines(report, ()))

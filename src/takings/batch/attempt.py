@@ -1,6 +1,6 @@
 """Take one batch through its steps: validate, transform (merge and publish), archive. Each may be repeated after a crash.
 
-A local run does them one after the other; a state machine has each done in a process of its own (`runs/steps.py`).
+A local run takes them one after the other; a state machine runs each in its own process (`runs/steps.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from takings.validation.findings import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Transformed:
-    """What the merge and the publication of a batch did."""
+    """What merging and publishing a batch did."""
 
     #: None where nothing was accepted
     commit: Commit | None = None
@@ -47,16 +47,16 @@ class Attempt:
     """One attempt at a batch, by the owner of the gate's lease."""
 
     claim: Claim
-    #: how the attempt before ended; None for the first
+    #: how the previous attempt ended; None for the first
     after: str | None = None
-    #: what the owner before was reading when it died: a file's key, or several files
+    #: what the previous owner was reading when it died: a file's key, or several files
     suspect: str | None = None
 
     def run(self) -> BatchOutcome | None:
-        """Do every step of the batch; what an earlier attempt has done is not done again.
+        """Take every step of the batch, except what an earlier attempt has already done.
 
-        None where the batch was given up: the contracts have changed since it was formed, or a file of it has killed its
-        reader and is to be tried alone.
+        None where the batch was given up: the contracts have changed since it was formed, or one of its files killed its
+        reader and must be tried alone.
         """
         started_at = self._ports.clock.now()
         verdicts = self.validate(started_at)
@@ -68,7 +68,7 @@ class Attempt:
         """Validate the batch's files; None where the batch was given up instead."""
         if not self._begin(started_at):
             return None
-        # Careful if an earlier try has died or failed.
+        # Read files one by one if an earlier attempt died or failed.
         return validate(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
 
     def transform(self, verdicts: BatchVerdicts) -> Transformed:
@@ -96,9 +96,10 @@ class Attempt:
         has_time: Callable[[], bool] = lambda: True,
         on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
     ) -> BatchOutcome | None:
-        """Archive the originals and end the batch; None where the time was over before: repeated, it goes on.
+        """Archive the originals and end the batch; None where the time ran out, and a repetition continues.
 
-        Refused files are told before the batch ends, so that none is forgotten; after a crash they may be told again.
+        `on_failed` gets the refused files before the batch ends, so that none is forgotten; after a crash it may get them
+        again.
         """
         stuck = archive(self.claim, verdicts, has_time)
         if stuck is None:
@@ -116,7 +117,7 @@ class Attempt:
         return self.claim.batch_id
 
     def _begin(self, started_at: datetime) -> bool:
-        """Write lineage and open the gate for the batch, if nobody has; False where the batch was given up instead."""
+        """Write lineage and mark the batch as running, unless that is done; False where the batch was given up instead."""
         manifest = self.claim.manifest
         self._note(started_at)
         contracts = self._ports.contracts
@@ -124,7 +125,7 @@ class Attempt:
             self._drop_old_contracts()
             return False
         if not self._is_validated():
-            # From the verdicts on only these contracts can complete the batch, so the lake has to take what they describe.
+            # Once verdicts are written, only these contracts can complete the batch, so the lake must fit them.
             self._ports.tables.check_fit(self._ports.contracts.by_dataset)
         if self.suspect is not None and self._sets_aside(self.suspect):
             return False
@@ -138,7 +139,7 @@ class Attempt:
         return has_verdicts(self._ports.store, self._id)
 
     def _note(self, began_at: datetime) -> None:
-        """Keep who began this attempt, when, and how the one before ended."""
+        """Keep who began this attempt, when, and how the previous one ended."""
         document = {
             "schema_version": 1,
             "batch_id": self._id,
@@ -152,7 +153,7 @@ class Attempt:
     def _finish(
         self, verdicts: BatchVerdicts, transformed: Transformed, *, started_at: datetime, stuck: Mapping[str, str]
     ) -> BatchOutcome:
-        """Write how the batch ended, clean up, and free the gate; `stuck` says why archived drops are still there."""
+        """Write how the batch ended, clean up, and free the gate; `stuck` says why archived drops were not removed."""
         commit = transformed.commit
         outcome = BatchOutcome(
             batch_id=self._id,
@@ -182,7 +183,7 @@ class Attempt:
         return outcome
 
     def _left(self, verdicts: BatchVerdicts, stuck: Mapping[str, str]) -> tuple[LeftFile, ...]:
-        """Return the drops of the batch that stay under raw-data/, for the next looks to leave alone."""
+        """Return the batch's drops that stay under raw-data/, so that the next look leaves them alone."""
         return tuple(
             LeftFile(
                 key=arrival.key,
@@ -196,7 +197,7 @@ class Attempt:
         )
 
     def _measured(self, outcome: BatchOutcome) -> dict[str, object]:
-        """Return what is worth watching of a batch that has ended."""
+        """Return the figures worth monitoring of a batch that has ended."""
         verdicts = Counter(report.verdict for report in outcome.reports)
         replayed = {arrival.key for arrival in self.claim.arrivals if arrival.archived_at is not None}
         arrived = [
@@ -215,17 +216,17 @@ class Attempt:
     def give_up(self, cause: str) -> bool:
         """Give every file back to pending and end the batch.
 
-        False from the point of no return on, and where the batch holds the only copy of bytes that were overwritten.
+        False after the point of no return, and where the batch holds the only copy of overwritten bytes.
         """
         return not self._is_validated() and self.give_back(cause)
 
     def give_back(self, cause: str) -> bool:
-        """Give every file of a batch without verdicts back; False where it holds the only copy of bytes."""
+        """Give back every file of a batch without verdicts; False where it holds the only copy of overwritten bytes."""
         if self._holds_overwritten_bytes():
             return False
         self.claim.check()
         self._ports.ledger.give_back([given_back(self.claim.begun(arrival)) for arrival in self.claim.arrivals])
-        # Only now: a newer attempt, if there is one, may hold the only copy of what it reads.
+        # Only after the gate is ours: a newer attempt may hold the only copy of what it reads.
         self.claim.change(lambda current: current.released(last_commit=current.last_commit))
         self._ports.store.forget(self._id)
         self._ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
@@ -246,15 +247,15 @@ class Attempt:
             return False
 
     def _drop_old_contracts(self) -> None:
-        """Give every file back, so that the next batch checks it by the present contracts."""
+        """Give every file back, so that the next batch validates it against the present contracts."""
         if not self.give_up("the contracts have changed"):
             raise SettingsError(
-                f"batch {self._id} was begun under other contracts and has to be finished by them: its files are judged, or"
-                " one of them was overwritten meanwhile. Put the contracts back, run again, and change them then."
+                f"batch {self._id} began under other contracts and must be finished under them: its files have verdicts, or"
+                " one of them was overwritten since. Restore those contracts, run again, and change them afterwards."
             )
 
     def _sets_aside(self, key: str) -> bool:
-        """Note that a file killed its reader; return whether the batch was given up, for the file to be tried alone."""
+        """Record that a file killed its reader; return whether the batch was given up so that the file is tried alone."""
         arrival = next((arrival for arrival in self.claim.arrivals if arrival.key == key), None)
         if arrival is None or self._is_validated():
             return False

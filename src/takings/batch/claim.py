@@ -1,4 +1,4 @@
-"""Hold a batch through the gate: every step with a side effect asks first whether it is still ours."""
+"""Hold a batch through the gate: every step with a side effect first checks that this attempt still owns it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Claim:
 
     @property
     def manifest(self) -> Manifest:
-        """Read, once, what the batch is made of; CorruptState where its manifest is lost or damaged."""
+        """Read, once, what the batch is made of; CorruptState where the manifest is lost or damaged."""
         if self._manifest is None:
             key = layout.manifest(self.batch_id)
             content = self.ports.store.read(key)
@@ -45,11 +45,11 @@ class Claim:
         return self.manifest.arrivals
 
     def begun(self, arrival: Arrival) -> LineageRecord:
-        """Return the record with which the batch takes a file up; how it ends is written over it."""
+        """Return the lineage record of a file that the batch begins; the record of its end replaces it."""
         return begun(arrival, self.batch_id, self.manifest.now)
 
     def check(self) -> Gate:
-        """Return the gate, or raise Superseded unless it is still this attempt's; before every step with a side effect."""
+        """Return the gate; Superseded where another attempt has it. Call it before every step with a side effect."""
         current = self.ports.ledger.gate()
         if (current.batch_id, current.attempt, current.owner) != (
             self.gate.batch_id,
@@ -61,7 +61,7 @@ class Claim:
         return current
 
     def change(self, transition: Callable[[Gate], Gate]) -> None:
-        """Change the gate as its owner, whoever renews the lease at the same time."""
+        """Change the gate as its owner, even while the lease is renewed at the same time."""
         while True:
             checked = self.check()
             try:
@@ -71,12 +71,12 @@ class Claim:
             return
 
     def now_reading(self, what: str) -> None:
-        """Note what is being read, for whoever finds this process dead."""
+        """Record what is being read, in case this process dies over it."""
         if self.gate.reading != what:
             self.change(lambda current: current.now_reading(what))
 
     def renew(self) -> None:
-        """Prolong the lease."""
+        """Extend the lease."""
         self.change(lambda current: current.renewed(self.ports.clock.now()))
 
     def let_go(self) -> None:
@@ -84,5 +84,5 @@ class Claim:
         self.change(lambda current: current.let_go(self.ports.clock.now()))
 
     def block(self, reason: str) -> None:
-        """Stop the batch until somebody unblocks it."""
+        """Block the batch until somebody unblocks it."""
         self.change(lambda current: current.blocked(reason))

@@ -1,4 +1,4 @@
-"""Read the commits: the numbered moments at which a batch's rows are in the lake."""
+"""Read the commits: each is the numbered moment at which a batch's rows are in the lake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from takings.ports import ObjectStore
 
 
 def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
-    """Find the newest commit record; the gate's number is where to begin to look."""
+    """Return the newest commit record; the search begins at `at_least`, the gate's number."""
     newest = None
     number = max(at_least, 1)
     while (commit := read_commit(store, number)) is not None:
@@ -19,6 +19,6 @@ def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
 
 
 def read_commit(store: ObjectStore, number: int) -> Commit | None:
-    """Read a commit record; None where there is none of that number, CorruptState where it is damaged."""
+    """Read a commit record; None where the number is not taken, CorruptState where the record is damaged."""
     document = read_document(store, layout.commit(number), COMMIT)
     return None if document is None else Commit.from_json(document)

@@ -1,4 +1,4 @@
-"""Keep, with each batch, what the lake lacks, so that readers compute nothing."""
+"""Keep with each batch what the lake lacks, so that readers need not compute it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from takings.ports import ObjectStore, Ports
 
 
 def keep_gaps(ports: Ports, commit: Commit, affected: Affected) -> None:
-    """Keep, once, what is lacking as of a batch's commit; only days that it may have changed are looked at."""
+    """Keep, once, what is lacking as of a batch's commit; look only at the days that it may have changed."""
     key = layout.gaps(commit.batch_id)
     if ports.store.read(key) is not None:
         return
@@ -33,7 +33,7 @@ def keep_gaps(ports: Ports, commit: Commit, affected: Affected) -> None:
 
 
 def _known_before(ports: Ports, commit: Commit) -> Gaps | None:
-    """Return what was lacking as of the commit before; what is lost or damaged is found anew, by a look at all days."""
+    """Return what was lacking as of the previous commit; None, if that is lost or damaged, means looking at all days."""
     try:
         return gaps_before(ports.store, commit)
     except CorruptState as damage:
@@ -42,7 +42,7 @@ def _known_before(ports: Ports, commit: Commit) -> Gaps | None:
 
 
 def gaps_before(store: ObjectStore, commit: Commit) -> Gaps | None:
-    """Return what was lacking as of the commit before; None where that was not kept."""
+    """Return what was lacking as of the previous commit; None where that was not kept."""
     before = read_commit(store, commit.number - 1) if commit.number > 1 else None
     return None if before is None else read_gaps(store, before.batch_id)
 
@@ -54,7 +54,7 @@ def read_gaps(store: ObjectStore, batch_id: BatchId) -> Gaps | None:
 
 
 def refused_days_document(batch_id: BatchId, days: Mapping[str, Iterable[date]]) -> dict[str, Any]:
-    """Return the content of refused.json: the days that refused files are about, as far as their good rows tell."""
+    """Return the content of refused.json: the days that refused files are about, as far as their good rows show."""
     return {
         "schema_version": 1,
         "batch_id": batch_id,

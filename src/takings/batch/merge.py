@@ -20,7 +20,7 @@ from takings.layout import BatchId
 from takings.ports import MergeSession, ObjectStore
 from takings.validation.findings import Verdict
 
-#: a merge that loses to another writer reads again; so often in a row means that something is wrong
+#: a merge that loses to another writer reads the table again; this many losses in a row mean that something is wrong
 _MERGE_TRIES: Final = 20
 
 
@@ -53,7 +53,7 @@ def merge(claim: Claim, verdicts: BatchVerdicts) -> Merged | None:
 
 
 def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
-    """Return what a batch's rows were to the lake before its first merge; None where that was not counted.
+    """Return what a batch's rows changed in the lake before its first merge; None where that was not counted.
 
     CorruptState where the document is damaged.
     """
@@ -62,7 +62,7 @@ def read_changes(store: ObjectStore, batch_id: BatchId) -> BatchChanges | None:
 
 
 def _keep_changes(claim: Claim, session: MergeSession, verdicts: BatchVerdicts) -> None:
-    """Count, once, what the rows are to the lake before the first merge; nothing where a merge may have begun."""
+    """Count, once, what the rows change in the lake before the first merge; do nothing if a merge may have begun."""
     store, batch_id = claim.ports.store, claim.batch_id
     if store.read(layout.changes(batch_id)) is not None or store.read(layout.affected(batch_id)) is not None:
         return
@@ -73,7 +73,7 @@ def _keep_changes(claim: Claim, session: MergeSession, verdicts: BatchVerdicts) 
 
 
 def _affected(claim: Claim, session: MergeSession) -> Affected:
-    """Compute the affected keys from the lake before the first merge, once; an earlier attempt's stand."""
+    """Compute the affected keys, once, from the lake before the first merge; those of an earlier attempt are final."""
     store, batch_id = claim.ports.store, claim.batch_id
     known = read_document(store, layout.affected(batch_id), AFFECTED)
     if known is not None:
@@ -87,12 +87,12 @@ def _affected(claim: Claim, session: MergeSession) -> Affected:
 
 
 def _kept_affected(claim: Claim) -> Affected:
-    """Return the affected keys that another attempt has kept; CorruptState where they are lost or damaged."""
+    """Return the affected keys that another attempt kept; CorruptState where they are lost or damaged."""
     return Affected.from_json(need_document(claim.ports.store, layout.affected(claim.batch_id), AFFECTED))
 
 
 def _has_new_meaning(claim: Claim) -> bool:
-    """Return whether contracts or definitions have changed since the last batch, which may change every number."""
+    """Return whether contracts or definitions have changed since the last batch: then every number may change."""
     ports = claim.ports
     meaning = current_definition(ports)
     if any(ports.kpis.definitions(table) - {meaning} for table in ports.kpi_tables):
@@ -118,7 +118,7 @@ def _merge_table(claim: Claim, session: MergeSession, dataset: Dataset, affected
 
 
 def _commit(claim: Claim, last: Commit | None) -> Commit:
-    """Write the next commit record; a number that somebody else took is passed over."""
+    """Write the next commit record; skip a number that somebody else has taken."""
     store, batch_id = claim.ports.store, claim.batch_id
     versions = {dataset: table.version for dataset, table in claim.ports.tables.snapshot().tables.items()}
     number = last.number + 1 if last else 1
@@ -130,6 +130,6 @@ def _commit(claim: Claim, last: Commit | None) -> Commit:
             return commit
         taken = read_commit(store, number)
         if taken is not None and taken.batch_id == batch_id:
-            # A lost attempt of this batch was in the middle of it.
+            # An attempt of this batch that lost the gate was writing it.
             return taken
         number += 1

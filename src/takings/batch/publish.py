@@ -1,4 +1,4 @@
-"""Publish KPIs as of a commit: measure, check the invariants, derive, and write behind the guard."""
+"""Publish KPIs as of a commit: measure, check the invariants, derive the ratios, write what the guard allows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Published:
 
     #: keys per KPI table
     keys: Mapping[str, int]
-    #: keys where a newer commit's numbers stood already
+    #: keys that already had a newer commit's numbers
     overtaken: int
 
 
 def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[], object]) -> Published:
-    """Publish the affected keys as of the commit; the guard refuses to undo a newer commit's numbers.
+    """Publish the affected keys as of the commit; the guard keeps a newer commit's numbers.
 
-    `check` is called before each write. InvariantBreach where the measures contradict each other; nothing is written then.
+    `check` is called before each write. InvariantBreach where the measures contradict each other; then nothing is written.
     """
     days = None if affected.is_everything else days_of(affected)
     ports.tell("kpis.computing", {"days": "all" if days is None else len(days)})
@@ -49,5 +49,5 @@ def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[]
 
 
 def current_definition(ports: Ports) -> str:
-    """Return the hash of what a number means under the present SQL, policy and time zone."""
+    """Return the hash of what a number means: the present SQL, policy and time zone."""
     return definition_hash(ports.kpi_tables, policy=ports.outcome_settings["policy"], time_zone=ports.time_zone)

@@ -1,7 +1,7 @@
-"""Read small files ahead, many at once, because a pass of an engine costs more than their rows.
+"""Read small files ahead, many at once, because an engine's pass costs more than their rows.
 
-Nobody can tell which of them has killed a process that dies meanwhile. So none is suspected for it, and whoever resumes the
-batch reads each file alone.
+If the process dies meanwhile, nobody knows which file killed it. So none becomes a suspect, and the next attempt reads each
+file alone.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from takings.validation.folders import contract_at, folders_at
 from takings.validation.header import check_header
 from takings.validation.structure.values import Structure
 
-#: a larger file's rows cost as much as its pass
+#: the rows of a larger file cost as much as its pass
 SMALL: Final = 64 << 10
-#: fewer small files are not worth it, and one of them that kills its reader is found sooner
+#: fewer small files are not worth it; read alone, a file that kills its reader is found sooner
 FEWEST: Final = 16
-#: so many, of so many bytes, are in memory at once
+#: at most this many files, of this many bytes, are in memory at once
 MOST: Final = 250
 MOST_BYTES: Final = 1 << 20
 
@@ -35,7 +35,7 @@ MOST_BYTES: Final = 1 << 20
 def small_files(
     arrivals: Sequence[Arrival], first: int, is_suspected: Callable[[Arrival], bool]
 ) -> tuple[list[int], int]:
-    """Return the places of the next small files that are read together, and the place behind them; none if they are few."""
+    """Return the places of the next small files to read together, and the place after them; no places if they are few."""
     small: list[int] = []
     end, size = first, 0
     while end < len(arrivals) and len(small) < MOST and size < MOST_BYTES:
@@ -61,16 +61,16 @@ class SmallFile:
 
 @dataclass(frozen=True)
 class ReadingAhead:
-    """A validation engine that knows of some files already what will be asked about them."""
+    """A validation engine that has already read some of the files it will be asked about."""
 
     engine: ValidationEngine
     contracts: Contracts
-    #: by their workspaces
+    #: by workspace
     _structures: dict[Path, Structure] = field(default_factory=dict)
     _findings: dict[Path, Findings] = field(default_factory=dict)
 
     def read(self, files: Sequence[SmallFile], *, now: datetime, workspace: Path) -> None:
-        """Read files ahead; what is known of earlier ones is forgotten."""
+        """Read files ahead, and forget the earlier ones."""
         self._structures.clear()
         self._findings.clear()
         alike: dict[Hashable, list[tuple[ScannedFile, Contract]]] = defaultdict(list)
@@ -93,7 +93,7 @@ class ReadingAhead:
             )
 
     def knows(self, workspace: Path) -> bool:
-        """Tell whether a file is not read any more, whatever is asked about it."""
+        """Return whether everything about a file is known, so that it is not read again."""
         return workspace in self._findings
 
     def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
@@ -107,7 +107,7 @@ class ReadingAhead:
     def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
-        """Return what is found in every sound record of a file."""
+        """Return the findings on every sound record of a file."""
         known = self._findings.get(workspace)
         if known is not None:
             return known
@@ -116,5 +116,5 @@ class ReadingAhead:
     def validate_together(
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
-        """Check small files with one header at once."""
+        """Validate small files with the same header at once."""
         return self.engine.validate_together(files, contract, now=now, workspace=workspace)

@@ -1,4 +1,4 @@
-"""Own a batch's staged rows: where they lie, how another machine finds them, and how they are made again once they are gone."""
+"""Own a batch's staged rows: where they are, how another machine finds them, and how lost ones are staged again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from takings.validation.findings import FileReport, Verdict
 from takings.validation.structure.values import Structure
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 
-#: a reader keeps a file open and some buffers: these leave room within 256 open files and the smallest memory …
+#: every reader keeps a file open and some buffers: this many leave room within 256 open files and the smallest memory …
 _FILES_AT_ONCE: Final = 64
-#: … and these within hardly any
+#: … and this many within hardly any
 _FEWEST_AT_ONCE: Final = 4
 
 
@@ -61,7 +61,7 @@ def stage(
 
 
 def tolerance_of(claim: Claim) -> Tolerance:
-    """Return which faults the batch tolerates: what was set when it was formed."""
+    """Return which faults the batch tolerates, as set when it was formed."""
     settings = claim.manifest.settings
     return Tolerance(policy=RejectionPolicy(settings["policy"]), max_rejected=Decimal(settings["max_rejected"]))
 
@@ -106,20 +106,20 @@ def _staged_file(claim: Claim, place: int, arrival: Arrival, dataset: Dataset, v
 
 
 def as_batch(claim: Claim, files: Iterable[StagedFile]) -> StagedBatch:
-    """Return staged files as an engine takes them: fewer at once for each attempt that has failed, maybe of too many."""
+    """Return staged files as an engine takes them; after a failed attempt fewer at once, in case too many were the cause."""
     at_once = max(_FEWEST_AT_ONCE, _FILES_AT_ONCE >> 2 * (claim.gate.attempt - 1))
     return StagedBatch(batch_id=claim.batch_id, files=tuple(files), files_at_once=at_once)
 
 
 def share_staged(claim: Claim, reports: Sequence[FileReport]) -> None:
-    """Let the batch's next step find the accepted files' rows on whatever machine it runs; the verdicts are written."""
+    """Share the accepted files' rows, so that the batch's next step finds them on any machine; verdicts are written."""
     claim.check()
     files = (file for place, arrival in _accepted(claim, reports) for file in staged_files(claim, place, arrival))
     claim.ports.store.put_staged(claim.batch_id, [file.path for file in files if file.path.exists()])
 
 
 def staged_batch(claim: Claim, reports: Sequence[FileReport]) -> StagedBatch:
-    """Return the staged rows of the accepted files; those that are gone, or that nobody has shared, are made again."""
+    """Return the staged rows of the accepted files; stage again those that are gone or were never shared."""
     accepted = _accepted(claim, reports)
     files = (file for place, arrival in accepted for file in staged_files(claim, place, arrival))
     claim.ports.store.fetch_staged(claim.batch_id, [file.path for file in files if not file.path.exists()])
@@ -144,6 +144,6 @@ def _staged_again(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFil
             " completed. Drop the same file again under its name and run again."
         )
     claim.now_reading(arrival.key)
-    # It was accepted, so it is no copy.
+    # It was accepted, so it is not a copy.
     stage(claim, claim.ports.validation, place, arrival, path, original_of=lambda _: None)
     return staged

@@ -28,13 +28,13 @@ def check_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> No
     version, kept_zone = kept["format"], kept["time_zone"]
     if version != layout.STORE_FORMAT:
         raise SettingsError(
-            f"{layout.LAKE_FORMAT}: the store has format {version}, this is for format {layout.STORE_FORMAT}."
+            f"{layout.LAKE_FORMAT}: the store has format {version}; this version of Takings reads format {layout.STORE_FORMAT}."
             " Use the version of Takings that wrote the store."
         )
     if kept_zone != time_zone:
         raise SettingsError(
-            f"time_zone = '{time_zone}': the store's days are cut in '{kept_zone}'. Set time_zone = '{kept_zone}' again;"
-            " or `takings rebuild` the store into a new folder, which cuts its days anew."
+            f"time_zone = '{time_zone}': the store's days are those of '{kept_zone}'. Set time_zone = '{kept_zone}' again;"
+            " or `takings rebuild` the store into a new folder, with days of the new time zone."
         )
     present = order_of_versions(contracts)
     for option in OPTIONS:
@@ -65,24 +65,24 @@ def order_of_versions(contracts: Contracts) -> dict[str, dict[str, str]]:
 
 
 def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
-    """Raise CorruptState where ledger and lake cannot belong together: one of them was lost, or is from a back-up."""
+    """Raise CorruptState where ledger and lake do not belong together: one was lost, or comes from a back-up."""
     gate = ledger.gate()
     if gate.generation == 0 and any(True for _ in store.list(layout.COMMITS)):
         raise CorruptState(
-            "the lake has commits, but the ledger knows of none: it was lost. Nothing was changed. Restore it from a back-up"
-            " (a folder's is .takings/takings.db, a bucket's are the DynamoDB tables named by its prefix), or make ledger and"
-            " KPIs again from the archive: `takings rebuild STORE DIR`."
+            "the lake has commits, but the ledger has none: it was lost. Nothing was changed. Restore it from a back-up"
+            " (a folder's is .takings/takings.db, a bucket's are the DynamoDB tables named by its prefix), or rebuild ledger"
+            " and KPIs from the archive: `takings rebuild STORE DIR`."
         )
     if gate.last_commit and store.read(layout.commit(gate.last_commit)) is None:
         raise CorruptState(
-            f"{layout.commit(gate.last_commit)} is missing, but the ledger knows of it: the lake was lost, or is older."
-            " Nothing was changed. Restore lake/ from a back-up, or make it again from the archive:"
+            f"{layout.commit(gate.last_commit)} is missing, but the ledger has it: the lake was lost, or is older."
+            " Nothing was changed. Restore lake/ from a back-up, or rebuild it from the archive:"
             " `takings rebuild STORE DIR`."
         )
 
 
 def check_lake(ports: Ports) -> None:
-    """Raise CorruptState where something of the lake was lost or damaged, before anything is written to it."""
+    """Raise CorruptState where a part of the lake is lost or damaged, before anything is written to it."""
     last = newest_commit(ports.store, ports.ledger.gate().last_commit)
     ports.tables.check(last.versions if last else {})
 

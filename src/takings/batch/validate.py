@@ -1,4 +1,4 @@
-"""Validate a batch's files: each against its contract, once, with reports, reasons and staged rows."""
+"""Validate a batch's files: each once, against its contract, with reports, reasons and staged rows."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ from takings.validation.reports import (
 from takings.validation.structure.values import Structure
 from takings.validation.verdicts import RejectionPolicy, fail_batch, unread_report
 
-#: what is being read where it is no single file; no key, so that none is suspected
+#: stands for what is being read when it is several files; it is not a key, so no file becomes a suspect
 _TOGETHER: Final = "small files together"
 
 
 def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
-    """Validate every file of the batch, once: an earlier attempt's verdicts stand.
+    """Validate every file of the batch, once: the verdicts of an earlier attempt are final.
 
-    With `reads_ahead` many small files may be read at once: no earlier attempt has died or failed, maybe of one of them.
+    With `reads_ahead` many small files may be read at once; set it only if no earlier attempt died or failed, as one of them
+    may be the cause.
     """
     known = read_verdicts(claim.ports.store, claim.batch_id)
     if known is not None:
@@ -59,7 +60,7 @@ def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
 
 
 def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
-    """Validate one file after the other; one whose bytes are gone, or cannot be read, is returned without a verdict."""
+    """Validate one file after the other; a file that is gone or cannot be read is given back without a verdict."""
     ahead = ReadingAhead(claim.ports.validation, claim.ports.contracts)
     reports: list[FileReport] = []
     returned: list[str] = []
@@ -85,17 +86,17 @@ def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
 
 
 def _check_number_of(claim: Claim, unread: Mapping[str, str]) -> None:
-    """Raise StoreError where so many files cannot be read that each is hardly to blame."""
+    """Raise StoreError where too many files cannot be read: the cause is then hardly in the files."""
     if len(unread) + len(claim.gate.left) > MOST_LEFT:
         last = list(unread.values())[-1]
         raise StoreError(
-            f"more than {MOST_LEFT} files under raw-data/ cannot be read, at last this one: {last}"
-            " Mend that and run again; nothing is lost."
+            f"more than {MOST_LEFT} files under raw-data/ cannot be read, most recently this one: {last}"
+            " Fix that and run again; nothing is lost."
         )
 
 
 def _validate_strictly(claim: Claim, reports: tuple[FileReport, ...]) -> tuple[FileReport, ...]:
-    """Apply the policy "strict": a refused file, or an orphan without a parent anywhere, refuses the batch."""
+    """Apply the policy "strict": refuse the batch if a file is refused, or an orphan has no parent anywhere."""
     for report in reports:
         if report.verdict is Verdict.REJECTED:
             return fail_batch(reports, f"{report.key} was rejected")
@@ -110,7 +111,7 @@ def _validate_strictly(claim: Claim, reports: tuple[FileReport, ...]) -> tuple[F
 
 
 def _keep_refused_days(claim: Claim, reports: Sequence[FileReport]) -> None:
-    """Keep the days that refused files are about, as far as their good rows tell, so that these days can be marked."""
+    """Keep the days that refused files are about, as far as their good rows show, so that these days can be marked."""
     refused = {report.key for report in reports if report.verdict is Verdict.REJECTED}
     if not refused:
         return
@@ -132,7 +133,7 @@ def _lake(claim: Claim) -> LakeSnapshot:
 
 
 def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequence[FileReport]) -> FileReport | None:
-    """Validate one file; None where its bytes were overwritten before they were read, UnreadableFile where it cannot be."""
+    """Validate one file; None where its bytes were overwritten before they were read. UnreadableFile if it cannot be read."""
     arrival = claim.arrivals[place]
     path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
     if path is None:
@@ -154,7 +155,7 @@ def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequen
 
 
 def _read_ahead(claim: Claim, ahead: ReadingAhead, first: int) -> int:
-    """Read small files ahead, if there are many; return the place behind the last one that was looked at."""
+    """Read small files ahead, if there are many; return the place after the last one considered."""
     small, end = small_files(claim.arrivals, first, lambda arrival: claim.gate.deaths_of(arrival.key, arrival.etag) > 0)
     if small:
         claim.now_reading(_TOGETHER)
@@ -168,7 +169,7 @@ def _read_ahead(claim: Claim, ahead: ReadingAhead, first: int) -> int:
 
 
 def _small_file(claim: Claim, place: int) -> SmallFile | None:
-    """Return a small file as it can be read; None where it cannot, which its own turn tells."""
+    """Return a small file that can be read; None where it cannot: the error is raised again when its turn comes."""
     arrival = claim.arrivals[place]
     try:
         path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
@@ -194,12 +195,12 @@ def _report_chunks(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> 
 
 
 def _explain(claim: Claim, place: int, report: FileReport, faulty: Iterable[FaultyRecord]) -> None:
-    """Write every line that was refused, and why, for the archive."""
+    """Write every refused line with its reasons, for the archive."""
     claim.ports.store.create_from(layout.staged_reasons(claim.batch_id, place), reason_lines(report, faulty))
 
 
 def _quarantine(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> None:
-    """Set the bad rows of an accepted file aside, in a form that can be mended and dropped again."""
+    """Set the bad rows of an accepted file aside, in a form that can be corrected and dropped again."""
     key = layout.quarantined(claim.batch_id, arrival.dataset, arrival.file)
     # The folders that make a value are those of a row's first drop, however often it comes back.
     keeps_source = any(map(levels_of, claim.ports.contracts.of(arrival.dataset)))

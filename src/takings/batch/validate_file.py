@@ -1,4 +1,4 @@
-"""Validate one file: structure, header, rows, verdict. `run` and `validate` both go this way."""
+"""Validate one file: structure, header, rows, verdict. The commands `run` and `validate` share this path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from takings.validation.verdicts import Tolerance, decide_verdict, duplicate_rep
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedFile:
-    """What was found in a file and decided about it."""
+    """What was found in a file, and its verdict."""
 
     report: FileReport
     structure: Structure
@@ -46,7 +46,7 @@ def validate_file(
     staged: Path,
     original_of: Callable[[Structure], str | None],
 ) -> ValidatedFile:
-    """Validate a file whose bytes lie at `path`; its good rows are written to `staged`.
+    """Validate the file at `path` and write its good rows to `staged`.
 
     `original_of` returns the key of the accepted file of which one with this structure is a copy, if there is one.
     """

@@ -1,4 +1,4 @@
-"""Keep a batch's verdicts: written once, before the first merge; from then on the batch can only be completed."""
+"""Keep a batch's verdicts: they are written once, before the first merge; then the batch can only be completed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from takings.validation.reports import read_file_report, verdicts_document
 
 @dataclass(frozen=True, kw_only=True)
 class BatchVerdicts:
-    """The verdicts of a batch, which nothing changes once they are written."""
+    """The verdicts of a batch; once written, they never change."""
 
     reports: tuple[FileReport, ...]
-    #: keys of the files whose bytes were overwritten before they were read, or could not be read: they are pending again
+    #: keys of the files that were overwritten before they were read, or could not be read: they are pending again
     returned: tuple[str, ...]
-    #: of those that could not be read, the reasons
+    #: why files could not be read, by key
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -43,7 +43,7 @@ def read_verdicts(store: ObjectStore, batch_id: BatchId) -> BatchVerdicts | None
     return BatchVerdicts(
         reports=tuple(read_file_report(file) for file in document["files"]),
         returned=tuple(document["returned"]),
-        # Verdicts of before 0.2 do not tell.
+        # Verdicts written before 0.2 lack it.
         unread=document.get("unread", {}),
     )
 

@@ -1,4 +1,4 @@
-"""Bring a new version of code, images and workflow into a pipeline on AWS that exists."""
+"""Deploy a new version of code, images and workflow to an existing pipeline on AWS."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A pipeline, and what of it can be brought up to date: steps each, of which a second look finds none.
+    """A pipeline, and the parts that can be updated. Each method yields the remaining steps; none when it is up to date.
 
-    The order that is safe while a batch is in flight: images and task definitions, by which nothing runs yet; functions, which
-    answer an older state machine as well; the state machine, whose running executions go on as they began.
+    This order is safe while a batch is in flight. First images and task definitions: nothing runs with them yet. Then
+    functions: they also answer an older state machine. Last the state machine: running executions keep their definition.
     """
 
     services: Services
     pipeline: Pipeline
 
     def images(self, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool) -> Iterator[SetupStep]:
-        """Yield the images that are not in their repositories; `sources`: build them first."""
+        """Yield the images that their repositories lack; with `sources`, build them first."""
         from takings.adapters.aws.resources.pushing import image_steps
 
         return image_steps(
@@ -38,13 +38,13 @@ class Deployment:
         )
 
     def tasks(self, tag: str | None) -> Iterator[SetupStep]:
-        """Yield the task definitions that do not say what this version does, with the images of a tag."""
+        """Yield the task definitions that differ from this version's, with the images of a tag."""
         from takings.adapters.aws.resources.deployment import task_deployment
 
         return task_deployment(self.services, self.pipeline, tag)
 
     def functions(self, lambdas: Path) -> Iterator[SetupStep]:
-        """Yield the functions whose code is not what `make lambdas` has built."""
+        """Yield the functions whose code differs from what `make lambdas` built."""
         from takings.adapters.aws.resources.deployment import code_deployment
         from takings.adapters.aws.resources.functions import read_archives
 
@@ -53,13 +53,13 @@ class Deployment:
     def state_machine(
         self, arn: str | None, subnets: tuple[str, ...], security_group: str | None
     ) -> Iterator[SetupStep]:
-        """Yield the state machine, if it does not name the newest task definitions; `arn` has to be its own."""
+        """Yield the state machine, if it does not name the newest task definitions; UsageError if its ARN is not `arn`."""
         from takings.adapters.aws.resources.deployment import workflow_deployment
 
         if arn is not None and arn != self.pipeline.state_machine:
             raise UsageError(
                 f"the pipeline of s3://{self.pipeline.bucket} has the state machine {self.pipeline.state_machine}, not {arn}."
-                " Name that one (STEP_FUNCTIONS_ARN), or the store whose pipeline you mean."
+                " Name that one (STEP_FUNCTIONS_ARN), or the store of the other pipeline."
             )
         return workflow_deployment(self.services, self.pipeline, subnets, security_group)
 
@@ -79,7 +79,7 @@ def deployment(store: str, *, account: str | None) -> Iterator[Deployment]:
         pipeline = pipeline_of(clients, bucket, settings.table_prefix)
         if account is not None and account != pipeline.account:
             raise UsageError(
-                f"these credentials are of account {pipeline.account}, not {account}. Use those of that account, or mend"
+                f"these credentials belong to account {pipeline.account}, not {account}. Use those of that account, or correct"
                 " AWS_ACCOUNT_ID."
             )
         with services(clients) as connected:

@@ -1,4 +1,4 @@
-"""Set a pipeline on AWS up, look after it, put its dead letters back, export its tables, and take it down."""
+"""Set up a pipeline on AWS, check it, redrive its dead letters, export its tables, and remove it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def missing_on_aws(
     notify: str | None = None,
     github: str | None = None,
 ) -> Iterator[Iterator[SetupStep]]:
-    """Look for what a store in a bucket lacks, or its pipeline: one step after the other, each of which can be made."""
+    """Yield, as steps that can be carried out, what a store in a bucket or its pipeline lacks."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import Wishes, limits, pipeline_of, pipeline_steps, services, storage_steps
 
@@ -69,7 +69,7 @@ def missing_on_aws(
 
 @contextmanager
 def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator[str]]:
-    """Look for what keeps a pipeline from working that is no missing resource: images, network, gate, dead letters."""
+    """Yield what keeps a pipeline from working apart from missing resources: images, network, gate, dead letters."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import pipeline_of, services
         from takings.adapters.aws.resources.health import complaints
@@ -81,7 +81,7 @@ def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator
 
 @contextmanager
 def pipeline_on_aws(store: str, *, with_data: bool) -> Iterator[Iterator[SetupStep]]:
-    """Look for what there is of a pipeline, and of the store's data if asked for: one step each, which removes it."""
+    """Yield the steps that remove what exists of a pipeline and, with `with_data`, of the store's data."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import pipeline_of, services
         from takings.adapters.aws.resources.removal import removal_steps
@@ -94,7 +94,7 @@ def pipeline_on_aws(store: str, *, with_data: bool) -> Iterator[Iterator[SetupSt
 
 @contextmanager
 def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
-    """Put every dead letter back; the store is looked at once more where an event was among them."""
+    """Put every dead letter back; if an event was among them, look at the store once more."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.bucket import Bucket
         from takings.adapters.aws.clients import CONFIG
@@ -130,7 +130,7 @@ def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
 def export_on_aws(
     store: str, tables: Sequence[str], *, to: str | None, is_again: bool, is_waiting: bool, tell: Tell
 ) -> list[Export]:
-    """Let DynamoDB export tables of a store, all at once; return each as it ended, or as it began if nobody waits."""
+    """Let DynamoDB export tables of a store, all at once; return each as it ended, or as it began if not waiting."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.exports import begin_export, follow_exports, parse_folder
         from takings.adapters.aws.resources import exists
@@ -152,7 +152,7 @@ def export_on_aws(
 
 
 def statements_for_athena(store: str, *, database: str, exports: str | None, is_only_lake: bool) -> list[Statement]:
-    """Return the statements with which Athena reads a store's lake and the newest exports of its KPIs."""
+    """Return the statements that let Athena read a store's lake and the newest exports of its KPIs."""
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.athena import athena_statements
         from takings.adapters.aws.exports import newest_export, parse_folder

@@ -1,7 +1,7 @@
-"""Put together what a function needs: a store behind its gate, without engines.
+"""Assemble what a function needs: a store behind its gate, without engines.
 
-A function loads neither DuckDB nor delta-rs nor Spark: it looks, hands batches over and archives them.
-`composition/stores.py` puts together whole stores.
+A function loads neither DuckDB nor delta-rs nor Spark: it looks at the store, starts batches and archives them.
+`composition/stores.py` assembles whole stores.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "S3", "FunctionStore", "on_aws", "open_function_store"]
 
-#: what the name of a store in a bucket begins with
+#: the prefix of a store's name when it is a bucket
 S3: Final = "s3://"
-#: where a function finds what is around it; `takings aws bootstrap` sets them
+#: the variables that name a function's surroundings; `takings aws bootstrap` sets them
 _STATE_MACHINE: Final = "PIPELINE_STATE_MACHINE_ARN"
 _SCHEDULE_GROUP: Final = "PIPELINE_SCHEDULE_GROUP"
 _SCHEDULE_ROLE: Final = "PIPELINE_SCHEDULE_ROLE_ARN"
@@ -46,7 +46,7 @@ _DEAD_LETTERS: Final = "PIPELINE_DEAD_LETTERS_URL"
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionStore:
-    """A store as a function has it."""
+    """A store as a function uses it."""
 
     #: the bucket
     name: str
@@ -62,7 +62,7 @@ class _Absent:
         self._what = what
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise MachineryError(f"a function has no {self._what}: {name} is a task's work.")
+        raise MachineryError(f"a function has no {self._what}; only a task can call {name}.")
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
     platform = AwsPlatform(clients, bucket, work)
     settings = merged_settings(platform, {}, environment)
     contracts = load_contracts(platform.contracts(settings))
-    # An unknown time zone is refused here, before a batch names it.
+    # Refuse an unknown time zone before a batch names it.
     business_time(settings.time_zone)
     files = platform.files()
     check_format(files, settings.time_zone, contracts)

@@ -1,4 +1,4 @@
-"""Put a store together: read its settings and pick the adapters. The only place that knows which ones there are."""
+"""Assemble a store: read its settings and pick the adapters. No other module knows which adapters there are."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 class Shop:
     """An opened store."""
 
-    #: the store's folder; of a store in a bucket, where this machine keeps what it works on
+    #: the store's folder; for a bucket, this machine's working folder
     root: Path
     settings: Settings
     ports: Ports
-    #: begins to notice what changes under raw-data/
+    #: starts to watch raw-data/ for changes
     notice: Callable[[Tell], AbstractContextManager[Changes]]
 
 
@@ -72,7 +72,7 @@ def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, B
 def pick_kpi_engine(
     settings: Settings, duckdb_engine: DuckDbEngine, tables: LakeTables, contracts: Contracts
 ) -> AbstractContextManager[KpiEngine]:
-    """Return the engine that computes measures, which ends with the block; SettingsError where Spark is not installed."""
+    """Yield the engine that computes measures, and end it with the block; SettingsError where Spark is not installed."""
     if settings.engine is EngineChoice.DUCKDB:
         return nullcontext(duckdb_engine)
     try:
@@ -100,7 +100,7 @@ def find_store(store: str | Path, *, only_reads: bool = False) -> Iterator[Platf
 
 
 def read_settings(root: Path, options: Mapping[str, Any]) -> Settings:
-    """Read the settings of a folder: working folder's and store's takings.toml, TAKINGS_* variables, options."""
+    """Read the settings of a folder: takings.toml of the working folder and of the store, TAKINGS_* variables, options."""
     return merged_settings(LocalPlatform(root), options)
 
 
@@ -119,7 +119,7 @@ def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None 
 
 @contextmanager
 def open_store_to_look(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
-    """Open a store for a command that changes nothing; where it cannot be written to, so that nothing is."""
+    """Open a store for a command that changes nothing; if it cannot be written to, open it so that nothing is written."""
     is_writable = str(store).startswith(S3) or not Path(store).is_dir() or LocalPlatform(Path(store)).can_write()
     opened = open_store(store, tell, options) if is_writable else open_store_to_read(store, tell, options)
     with opened as shop:
@@ -128,8 +128,8 @@ def open_store_to_look(store: str | Path, tell: Tell, options: Mapping[str, Any]
 
 @contextmanager
 def open_store_to_read(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
-    """Open a store so that nothing is written to it, not even what an engine spills; only to look at it."""
-    # Spark comes to the same numbers, but not within a moment.
+    """Open a store only to read it: nothing is written to it, not even what an engine spills."""
+    # Spark returns the same numbers, but takes longer.
     at_once = {"engine": EngineChoice.DUCKDB, "validation_engine": ValidationChoice.DUCKDB}
     with (
         find_store(store, only_reads=True) as platform,
@@ -147,15 +147,10 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
     store = platform.files()
     check_format(store, settings.time_zone, contracts)
     kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
-    spill = spill or platform.root / ".takings" / "spill" / str(os.getpid())
     threads = settings.threads or os.cpu_count() or 1
-
-    @contextmanager
-    def faults() -> Iterator[None]:
-        with translated_faults(settings.memory), platform.faults():
-            yield
-
+    faults = partial(_faults, settings.memory, platform)
     with (
+        _spilling(spill or platform.root / ".takings" / "spill" / str(os.getpid())) as spill,
         faults(),
         platform.open(settings, kpi_tables) as opened,
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
@@ -189,23 +184,34 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
         )
         check_ledger(ports.store, ports.ledger)
         yield Shop(root=platform.root, settings=settings, ports=ports, notice=opened.notice)
-    if spill.is_dir() and not any(spill.iterdir()):
-        spill.rmdir()
+
+
+@contextmanager
+def _faults(memory: str, platform: Platform) -> Iterator[None]:
+    """Raise Takings errors instead of those of the engines' and the platform's libraries."""
+    with translated_faults(memory), platform.faults():
+        yield
+
+
+@contextmanager
+def _spilling(folder: Path) -> Iterator[Path]:
+    """Lend a folder for what DuckDB spills, and remove it if it is empty at the end."""
+    yield folder
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 @contextmanager
 def open_empty_store(
     root: Path, source: str | Path, tell: Tell, options: Mapping[str, Any]
 ) -> Iterator[tuple[Shop, ObjectStore]]:
-    """Open a new store in a folder with another one's settings file, and that other one to read from.
+    """Open a new store in a folder, with another store's settings file, and open that other store to read from.
 
-    UnknownThing where the source is no store, UsageError where the new one's folder is not empty.
+    UnknownThing where the source is not a store, UsageError where the new folder is not empty.
     """
     with find_store(source) as platform:
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise UsageError(
-                f"{root} is not empty. Name a new folder: what is there is never mixed with what is rebuilt."
-            )
+            raise UsageError(f"{root} is not empty. Name a new folder: rebuilding never mixes with existing files.")
         (root / layout.RAW).mkdir(parents=True)
         content = platform.files().read(SETTINGS_FILE)
         if content is not None:
@@ -215,12 +221,12 @@ def open_empty_store(
 
 
 def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
-    """Begin to notice what changes under the store's raw-data/."""
+    """Start to watch the store's raw-data/ for changes."""
     return shop.notice(shop.ports.tell)
 
 
 def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun:
-    """Prepare to examine files without a store, or as a store would; nothing is written to it."""
+    """Prepare to validate files without a store, or as a store would; nothing is written to it."""
     if store is None:
         settings = merged_settings(None, options)
         return _dry_run(settings, contracts_folder(settings.contracts), {})

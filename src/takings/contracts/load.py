@@ -94,7 +94,7 @@ def _texts(folder: Path) -> Iterator[tuple[str, str]]:
             raise ContractError(f"{path}:{line}: the file is not UTF-8. Save it as UTF-8.") from error
         except OSError as error:
             raise ContractError(
-                f"{path}:1: the file cannot be read ({error.strerror}). Mend that or remove it."
+                f"{path}:1: the file cannot be read ({error.strerror}). Fix that or remove it."
             ) from error
 
 

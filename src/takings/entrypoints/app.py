@@ -1,4 +1,4 @@
-"""Hold the command line's root: what all commands share."""
+"""Define the command line's root: what all commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from takings.entrypoints.faults import explain_os_error
 from takings.errors import MachineryError
 from takings.settings import EngineChoice
 
-#: a file was rejected, a row quarantined, or a difference found
+#: a file was rejected, a row was quarantined, or a difference was found
 EXIT_REJECTED: Final = 1
 #: the pipeline could not finish; it can be run again
 EXIT_UNFINISHED: Final = 3
@@ -25,7 +25,7 @@ EXIT_INTERRUPTED: Final = 130
 
 
 class _Commands(TyperGroup):
-    """Run commands; a connection that breaks is a failure, which Typer would end with 1, as if a file had been rejected."""
+    """Run commands; report a broken connection as a failure (Typer would exit with 1, as if a file had been rejected)."""
 
     def invoke(self, ctx: Context) -> object:
         """Run the command that was asked for."""
@@ -46,12 +46,13 @@ app = typer.Typer(
 Store = Annotated[str, typer.Argument(help="The store: a folder, or s3://bucket.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print only data, as JSON.")]
 Engine = Annotated[
-    EngineChoice | None, typer.Option("--engine", help="What computes the KPIs; both come to the same numbers.")
+    EngineChoice | None, typer.Option("--engine", help="What computes the KPIs; both return the same numbers.")
 ]
 SpreadsheetSafe = Annotated[
     bool,
     typer.Option(
-        "--spreadsheet-safe", help="With --format csv: no text is a formula to a spreadsheet; a ' stands before it."
+        "--spreadsheet-safe",
+        help="With --format csv: put a ' before each text that a spreadsheet would take for a formula.",
     ),
 ]
 Contracts = Annotated[
@@ -78,7 +79,7 @@ def _options(
 
 
 def print_text(text: str) -> None:
-    """Print what programs read: exactly, but on a terminal, which would obey what stands in it."""
+    """Print text for programs: unchanged, except on a terminal, which would obey control characters in it."""
     if sys.stdout.isatty():
         text = legible.legible(text, keep="\n")
     sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))

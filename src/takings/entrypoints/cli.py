@@ -1,4 +1,4 @@
-"""Be the command line: every failure ends in a sentence and its exit code, never in a traceback."""
+"""Run the command line: every failure ends with a sentence and an exit code, never with a traceback."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 )
 AWS_COMMANDS: Final[tuple[Callable[..., None], ...]] = (bootstrap, doctor, redrive, destroy, export, athena)
 
-aws = typer.Typer(help="Set a store and its pipeline up on AWS, and look after them.", no_args_is_help=True)
+aws = typer.Typer(help="Set up a store and its pipeline on AWS, and operate them.", no_args_is_help=True)
 for command in AWS_COMMANDS:
     aws.command()(command)
 aws.add_typer(deploy, name="deploy")
@@ -72,7 +72,7 @@ app.add_typer(aws, name="aws")
 
 
 def main(work: Callable[[], object] = app) -> None:
-    """Run the command line, or what another entrypoint makes of it, and end the process."""
+    """Run the command line, or another entrypoint's part of it, and end the process."""
     with unbroken_pipes():
         _run(work)
 
@@ -87,7 +87,7 @@ def _run(work: Callable[[], object]) -> None:
         _say(str(failure))
         sys.exit(failure.exit_code)
     except KeyboardInterrupt:
-        _say("interrupted; run it again and it goes on where it was")
+        _say("interrupted; run it again and it continues where it stopped")
         sys.exit(EXIT_INTERRUPTED)
     except OSError as refused:
         logging.getLogger("takings").info("fault", exc_info=refused)

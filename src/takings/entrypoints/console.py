@@ -1,4 +1,4 @@
-"""Show a person what happens and what came out: progress on a terminal, summaries and tables."""
+"""Show people progress and results: a moving line on a terminal, summaries and tables."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ from takings.validation.remedies import remedy_in
 _log = logging.getLogger("takings")
 _STEPS: Final = {
     "batch.dispatched": "batch {batch_id}: {files} files",
-    "batch.resumed": "batch {batch_id}: taken up again, attempt {attempt}",
+    "batch.resumed": "batch {batch_id}: resumed, attempt {attempt}",
     "file.validating": "validating {key} ({place} of {of} done)",
     "lake.merging": "merging {dataset} into the lake",
     "lake.committed": "commit {commit}",
     "kpis.computing": "computing KPIs of {days} days",
     "file.archived": "archived {archived_at}",
-    "export.waiting": "DynamoDB exports {tables}; that takes some minutes",
+    "export.waiting": "DynamoDB is exporting {tables}; this takes some minutes",
 }
-#: facts after which an instance does nothing more for now
+#: events after which an instance does nothing more for now
 _ENDS: Final = {"batch.superseded", "batch.given_up", "batch.elsewhere"}
-#: facts that a person has to know of whatever else is shown
+#: events that a person has to see whatever else is shown
 _WARNINGS: Final = {
-    "watch.without_events": "the system tells nothing of changes under {folder} ({reason}), so files are found by the sweep"
-    " only; see the setting `sweep`",
-    "batch.retrying": "batch {batch_id} broke off ({fault}); its next attempt begins in {in_seconds:g} s",
-    "batch.given_up": "batch {batch_id} was given up and its files are pending again: {cause}",
+    "watch.without_events": "the system does not report changes under {folder} ({reason}), so only the sweep finds files;"
+    " see the setting `sweep`",
+    "batch.retrying": "batch {batch_id} failed ({fault}); its next attempt begins in {in_seconds:g} s",
+    "batch.given_up": "batch {batch_id} was given up, and its files are pending again: {cause}",
     "file.stuck": "{key}: {reason}",
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }
 _SHOWN_REJECTIONS: Final = 20
 _SHOWN_DAYS: Final = 10
-#: a pipe has no width; wide enough for every table
+#: used for a pipe, which has no width; wide enough for every table
 _PIPE_WIDTH: Final = 160
 
-#: columns that a name may take in a table, and the part of a narrow terminal
+#: the most columns of a name in a table, and the most as a share of a narrow terminal
 _LONGEST_NAME: Final = 40
 _PART_OF_A_NAME: Final = 3
 
 
 class _LegibleConsole(Console):
-    """Print texts of which a terminal obeys nothing; line feeds are the caller's own."""
+    """Print texts without control characters that a terminal would obey; line feeds come from the caller alone."""
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
         """Read a text with markup."""
@@ -76,13 +76,13 @@ def most_of_a_name() -> int:
 
 
 class Teller:
-    """Tell facts as they happen: as log lines, and as one moving line on a terminal."""
+    """Log events as they happen: as log lines, and as one moving line on a terminal."""
 
     def __init__(self) -> None:
         self._status: Status | None = None
 
     def __call__(self, fact: str, known: Mapping[str, object]) -> None:
-        """Tell one fact."""
+        """Log one event."""
         known = {key: value if isinstance(value, int | float) else legible(str(value)) for key, value in known.items()}
         _log.info("%s %s", fact, " ".join(f"{key}={value}" for key, value in known.items()))
         if fact in _WARNINGS:
@@ -104,14 +104,14 @@ class Teller:
 
 
 def show_run(outcome: RunOutcome, incomplete: Incomplete, now: datetime) -> None:
-    """Print what a run did, what is missing from the numbers if it did anything, and what waits."""
+    """Print what a run did, what the numbers lack if it did anything, and what waits."""
     for batch in outcome.batches:
         show_batch(batch)
     show_rest(outcome, incomplete, now, did_work=bool(outcome.batches))
 
 
 def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did_work: bool) -> None:
-    """Print what waits after a run, what is missing from the numbers if it did anything, and what it left alone."""
+    """Print what waits after a run, what the numbers lack if it did anything, and what it left alone."""
     if did_work:
         show_incomplete(incomplete)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
@@ -198,7 +198,7 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
 
 
 def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "incomplete") -> None:
-    """Print which days are incomplete, and what is missing; nothing where nothing is."""
+    """Print which days are incomplete, and what is missing, if anything."""
     days = sorted(incomplete.days.items())
     shown = [f"{day}: {each.sentence}" for day, each in days[:_SHOWN_DAYS]]
     if len(days) > len(shown):

@@ -39,12 +39,12 @@ def texts(row: RowBehind) -> list[str]:
 
 
 def exact(cell: object) -> str:
-    """Write a value exactly: a price with all its digits, without trailing zeros behind the cents."""
+    """Write a value exactly: a price with all its digits, without trailing zeros after the cents."""
     return amounts.exact(cell) if isinstance(cell, Decimal) else str(cell)
 
 
 def as_document(explanation: Explanation, rows: Sequence[RowBehind]) -> dict[str, Any]:
-    """Return some of an explanation's rows with what all of them add up to."""
+    """Return some of an explanation's rows, with the sums over all of them."""
     return {
         "schema_version": 1,
         "commit": explanation.commit,

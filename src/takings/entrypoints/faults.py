@@ -1,4 +1,4 @@
-"""Explain what the system refused, and what to do about it."""
+"""Explain errors of the operating system, and what to do about them."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def explain_os_error(error: OSError) -> str:
 
 
 def explain_memory_error() -> str:
-    """Return a sentence that says what to do where Python itself gets no memory."""
+    """Return a sentence that says what to do when Python itself runs out of memory."""
     return out_of_memory()

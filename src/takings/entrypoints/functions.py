@@ -1,6 +1,6 @@
 """Handle events as the functions `file-detector` and `file-archiver`, which AWS Lambda calls.
 
-Facts are logged as JSON, one a line; what is worth watching is logged as metrics in the embedded metric format.
+Events are logged as JSON, one per line, and metrics in CloudWatch's embedded metric format.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from takings.runs.steps import AfterFailure
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-#: enough for the largest single original to be copied, and for the answer
+#: enough to copy the largest single original, and to answer
 _LAST_CALL_MILLISECONDS: Final = 120_000
-#: keys of an event that are logged; the listing is the truth anyway
+#: how many keys of an event are logged; the listing decides anyway
 _KEYS_LOGGED: Final = 10
 
 _logger = Logger()
 
 
 def detector(event: Mapping[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Look at the store, whatever the event says, and start what is to be started; `{"at_once": true}` waits for nothing."""
+    """Look at the store, whatever the event says, and start what is due; `{"at_once": true}` waits for nothing."""
     with _opened(context, {"event": _described(event)}) as (store, metrics):
         detected = detect(store.ports, store.executions, at_once=event.get("at_once") is True)
         oldest = oldest_waiting(store.ports)
@@ -61,7 +61,7 @@ def detector(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
 
 
 def archiver(event: Mapping[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Do a step of a batch between and behind its tasks: plan, decide, file_away or mark_failed."""
+    """Take a step of a batch between or after its tasks: plan, decide, file_away or mark_failed."""
     steps: dict[str, Callable[[FunctionStore, Mapping[str, Any], Callable[[], bool]], dict[str, object]]] = {
         "plan": _plan,
         "decide": _decide,
@@ -70,7 +70,7 @@ def archiver(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
     }
     named = event.get("step")
     if named not in steps or "batch_id" not in event or "attempt" not in event:
-        raise UsageError(f"the event names no step of a batch: {sorted(event)}. The state machine sends them.")
+        raise UsageError(f"the event names no step of a batch: {sorted(event)}. Let the state machine send it.")
     known = {"step": named, "batch_id": event["batch_id"], "attempt": event["attempt"]}
     with _opened(context, known) as (store, _):
         try:
@@ -84,7 +84,7 @@ def archiver(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
 def _opened(
     context: LambdaContext, known: Mapping[str, object]
 ) -> Iterator[tuple[FunctionStore, Callable[[Mapping[str, float]], None]]]:
-    """Open the store for one invocation; what is measured in it is logged when it ends."""
+    """Open the store for one invocation; log its metrics when it ends."""
     found: dict[str, float] = {}
 
     def tell(fact: str, about: Mapping[str, object]) -> None:
@@ -101,7 +101,7 @@ def _opened(
 
 
 def _measure(store: str, found: Mapping[str, float]) -> None:
-    """Log what was measured in the embedded metric format, as metrics of the store."""
+    """Log metrics of the store in the embedded metric format."""
     if found:
         metrics = Metrics(namespace=METRICS)
         metrics.add_dimension(name="store", value=store)
@@ -116,7 +116,7 @@ def _plan(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool])
 
 
 def _decide(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool]) -> dict[str, object]:
-    """Decide whether a failed task is to be tried again, when, and how large."""
+    """Decide whether to retry a failed task, when, and how large."""
     before, error = event["plan"], event["error"]
     tries = before["tries"] + 1
     decided = decide_after(str(error.get("Cause", "")), tries, random.random())
@@ -151,7 +151,7 @@ def _planned(store: FunctionStore, event: Mapping[str, Any], *, tries: int, out_
 
 
 def _archive(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
-    """File the batch's originals away, as many as there is time for, and end it."""
+    """Archive the batch's originals, as many as there is time for, and end the batch."""
     outcome = steps.archive(
         store.ports,
         BatchId(event["batch_id"]),
@@ -163,7 +163,7 @@ def _archive(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[
 
 
 def _mark_failed(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
-    """End a batch of which a step failed for good, as far as it can be ended."""
+    """End a batch after one of its steps failed permanently, as far as possible."""
     error = event.get("error") or {}
     failed = steps.mark_failed(
         store.ports,
@@ -177,7 +177,7 @@ def _mark_failed(store: FunctionStore, event: Mapping[str, Any], has_time: Calla
 
 
 def _described(event: Mapping[str, Any]) -> str:
-    """Say what made the store be looked at: the files of an S3 event, or the source of any other."""
+    """Return what caused this look at the store: the files of an S3 event, or the source of any other."""
     keys = [
         unquote_plus(record["s3"]["object"]["key"])
         for record in event.get("Records", ())

@@ -16,7 +16,7 @@ from takings.kpis import KpiRow, KpiTable
 from takings.queries.incomplete import Incomplete
 
 _COMPLETE: Final = Incomplete()
-#: what a narrow terminal does without, first to go first
+#: columns that a narrow terminal leaves out, in this order
 _LESS_IMPORTANT: Final = (
     "cancelled_value",
     "returned_value",
@@ -30,25 +30,47 @@ _LESS_IMPORTANT: Final = (
 def show_kpis(
     table: KpiTable, rows: Sequence[KpiRow], most: int | None = None, *, incomplete: Incomplete = _COMPLETE
 ) -> None:
-    """Print published KPIs as a table; on a narrow terminal whole columns are left out, never digits."""
+    """Print published KPIs as a table; a narrow terminal leaves out whole columns, never digits."""
     if not rows:
         out.print(f"{table.name}: no row")
         show_incomplete(incomplete)
         return
-    cells = [
-        [
-            *(
-                f"{_for_people(value)} *" if value in incomplete.days else cut(_for_people(value), most_of_a_name())
-                for value in row.key
-            ),
-            *(_for_people(row.values[column.name]) for column in table.columns),
-        ]
-        for row in rows[:most]
+    cells = [_cells(table, row, incomplete) for row in rows[:most]]
+    shown = _fitting(table, cells)
+    out.print(_grid(table, cells, shown))
+    if len(rows) > len(cells):
+        out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
+    show_incomplete(incomplete, label="* incomplete")
+    if len(shown) < len(table.header):
+        hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
+        out.print(
+            f"[dim]left out, as the terminal is narrow: {hidden}; --format csv has all[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _cells(table: KpiTable, row: KpiRow, incomplete: Incomplete) -> list[str]:
+    """Return a row's cells; a star marks an incomplete day."""
+    return [
+        *(
+            f"{_for_people(value)} *" if value in incomplete.days else cut(_for_people(value), most_of_a_name())
+            for value in row.key
+        ),
+        *(_for_people(row.values[column.name]) for column in table.columns),
     ]
+
+
+def _fitting(table: KpiTable, cells: Sequence[Sequence[str]]) -> list[int]:
+    """Return the places of the columns that fit the terminal."""
     shown = list(range(len(table.header)))
     for name in _LESS_IMPORTANT:
         if _width(table, cells, shown) > out.width:
             shown = [place for place in shown if table.header[place] != name]
+    return shown
+
+
+def _grid(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int]) -> Table:
     grid = Table(
         title=table.name,
         title_justify="left",
@@ -62,19 +84,11 @@ def show_kpis(
         grid.add_column(_stacked(table.header[place]), justify="left" if is_key else "right", no_wrap=True)
     for line in cells:
         grid.add_row(*(marked(line[place]) for place in shown))
-    out.print(grid)
-    if len(rows) > len(cells):
-        out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
-    show_incomplete(incomplete, label="* incomplete")
-    if len(shown) < len(table.header):
-        hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
-        out.print(
-            f"[dim]left out for want of width: {hidden}; --format csv has all[/]", highlight=False, soft_wrap=True
-        )
+    return grid
 
 
 def _stacked(column: str) -> str:
-    """Break a column's name into at most two lines of about the same length."""
+    """Break a column's name into at most two lines of about equal length."""
     words = column.split("_")
     middle = (len(words) + 1) // 2
     return "_".join(words[:middle]) + ("_\n" + "_".join(words[middle:]) if len(words) > 1 else "")

@@ -19,7 +19,7 @@ from takings.queries.incomplete import Incomplete
 def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = False) -> str:
     """Return exactly the table's columns; two decimals, an empty field where a ratio has no value, LF line ends.
 
-    For a spreadsheet, a text that it would take for a formula has a `'` before it.
+    For a spreadsheet, put a `'` before a text that it would take for a formula.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -33,7 +33,7 @@ def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = F
 def as_json(table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete) -> str:
     """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition.
 
-    A row of an incomplete day says what is missing, in a member that other rows do not have.
+    A row of an incomplete day has an additional member that says what is missing.
     """
     documents = []
     for row in rows:

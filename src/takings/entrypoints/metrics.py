@@ -1,4 +1,4 @@
-"""Say what is worth watching: the metrics, their units, and which facts they are read from."""
+"""Define the metrics worth watching: their units, and the events that they come from."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ UNITS: Final[Mapping[str, str]] = {
     "FilesAccepted": "Count",
     "FilesRejected": "Count",
     "RowsRejected": "Count",
-    #: from the moment the oldest accepted file of a batch was written until its KPIs are published and it is filed away
+    #: from the writing of a batch's oldest accepted file until the batch is published and archived
     "ArrivalToPublishSeconds": "Seconds",
     #: items that wait for their order or product, as of a batch's commit
     "OrphansWaiting": "Count",
-    #: how long the oldest file lies under raw-data/, at each look
+    #: the age of the oldest file under raw-data/, at each look
     "OldestPendingSeconds": "Seconds",
     #: 1 while the store's batch waits for a person, at each look
     "BatchesBlocked": "Count",
@@ -30,7 +30,7 @@ _OF_A_BATCH: Final[Mapping[str, str]] = {
 
 
 def measured(fact: str, known: Mapping[str, object]) -> dict[str, float]:
-    """Return the metrics that a fact tells; none for most. A batch without a commit knows nothing of orphans."""
+    """Return the metrics of an event; most have none. A batch without a commit has no count of orphans."""
     if fact != "batch.done":
         return {}
     values = {name: known.get(field) for name, field in _OF_A_BATCH.items()}

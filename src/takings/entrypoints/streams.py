@@ -1,4 +1,4 @@
-"""Let a command go on when nobody reads its output any longer: a closed pipe is no verdict."""
+"""Let a command continue when its output's reader has gone: a closed pipe must not change the exit code."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TextIO
 
 
 class _Pipe(io.FileIO):
-    """Write to a stream's file; after its reader has gone, to nowhere."""
+    """Write to a stream's file; discard the output once its reader has gone."""
 
     has_no_reader = False
 
     def write(self, content: object, /) -> int:
-        """Write what a text stream hands over, bytes or a view of them."""
+        """Write the bytes, or a view of them, that a text stream passes."""
         try:
             return super().write(content)  # type: ignore[arg-type]  # FileIO says Buffer, which is Python 3.12's
         except BrokenPipeError:
@@ -29,7 +29,7 @@ class _Pipe(io.FileIO):
 
 @contextmanager
 def unbroken_pipes() -> Iterator[None]:
-    """Let stdout and stderr outlive their readers until the block ends; what is no file of the system stays as it is."""
+    """Let stdout and stderr outlive their readers until the block ends; leave a stream without a system file unchanged."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_unbroken(stream) for stream in before)
     try:

@@ -1,4 +1,4 @@
-"""Decide what comes after a failed task: the same step again, after a pause or with more memory, or the end of the batch."""
+"""Decide what follows a failed task: retry the step after a pause or with more memory, or give the batch up."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Final
 _BAD_DATA: Final = 1
 _USAGE: Final = 2
 _OUT_OF_MEMORY: Final = 4
-#: … of a process that got SIGTERM (a spot instance is wanted back), or SIGKILL (most often its memory ran out)
+#: … and of a process that got SIGTERM (a spot instance is reclaimed) or SIGKILL (usually out of memory)
 _TERMINATED: Final = 143
 _KILLED: Final = 137
-#: a step is tried so often in all
+#: tries of a step in all
 MOST_TRIES: Final = 4
-#: before the second try; each next one waits twice as long
+#: the pause before the second try; each further one is twice as long
 _FIRST_PAUSE_SECONDS: Final = 10
 
 
@@ -28,7 +28,7 @@ class TaskFailure(StrEnum):
     #: wrong settings or contracts
     USAGE = "usage"
     OUT_OF_MEMORY = "out of memory"
-    #: the platform asked the task to end
+    #: the platform stopped the task
     TERMINATED = "terminated"
     #: anything else, from a full disk to a task that never started
     INFRASTRUCTURE = "infrastructure"
@@ -36,7 +36,7 @@ class TaskFailure(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
-    """The step is to be tried again."""
+    """Retry the step."""
 
     failure: TaskFailure
     pause_seconds: int
@@ -45,13 +45,13 @@ class Again:
 
 @dataclass(frozen=True, kw_only=True)
 class GiveUp:
-    """No further try would help."""
+    """Stop retrying: no further try would help."""
 
     failure: TaskFailure
 
 
 def decide_after(cause: str, tries: int, jitter: float) -> Again | GiveUp:
-    """Decide after a step's failure number `tries`; `jitter`, between 0 and 1, keeps batches from meeting again."""
+    """Decide after a step's failure number `tries`; `jitter`, between 0 and 1, keeps batches from retrying together."""
     failure = read_failure(cause)
     if failure in {TaskFailure.BAD_DATA, TaskFailure.USAGE} or tries >= MOST_TRIES:
         return GiveUp(failure=failure)
@@ -62,7 +62,7 @@ def decide_after(cause: str, tries: int, jitter: float) -> Again | GiveUp:
 
 
 def read_failure(cause: str) -> TaskFailure:
-    """Read why a task failed from the cause that Step Functions gives, which is the task's description as JSON."""
+    """Read why a task failed from Step Functions' cause: the task's description as JSON."""
     try:
         document: Any = json.loads(cause)
         containers = [each for each in document["Containers"] if each.get("ExitCode") != 0]

@@ -1,14 +1,14 @@
 """Run one step of a batch as a container task: `python -m takings.entrypoints.tasks validate|transform`.
 
-What to work on stands in the environment: TAKINGS_STORE (a folder or s3://bucket), TAKINGS_BATCH_ID and TAKINGS_ATTEMPT.
-Facts are printed as JSON, one a line. The exit code says what became of the step:
+The environment names the work: TAKINGS_STORE (a folder or s3://bucket), TAKINGS_BATCH_ID and TAKINGS_ATTEMPT. Events are
+printed as JSON, one per line. The exit code says what became of the step:
 
     0    it is done, or a newer attempt has the batch
     1    bad data: no file of the batch was accepted
-    2    wrong usage, settings or contracts: no retry would mend it
+    2    wrong usage, settings or contracts: no retry would help
     3    it could not finish; it can be run again
     4    it ran out of memory; it can be run again with more
-    143  SIGTERM: the batch was handed back, and can be taken up again at once
+    143  SIGTERM: the batch was handed back, and can be resumed at once
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ UNFINISHED: Final = 3
 OUT_OF_MEMORY: Final = 4
 TERMINATED: Final = 128 + signal.SIGTERM
 
-#: what is broken off has so long to end in order; a spot instance goes after 120 s
+#: how long an interrupted step may take to end in order; a spot instance is stopped after 120 s
 _GRACE_SECONDS: Final = 20
-#: what wakes a thread from a call of the system, and has no other meaning here
+#: a signal that only wakes a thread from a system call
 _WAKING: Final = signal.SIGUSR1
-#: who has it may tell something; who ends the process keeps it, so that nobody else goes on
+#: held while an event is printed; the thread that ends the process keeps it, so that no other prints
 _last_word: Final = threading.RLock()
-#: settings of the command line's environment that name the work instead
+#: variables that name the work and are not settings
 _WORK: Final = ("TAKINGS_STORE", "TAKINGS_BATCH_ID", "TAKINGS_ATTEMPT")
 
 
 class Terminated(KeyboardInterrupt):
-    """The platform asks the task to end: whatever it does is broken off, as libraries know it of Ctrl-C.
+    """The platform stops the task: interrupt it as Ctrl-C would, because libraries handle that.
 
-    Py4J, for one, gives up a connection whose answer is still to come for no other exception: the next call would get it.
+    Py4J, for example, drops a connection with a pending answer for no other exception; the next call would get that answer.
     """
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     _insist(hand_back)
     try:
         code = run(sys.argv[1:], hand_back)
-    except Exception:  # noqa: BLE001 - told in full; it is neither bad data nor wrong usage, whatever Python's own code says
+    except Exception:  # noqa: BLE001 - logged in full; it is neither bad data nor wrong usage, so Python's code 1 is wrong
         traceback.print_exc()
         code = UNFINISHED
     with _last_word:
@@ -71,12 +71,12 @@ def main() -> None:
             tell("task.terminated", {})
         sys.stdout.flush()
         sys.stderr.flush()
-        # Nothing is left to be cleaned up; broken off libraries would only complain of what they were doing.
+        # Nothing is left to clean up, and interrupted libraries would only print errors.
         os._exit(code)
 
 
 def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
-    """Run a step and return the exit code; once the batch is known, `hand_back` says how it is handed back."""
+    """Run a step and return the exit code; once the batch is known, `hand_back` holds what hands it back."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         step = _step(arguments)
@@ -101,7 +101,7 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
 
 
 def tell(fact: str, known: Mapping[str, object]) -> None:
-    """Print a fact as one line of JSON, as CloudWatch and its like take it."""
+    """Print an event as one line of JSON, for CloudWatch and the like."""
     line = {"at": format_instant(datetime.now(UTC)), "fact": fact, **known}
     with _last_word:
         sys.stdout.write(legible.as_json(line, default=str) + "\n")
@@ -109,15 +109,15 @@ def tell(fact: str, known: Mapping[str, object]) -> None:
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
-    # Another one would only disturb the batch's being handed back.
+    # A second signal would only disturb handing the batch back.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 
 
 def _insist(hand_back: list[Callable[[], None]]) -> None:
-    """See to it that SIGTERM is heard, whichever thread the system gave it to and whatever the main thread waits for.
+    """Make sure that SIGTERM has an effect, whichever thread receives it and whatever the main thread waits for.
 
-    A call into a library may not return for it: it is woken up for some seconds, then the batch is handed back without it.
+    A library call may not return for a signal. Wake it for some seconds, then hand the batch back without it.
     """
     hearing, telling = os.pipe()
     os.set_blocking(telling, False)
@@ -145,19 +145,21 @@ def _insist(hand_back: list[Callable[[], None]]) -> None:
 def _step(arguments: list[str]) -> Callable[[Ports, BatchId, int], int]:
     steps = {"validate": _validate, "transform": _transform}
     if len(arguments) != 1 or arguments[0] not in steps:
-        raise UsageError(f"say which step to run, one of {', '.join(steps)}; got {' '.join(arguments) or 'nothing'}.")
+        raise UsageError(f"name the step to run, one of {', '.join(steps)}; got {' '.join(arguments) or 'nothing'}.")
     return steps[arguments[0]]
 
 
 def _work() -> tuple[str, BatchId, int]:
-    """Take what to work on out of the environment, in which only settings may stay."""
+    """Take the names of the work out of the environment, so that only settings stay in it."""
     found = [os.environ.pop(name, "") for name in _WORK]
     missing = [name for name, value in zip(_WORK, found, strict=True) if not value]
     if missing:
-        raise UsageError(f"the environment lacks {', '.join(missing)}. A state machine sets them for its tasks.")
+        raise UsageError(
+            f"the environment lacks {', '.join(missing)}. Set them as the state machine does for its tasks."
+        )
     store, batch_id, attempt = found
     if not attempt.isdigit():
-        raise UsageError(f"TAKINGS_ATTEMPT is '{attempt}', which is no number.")
+        raise UsageError(f"TAKINGS_ATTEMPT is '{attempt}', not a number. Set it to the attempt's number.")
     return store, BatchId(batch_id), int(attempt)
 
 

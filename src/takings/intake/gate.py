@@ -28,7 +28,7 @@ TRY_AGAIN: Final = timedelta(minutes=5)
 
 
 class GateState(StrEnum):
-    """Where the store's one batch stands."""
+    """The state of the store's one batch."""
 
     #: no batch is in flight; nothing is pending, or datasets are missing
     IDLE = "IDLE"
@@ -81,9 +81,9 @@ class Gate:
     attempt: int = 0
     owner: str | None = None
     lease_expires_at: datetime | None = None
-    #: what an unblocker has to know; only when BLOCKED
+    #: why the batch is blocked; only when BLOCKED
     reason: str | None = None
-    #: the file that is being read, suspected if the process dies meanwhile; or that there are several, of which then none is
+    #: the file that is being read, a suspect if the process dies; or a text for several files, and then none is a suspect
     reading: str | None = None
     #: files whose reading has killed a process
     suspects: tuple[Suspect, ...] = ()
@@ -137,7 +137,7 @@ class Gate:
         return self._next(state=GateState.RUNNING)
 
     def now_reading(self, key: str) -> Gate:
-        """Note which file is being read, for whoever finds the owner dead."""
+        """Record which file is being read, in case the owner dies over it."""
         return self._next(reading=key)
 
     def suspecting(self, key: str, etag: str) -> Gate:
@@ -159,7 +159,7 @@ class Gate:
         return self._next(state=GateState.BLOCKED, owner=None, lease_expires_at=None, reason=reason)
 
     def unblocked(self, now: datetime) -> Gate:
-        """Let a blocked batch be resumed by whoever comes first."""
+        """Let the first process that looks resume a blocked batch."""
         return self._next(state=GateState.RUNNING, reason=None, lease_expires_at=now)
 
     def released(

@@ -50,5 +50,5 @@ def next_action(gate: Gate, now: datetime, is_gone: Callable[[str | None], bool]
 
 
 def blocked_message(batch_id: BatchId | None, reason: str | None, store: str = "") -> str:
-    """Return what to tell about a blocked batch: the reason, and the command that unblocks it."""
+    """Return the message about a blocked batch: the reason, and the command that unblocks it."""
     return f"batch {batch_id} is blocked: {reason} Then run `{f'takings unblock {store}'.rstrip()}`."

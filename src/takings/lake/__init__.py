@@ -1,4 +1,4 @@
-"""Describe what lies in the lake and what a batch changes there: snapshots, affected keys, table changes.
+"""Describe the lake's content and what a batch changes in it: snapshots, affected keys, table changes.
 
 An engine moves the rows themselves, with the SQL files beside this module; delta-rs or the like commits what the
 engine wrote. A merge is a last-writer-wins join on the primary key: idempotent, commutative and associative.

@@ -99,7 +99,7 @@ class ChangeWarning:
         return f"{what} {follows} ({'; '.join(_shown(example) for example in self.examples)}{more})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the warning as it stands in changes.json."""
+        """Return the warning as in changes.json."""
         return {
             "warning": self.doubt.value,
             "count": self.count,

@@ -20,7 +20,7 @@ class Gap:
     orders_without_items: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the gap as it stands in gaps.json."""
+        """Return the gap as in gaps.json."""
         return {
             "waiting_items": self.waiting_items,
             "waiting_worth": f"{self.waiting_worth:f}",

@@ -169,7 +169,7 @@ class AddedFile:
     null_count: Mapping[str, int]
 
     def as_lake_file(self) -> LakeFile:
-        """Return the file as it stands in a snapshot of the table."""
+        """Return the file as in a snapshot of the table."""
         ranges = {
             column: (self.minimum[column], self.maximum[column])
             for column in sorted(KEYS)

@@ -1,7 +1,7 @@
-"""Say what the pipeline needs from the world: the protocols that adapters fulfil.
+"""Define what the pipeline needs from the world: the protocols that adapters implement.
 
-Every method says whether it may be repeated and what it raises. A local adapter and one for AWS stand side by side for
-each port that touches the platform. `stores` keep, `engines` compute, `surroundings` are the time and other processes.
+Every method says whether it may be repeated and what it raises. Each port that touches the platform has a local adapter
+and one for AWS. `stores` keep, `engines` compute, `surroundings` are the time and other processes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from takings.time_zones import BusinessTime
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Everything that the pipeline needs from the world: stores, engines, surroundings, and what the store is run by."""
+    """Everything that the pipeline needs from the world: stores, engines, surroundings, contracts and settings."""
 
     store: ObjectStore
     ledger: Ledger
@@ -45,14 +45,14 @@ class Ports:
     heartbeat: Heartbeat
     owners: Owners
     tell: Tell
-    #: a block in which the adapters' libraries raise errors of Takings, and an interruption is one
+    #: a block in which errors of the adapters' libraries, and interruptions, become Takings errors
     faults: Callable[[], AbstractContextManager[None]]
 
     contracts: Contracts
     kpi_tables: tuple[KpiTable, ...]
     batch_policy: BatchPolicy
     time_zone: str
-    #: settings that can change a batch's outcome, for its manifest
+    #: the settings that can change a batch's outcome; its manifest keeps them
     outcome_settings: Mapping[str, str]
     package_version: str
 

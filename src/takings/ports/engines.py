@@ -1,4 +1,4 @@
-"""Say what reads files, merges batches and computes numbers."""
+"""Define what reads files, merges batches and computes numbers."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from takings.validation.structure.values import FileFault, Structure
 
 @dataclass(frozen=True, kw_only=True)
 class ScannedFile:
-    """A file whose structure is known and sound enough for its records to be checked."""
+    """A file whose structure has been read and is sound enough to validate its records."""
 
     path: Path
     structure: Structure
-    #: where `read_structure` has kept its broken records
+    #: where `read_structure` kept its broken records
     workspace: Path
-    #: the Parquet file of its rows, to be written
+    #: the Parquet file to write its rows to
     staged: Path
 
 
 class ValidationEngine(Protocol):
-    """What reads files, checks every row and stages the good ones."""
+    """What reads files, validates every row and stages the good ones."""
 
     def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
         """Read the structure of a file that is written as its contract says; broken records are kept in the workspace.
@@ -55,7 +55,7 @@ class ValidationEngine(Protocol):
     def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
-        """Check every sound record of a file and write those without an error to the Parquet file `staged`.
+        """Validate every sound record of a file, and write those without an error to the Parquet file `staged`.
 
         May be repeated, with the same outcome.
         """
@@ -92,22 +92,22 @@ class SourceEngine(Protocol):
 
 
 class MergeSession(Protocol):
-    """One batch on its way into the lake."""
+    """The merge of one batch into the lake."""
 
     def affected(self, base: LakeSnapshot) -> Affected:
         """Compute the keys whose KPIs the batch may change, from the lake before its first merge."""
 
     def changes(self, base: LakeSnapshot) -> BatchChanges:
-        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong.
+        """Count what the batch's rows change in the lake before its first merge, and find what looks wrong.
 
-        A row that loses to a newer one of the batch is in no count.
+        A row that loses to a newer one of the same batch is not counted.
         """
 
     def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
-        """Find the first item, by key and line, whose order or product is neither in the batch nor in the lake."""
+        """Return the first item, by key and line, whose order or product is neither in the batch nor in the lake."""
 
     def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
-        """Write the Parquet files of one table's merge; nothing is visible until the change is applied.
+        """Write the Parquet files of one table's merge; readers see nothing until the change is applied.
 
         Products are merged first, then orders, then items. May be repeated on any newer snapshot.
         """
@@ -117,34 +117,34 @@ class LakeEngine(Protocol):
     """What merges batches into the lake, and finds rows in it."""
 
     def merging(self, staged: StagedBatch) -> AbstractContextManager[MergeSession]:
-        """Begin to merge a batch."""
+        """Begin the merge of a batch."""
 
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
-        """Write the rows of these files as one file a day; the same rows, so that nothing is visible of it."""
+        """Write the rows of these files as one file per day. The rows stay the same, so readers see no difference."""
 
     def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
-        """Return the rows that a day's KPIs (or a category's) are made of, by order and item; see rows_behind.sql."""
+        """Return the rows behind the KPIs of a day (or of a category on it), by order and item; see rows_behind.sql."""
 
     def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
-        """Return the version of the item that has waited longest for its order or product; None where none waits."""
+        """Return the version of the item that has waited longest for its order or product; None where no item waits."""
 
     def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
-        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+        """Return all waiting items, and the orders without items on `days` (None: all days) and on days of waiting items."""
 
     def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
-        """Return, per key of a staged file of orders or items, the days of its rows; an item has its order's.
+        """Return, per key of a staged file of orders or items, the days of its rows; an item has its order's day.
 
         A row whose order is neither staged nor in the lake has no day.
         """
 
     def orphans(self, snapshot: LakeSnapshot, most: int) -> Sequence[Mapping[str, Any]]:
-        """Return the items that have waited longest: item_id, order_id, product_id, what each lacks, since, key, line."""
+        """Return the items that have waited longest: item_id, order_id, product_id, what it lacks, since, key, line."""
 
 
 class KpiEngine(Protocol):
-    """What computes measures from the lake's rows; whichever it is, they are the same."""
+    """What computes measures from the lake's rows; every engine returns the same."""
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
-        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot. May be repeated."""
+        """Compute each KPI table's measures on `days` (None: all days) from exactly this snapshot. May be repeated."""

@@ -1,4 +1,4 @@
-"""Say where a shop's files, lake tables, ledger and published numbers are kept."""
+"""Define where a shop's files, lake tables, ledger and published numbers are kept."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all objects under a prefix, in no order; nothing where there is none. May be repeated.
 
-        Under raw-data/ also what cannot be read, removed or entered, with its trouble: one file's keeps no other from being
-        listed.
+        Under raw-data/, also list what cannot be read, removed or entered, and say why: one such file never hides the
+        others.
         """
 
     def check_writable(self, keys: Iterable[str]) -> None:
-        """Raise StoreError where it can be told beforehand that a batch of these keys could not be written or filed away.
+        """Raise StoreError if it is already clear that a batch of these keys could not be written or archived.
 
         Nothing is written. May be repeated.
         """
@@ -45,13 +45,13 @@ class ObjectStore(Protocol):
         """Return a small object's bytes; None where it is absent. May be repeated."""
 
     def create(self, key: str, content: bytes) -> bool:
-        """Write an object unless the key exists; tell whether it was written. May be repeated."""
+        """Write an object unless the key exists; return whether it was written. May be repeated."""
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
-        """Return a local copy of exactly the bytes that the ETag names; None where they are gone or were changing.
+        """Return a local copy of exactly the bytes that the ETag names; None where they are gone or still change.
 
-        May be repeated, also by another attempt of the batch: bytes once fetched stay as they are until `forget`.
-        UnreadableFile where this one cannot be read, whoever reads others.
+        May be repeated, also by another attempt of the batch: fetched bytes never change until `forget`.
+        UnreadableFile where this file cannot be read although the store can.
         """
 
     def archive(
@@ -59,92 +59,92 @@ class ObjectStore(Protocol):
     ) -> None:
         """Keep the fetched bytes at `destination` with their version, then remove the key if it still holds them.
 
-        `fingerprint` is theirs, for a store that keeps it with them. Only drops are removed: an original that was fetched from
-        the archive stays there, too. May be repeated.
-        ConflictError where the destination holds other bytes. StuckFile where all is done but that the key cannot be removed.
+        `fingerprint` is that of the bytes, for a store that keeps it with them. Only drops are removed: an original that was
+        fetched from the archive also stays there. May be repeated.
+        ConflictError where the destination holds other bytes. StuckFile where everything is done except removing the key.
         """
 
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
-        """Take a local file for the fetched bytes of a key, which need not exist; the file stays. May be repeated."""
+        """Use a local file as the fetched bytes of a key; the key need not exist, and the file stays. May be repeated."""
 
     def borrow(self, key: str) -> AbstractContextManager[Path]:
-        """Hand out a local file with an object's bytes, only to be read; StoreError where the key is absent."""
+        """Lend a local file with an object's bytes, for reading only; StoreError where the key is absent."""
 
     def create_from(self, key: str, pieces: Iterable[str]) -> bool:
         """Write an object of any size piece by piece, compressed if the key ends in .gz, unless the key exists.
 
-        Tell whether it was written; without a piece nothing is. May be repeated.
+        Return whether it was written; without any piece it is not. May be repeated.
         """
 
     def copy(self, key: str, destination: str) -> bool:
-        """Copy an object unless the destination exists; tell whether the destination exists now. May be repeated."""
+        """Copy an object unless the destination exists; return whether the destination exists now. May be repeated."""
 
     def discard(self, keys: Iterable[str]) -> None:
-        """Remove objects for good; those that are absent already are none. May be repeated."""
+        """Remove objects permanently, and ignore absent ones. May be repeated."""
 
     def staging(self, batch_id: BatchId) -> Path:
-        """Return a local folder for the batch's staged rows; it exists."""
+        """Return the local folder of the batch's staged rows, created if needed."""
 
     def put_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
-        """Let other machines find files of the staging folder until `forget`. May be repeated.
+        """Share files of the staging folder with other machines until `forget`. May be repeated.
 
-        A file that was put before stays as it is: every attempt stages the same rows.
+        A file that was shared before is not replaced: every attempt stages the same rows.
         """
 
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
-        """Bring files that another machine has put into the staging folder; others stay absent. May be repeated."""
+        """Bring files that another machine has shared into the staging folder; others stay absent. May be repeated."""
 
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended. May be repeated."""
 
 
 class Ledger(Protocol):
-    """Who did what when: the gate and the lineage."""
+    """The record of who did what when: the gate and the lineage."""
 
     def gate(self) -> Gate:
         """Read the gate; a new store's is IDLE at generation 0."""
 
     def change_gate(self, after: Gate) -> Gate:
-        """Write the gate if it still stands at the generation before `after`'s; ConflictError otherwise."""
+        """Write the gate if its generation is still the one before `after`'s; ConflictError otherwise."""
 
     def begin(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records unless there are any of the same key and processing date. May be repeated, also late."""
+        """Write lineage records, except where one has the same key and processing date. May be repeated, also late."""
 
     def record(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records, replacing those of the same key and processing date. May be repeated."""
+        """Write lineage records; replace those with the same key and processing date. May be repeated."""
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records of files given back, each unless its file has ended meanwhile. May be repeated, also late.
+        """Write lineage records of files given back, except files that have ended since. May be repeated, also late.
 
-        Also of files whose story has not begun, so that a beginning that comes late begins nothing.
+        Also write those of files that have no record yet, so that a late `begin` has no effect.
         """
 
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first.
 
-        Those of a batch may lag behind for a moment; those of a key never do.
+        The records of a batch may lag behind for a moment; those of a key never do.
         """
 
     def lineage_of_refused(self) -> Sequence[LineageRecord]:
-        """Return every record of the keys of which a file was ever refused, oldest first: a few of what may be millions."""
+        """Return every record of the keys that ever had a file refused, oldest first: few, even among millions."""
 
     def newest_versions(self, keys: Collection[str]) -> Mapping[str, LineageRecord]:
         """Return, per key, the record with the newest version."""
 
     def accepted_with(self, fingerprints: Collection[str]) -> Sequence[LineageRecord]:
-        """Return the records of accepted files with one of these fingerprints; the newest may be missing for a moment."""
+        """Return the records of accepted files with one of these fingerprints; the newest may be absent for a moment."""
 
 
 class KpiStore(Protocol):
     """The published KPIs."""
 
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
-        """Write rows, each unless a newer commit's stands there; return those that were refused. May be repeated."""
+        """Write rows, except where a newer commit's row exists; return the rows that were refused. May be repeated."""
 
     def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
-        """Return the keys of every published row that is affected, also of hidden ones; maybe of others on these days.
+        """Return the keys of all affected published rows, including hidden ones; there may be others of the same days.
 
-        A row that was published before is never missed.
+        A row that was published before is never left out.
         """
 
     def definitions(self, table: KpiTable) -> set[str]:
@@ -153,7 +153,7 @@ class KpiStore(Protocol):
     def rows(
         self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
     ) -> Iterator[KpiRow]:
-        """Return published rows by order_date, or by category then order_date; hidden ones as well."""
+        """Return published rows, including hidden ones, by order_date, or by category and order_date."""
 
 
 class LakeTables(Protocol):
@@ -172,25 +172,25 @@ class LakeTables(Protocol):
         """Read the tables at these versions, or at their newest. May be repeated."""
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
-        """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
+        """Commit a change that was computed from `base`; ConflictError where the table has a newer version."""
 
     def check(self, versions: Mapping[Dataset, int]) -> None:
-        """Look whether these versions (none: no rows yet) and the newest can be read, with every file. May be repeated.
+        """Check that these versions (none: no rows yet) and the newest can be read, with every file. May be repeated.
 
-        CorruptState names the table whose log is damaged or ends before its version, or the file that is lost or cut short.
+        CorruptState names the table whose log is damaged or ends before its version, or the file that is lost or truncated.
         """
 
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
-        """Remove files that neither these versions nor the newest name and that are older; count them. May be repeated."""
+        """Remove files older than `older_than` that neither these versions nor the newest name; count them. May be repeated."""
 
     def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
-        """Checkpoint each table, and drop log entries that no needed version is made of. May be repeated."""
+        """Checkpoint each table, and remove log entries that no needed version uses. May be repeated."""
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return the local folder in which an engine reads and writes a table's Parquet files; it exists."""
+        """Return the local folder where an engine reads and writes a table's Parquet files, created if needed."""
 
     def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
-        """Make files of the lake readable in the table's folder. May be repeated."""
+        """Make files of the lake available in the table's folder. May be repeated."""
 
     def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
-        """Keep files that an engine wrote into the table's folder; only then a change may name them. May be repeated."""
+        """Store files that an engine wrote into the table's folder; a change may name them only afterwards. May be repeated."""

@@ -1,4 +1,4 @@
-"""Say what the pipeline needs to know of its surroundings: the time, hints of changes, other processes."""
+"""Define what the pipeline needs from its surroundings: the time, hints of changes, other processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Clock(Protocol):
     """The time."""
 
     def now(self) -> datetime:
-        """Return the instant, in UTC."""
+        """Return the present instant, in UTC."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -30,51 +30,51 @@ class Wake(StrEnum):
 
 
 class Changes(Protocol):
-    """What hints that something under raw-data/ may have changed, before the next sweep would find it."""
+    """What hints that something under raw-data/ may have changed, sooner than the next sweep finds it."""
 
     def wait(self, seconds: float) -> Wake:
-        """Wait until something may have changed, or so many seconds at most, or until asked to stop.
+        """Wait until something may have changed, for `seconds` at most, or until asked to stop.
 
-        May be repeated. A change between two waits ends the next one at once; once asked to stop, every wait says so. Changes
-        may stay unnoticed: the listing is the truth.
+        May be repeated. A change between two waits ends the next one at once; after `stop`, every wait returns STOP. Changes
+        may go unnoticed: only the listing is reliable.
         """
 
     def stop(self) -> None:
-        """Ask whoever waits, now or later, to stop; a signal handler may do so too. May be repeated."""
+        """End every present and future wait; a signal handler may call it. May be repeated."""
 
 
 class Heartbeat(Protocol):
     """What keeps a lease alive while its owner works."""
 
     def beating(self, beat: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `beat` every 15 seconds until the block ends; its errors end the beating, not the block."""
+        """Call `beat` every 15 seconds until the block ends; an error in it ends the calls, not the block."""
 
 
 class Owners(Protocol):
     """Who works on a store."""
 
     def me(self) -> str:
-        """Return a name for this process that no other has."""
+        """Return a name that only this process has."""
 
     def token(self) -> str:
         """Return four characters that differ from call to call."""
 
     def is_dead(self, owner: str | None) -> bool:
-        """Tell whether an owner is known to have died: a process of this host that is gone."""
+        """Return whether an owner is known to be dead: a process of this host that is gone."""
 
 
 class Executions(Protocol):
-    """What takes a batch through its steps in processes of their own: a state machine."""
+    """What takes a batch through its steps, each in its own process: a state machine."""
 
     def start(self, batch_id: BatchId, attempt: int) -> None:
-        """Start the steps of an attempt, which run once however often they are started. May be repeated."""
+        """Start the steps of an attempt; they run once, however often this is called. May be repeated."""
 
     def is_running(self, batch_id: BatchId, attempt: int) -> bool:
-        """Tell whether the steps of an attempt are under way."""
+        """Return whether the steps of an attempt are running."""
 
     def wake_at(self, deadline: datetime | None) -> None:
-        """Have the store looked at again at this instant, once; None: no longer. May be repeated."""
+        """Have the store looked at again at this instant, once; None cancels it. May be repeated."""
 
 
-#: tells a fact that happened: its name, and what is known about it
+#: logs an event: its name, and what is known about it
 Tell = Callable[[str, Mapping[str, object]], None]

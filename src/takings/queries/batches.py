@@ -1,4 +1,4 @@
-"""Say what became of batches, as `takings batches --json`, the API and the pages show it."""
+"""Report what became of batches, as `takings batches --json`, the API and the pages show it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def summary(ports: Ports, batch_id: BatchId) -> dict[str, Any]:
 
 
 def _state(ports: Ports, batch_id: BatchId) -> str:
-    """Return where a batch without an outcome stands: in flight, given up, or never begun because another was first."""
+    """Return the state of a batch without an outcome: in flight, given up, or never begun because another was first."""
     gate = ports.ledger.gate()
     if gate.batch_id == batch_id:
         return gate.state.value
@@ -89,7 +89,7 @@ def details(ports: Ports, batch_id: BatchId) -> dict[str, Any]:
 
 
 def _attempts(ports: Ports, batch_id: BatchId) -> list[dict[str, Any]]:
-    """Return who tried the batch, when, and how the attempt before ended; oldest first."""
+    """Return who attempted the batch, when, and how the previous attempt ended; oldest first."""
     keys = [info.key for info in ports.store.list(f"batches/{batch_id}/") if "/attempt-" in info.key]
     found = [need_document(ports.store, key, ATTEMPT) for key in keys]
     told = ("attempt", "owner", "began_at", "after")
@@ -97,7 +97,7 @@ def _attempts(ports: Ports, batch_id: BatchId) -> list[dict[str, Any]]:
 
 
 def _samples(ports: Ports, batch_id: BatchId) -> list[dict[str, Any]]:
-    """Return the violations that the chunk reports show, with the file they are in."""
+    """Return the violations that the chunk reports show, each with its file."""
     samples = []
     for info in sorted(ports.store.list(f"validation-reports/{batch_id}/"), key=lambda info: info.key):
         if "/chunk-" in info.key:

@@ -1,6 +1,6 @@
-"""Say which days are incomplete: what is known to be missing from published numbers, which stay as they are.
+"""Report which days are incomplete: what is known to be missing from published numbers. The numbers stay as they are.
 
-Every batch keeps what the lake lacked (`batch/gaps.py`). A refused file makes no commit, so the archive and the ledger say
+Every batch keeps what the lake lacked (`batch/gaps.py`). A refused file leaves no commit, so the archive and the ledger say
 which files were refused.
 """
 
@@ -25,7 +25,7 @@ from takings.validation.findings import Verdict
 
 _CENT: Final = Decimal("0.01")
 
-#: refused files that a sentence names
+#: how many refused files a sentence names
 _MOST_NAMED: Final = 3
 
 
@@ -39,7 +39,7 @@ class IncompleteDay:
 
     @property
     def sentence(self) -> str:
-        """Say it to people."""
+        """Return it as a sentence for people."""
         parts = [_waiting(self.gap, "its product", "their product"), _bare(self.gap.orders_without_items)]
         if self.refused:
             parts.append(f"{_named(self.refused)} of this day {'was' if len(self.refused) == 1 else 'were'} refused")
@@ -61,11 +61,11 @@ class Incomplete:
     """What is known to be missing from the published numbers."""
 
     days: Mapping[date, IncompleteDay] = field(default_factory=dict)
-    #: items without an order, whose day nobody knows
+    #: items without an order; nobody knows their day
     undated: Gap = NO_GAP
-    #: keys of refused files of which it is not known which days they are about
+    #: keys of refused files whose days are not known
     refused: tuple[str, ...] = ()
-    #: why it is not known what is missing
+    #: why it is unknown what is missing
     fault: str | None = None
 
     def __bool__(self) -> bool:
@@ -73,17 +73,17 @@ class Incomplete:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what is missing from a day that is not known."""
+        """Return what is missing from unknown days."""
         notes = [_waiting(self.undated, "its order", "their order")]
         if self.refused:
             was = "was refused, and its" if len(self.refused) == 1 else "were refused, and their"
             notes.append(f"{_named(self.refused)} {was} days are not known")
         if self.fault is not None:
-            notes.append(f"what is missing cannot be told: {self.fault.rstrip('.')}")
+            notes.append(f"it is not known what is missing: {self.fault.rstrip('.')}")
         return tuple(note for note in notes if note)
 
     def between(self, first: date | None, last: date | None) -> Incomplete:
-        """Return what is missing from a range of days, or maybe from it."""
+        """Return what is, or may be, missing from a range of days."""
         days = {
             day: each
             for day, each in self.days.items()
@@ -100,9 +100,9 @@ class Incomplete:
 
 
 def find_incomplete(ports: Ports, as_of: Commit | None = None) -> Incomplete:
-    """Return what is known to be missing from the numbers that are published now, or were as of a commit.
+    """Return what is known to be missing from the numbers published now, or as of a commit.
 
-    Published numbers are shown whatever is damaged, so a fault is told as a part of the answer.
+    Published numbers are shown even if something is damaged, so a fault is part of the answer.
     """
     try:
         with ports.faults():
@@ -126,7 +126,7 @@ def _find_incomplete(ports: Ports, as_of: Commit | None) -> Incomplete:
 
 
 def _gaps_as_of(ports: Ports, commit: Commit) -> Gaps:
-    """Return what is lacking as of a commit, or the one before while its batch goes on; of an older store what waits."""
+    """Return what is lacking as of a commit, or of the previous one while its batch runs; for an older store, what waits."""
     kept = read_gaps(ports.store, commit.batch_id)
     if kept is None:
         kept = gaps_before(ports.store, commit)
@@ -147,7 +147,7 @@ def _refused(ports: Ports) -> Iterable[tuple[str, tuple[date, ...]]]:
         if record.verdict is Verdict.REJECTED:
             candidates.append(record)
         elif record.verdict is None:
-            # A newer original is under way, or was given back.
+            # A newer original is being processed, or was given back.
             candidates += dead_letters(ports.ledger.lineage(file_key=key))
     days: dict[BatchId, Mapping[str, tuple[date, ...]]] = {}
     for record in sorted(candidates, key=lambda each: (each.processing_date, each.file_key)):

@@ -1,7 +1,7 @@
-"""Read published KPIs so that they are of one commit: no day is seen half published, whoever publishes meanwhile.
+"""Read published KPIs as of one commit: no reader sees a half-published day, even while somebody publishes.
 
-A batch publishes one table after the other and then frees the gate. So rows of the batch in flight are not read: what was
-published before is answered, until the batch has ended.
+A batch publishes one table after the other and then frees the gate. So readers get what was published before until the batch
+in flight has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from takings.ports import Ports
 from takings.queries.incomplete import Incomplete, find_incomplete
 from takings.time_zones import business_time
 
-#: a publication takes milliseconds; one that nobody ends is told
+#: a publication takes milliseconds; one that never ends is reported
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 _COMPLETE: Final = Incomplete()
 
@@ -38,7 +38,7 @@ class By(StrEnum):
 
 
 class HalfPublishedError(MachineryError):
-    """Tell that only a part of a batch is published, and that nobody remembers what was there before."""
+    """Only a part of a batch is published, and no process remembers the numbers before it."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class PublishedKpis:
     """The published KPIs as of one commit."""
 
     tables: tuple[KpiTable, ...]
-    #: the rows that readers see, per table
+    #: the visible rows, per table
     rows_of: Mapping[str, tuple[KpiRow, ...]]
-    #: the lake from which they were made; None for a new store
+    #: the lake that they were computed from; None for a new store
     commit: Commit | None
     time_zone: str
-    #: what the ledger knew of when they were read
+    #: the ledger's state when they were read
     last_commit: int
     #: what is known to be missing from the numbers
     incomplete: Incomplete = _COMPLETE
@@ -63,7 +63,7 @@ class PublishedKpis:
     def rows(
         self, by: By, *, first: date | None = None, last: date | None = None, category: str | None = None
     ) -> list[KpiRow]:
-        """Return published rows as `KpiStore.rows` would, hidden ones left out."""
+        """Return published rows as `KpiStore.rows` would, without hidden ones."""
         return [
             row
             for row in self.rows_of[self.table(by).name]
@@ -79,11 +79,11 @@ class PublishedKpis:
 
     @cached_property
     def first_unfinished(self) -> date | None:
-        """The business day in which the newest number was computed: from it on, days are not over."""
+        """The business day in which the newest number was computed: this day and later ones are not over."""
         return None if self.as_of is None else business_time(self.time_zone).day_of(self.as_of)
 
     def is_unfinished(self, day: date) -> bool:
-        """Tell whether a day was not over when the newest number was computed."""
+        """Return whether a day was not over when the newest number was computed."""
         return self.first_unfinished is not None and day >= self.first_unfinished
 
     @cached_property
@@ -98,16 +98,16 @@ class PublishedKpis:
 
     @property
     def version(self) -> str:
-        """Name this state of the numbers; another state has another name."""
+        """Return a name for this state of the numbers; another state has another name."""
         name = f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
-        # A refused file makes no commit.
+        # A refused file leaves no commit.
         if not self.incomplete:
             return name
         return f"{name}.{sha256(json.dumps(self.incomplete.to_json()).encode()).hexdigest()[:8]}"
 
 
 def read_published(ports: Ports, kept: PublishedKpis | None = None) -> PublishedKpis:
-    """Return the published KPIs as of one commit, or what was `kept` of an earlier reading while a batch is being published.
+    """Return the published KPIs as of one commit; while a batch is being published, return `kept` from an earlier read.
 
     HalfPublishedError where a batch is half published and nothing was kept.
     """
@@ -131,20 +131,20 @@ def read_published(ports: Ports, kept: PublishedKpis | None = None) -> Published
         if pause is not None:
             ports.clock.sleep(pause)
     raise HalfPublishedError(
-        "a batch is being published, and what was there before is not known any more. Try again in a moment; if this"
-        " stays, `takings run STORE` completes the batch."
+        "a batch is being published, and the numbers before it are no longer known. Try again in a moment; if this"
+        " persists, `takings run STORE` completes the batch."
     )
 
 
 def _is_half_published(before: Gate, after: Gate, rows: Mapping[str, tuple[KpiRow, ...]]) -> bool:
-    """Tell whether a batch was publishing while rows were read."""
+    """Return whether a batch was publishing while rows were read."""
     if (before.batch_id, before.last_commit) != (after.batch_id, after.last_commit):
         return True
     return after.has_batch and any(row.batch_id == after.batch_id for found in rows.values() for row in found)
 
 
 def _has_one_definition(rows: Mapping[str, tuple[KpiRow, ...]]) -> bool:
-    """Tell whether all tables are of the same definitions; a restatement replaces one table after the other."""
+    """Return whether all tables have the same definition; a restatement replaces one table after the other."""
     return len({frozenset(row.definition for row in found) for found in rows.values()}) <= 1
 
 

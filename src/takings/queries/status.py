@@ -1,4 +1,4 @@
-"""Say where a store stands, as `takings status --json` and the pages show it."""
+"""Report the state of a store, as `takings status --json` and the pages show it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN_FAILURES: Final = 10
 
 
 def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
-    """Return where a store stands."""
+    """Return the state of a store."""
     gate = ports.ledger.gate()
     now = ports.clock.now()
     # Whatever was tried at whatever time: a file that could not be read is no file like the others.

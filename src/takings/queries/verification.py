@@ -1,4 +1,4 @@
-"""Prove published numbers: recompute them from the lake, and show the rows behind one. Reads only."""
+"""Verify published numbers: recompute them from the lake, and show the rows behind one. Reads only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from takings.ports import Ports
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A published value that the lake does not bear out."""
+    """A published value that differs from the one recomputed from the lake."""
 
     table: str
     key: KpiKey
@@ -77,7 +77,7 @@ def _compare(ports: Ports, table: KpiTable, computed: dict[KpiKey, dict[str, Kpi
 
 @dataclass(frozen=True, kw_only=True)
 class RowBehind:
-    """One row that a day's numbers are made of."""
+    """One row behind a day's numbers."""
 
     order_date: date
     category: str | None
@@ -89,7 +89,7 @@ class RowBehind:
     sale_price: Decimal | None
     #: net, returned, cancelled or "order without items"
     counted_as: str
-    #: the drop that the row came in
+    #: the drop that contained the row
     key: str
     #: where its original is now
     archived_at: str | None

@@ -1,7 +1,7 @@
-"""Look at a store and hand its next batch to a state machine; every event, deadline and sweep ends here.
+"""Look at a store and hand its next batch to a state machine; every event, deadline and sweep leads here.
 
-The order is that of a local run: manifest, gate, then the execution. Whoever dies in between leaves a batch whose lease ends
-and whose execution never ran, and the next look starts it as the next attempt.
+The order is that of a local run: manifest, gate, then the execution. A process that dies in between leaves a batch without an
+execution. When its lease has expired, the next look starts it as the next attempt.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Detected = Started | Busy | Blocked | Rest
 
 
 def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> Detected:
-    """Start, or start again, what is to be started, and see to it that the store is looked at again at its deadline."""
+    """Start or restart a batch if one is due, and schedule the next look at the store's deadline."""
     gate = ports.ledger.gate()
     match action := next_action(gate, ports.clock.now()):
         case Blocked() | Busy():
@@ -45,7 +45,7 @@ def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> De
 
 
 def _look(ports: Ports, executions: Executions, gate: Gate, *, at_once: bool) -> Detected:
-    """Start a batch of what is pending, or have the store looked at again at its deadline."""
+    """Start a batch of what is pending, or schedule the next look at its deadline."""
     sighting, decision = look(ports, gate, at_once=at_once, since=ports.clock.now() if at_once else None)
     executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
     if not isinstance(decision, Dispatch):
@@ -63,9 +63,9 @@ def oldest_waiting(ports: Ports) -> datetime | None:
 
 
 def _resume(ports: Ports, executions: Executions, gate: Gate) -> Detected:
-    """Start the next attempt of a batch whose owner fell silent, unless its execution is still under way.
+    """Start the next attempt of a batch whose lease expired, unless its execution is still running.
 
-    Between two steps nobody renews the lease, and a task may take longer to come up than a lease lasts.
+    Nobody renews the lease between two steps, and a task may take longer to start than a lease lasts.
     """
     batch_id = BatchId(str(gate.batch_id))
     if executions.is_running(batch_id, gate.attempt):
@@ -74,7 +74,7 @@ def _resume(ports: Ports, executions: Executions, gate: Gate) -> Detected:
         return _stop(ports, gate)
     resumed = gate.resumed(ports.owners.me(), ports.clock.now())
     try:
-        # What the dead process was reading is told to the one that adopts the attempt.
+        # The process that adopts the attempt needs to know what the dead one was reading.
         claimed = ports.ledger.change_gate(replace(resumed, reading=gate.reading))
     except ConflictError:
         return Busy(batch_id=batch_id)
@@ -83,8 +83,8 @@ def _resume(ports: Ports, executions: Executions, gate: Gate) -> Detected:
 
 
 def _stop(ports: Ports, gate: Gate) -> Detected:
-    """Block a batch whose attempts die one after the other, the last one without letting go: not even marking it worked."""
-    reason = f"{gate.attempt} attempts have ended without a word; the last execution says why."
+    """Block a batch whose attempts all died; the last one still has an owner, so not even marking it as failed worked."""
+    reason = f"{gate.attempt} attempts ended without reporting a result; the last execution says why."
     try:
         ports.ledger.change_gate(gate.blocked(reason))
     except ConflictError:

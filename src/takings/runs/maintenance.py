@@ -1,8 +1,8 @@
-"""Keep a store quick and small: compact files, clean the tables' logs, and let go of what nothing can need any more.
+"""Keep a store quick and small: compact files, clean the tables' logs, and remove what nothing needs any more.
 
-Safe beside a running batch: a compaction is a change like any other, which loses to a merge that was first; what a commit
-of the last 7 days or the newest one names is kept; and a commit of its own is written only while no batch is in flight, so
-that it never shows a batch half merged.
+Maintenance is safe beside a running batch. A compaction is a change like any other: it loses to a merge that came first.
+Everything that the newest commit or one of the last 7 days names is kept. Maintenance commits only while no batch is in
+flight, so that its commit never shows a half-merged batch.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from takings.lake import Commit, LakeFile, LakeSnapshot, TableSnapshot, crowded
 from takings.layout import BatchId
 from takings.ports import Ports
 
-#: what a reader may still be reading, and what a mistake may be undone from
+#: readers may still read what is younger, and a mistake can be undone from it
 KEEP: Final = timedelta(days=7)
-#: a day's files are made one when there are so many …
+#: a day's files are compacted into one when there are this many …
 _MOST_FILES: Final = 4
-#: … of fewer rows than this
+#: … with fewer rows than this
 _SMALL_FILE: Final = 200_000
-#: who changed a table's files, in its log
+#: the name of maintenance as a writer, in a table's log
 MAINTENANCE: Final = BatchId("maintenance")
 
 
@@ -37,21 +37,21 @@ MAINTENANCE: Final = BatchId("maintenance")
 class Maintenance:
     """What was done, or would be."""
 
-    #: files that were made fewer, per table, and how many they became
+    #: per table, the number of files before and after compaction
     compacted: Mapping[str, tuple[int, int]]
-    #: the commit that shows the compacted tables; None where there was nothing to show, or a batch was in flight
+    #: the commit of the compacted tables; None where nothing changed or a batch was in flight
     commit: int | None
     #: lake files that nothing needs any more
     vacuumed: int
-    #: keys of reports, manifests and staging that were let go
+    #: removed keys of reports, manifests and staging
     expired: int
 
 
 def maintain(ports: Ports, *, keep_reports: timedelta, is_dry_run: bool) -> Maintenance:
-    """Compact, clean and let go; with `is_dry_run` only say what would be."""
+    """Compact, clean and remove; with `is_dry_run`, change nothing and return what would be done."""
     before = ports.ledger.gate()
     snapshot = ports.tables.snapshot()
-    # Compacted under a contract that lacks a column, rows would lose what they hold in it.
+    # Compacting under a contract that lacks a column would drop that column's values.
     ports.tables.check_fit(ports.contracts.by_dataset)
     plans = {dataset: files_to_compact(snapshot[dataset]) for dataset in Dataset}
     compacted: dict[str, tuple[int, int]] = {}
@@ -81,7 +81,7 @@ def files_to_compact(table: TableSnapshot) -> tuple[LakeFile, ...]:
 
 
 def _compact(ports: Ports, dataset: Dataset, snapshot: LakeSnapshot, files: tuple[LakeFile, ...]) -> bool:
-    """Rewrite files as one a day; a batch that changed the table meanwhile wins, and the next maintenance tries again."""
+    """Rewrite files as one per day; if a batch changes the table meanwhile it wins, and the next maintenance retries."""
     change = ports.engine.compact(dataset, snapshot[dataset], files)
     try:
         ports.tables.apply(dataset, change, snapshot[dataset], MAINTENANCE)
@@ -127,7 +127,7 @@ def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[s
     finished = {_batch_of(info) for info in papers if info.key == layout.outcome(_batch_of(info))}
     for info in papers:
         batch_id = _batch_of(info)
-        # The ledger is asked about the few batches without an outcome only: it grows for ever.
+        # The ledger grows for ever, so ask it only about the few batches without an outcome.
         is_old = batch_id not in finished and batch_id != in_flight and info.written_at < now - KEEP
         if is_old and not ports.ledger.lineage(batch_id=batch_id):
             yield info.key
@@ -137,8 +137,8 @@ def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[s
 
 
 def _left_by_losers(ports: Ports, now: datetime) -> Iterable[str]:
-    """Yield the private copies that an attempt made after it had lost a batch that has ended since."""
-    # Listed before anything else is looked at: a batch that begins meanwhile has no copy here, or shows itself below.
+    """Yield the private copies that an attempt made after it had lost the gate; the batch has ended since."""
+    # List copies first: a batch that begins meanwhile has no copy in this list, or is found below.
     copies = list(ports.store.list(layout.FETCHED))
     recent = {_batch_of(info) for info in ports.store.list(layout.BATCHES) if info.written_at >= now - KEEP}
     in_flight = ports.ledger.gate().batch_id

@@ -1,7 +1,7 @@
-"""Tell the story of a store: look, decide, dispatch a batch, and take up one that somebody left unfinished.
+"""Run a store: look, decide, dispatch a batch, and resume one that somebody left unfinished.
 
-What happens to a batch stands in `batch/attempt.py`. The point of no return is the first merge: verdicts and affected keys are
-written, once, before it; from then on a batch can only be completed.
+`batch/attempt.py` has the steps of a batch. The point of no return is the first merge: verdicts and affected keys are written,
+once, before it; afterwards a batch can only be completed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from takings.intake.manifest import Manifest, write_manifest
 from takings.intake.next_action import Blocked, Busy, Look, NextAction, Resume, blocked_message, next_action
 from takings.ports import Ports
 
-#: beside a living owner: how often to look whether it is done
+#: how often to check whether another living owner is done
 _POLL_SECONDS: Final = 0.2
-#: between the attempts of a batch that something keeps from going on; a passing cause is gone by then, or stays for long
+#: between the attempts of a batch that fails; a transient cause is gone by then, and any other will stay
 _BACK_OFF_SECONDS: Final = (1.0, 4.0)
 
 
@@ -47,7 +47,7 @@ _BACK_OFF_SECONDS: Final = (1.0, 4.0)
 class RunOutcome:
     """What a run did, and what it left waiting."""
 
-    #: none that were handed over when they ended
+    #: without those that were handed to `ended`
     batches: tuple[BatchOutcome, ...]
     decision: Decision
     sighting: Sighting
@@ -55,15 +55,15 @@ class RunOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Worked:
-    """A batch was taken as far as it goes."""
+    """A batch was taken as far as possible."""
 
-    #: None where it was given up, or another instance was first
+    #: None where the batch was given up or another instance was first
     outcome: BatchOutcome | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rest:
-    """Nothing is to be done yet."""
+    """There is nothing to do yet."""
 
     decision: Decision
     sighting: Sighting
@@ -73,10 +73,10 @@ StepResult = Worked | Busy | Blocked | Rest
 
 
 def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | None = None) -> RunOutcome:
-    """Process what is pending, batch after batch, until the policy says to wait.
+    """Process pending files, batch after batch, until the policy says to wait.
 
-    A batch that somebody left unfinished is completed first; beside a living owner this waits. With `ended`, each batch is
-    handed over when it ends, and none is kept: there may be hundreds, of a thousand files each.
+    First complete a batch that somebody left unfinished; if its owner is alive, wait for it. With `ended`, hand each batch
+    over when it ends and keep none: there may be hundreds, of a thousand files each.
     """
     batches: list[BatchOutcome] = []
     began = ports.clock.now()
@@ -98,7 +98,7 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
 
 
 def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> StepResult:
-    """Do the next thing that is to be done on the store, one batch at most; files that could not be read since are left."""
+    """Take the next action on the store, one batch at most; leave alone files that could not be read after `since`."""
     gate = ports.ledger.gate()
     match action := _next_action(ports, gate):
         case Blocked() | Busy():
@@ -113,7 +113,7 @@ def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> StepR
 
 
 def free_gate(ports: Ports) -> Gate:
-    """Return the gate once no batch is in flight: wait for a living owner, finish what a dead one has left."""
+    """Return the gate once no batch is in flight: wait for a living owner, finish the batch of a dead one."""
     while True:
         gate = ports.ledger.gate()
         match _next_action(ports, gate):
@@ -128,16 +128,17 @@ def free_gate(ports: Ports) -> Gate:
 
 
 def _next_action(ports: Ports, gate: Gate) -> NextAction:
-    """Return what to do next; a batch of a dead owner, or one that this process failed to release, is taken over at once."""
+    """Return what to do next; take over at once a batch whose owner is dead, or which this process failed to release."""
     owners = ports.owners
     return next_action(gate, ports.clock.now(), lambda owner: owners.is_dead(owner) or owner == owners.me())
 
 
 def look(ports: Ports, gate: Gate, *, at_once: bool, since: datetime | None = None) -> tuple[Sighting, Decision]:
-    """List raw-data/ and decide; a first deadline, or a change of what is pending, is kept in the gate.
+    """List raw-data/ and decide; keep a first deadline, or a change of what is pending, in the gate.
 
-    A file during whose reading a process died goes when no other does, and alone. One that could not be read is left for
-    some minutes (or what could not be read `since` then, if that is given), one that could not be removed for good.
+    A suspect (a process died while reading it) goes alone, and only when no other file is dispatched. A file that could not be
+    read is left alone for some minutes; with `since`, if it failed after `since`. A file that could not be removed is left
+    alone permanently.
     """
     listing = tuple(ports.store.list(layout.RAW))
     sources = ports.contracts.sources
@@ -164,7 +165,7 @@ def look(ports: Ports, gate: Gate, *, at_once: bool, since: datetime | None = No
         try:
             ports.ledger.change_gate(gate.waiting(deadline, pending, left))
         except ConflictError:
-            # A gate through which a batch goes now is that batch's; what waits is noted by the look that follows it.
+            # The gate now belongs to a batch; the look after it notes what waits.
             current = ports.ledger.gate()
             if not current.has_batch:
                 return look(ports, current, at_once=at_once, since=since)
@@ -239,17 +240,19 @@ def resume(ports: Ports, gate: Gate) -> BatchOutcome | None:
     except ConflictError:
         return None
     ports.tell("batch.resumed", {"batch_id": claimed.batch_id, "attempt": claimed.attempt})
-    # Whoever ends in order lets go of the batch; an owner that did not has died, maybe of what it was reading.
+    # A process that ends in order releases the batch; an owner that did not has died, maybe of what it was reading.
     if gate.owner is None:
-        return _work(ports, claimed, after="the attempt before ended in order, without being done")
-    return _work(ports, claimed, after=f"{gate.owner} died or fell silent, and was superseded", suspect=gate.reading)
+        return _work(ports, claimed, after="the previous attempt stopped in order, before it was done")
+    return _work(
+        ports, claimed, after=f"{gate.owner} died or stopped responding, and was superseded", suspect=gate.reading
+    )
 
 
 def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> tuple[Arrival, ...]:
     known = ports.ledger.newest_versions([info.key for info, _ in drops])
     arrivals = fix_versions(drops, {key: record.version for key, record in known.items()}, now)
     kept = [
-        # The same bytes, given back by an earlier batch, keep the version of their first sight.
+        # The same bytes, given back by an earlier batch, keep the version from when they were first seen.
         replace(arrival, version=known[arrival.key].version)
         if arrival.key in known
         and known[arrival.key].reason == RETURNED_TO_PENDING
@@ -261,9 +264,9 @@ def _version_drops(ports: Ports, drops: tuple[Pending, ...], now: datetime) -> t
 
 
 def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str | None = None) -> BatchOutcome | None:
-    """Run the batch of the gate to its end; what breaks meanwhile is tried again, as the batch's next attempt.
+    """Run the gate's batch to its end; retry what fails, as the batch's next attempt.
 
-    If it stays broken, the files go back to pending; from the point of no return on they stay with the batch, which can be
+    If it keeps failing, the files go back to pending. After the point of no return they stay with the batch, and it can be
     resumed.
     """
     attempt = Attempt(Claim(ports=ports, gate=claimed), after=after, suspect=suspect)
@@ -290,13 +293,13 @@ def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str
 
 
 def _let_go(attempt: Attempt) -> None:
-    # The first error is the one to tell; an attempt that has lost the gate has nothing to let go.
+    # The first error is the one to report; an attempt that has lost the gate has nothing to release.
     with suppress(Superseded):
         attempt.claim.let_go()
 
 
 def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attempt | None:
-    """Wait and return the next attempt; None where there have been enough, and the files were given back if they can be."""
+    """Wait and return the next attempt; None after enough of them, and the files are given back if possible."""
     claim, ports = attempt.claim, attempt.claim.ports
     try:
         if pause is None:
@@ -304,12 +307,12 @@ def _try_again(attempt: Attempt, fault: Exception, pause: float | None) -> Attem
                 attempt.claim.let_go()
             return None
         claim.change(lambda current: current.resumed(ports.owners.me(), ports.clock.now()))
-    except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is told
-        fault.add_note(f"The batch could not be let go of either: {cause_of(also)}")
+    except Exception as also:  # noqa: BLE001 - whatever keeps the gate from being written, the first fault is reported
+        fault.add_note(f"The batch could not be released either: {cause_of(also)}")
         return None
     ports.tell("batch.retrying", {"batch_id": claim.batch_id, "fault": cause_of(fault), "in_seconds": pause})
     ports.clock.sleep(pause)
-    return Attempt(Claim(ports=ports, gate=claim.gate), after=f"the attempt before failed: {cause_of(fault)}")
+    return Attempt(Claim(ports=ports, gate=claim.gate), after=f"the previous attempt failed: {cause_of(fault)}")
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Make lake, KPIs and ledger again from an archive: every batch once more, in its order, from its manifest and originals."""
+"""Rebuild lake, KPIs and ledger from an archive: run every batch again, in order, from its manifest and originals."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class ArchivedBatch:
     """One batch as the archive holds it."""
 
     manifest: Manifest
-    #: what was decided about its files at the time
+    #: the verdicts on its files at the time
     reports: tuple[FileReport, ...]
-    #: files that it was to hold but never archived; they are still drops, or were dropped again
+    #: files of its manifest that it never archived; they are still drops, or were dropped again
     unarchived: tuple[str, ...]
-    #: the number under which its rows came into the lake; None where there were none, or where it has not ended
+    #: the commit of its rows; None where it has no rows or has not ended
     commit: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A file about which the present contracts decide otherwise than was decided at the time."""
+    """A file whose verdict under the present contracts differs from the one at the time."""
 
     batch_id: BatchId
     before: FileReport
-    #: None where the file was not judged again
+    #: None where the file was not validated again
     after: FileReport | None
 
 
@@ -50,15 +50,15 @@ class Rebuilt:
 
     batches: int
     files: int
-    #: files of batches that were not completed and lie in no archive
+    #: files of batches that were not completed; no archive has them
     unarchived: tuple[str, ...]
     changes: tuple[Change, ...]
 
 
 def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
-    """Read every batch of a store in the order in which they were run; one without verdicts has decided nothing.
+    """Read every batch of a store in the order in which they ran; one without verdicts is left out.
 
-    CorruptState where an original or a document is missing or damaged; an incomplete archive is not rebuilt in part.
+    CorruptState where an original or a document is missing or damaged: an incomplete archive is not rebuilt in part.
     """
     documents = {info.key for info in store.list(layout.BATCHES)}
     originals = {info.key for folder in layout.ARCHIVES for info in store.list(folder)}
@@ -69,9 +69,9 @@ def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
 
 
 def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:
-    """Put batches into the order of their commits: their ids tell it only as far as all clocks agreed.
+    """Sort batches by their commits: ids give the order only if all clocks agreed.
 
-    What is a copy depends on the order in which files were accepted; a batch that accepted none keeps its place.
+    The order in which files were accepted decides which one is a copy; a batch that accepted none keeps its place.
     """
     taken = [any(report.verdict is Verdict.ACCEPTED for report in batch.reports) for batch in batches]
     following = iter(sorted(compress(batches, taken), key=lambda batch: (batch.commit is None, batch.commit or 0)))
@@ -106,13 +106,13 @@ def _arrival(manifest: Manifest, key: str) -> Arrival:
         if arrival.key == key:
             return arrival
     raise CorruptState(
-        f"batch {manifest.batch_id}: verdicts.json judges {key}, which manifest.json does not name. Nothing was rebuilt."
+        f"batch {manifest.batch_id}: verdicts.json lists {key}, but manifest.json does not. Nothing was rebuilt."
         " Restore both from a back-up."
     )
 
 
 def rebuild(source: ObjectStore, batches: tuple[ArchivedBatch, ...], ports: Ports) -> Rebuilt:
-    """Run every batch again into an empty store, by the contracts and the time zone of that store."""
+    """Run every batch again into an empty store, with the contracts and the time zone of that store."""
     changes: list[Change] = []
     files = 0
     for batch in batches:
@@ -146,14 +146,14 @@ def _run_again(source: ObjectStore, batch: ArchivedBatch, ports: Ports) -> Batch
     outcome = start(ports, free_gate(ports), manifest)
     if outcome is None:
         raise CorruptState(
-            f"batch {manifest.batch_id} could not be run again: somebody else works on the new store. Let nobody, and begin"
-            " again with an empty one."
+            f"batch {manifest.batch_id} could not be run again: another process works on the new store. End it, and begin again"
+            " with an empty store."
         )
     return outcome
 
 
 def _keep_unread(ports: Ports, arrival: Arrival) -> None:
-    """Suspect a file as much as it was at the time, so that it kills no process again."""
+    """Record as many deaths for a file as it had at the time, so that it does not kill a process again."""
     for _ in range(MOST_DEATHS):
         ports.ledger.change_gate(ports.ledger.gate().suspecting(arrival.key, arrival.etag))
 

@@ -1,4 +1,4 @@
-"""Publish again what a changed definition or contract may have changed."""
+"""Publish KPIs again after a changed definition or contract."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Restatement:
 
 
 def restate(ports: Ports, first: date | None = None, last: date | None = None) -> Restatement:
-    """Publish every key of a range of days (or all) again from the newest commit, under the present definition.
+    """Publish every key of a range of days (or all days) again from the newest commit, under the present definition.
 
-    A batch that commits meanwhile is newer and wins; then the restatement is repeated as of its commit.
+    A batch that commits meanwhile is newer and wins; then repeat the restatement as of its commit.
     """
     if first is not None and last is not None and last < first:
-        raise UsageError(f"--from {first} lies after --to {last}.")
+        raise UsageError(f"--from {first} is after --to {last}.")
     while True:
         commit = newest_commit(ports.store)
         if commit is None:

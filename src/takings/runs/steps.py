@@ -1,7 +1,7 @@
-"""Take a batch through its steps in processes of their own, as a state machine calls them one after the other.
+"""Take a batch through its steps, each in its own process, as a state machine calls them.
 
-Each step names the batch and the attempt that it belongs to, adopts them through the gate, and ends as superseded where a
-newer attempt has the gate. A step may be repeated: whatever an earlier try has done is not done again.
+Each step names its batch and attempt, adopts them through the gate, and ends as superseded where a newer attempt has the
+gate. A step may be repeated: it does not do again what an earlier try has done.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from takings.intake.next_action import blocked_message
 from takings.layout import BatchId
 from takings.ports import Ports
 
-#: what fails so often in a row, with the time between two sweeps in between, does not pass by itself
+#: a failure that recurs this often, with a sweep's interval in between, does not pass by itself
 MOST_ATTEMPTS: Final = 5
 
 
 class Validated(StrEnum):
     """How the validation of a batch ended."""
 
-    #: some file was accepted: the batch goes on
+    #: at least one file was accepted: the batch continues
     ACCEPTED = "accepted"
-    #: nothing was: the originals only have to be archived
+    #: no file was accepted: the originals only have to be archived
     NOTHING_ACCEPTED = "nothing accepted"
-    #: the batch was given up, its files are pending again
+    #: the batch was given up; its files are pending again
     GIVEN_UP = "given up"
 
 
 class AfterFailure(StrEnum):
-    """What became of a batch of which a step failed permanently."""
+    """What became of a batch after one of its steps failed permanently."""
 
-    #: nothing of it was accepted; its files are in failed/, with their reasons
+    #: no file was accepted; they are in failed/, with their reasons
     ARCHIVED = "filed away"
     #: its files are pending again
     GIVEN_BACK = "given back"
-    #: nothing of it was accepted; its files are on their way to failed/, which has to be repeated
+    #: no file was accepted; not all of them are in failed/ yet, so the call has to be repeated
     NOT_ARCHIVED_YET = "not filed yet"
-    #: its verdicts are written, so that it can only be completed: by its next attempt, or once somebody has unblocked it
+    #: its verdicts are written, so it can only be completed: by its next attempt, or after somebody unblocks it
     TO_BE_COMPLETED = "to be completed"
-    #: it has to be completed, but so many attempts have failed that a person is asked
+    #: it has to be completed, but too many attempts have failed, so a person has to decide
     BLOCKED = "blocked"
 
 
@@ -70,7 +70,7 @@ def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
 
 
 def transform(ports: Ports, batch_id: BatchId, attempt: int) -> None:
-    """Merge what was accepted into the lake and publish the KPIs that it changes."""
+    """Merge the accepted rows into the lake and publish the KPIs that they change."""
     with _adopted(ports, batch_id, attempt) as step:
         _keep(ports, batch_id, step.transform(_verdicts(step)))
 
@@ -83,9 +83,9 @@ def archive(
     has_time: Callable[[], bool] = lambda: True,
     on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
 ) -> BatchOutcome | None:
-    """Archive the batch's originals and end it; None where the time was over before: repeated, it goes on.
+    """Archive the batch's originals and end it; None where the time ran out, and a repetition continues.
 
-    Refused files are told before the batch ends, so that none is forgotten; after a crash they may be told again.
+    `on_failed` gets the refused files before the batch ends, so that none is forgotten; after a crash it may get them again.
     """
     with _adopted(ports, batch_id, attempt) as step:
         verdicts = _verdicts(step)
@@ -104,9 +104,9 @@ def mark_failed(
     has_time: Callable[[], bool] = lambda: True,
     on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
 ) -> AfterFailure:
-    """End a batch of which a step failed permanently, as far as it can be ended.
+    """End a batch after one of its steps failed permanently, as far as possible.
 
-    Before its verdicts are written, it is given up; afterwards it can only be completed, but for one that has accepted nothing.
+    Before its verdicts are written, give it up. Afterwards it can only be completed, unless it accepted no file.
     """
     with _adopted(ports, batch_id, attempt) as step:
         ports.tell("batch.failed", {"batch_id": batch_id, "attempt": attempt, "cause": cause})
@@ -115,7 +115,7 @@ def mark_failed(
             return AfterFailure.GIVEN_BACK
         if verdicts is None or verdicts.has_accepted:
             if attempt >= MOST_ATTEMPTS:
-                step.claim.block(f"{attempt} attempts have failed, the last of them so: {cause}.")
+                step.claim.block(f"{attempt} attempts have failed; the last one with: {cause}.")
                 return AfterFailure.BLOCKED
             step.claim.let_go()
             return AfterFailure.TO_BE_COMPLETED
@@ -126,7 +126,7 @@ def mark_failed(
 
 
 def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
-    """End this process's lease of the attempt, if it still has it, so that another can adopt it at once."""
+    """End this process's lease of the attempt, if it still holds it, so that another can adopt it at once."""
     while True:
         gate = ports.ledger.gate()
         if (gate.batch_id, gate.attempt, gate.owner) != (batch_id, attempt, ports.owners.me()):
@@ -134,7 +134,7 @@ def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
         try:
             ports.ledger.change_gate(gate.let_go(ports.clock.now()))
         except ConflictError:
-            # Its lease was renewed meanwhile.
+            # The lease was renewed meanwhile.
             continue
         return
 
@@ -143,10 +143,10 @@ def hand_back(ports: Ports, batch_id: BatchId, attempt: int) -> None:
 def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]:
     """Hold the batch through the gate while a step runs; Superseded where the gate holds another batch or attempt.
 
-    A breach of the KPIs' invariants blocks the batch; who is interrupted hands it back.
+    A breach of the KPIs' invariants blocks the batch; an interrupted step hands it back.
     """
     claim, suspect = _adopt(ports, batch_id, attempt)
-    after = None if attempt == 1 else "the attempt before did not end, and was superseded"
+    after = None if attempt == 1 else "the previous attempt did not end, and was superseded"
     step = Attempt(claim, after=after, suspect=suspect)
     try:
         with ports.faults(), ports.heartbeat.beating(claim.renew):
@@ -156,7 +156,7 @@ def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]
             claim.block(str(breach))
         raise
     except Exception:
-        # Who runs the steps tries again, or has the batch marked as failed.
+        # The caller of the steps retries, or marks the batch as failed.
         raise
     except BaseException:
         with suppress(Superseded):
@@ -165,7 +165,7 @@ def _adopted(ports: Ports, batch_id: BatchId, attempt: int) -> Iterator[Attempt]
 
 
 def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | None]:
-    """Take the attempt over in the gate; return with it the file that its last process was reading when it died."""
+    """Take over the attempt in the gate; return it with the file that its last process was reading when it died."""
     while True:
         gate = ports.ledger.gate()
         if not gate.has_batch or (gate.batch_id, gate.attempt) != (batch_id, attempt):
@@ -180,23 +180,23 @@ def _adopt(ports: Ports, batch_id: BatchId, attempt: int) -> tuple[Claim, str | 
 
 
 def _verdicts(step: Attempt) -> BatchVerdicts:
-    """Return the verdicts that validation has written; MachineryError where it has not."""
+    """Return the verdicts that validation wrote; MachineryError where there are none."""
     batch_id = step.claim.batch_id
     verdicts = read_verdicts(step.claim.ports.store, batch_id)
     if verdicts is None:
-        raise MachineryError(f"batch {batch_id} is not judged yet. Run its validation first.")
+        raise MachineryError(f"batch {batch_id} is not validated yet. Run its validation first.")
     return verdicts
 
 
 def _began_at(step: Attempt) -> datetime:
-    """Return when the attempt began, as its first step has noted; one that was resumed later begins with this step."""
+    """Return when the attempt began, as its first step recorded; one that was resumed later begins with this step."""
     claim = step.claim
     document = read_document(claim.ports.store, layout.attempt(claim.batch_id, claim.gate.attempt), ATTEMPT)
     return claim.ports.clock.now() if document is None else layout.parse_instant(document["began_at"])
 
 
 def _keep(ports: Ports, batch_id: BatchId, transformed: Transformed) -> None:
-    """Keep what the transformation did for the batch's last step, which does not look into the lake."""
+    """Keep what the transformation did, because the batch's last step does not read the lake."""
     if transformed.commit is None:
         return
     document = {
@@ -211,7 +211,7 @@ def _keep(ports: Ports, batch_id: BatchId, transformed: Transformed) -> None:
 
 
 def _read_kept(ports: Ports, batch_id: BatchId) -> Transformed:
-    """Return what the batch's transformation has kept; nothing where it was not done, or had nothing to do."""
+    """Return what the batch's transformation kept; an empty value where it did not run or had nothing to do."""
     document = read_document(ports.store, layout.published(batch_id), PUBLISHED)
     if document is None:
         return Transformed()

@@ -1,7 +1,7 @@
-"""Stay with a store and react: take what is due at once, wait for the rest, and survive what fails on the way.
+"""Watch a store and react: process what is due, wait for the rest, and survive failures.
 
-A change of raw-data/ is only a hint to look; the gate, read once a second, tells of deadlines, of what other instances do and
-of owners that died; a sweep finds what nothing announced.
+A change of raw-data/ is only a hint to look. The gate, read once a second, shows deadlines, what other instances do, and dead
+owners. A sweep finds what no hint announced.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from takings.ports import Changes, Ports, Wake
 from takings.runs import pipeline
 from takings.runs.pipeline import Blocked, Busy, Rest, StepResult, Worked
 
-#: so soon a deadline, a dead owner, an unblocked batch is noticed; reading one row costs next to nothing
+#: how soon a deadline, a dead owner or an unblocked batch is noticed; reading one row costs next to nothing
 BEAT: Final = timedelta(seconds=1)
-#: a file that is being written is most often complete a moment later …
+#: a file that is being written is usually complete a moment later …
 _SOONEST_LOOK: Final = timedelta(seconds=1)
-#: … and so is a short failure over, such as a busy disk …
+#: … and a short failure, such as a busy disk, is over …
 _FIRST_RETRY: Final = timedelta(seconds=1)
-#: … while a long one, such as a full disk, is noticed to be over within a minute
+#: … while the end of a long one, such as a full disk, is noticed within a minute
 _LONGEST_RETRY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """What is pending waits, for another reason than before."""
+    """Pending files wait, for a new reason."""
 
     decision: Decision
     #: pending files
@@ -42,7 +42,7 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftAlone:
-    """Something under raw-data/ is no drop; told once."""
+    """Something under raw-data/ is not a drop; reported once."""
 
     key: str
     reason: str
@@ -50,7 +50,7 @@ class LeftAlone:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The machinery failed; nothing is lost, and it is tried again."""
+    """The machinery failed; nothing is lost, and the watch retries."""
 
     error: Exception
     retry_in: timedelta
@@ -60,9 +60,9 @@ Happening = BatchOutcome | Waiting | LeftAlone | Blocked | Failed
 
 
 def watch(ports: Ports, changes: Changes, *, sweep: timedelta) -> Iterator[Happening]:
-    """Yield what happens to a store until `changes` says to stop; a batch that has begun is finished first.
+    """Yield what happens to a store until `changes` says to stop; finish a batch that has begun first.
 
-    UsageError and CorruptState end the watch: no retry would mend them.
+    UsageError and CorruptState end the watch: no retry would fix them.
     """
     watcher = _Watcher(ports=ports, sweep=sweep)
     while (wake := changes.wait(watcher.seconds_to_wait())) is not Wake.STOP:
@@ -73,7 +73,7 @@ def watch(ports: Ports, changes: Changes, *, sweep: timedelta) -> Iterator[Happe
         except CorruptState:
             raise
         except (InvariantBreach, Superseded):
-            # The gate says what is to be told: the batch is blocked, or another instance has it.
+            # The gate says what to report: the batch is blocked, or another instance has it.
             happenings = []
         except (MachineryError, OSError, MemoryError) as failure:
             happenings = [watcher.back_off(failure)]
@@ -92,33 +92,33 @@ class _Watcher:
     _next_look: datetime | None = None
     _not_before: datetime | None = None
     _failures: int = 0
-    #: files that were being written at the last look, or that somebody has to mend, and how long it waits for them now
+    #: files that were being written at the last look, or that somebody has to fix, and how long to wait for them now
     _unsettled: frozenset[str] = frozenset()
     _patience: timedelta = _SOONEST_LOOK
-    #: what was told already
+    #: what was reported already
     _last: StepResult | None = None
     _decision: Decision | None = None
     _left_alone: frozenset[LeftAlone] = frozenset()
 
     def seconds_to_wait(self) -> float:
-        """Return how long nothing is to be done, as far as is known."""
+        """Return how long there is nothing to do, as far as is known."""
         return 0.0 if self.has_hint and self._not_before is None else BEAT.total_seconds()
 
     def take_turn(self) -> list[Happening]:
-        """Do what is due, one batch at most, and return what is to be told."""
+        """Do what is due, one batch at most, and return what to report."""
         gate, now = self.ports.ledger.gate(), self.ports.clock.now()
         if self._not_before is not None and now < self._not_before:
             return []
         if not gate.has_batch and not self._is_look_due(gate, now):
             return []
-        # What changes from here on is looked at again: hints by the next wait, the gate by its generation.
+        # Later changes lead to another look: the next wait reports hints, and the gate has another generation.
         self._not_before, self._generation = None, gate.generation
         done = pipeline.step(self.ports, at_once=False)
         self.has_hint = isinstance(done, Worked)
         return self._what_to_tell(done, now)
 
     def back_off(self, failure: Exception) -> Failed:
-        """Try again later, and later still each time; not all instances at the same moment."""
+        """Retry after a pause that grows each time, and differs between instances."""
         self.has_hint = True
         longest = min(_FIRST_RETRY * 2 ** min(self._failures, 10), _LONGEST_RETRY)
         retry_in = longest * random.uniform(0.5, 1)
@@ -154,7 +154,7 @@ class _Watcher:
                 return self._news_of(decision, sighting)
 
     def _plan_next_look(self, sighting: Sighting, now: datetime) -> None:
-        """Look again soon where a file is being written, or somebody may be mending one; the end may come without a hint."""
+        """Look again soon if a file is being written, or may be being fixed: no hint may announce the end."""
         unsettled = frozenset(key for key, ignored in sighting.ignored if ignored.is_passing or ignored.has_trouble)
         self._patience = min(self._patience * 2, self.sweep) if unsettled == self._unsettled else _SOONEST_LOOK
         self._unsettled = unsettled

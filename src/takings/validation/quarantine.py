@@ -1,4 +1,4 @@
-"""Render rows that were set aside: as CSV to mend and drop again, or in base64 if they are not CSV rows. Pure."""
+"""Render rows that were set aside: as CSV to correct and drop again, or in base64 if they are not CSV rows. Pure."""
 
 from __future__ import annotations
 

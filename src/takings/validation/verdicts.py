@@ -61,7 +61,7 @@ def duplicate_report(arrival: Arrival, fingerprint: str, original: str) -> FileR
 
 
 def unreadable_report(arrival: Arrival, structure: Structure, fault: FileFault) -> FileReport:
-    """Refuse a file whose records cannot be told apart."""
+    """Refuse a file whose records cannot be separated."""
     counts = RecordCounts(read=structure.records, rejected=structure.records)
     return replace(
         report_on(arrival, structure.fingerprint, structure.size, Verdict.REJECTED, counts),

@@ -209,15 +209,15 @@ def test_what_cannot_be_read_is_told(sold: S3Shop, takings: Takings) -> None:
 
     assert refused() == (
         2,
-        "takings: there is no finished export of OrderKPIs in s3://shop/exports/. `takings aws export` makes one.",
+        "takings: there is no finished export of OrderKPIs in s3://shop/exports/. Make one: `takings aws export`.",
     )
     assert refused("--from", "s3://shop/it's")[0] == refused("--from", "exports")[0] == 2
     assert refused("--only-lake", "--database", "my-shop") == (
         2,
-        "takings: --database my-shop: a name of Athena has small letters, digits and underscores.",
+        "takings: --database my-shop: write a name of small letters, digits and underscores, for Athena.",
     )
     put(sold.clients, f"exports/OrderKPIs/AWSDynamoDB/{NEW}/manifest-summary.json", b"{}")
-    said = "is no summary of an export: 'outputFormat' is missing. Remove that folder, or export again."
+    said = "is not a summary of an export: 'outputFormat' is missing. Remove that folder, or export again."
     assert refused() == (3, f"takings: s3://shop/exports/OrderKPIs/AWSDynamoDB/{NEW}/manifest-summary.json {said}")
 
 

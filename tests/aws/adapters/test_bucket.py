@@ -143,7 +143,7 @@ def test_a_download_that_is_cut_short_is_an_error(shop: S3Shop, tmp_path: Path) 
     assert version is not None
     with pytest.raises(StoreError) as cut:
         shop.bucket.download(replace(version, size=5), tmp_path / "a.csv")
-    assert str(cut.value) == f"s3://{BUCKET}/{KEY}: 4 of 5 bytes came. Run again; nothing is lost."
+    assert str(cut.value) == f"s3://{BUCKET}/{KEY}: 4 of 5 bytes arrived. Run again; nothing is lost."
 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)

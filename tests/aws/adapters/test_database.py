@@ -119,7 +119,7 @@ def test_a_write_whose_answer_was_lost_finds_itself(
     with monkeypatch.context() as lossy:
         lossy.setattr(aws.dynamodb, "put_item", twice)
         assert ledger.change_gate(claimed) == claimed
-    with pytest.raises(ConflictError, match="the gate stands at generation 1, not 0"):
+    with pytest.raises(ConflictError, match="the gate has generation 1, not 0"):
         ledger.change_gate(claimed)
 
 
@@ -127,7 +127,9 @@ def test_tables_serve_one_bucket(database: Database) -> None:
     """Neither lineage nor KPIs know buckets apart, so a second one is refused."""
     DynamoLedger(database, BUCKET).change_gate(Gate().waiting(NOON, {}))
     DynamoLedger(database, BUCKET).check_alone()
-    with pytest.raises(SettingsError, match=r"the tables belong to s3://shop\. Set `table_prefix` for s3://other"):
+    with pytest.raises(
+        SettingsError, match=r"the tables belong to s3://shop\. Set another `table_prefix` for s3://other"
+    ):
         DynamoLedger(database, "other").check_alone()
 
 
@@ -138,7 +140,7 @@ def test_tables_are_created_once(aws: Clients) -> None:
     assert create_tables(aws.dynamodb, "two.") == ()
     definition = {**CATEGORY_KPIS.definition(""), "TableName": "three.PendingBatches"}
     aws.dynamodb.create_table(**definition)
-    with pytest.raises(SettingsError, match=r"the table three\.PendingBatches exists, but with other keys"):
+    with pytest.raises(SettingsError, match=r"the table three\.PendingBatches exists, but its keys or indexes are not"):
         create_tables(aws.dynamodb, "three.")
 
 

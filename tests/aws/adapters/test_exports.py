@@ -141,7 +141,7 @@ def test_point_in_time_recovery_has_to_be_on(shop: S3Shop, takings: Takings) -> 
     refused = takings("aws", "export", STORE)
     assert (refused.code, refused.out) == (2, "")
     assert unwrapped(refused.err) == (
-        "takings: OrderKPIs has no point-in-time recovery, and DynamoDB exports from nothing else. Turn it on: takings aws"
+        "takings: OrderKPIs has no point-in-time recovery, but DynamoDB needs it to export. Turn it on: takings aws"
         " bootstrap s3://bucket, or aws dynamodb update-continuous-backups --table-name OrderKPIs"
         " --point-in-time-recovery-specification"
         " PointInTimeRecoveryEnabled=true"
@@ -156,7 +156,7 @@ def test_what_failed_is_told(aws: Clients, takings: Takings, monkeypatch: pytest
     failed = takings("aws", "export", STORE, "--table", "OrderKPIs", "--to", "s3://no-such-shop/exports")
     assert (failed.code, failed.out) == (3, "OrderKPIs: failed\n")
     assert unwrapped(failed.err) == (
-        "takings: DynamoDB could not export OrderKPIs: S3NoSuchBucket: The specified bucket does not exist. Mend the cause,"
+        "takings: DynamoDB could not export OrderKPIs: S3NoSuchBucket: The specified bucket does not exist. Remove the cause,"
         " then export with --again."
     )
     assert takings("aws", "export", STORE, "--table", "Orders").code == 2

@@ -104,7 +104,7 @@ def test_roles_of_another_shop_differ() -> None:
 
 
 def trusts(role: Role, service: str, **source: str) -> bool:
-    """Tell whether a service may take a role on behalf of something."""
+    """Return whether a service may take a role on behalf of something."""
     trust = role.trust(ACCOUNT)
     (statement,) = trust["Statement"]
     call = Call(

@@ -62,7 +62,7 @@ def test_every_way_leads_to_a_state() -> None:
     broken = deepcopy(DOCUMENT)
     broken["States"]["ValidateData"]["Next"] = "TransformDate"
     assert list(dangling(broken)) == [
-        "ValidateData leads to TransformDate, which is no state",
+        "ValidateData leads to TransformDate, which is not a state",
     ]
     del broken["States"]["AllArchived"]["Default"]
     assert list(dangling(broken))[-1] == "nothing leads to LookAgain"

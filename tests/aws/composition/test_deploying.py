@@ -167,7 +167,7 @@ def test_the_workflow_deploys(
         "deploying: function file-detector (its code is another one)",
         "deploying: function file-archiver (its code is another one)",
         f"deploying: state machine ecommerce-pipeline with validation-service:2, transformation-service:2, {network}",
-        "executions that run go on by the definition and the images with which they began",
+        "running executions continue with the definition and the images that they began with",
         "s3://shop: everything is deployed",
     ]
     login, tag, pushed, logout, *_ = [each for each in engine.asked() if each[0] != ["info"]]
@@ -182,7 +182,7 @@ def test_the_workflow_deploys(
     for name in ("SUBNET_1", "SUBNET_2", "SECURITY_GROUP"):
         monkeypatch.delenv(name)
     kept = takings("aws", "deploy", "state-machine", STORE)
-    assert kept.out == "s3://shop: the state machine is this one already\n", "it leaves the network as it is"
+    assert kept.out == "s3://shop: the state machine is already up to date\n", "it leaves the network as it is"
 
     policy = deploy_role(PIPELINE, "a/b").policy()
     # Everybody may ask who they are.
@@ -277,7 +277,7 @@ def test_a_repository_may_deploy(deployed: Deployed, functions: Path, takings: T
     assert takings(*bootstrap, "--github", "octocat/till").out == "making: role takings-deploy (trusts somebody else)\n"
     assert takings(*bootstrap).out == "s3://shop: nothing is missing\n"
     refused = takings(*bootstrap, "--github", "octocat/*")
-    assert (refused.code, "names no repository on GitHub" in unwrapped(refused.err)) == (2, True)
+    assert (refused.code, "is not a repository on GitHub" in unwrapped(refused.err)) == (2, True)
 
 
 def test_the_role_names_the_pipeline_s_own_parts() -> None:
@@ -304,10 +304,10 @@ def test_the_role_names_the_pipeline_s_own_parts() -> None:
             "state-machine --arn arn:aws:states:eu-west-1:1:stateMachine:x",
             "not arn:aws:states:eu-west-1:1:stateMachine:x.",
         ),
-        ("functions --account 123456789012", "these credentials are of account 000000000000, not 123456789012."),
+        ("functions --account 123456789012", "these credentials belong to account 000000000000, not 123456789012."),
         (
             "images --tag x --engine no-such-engine",
-            "no container engine builds images here: no-such-engine is not on PATH",
+            "no container engine works here: no-such-engine is not on PATH",
         ),
         ("images --tag x --engine true", "Dockerfile is missing. Run this where the sources are."),
     ],
@@ -322,7 +322,7 @@ def test_code_for_another_python_is_refused(deploy: Deploy, functions: Path, tmp
     built = new_version(functions, tmp_path / "other")
     (built / "lambdas.json").write_text('{"runtime": "python3.99", "architecture": "x86_64"}')
     said = unwrapped(deploy("functions", "--lambdas", built, code=2).err)
-    assert "and its code was built for python3.99." in said
+    assert "but its code was built for python3.99." in said
     assert "let `takings aws bootstrap s3://shop` change both" in said
 
 
@@ -333,7 +333,7 @@ def test_an_engine_that_fails_is_told(
     engine = install_engine(tmp_path / "bin", monkeypatch, "podman", "push")
     ended = deploy("images", "--tag", "v9", "--no-build", "--engine", "podman", code=3)
     assert "no space left on device" in ended.err
-    assert "podman push` ended with code 1; what it said stands above." in unwrapped(ended.err)
+    assert "podman push` ended with code 1; its output is above." in unwrapped(ended.err)
     assert engine.asked()[-1][0] == ["logout", REGISTRY]
     assert deployed.aws.client("ecr").list_images(repositoryName="validation-service", filter={"tagStatus": "TAGGED"})
     assert deploy("images", "--tag", "v9", "--dry-run").out.splitlines() == [

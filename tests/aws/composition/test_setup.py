@@ -149,7 +149,7 @@ def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bo
     assert pipe.client("lambda").list_functions()["Functions"] == []
     assert pipe.client("stepfunctions").list_state_machines()["stateMachines"] == []
     assert pipe.client("iam").list_roles()["Roles"] == []
-    assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: nothing is there to be removed\n"
+    assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: there is nothing to remove\n"
     assert takings("status", STORE).code == 0
     gone = takings("aws", "destroy", STORE, "--yes", "shop", "--with-data").out.splitlines()
     assert gone[-1] == "removing: bucket shop with every version of every file"
@@ -164,7 +164,7 @@ def notified(pipe: Aws) -> list[str]:
 def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
     """What is missing first; then what keeps a pipeline from working that has everything."""
     assert bootstrap(command="doctor", code=1)[0] == (
-        "missing: bucket shop in eu-west-1. `takings aws bootstrap` makes it."
+        "missing: bucket shop in eu-west-1. `takings aws bootstrap` creates it."
     )
     bootstrap()
     assert [line.partition(":")[0] for line in bootstrap(command="doctor", code=1)[:2]] == [
@@ -181,9 +181,9 @@ def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: T
     pipe.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
     assert bootstrap(command="doctor", code=1)[0].startswith("1 dead letters wait in takings-dead-letters: see")
     assert takings("aws", "redrive", STORE).out == "an event: looked at again\n"
-    assert takings("aws", "redrive", STORE).out == "s3://shop: no dead letter waits\n"
+    assert takings("aws", "redrive", STORE).out == "s3://shop: the dead-letter queue is empty\n"
     bootstrap("--notify", "night@example.com")
-    unheard = "night@example.com hears of no alarm: open the link that AWS has sent there."
+    unheard = "night@example.com gets no alarms yet: open the link that AWS has sent there."
     assert bootstrap(command="doctor", code=1) == [unheard]
 
 
@@ -196,7 +196,7 @@ def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstra
     bootstrap()
     found = [line for line in bootstrap(command="doctor", code=1) if line.startswith("subnet-")]
     assert found[0] == (
-        f"{subnet} leads to an internet gateway, but not every subnet gives public addresses, and its VPC no endpoint for"
+        f"{subnet} leads to an internet gateway, but not every subnet gives public addresses, and its VPC has no endpoint for"
         " ecr.api, ecr.dkr, logs, s3, dynamodb: tasks cannot start. Add a NAT gateway, or these endpoints."
     )
     assert len(found) == len(ec2.describe_subnets()["Subnets"])

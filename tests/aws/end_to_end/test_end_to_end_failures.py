@@ -38,7 +38,7 @@ def started(deployed: Deployed) -> str:
 
 
 def is_as(deployed: Deployed, local: Path) -> bool:
-    """Tell whether numbers, lineage and archive are those of a run that nobody disturbed, and nothing is left over."""
+    """Return whether numbers, lineage and archive are those of a run that nobody disturbed, and nothing is left over."""
     assert published(STORE) == published(local)
     assert [told for told in story(STORE) if told[1] is LineageStatus.SUCCESS] == story(local)
     assert deployed.keys("raw-data", "processed", "failed", "staging") == [

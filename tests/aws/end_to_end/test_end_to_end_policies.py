@@ -69,7 +69,7 @@ def test_a_bad_file_holds_up_no_other(deployed: Deployed, takings: Takings, tmp_
     deployed.set(policy="row", max_rejected="50%")
     put_back = takings("aws", "redrive", STORE)
     assert (put_back.code, put_back.out) == (0, "raw-data/order-items/bad.csv: pending again\n"), put_back.err
-    assert takings("aws", "redrive", STORE).out == "s3://shop: no dead letter waits\n"
+    assert takings("aws", "redrive", STORE).out == "s3://shop: the dead-letter queue is empty\n"
     assert deployed.keys("raw-data") == ["raw-data/order-items/bad.csv"]
     deployed.drop("products/a.csv", PRODUCTS)
     assert deployed.look(at_once=True)["detected"] == "started"

@@ -24,7 +24,7 @@ class Call:
 
 
 def allows(policy: Mapping[str, Any], call: Call) -> bool:
-    """Tell whether an identity with this policy may do it."""
+    """Return whether an identity with this policy may do it."""
     effects = {statement["Effect"] for statement in policy["Statement"] if _applies(statement, call)}
     return "Allow" in effects and "Deny" not in effects
 
@@ -46,7 +46,7 @@ def _applies(statement: Mapping[str, Any], call: Call) -> bool:
 
 
 def _holds(operator: str, found: str | None, wanted: list[str]) -> bool:
-    """Tell whether one of the wanted values is met; of a key that the call does not have only `Null` says anything."""
+    """Return whether one of the wanted values is met; of a key that the call does not have only `Null` says anything."""
     if operator == "Null":
         return (found is None) == (wanted == ["true"])
     if operator not in _OPERATORS:

@@ -146,6 +146,6 @@ def until_ready(aws: Aws) -> dict[str, Any]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that nobody has collected yet does not."""
+    """Return whether a process runs; one that nobody has collected yet does not."""
     told = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return told.strip()[:1] not in {"", "Z"}

@@ -65,7 +65,7 @@ def root(landed: Path, tmp_path: Path) -> Path:
 
 
 def is_right(root: Path) -> bool:
-    """Tell whether what is published is the oracle's and the lake's."""
+    """Return whether what is published is the oracle's and the lake's."""
     with opened(root) as shop:
         differences = verification.verify(shop.ports).differences
     return published(root) == expected(root) and not differences

@@ -1,4 +1,4 @@
-"""Say which alarms call a person, when, and where that person reads on; and who may use the key of their topic."""
+"""Define the alarms that call a person: when, and where that person reads on; and who may use their topic's key."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 
-#: a batch that takes this much longer than files may wait for it asks for a person
+#: a batch that takes this much longer than files may wait for it needs a person
 _LATE: Final = timedelta(hours=1)
 #: how long CloudWatch collects before it compares
 _PERIOD_SECONDS: Final = 300
-#: so many looks may be missed before anybody is called
+#: this many looks may be missed before the alarm
 _LOOKS_MISSED: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmLimits:
-    """What depends on a store's settings."""
+    """The limits that depend on a store's settings."""
 
     #: how long a file may lie under raw-data/
     oldest_pending_seconds: int
-    #: within which the store is looked at at least once; whole minutes
+    #: the longest time between two looks at the store; whole minutes
     look_seconds: int
 
 
 def limits(*, batch_wait: timedelta, sweep: timedelta) -> AlarmLimits:
-    """Return what a store's settings let one expect."""
+    """Return the limits that follow from a store's settings."""
     return AlarmLimits(
         oldest_pending_seconds=ceil((batch_wait + _LATE).total_seconds()),
         look_seconds=max(_PERIOD_SECONDS, 60 * ceil(sweep.total_seconds() / 60)),
@@ -44,7 +44,7 @@ class Alarm:
     #: without the pipeline's prefix
     name: str
     what: str
-    #: of docs/operations.md, where it says what to do
+    #: the heading in docs/operations.md that says what to do
     heading: str
     namespace: str
     metric: str
@@ -55,7 +55,7 @@ class Alarm:
     periods: int = 1
     threshold: int = 0
     comparison: str = "GreaterThanThreshold"
-    #: what no measurement means: `notBreaching` all is well, `ignore` as before, `breaching` an alarm
+    #: what a missing measurement means: `notBreaching` no alarm, `ignore` no change, `breaching` an alarm
     missing: str = "notBreaching"
 
     def definition(self, pipeline: Pipeline) -> dict[str, Any]:
@@ -83,14 +83,14 @@ def alarms(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
 
 
 def alarm_names(pipeline: Pipeline) -> list[str]:
-    """Return what the alarms are called, whatever the settings are."""
+    """Return the names of the alarms; settings do not change them."""
     return [
         pipeline.name(alarm.name) for alarm in alarms(pipeline, AlarmLimits(oldest_pending_seconds=1, look_seconds=60))
     ]
 
 
 def _of_executions(pipeline: Pipeline) -> tuple[Alarm, ...]:
-    """Three alarms, for CloudWatch counts the three ends of an execution that is no success apart."""
+    """Return three alarms, because CloudWatch counts the three unsuccessful ends of an execution separately."""
     return tuple(
         Alarm(
             name=f"takings-executions-{end}",
@@ -133,12 +133,12 @@ def _of_looks(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
             dimensions=own,
             statistic="Maximum",
             threshold=limits.oldest_pending_seconds,
-            # Between two looks nothing is known, and so nothing has changed.
+            # There are no measurements between two looks, so keep the state.
             missing="ignore",
         ),
         Alarm(
             name="takings-batch-blocked",
-            what=f"The batch of s3://{pipeline.bucket} is blocked, and nothing goes before somebody decides.",
+            what=f"The batch of s3://{pipeline.bucket} is blocked, and no batch runs until somebody decides.",
             heading="A batch is blocked",
             namespace=names.METRICS,
             metric="BatchesBlocked",
@@ -148,7 +148,7 @@ def _of_looks(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
         ),
         Alarm(
             name="takings-nobody-looks",
-            what=f"s3://{pipeline.bucket} has not been looked at for {_LOOKS_MISSED} sweeps: function or schedule fail.",
+            what=f"s3://{pipeline.bucket} has not been looked at for {_LOOKS_MISSED} sweeps: function or schedule fails.",
             heading="Nobody looks",
             namespace=names.METRICS,
             metric="OldestPendingSeconds",
@@ -164,7 +164,7 @@ def _of_looks(pipeline: Pipeline, limits: AlarmLimits) -> tuple[Alarm, ...]:
 
 
 def key_policy(pipeline: Pipeline) -> dict[str, Any]:
-    """Return who may use the topic's key: the account, and CloudWatch for its alarms, which may not use SNS's own key."""
+    """Return the policy of the topic's key: for the account, and for CloudWatch, whose alarms cannot use SNS's own key."""
     owner = {"AWS": f"arn:{pipeline.partition}:iam::{pipeline.account}:root"}
     return {
         "Version": "2012-10-17",

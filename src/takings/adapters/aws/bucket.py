@@ -1,4 +1,4 @@
-"""Do with one S3 bucket what a store needs: exact versions, writes that never replace anything, large objects in parts.
+"""Read and write one S3 bucket as a store needs it: exact versions, writes that never replace, large objects in parts.
 
 Conditional writes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef
 
-#: S3 copies at most 5 GB at once, and takes at most 10,000 parts; smaller ones are copied side by side
+#: S3 copies at most 5 GB at once and takes at most 10,000 parts; parts are copied in parallel
 PART_BYTES: Final = 512 << 20
-#: larger objects are fetched in ranges, side by side
+#: larger objects are fetched in ranges, in parallel
 _RANGE_BYTES: Final = 16 << 20
 _BLOCK: Final = 1 << 20
-#: of each part of a large object
+#: the size of each part of a large object
 _CHECKSUM: Final = "CRC32"
-#: what one request may name
+#: the most keys in one request
 _MOST_DELETED: Final = 1000
 _ABSENT: Final = {"404", "NoSuchKey", "NoSuchVersion"}
 _CHANGED: Final = {"412", "PreconditionFailed"}
-#: somebody else writes the same key at the same moment; boto3 does not try again, S3 asks for it
+#: somebody else writes the same key at the same time; S3 asks for a retry, but boto3 does not retry
 _CONTESTED: Final = {"409", "ConditionalRequestConflict", "OperationAborted"}
 _CONTESTED_TRIES: Final = 10
 
@@ -56,7 +56,7 @@ class ObjectVersion:
 
     @property
     def as_source(self) -> dict[str, str]:
-        """Return it as S3 names what is copied."""
+        """Return it as S3 names the source of a copy."""
         return {"Key": self.key, "VersionId": self.version_id}
 
 
@@ -101,7 +101,7 @@ class Bucket:
             raise
 
     def newest(self, key: str) -> ObjectVersion | None:
-        """Return what a key holds now; None where it is absent."""
+        """Return the version that a key has now; None where it is absent."""
         try:
             return self._version(key, self._s3.head_object(Bucket=self.name, Key=key))
         except ClientError as refused:
@@ -110,7 +110,7 @@ class Bucket:
             raise
 
     def find(self, key: str, etag: str) -> ObjectVersion | None:
-        """Return the version of a key that an ETag names, also where newer bytes or a delete marker stand before it."""
+        """Return the version of a key that an ETag names, even behind newer bytes or a delete marker."""
         try:
             return self._version(key, self._s3.head_object(Bucket=self.name, Key=key, IfMatch=f'"{etag}"'))
         except ClientError as refused:
@@ -126,7 +126,7 @@ class Bucket:
     def _version(self, key: str, head: HeadObjectOutputTypeDef) -> ObjectVersion:
         if "VersionId" not in head:
             raise SettingsError(
-                f"{self}: versioning is off, so that a file which is overwritten while it is read would be lost. Turn it on:"
+                f"{self}: versioning is off, so a file that is overwritten while it is read would be lost. Turn it on:"
                 f" aws s3api put-bucket-versioning --bucket {self.name} --versioning-configuration Status=Enabled"
             )
         return ObjectVersion(
@@ -134,7 +134,7 @@ class Bucket:
         )
 
     def download(self, version: ObjectVersion, target: Path) -> None:
-        """Write the bytes of a version to a local file; StoreError where some are missing."""
+        """Write the bytes of a version to a local file; StoreError if some are missing."""
         self._s3.download_file(
             self.name,
             version.key,
@@ -143,10 +143,12 @@ class Bucket:
             Config=TransferConfig(multipart_threshold=_RANGE_BYTES, multipart_chunksize=_RANGE_BYTES),
         )
         if (got := target.stat().st_size) != version.size:
-            raise StoreError(f"{self}/{version.key}: {got} of {version.size} bytes came. Run again; nothing is lost.")
+            raise StoreError(
+                f"{self}/{version.key}: {got} of {version.size} bytes arrived. Run again; nothing is lost."
+            )
 
     def download_newest(self, key: str, target: Path) -> bool:
-        """Write the bytes that a key holds now to a local file, with one request; tell whether the key exists."""
+        """Write a key's present bytes to a local file, with one request; return whether the key exists."""
         try:
             body = self._s3.get_object(Bucket=self.name, Key=key)["Body"]
         except ClientError as refused:
@@ -158,20 +160,20 @@ class Bucket:
         return True
 
     def fingerprint(self, key: str) -> str:
-        """Return the SHA-256 of the bytes that a key holds now."""
+        """Return the SHA-256 of a key's present bytes."""
         digest = sha256()
         for block in self._s3.get_object(Bucket=self.name, Key=key)["Body"].iter_chunks(_BLOCK):
             digest.update(block)
         return digest.hexdigest()
 
     def create(self, key: str, content: bytes) -> bool:
-        """Write an object unless the key exists; tell whether it was written."""
+        """Write an object unless the key exists; return whether it was written."""
         return self._unless_exists(
             lambda absent: self._s3.put_object(Bucket=self.name, Key=key, Body=content, IfNoneMatch=absent)
         )
 
     def upload(self, path: Path, key: str, metadata: Mapping[str, str] | None = None) -> bool:
-        """Write a local file to a key unless that exists; tell whether it was written."""
+        """Write a local file to a key unless the key exists; return whether it was written."""
         size = path.stat().st_size
         if size > self._part_bytes:
 
@@ -197,7 +199,7 @@ class Bucket:
         return self._unless_exists(put)
 
     def copy(self, source: ObjectVersion, destination: str, metadata: Mapping[str, str]) -> bool:
-        """Copy a version within the bucket unless the destination exists; tell whether it was written."""
+        """Copy a version within the bucket unless the destination exists; return whether it was written."""
         origin: Any = {"Bucket": self.name, **source.as_source}
         if source.size > self._part_bytes:
 
@@ -228,10 +230,10 @@ class Bucket:
     def _in_parts(
         self, key: str, size: int, metadata: Mapping[str, str], send: Callable[[str, int, int, int], Mapping[str, Any]]
     ) -> bool:
-        """Write an object in parts, side by side, unless the key exists; `send` returns what S3 says of a part."""
+        """Write an object in parallel parts, unless the key exists; `send` returns S3's answer to a part."""
 
         def write(absent: str) -> object:
-            # S3 takes parts with a checksum only where the algorithm is named first and each checksum in the end.
+            # S3 takes parts with checksums only if the request names the algorithm first and every checksum at the end.
             upload = self._s3.create_multipart_upload(
                 Bucket=self.name, Key=key, Metadata=metadata, ChecksumAlgorithm=_CHECKSUM
             )["UploadId"]
@@ -260,7 +262,7 @@ class Bucket:
         return self._while_contested(lambda: write(anything)) is not None
 
     def delete_unchanged(self, key: str, etag: str) -> None:
-        """Put a delete marker before the bytes that an ETag names, unless a key holds others meanwhile, or nothing."""
+        """Put a delete marker on a key, if it still holds the bytes that the ETag names."""
         very_bytes = f'"{etag}"'
         try:
             self._while_contested(lambda: self._s3.delete_object(Bucket=self.name, Key=key, IfMatch=very_bytes))
@@ -269,7 +271,7 @@ class Bucket:
                 raise
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Put delete markers before objects; the bucket's life cycle removes the bytes."""
+        """Put delete markers on objects; the bucket's life cycle removes the bytes."""
         rest = iter(keys)
         while some := list(islice(rest, _MOST_DELETED)):
             done = self._s3.delete_objects(
@@ -282,7 +284,7 @@ class Bucket:
                 )
 
     def _while_contested(self, write: Callable[[], object]) -> object | None:
-        """Write, again and again while others write the same key; None where the write's condition does not hold."""
+        """Write, and retry while others write the same key; None where the write's condition does not hold."""
         for tried in range(1, _CONTESTED_TRIES + 1):
             try:
                 return write()

@@ -1,4 +1,4 @@
-"""Connect to AWS the one way in which Takings uses it; where to and as whom is said by the standard AWS_* settings."""
+"""Connect to AWS, with the same configuration everywhere; the standard AWS_* settings name region and credentials."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-#: requests that run side by side; each of them waits for the network most of its time
+#: requests in parallel; each of them mostly waits for the network
 THREADS: Final = 16
-#: with standard retries: exponential back-off with jitter, about a minute in all
+#: standard retries: exponential back-off with jitter, about a minute in all
 _ATTEMPTS: Final = 8
 #: how every service is called
 CONFIG: Final = Config(
@@ -31,7 +31,7 @@ CONFIG: Final = Config(
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    """The services that a store in a bucket needs; their clients may be shared by threads."""
+    """The services that a store in a bucket needs; threads may share their clients."""
 
     s3: S3Client
     dynamodb: DynamoDBClient
@@ -39,7 +39,7 @@ class Clients:
     session: boto3.Session
 
     def lake_options(self) -> dict[str, str]:
-        """Return how delta-rs reaches S3, with the credentials of this moment: it knows neither profiles nor sign-ins."""
+        """Return the options for delta-rs to reach S3, with the present credentials: it has no profiles and no sign-ins."""
         credentials = self.session.get_credentials()
         if credentials is None:
             raise SettingsError("AWS: there are no credentials. Run `aws configure`, or set AWS_* variables.")

@@ -1,4 +1,4 @@
-"""Lay the pipeline's metrics out on one page of CloudWatch."""
+"""Lay out the pipeline's metrics on one page of CloudWatch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PERIOD_SECONDS: Final = 300
 
 
 def dashboard(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the page: alarms on top, then what becomes of files, then what does the work."""
+    """Return the page: alarms on top, then files and batches, then the services."""
     alarms = {
         "type": "alarm",
         "x": 0,
@@ -50,9 +50,11 @@ def dashboard(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _graphs(pipeline: Pipeline) -> list[tuple[str, str, list[list[str]]]]:
-    """Return titles, how measurements of one period are put together, and the metrics."""
-    functions = [pipeline.name(name) for name in (names.DETECTOR, names.ARCHIVER)]
-    machine = pipeline.state_machine
+    """Return titles, the statistic over a period, and the metrics."""
+    return [*_graphs_of_batches(pipeline), *_graphs_of_services(pipeline)]
+
+
+def _graphs_of_batches(pipeline: Pipeline) -> list[tuple[str, str, list[list[str]]]]:
     return [
         (
             "Files and rows of batches",
@@ -66,11 +68,17 @@ def _graphs(pipeline: Pipeline) -> list[tuple[str, str, list[list[str]]]]:
             "Maximum",
             [*_own(pipeline, names.ARCHIVER, "OrphansWaiting"), *_own(pipeline, names.DETECTOR, "BatchesBlocked")],
         ),
+    ]
+
+
+def _graphs_of_services(pipeline: Pipeline) -> list[tuple[str, str, list[list[str]]]]:
+    functions = [pipeline.name(name) for name in (names.DETECTOR, names.ARCHIVER)]
+    return [
         (
             "Executions",
             "Sum",
             [
-                ["AWS/States", f"Executions{end}", "StateMachineArn", machine]
+                ["AWS/States", f"Executions{end}", "StateMachineArn", pipeline.state_machine]
                 for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
             ],
         ),

@@ -1,4 +1,4 @@
-"""Read and write DynamoDB tables: whole results, conditions by name, decimals and never floats."""
+"""Read and write DynamoDB tables: complete results, named conditions, decimals and never floats."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from takings.errors import SettingsError, StoreError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: attributes by name; None is an attribute that is not there
+#: attributes by name; None stands for an absent attribute
 Item = Mapping[str, Any]
 
-#: what one request may ask for
+#: the most keys in one request
 _MOST_ASKED: Final = 100
 _UNPROCESSED_TRIES: Final = 12
 _serializer: Final = TypeSerializer()
@@ -41,12 +41,12 @@ class Database:
         self._pause = pause
 
     def get(self, table: Table, key: Item) -> Item | None:
-        """Return the item of a key as it is now; None where there is none."""
+        """Return the present item of a key; None where there is none."""
         found = self._call(table, self._dynamodb.get_item, Key=_write(key), ConsistentRead=True)
         return _read(found["Item"]) if "Item" in found else None
 
     def get_each(self, table: Table, keys: Iterable[Item]) -> Iterator[Item]:
-        """Yield the items of these keys as they are now, in no order; those that do not exist are left out."""
+        """Yield the present items of these keys, in no order; leave out those that do not exist."""
         name, rest = self._prefix + table.name, iter(keys)
         while some := [_write(key) for key in islice(rest, _MOST_ASKED)]:
             for tried in range(1, _UNPROCESSED_TRIES + 1):
@@ -61,9 +61,9 @@ class Database:
                 self._pause(random.uniform(0, min(0.05 * 2**tried, 10)))
 
     def query(self, table: Table, condition: str, values: Item, index: Index | None = None) -> Iterator[Item]:
-        """Yield the items that a condition on the key names, in the order of the sort key, page by page.
+        """Yield the items that match a condition on the key, in the order of the sort key, page by page.
 
-        As they are now; through an index as they were a moment ago.
+        They are the present items; those from an index may be a moment old.
         """
         where: dict[str, Any] = {"ConsistentRead": True} if index is None else {"IndexName": index.name}
         return self._pages(
@@ -71,7 +71,7 @@ class Database:
         )
 
     def scan(self, table: Table, columns: Iterable[str] | None = None) -> Iterator[Item]:
-        """Yield all items as they are now, in no order, page by page; with these columns, or all."""
+        """Yield all present items, in no order, page by page; with these columns, or all."""
         wanted: dict[str, Any] = {}
         if columns is not None:
             projection = ", ".join(f"#{column}" for column in columns)
@@ -79,9 +79,9 @@ class Database:
         return self._pages(table, self._dynamodb.scan, ConsistentRead=True, **wanted)
 
     def put(self, table: Table, item: Item, condition: str | None = None, values: Item | None = None) -> Item | None:
-        """Write an item if the condition holds for the one that is there; return that one where it does not.
+        """Write an item if the condition holds for the present one; otherwise return the present one.
 
-        In a condition, :name is one of `values`, or else what the new item has under the name.
+        In a condition, :name is one of `values`, or else the new item's attribute of that name.
         """
         where: dict[str, Any] = {}
         if condition is not None:
@@ -100,14 +100,14 @@ class Database:
     def put_each(
         self, table: Table, items: Iterable[Item], condition: str | None = None, values: Item | None = None
     ) -> Sequence[bool]:
-        """Write items side by side, each if the condition holds for it; tell in their order which were written."""
+        """Write items in parallel, each if the condition holds for it; return in their order which were written."""
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(lambda item: self.put(table, item, condition, values) is None, items))
 
     def query_each(
         self, table: Table, condition: str, each: Iterable[Item], index: Index | None = None
     ) -> Iterator[Item]:
-        """Yield what one query for each of these values finds; the queries run side by side."""
+        """Yield the results of one query for each of these values; the queries run in parallel."""
         with ThreadPoolExecutor(THREADS) as pool:
             for found in pool.map(lambda values: list(self.query(table, condition, values, index)), each):
                 yield from found
@@ -131,7 +131,7 @@ class Database:
         except self._dynamodb.exceptions.ResourceNotFoundException as missing:
             raise SettingsError(
                 f"DynamoDB has no table {name} in {self._dynamodb.meta.region_name}. Check region and `table_prefix`, or"
-                " make what is missing: takings aws bootstrap s3://bucket."
+                " create what is missing: takings aws bootstrap s3://bucket."
             ) from missing
         except ClientError as refused:
             if code_of(refused) != "ValidationException" or "Item size" not in str(refused):
@@ -143,7 +143,7 @@ class Database:
 
 
 def _terms(expression: str, values: Item) -> dict[str, Any]:
-    """Return the names and values that an expression mentions as #name and :value."""
+    """Return the names and values that an expression uses as #name and :value."""
     names = {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
     mentioned = {f":{name}": _serializer.serialize(values[name]) for name in re.findall(r":(\w+)", expression)}
     terms: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
@@ -151,7 +151,7 @@ def _terms(expression: str, values: Item) -> dict[str, Any]:
 
 
 def _write(item: Item) -> dict[str, Any]:
-    """Write an item's attributes; a float is refused."""
+    """Convert an item's attributes for DynamoDB; refuse a float."""
     return {name: _serializer.serialize(value) for name, value in item.items() if value is not None}
 
 
@@ -160,7 +160,7 @@ def _read(stored: Mapping[str, Any]) -> Item:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an attribute may hold
-    """Return whole numbers as int: only decimals are Decimal."""
+    """Return whole numbers as int; only decimals stay Decimal."""
     match value:
         case Decimal() if value == value.to_integral_value():
             return int(value)

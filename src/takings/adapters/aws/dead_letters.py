@@ -1,4 +1,4 @@
-"""Keep what nobody could handle in a queue, one message per refused file or unheard event, and put it back from there."""
+"""Keep refused files and failed events in a queue, one message each, and put them back from there."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from takings.errors import StoreError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-#: what a message of a refused file says that it is; an event of AWS says nothing of the kind
+#: the kind in a message of a refused file; an event of AWS has none
 FAILED_FILE: Final = "failed_file"
 #: the most that SQS takes in one request
 _MOST: Final = 10
-#: a message that was received is shown again after so many seconds, unless it was removed
+#: a received message is visible again after this many seconds, unless it was removed
 _HIDDEN_SECONDS: Final = 120
 
 
@@ -28,11 +28,11 @@ class PutBack(StrEnum):
 
     #: the refused file is under raw-data/ again, as a new arrival
     PENDING = "pending again"
-    #: another file of the name was dropped meanwhile; that one counts
+    #: another file of the same name was dropped meanwhile; that one counts
     REPLACED = "replaced by a newer drop"
-    #: its original is not where it was filed away
+    #: its original is no longer where it was archived
     GONE = "its original is gone"
-    #: an event that no function could handle; the store is looked at again
+    #: an event that no function could handle; look at the store again
     EVENT = "looked at again"
 
 
@@ -67,7 +67,7 @@ class DeadLetters:
                 )
 
     def receive(self) -> Iterator[Letter]:
-        """Yield the letters that wait; who is done with one removes it, the others are shown again after two minutes."""
+        """Yield the waiting letters; remove each when it is handled, otherwise it is visible again after two minutes."""
         while messages := self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=_MOST, VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=1
         ).get("Messages"):
@@ -75,12 +75,12 @@ class DeadLetters:
                 yield _letter(message["ReceiptHandle"], message["Body"])
 
     def remove(self, letter: Letter) -> None:
-        """Remove a letter for good."""
+        """Remove a letter permanently."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
 
 
 def redrive(letters: DeadLetters, bucket: Bucket) -> Iterator[tuple[Letter, PutBack]]:
-    """Put every refused file of the queue back under raw-data/; its original stays in failed/ as well. May be repeated.
+    """Put every refused file of the queue back under raw-data/; its original also stays in failed/. May be repeated.
 
     A letter whose original is gone stays in the queue.
     """

@@ -1,4 +1,4 @@
-"""Say who may deploy from GitHub, and what: exactly what the deploy commands call, on exactly the pipeline's own parts."""
+"""Define who may deploy from GitHub, and what: only the calls of the deploy commands, only on the pipeline's own parts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import Role
-from takings.adapters.aws.statements import allow, passing
+from takings.adapters.aws.statements import Statement, allow, passing
 
-#: who vouches for a workflow, and to whom
+#: the identity provider of a workflow, and the audience of its tokens
 PROVIDER: Final = "token.actions.githubusercontent.com"
 AUDIENCE: Final = "sts.amazonaws.com"
-#: of GitHub, which may have rules about who approves; deploy.yml names it
+#: the environment on GitHub, where rules about approval may apply; deploy.yml names it
 ENVIRONMENT: Final = "production"
 _SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
 
@@ -22,7 +22,7 @@ _SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
 class DeployRole(Role):
     """The role that a workflow takes, without any key."""
 
-    #: as GitHub's tokens name it: OWNER/REPOSITORY, of newer ones OWNER@ID/REPOSITORY@ID
+    #: as GitHub's tokens name it: OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID for newer ones
     repository: str
     partition: str
 
@@ -42,59 +42,71 @@ class DeployRole(Role):
 
 
 def provider_arn(partition: str, account: str) -> str:
-    """Return the ARN of GitHub's identity provider, of which an account has one."""
+    """Return the ARN of GitHub's identity provider; an account has only one."""
     return f"arn:{partition}:iam::{account}:oidc-provider/{PROVIDER}"
 
 
 def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
-    """Return the role by which a repository's workflow brings a new version into a pipeline."""
+    """Return the role that a repository's workflow deploys a new version with."""
     return DeployRole(
         name=pipeline.name(names.DEPLOY_ROLE),
         service=PROVIDER,
         source=None,
         repository=repository,
         partition=pipeline.partition,
-        statements=(
-            # The settings in the bucket name the tables, and with them all other parts.
-            allow(["s3:ListBucket"], [pipeline.bucket_arn]),
-            allow(["s3:GetObject"], pipeline.objects("takings.toml")),
-            # These know no resources: a token for the registry, networks, and task definitions of which there is none yet.
-            allow(
-                [
-                    "ecr:GetAuthorizationToken",
-                    "ecs:DescribeTaskDefinition",
-                    "ecs:RegisterTaskDefinition",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeSecurityGroups",
-                ],
-                ["*"],
-            ),
-            allow(
-                [
-                    "ecr:DescribeRepositories",
-                    "ecr:DescribeImages",
-                    # what docker and podman call while they push
-                    "ecr:BatchCheckLayerAvailability",
-                    "ecr:BatchGetImage",
-                    "ecr:InitiateLayerUpload",
-                    "ecr:UploadLayerPart",
-                    "ecr:CompleteLayerUpload",
-                    "ecr:PutImage",
-                ],
-                [pipeline.repository(service) for service in _SERVICES],
-            ),
-            allow(
-                ["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:GetFunction"],
-                [pipeline.function(name) for name in (names.DETECTOR, names.ARCHIVER)],
-            ),
-            allow(["states:DescribeStateMachine", "states:UpdateStateMachine"], [pipeline.state_machine]),
-            passing(
-                [
-                    pipeline.role(role)
-                    for role in (names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE, names.EXECUTION_ROLE)
-                ],
-                "ecs-tasks.amazonaws.com",
-            ),
-            passing([pipeline.role(names.STATE_MACHINE_ROLE)], "states.amazonaws.com"),
+        statements=(*_reads(pipeline), *_deploys(pipeline), *_passes_roles(pipeline)),
+    )
+
+
+def _reads(pipeline: Pipeline) -> tuple[Statement, ...]:
+    """Return the permissions to find the pipeline's parts, and to register task definitions."""
+    return (
+        # The settings in the bucket name the tables and so all other parts.
+        allow(["s3:ListBucket"], [pipeline.bucket_arn]),
+        allow(["s3:GetObject"], pipeline.objects("takings.toml")),
+        # These calls have no resource: a token for the registry, networks, and task definitions that do not exist yet.
+        allow(
+            [
+                "ecr:GetAuthorizationToken",
+                "ecs:DescribeTaskDefinition",
+                "ecs:RegisterTaskDefinition",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeSecurityGroups",
+            ],
+            ["*"],
         ),
+    )
+
+
+def _deploys(pipeline: Pipeline) -> tuple[Statement, ...]:
+    """Return the permissions to push images, and to update functions and state machine."""
+    return (
+        allow(
+            [
+                "ecr:DescribeRepositories",
+                "ecr:DescribeImages",
+                # what docker and podman call while they push
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:InitiateLayerUpload",
+                "ecr:UploadLayerPart",
+                "ecr:CompleteLayerUpload",
+                "ecr:PutImage",
+            ],
+            [pipeline.repository(service) for service in _SERVICES],
+        ),
+        allow(
+            ["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:GetFunction"],
+            [pipeline.function(name) for name in (names.DETECTOR, names.ARCHIVER)],
+        ),
+        allow(["states:DescribeStateMachine", "states:UpdateStateMachine"], [pipeline.state_machine]),
+    )
+
+
+def _passes_roles(pipeline: Pipeline) -> tuple[Statement, ...]:
+    """Return the permissions to pass the pipeline's roles to its tasks and state machine."""
+    tasks = (names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE, names.EXECUTION_ROLE)
+    return (
+        passing([pipeline.role(role) for role in tasks], "ecs-tasks.amazonaws.com"),
+        passing([pipeline.role(names.STATE_MACHINE_ROLE)], "states.amazonaws.com"),
     )

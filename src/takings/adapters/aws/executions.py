@@ -1,4 +1,4 @@
-"""Hand batches over to the state machine `ecommerce-pipeline`, and have the store looked at again at its deadline."""
+"""Hand batches to the state machine `ecommerce-pipeline`, and schedule the next look at the store's deadline."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions import SFNClient
 
-#: a schedule that fires while it is changed is made anew
+#: a schedule that fires while it is changed has to be created again
 _TRIES: Final = 5
-#: how a schedule writes an instant, in the time zone that it names
+#: the format of an instant in a schedule, in the time zone that it names
 _AT: Final = "at(%Y-%m-%dT%H:%M:%S)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    """What the functions have to know of the pipeline around them, by ARN but for the group."""
+    """What the functions need to know about their pipeline, as ARNs except for the group."""
 
     state_machine: str
-    #: of EventBridge Scheduler
+    #: the group of schedules in EventBridge Scheduler
     schedule_group: str
-    #: which the scheduler takes to invoke the detector
+    #: the role that the scheduler takes to invoke the detector
     schedule_role: str
     detector: str
 
@@ -47,7 +47,7 @@ class StateMachine:
         self._bucket = bucket
 
     def start(self, batch_id: BatchId, attempt: int) -> None:
-        """Start the execution that is named after the attempt; a name is taken once in 90 days."""
+        """Start the execution named after the attempt; a name can be used once in 90 days."""
         with suppress(self._stepfunctions.exceptions.ExecutionAlreadyExists):
             self._stepfunctions.start_execution(
                 stateMachineArn=self._handover.state_machine,
@@ -56,7 +56,7 @@ class StateMachine:
             )
 
     def is_running(self, batch_id: BatchId, attempt: int) -> bool:
-        """Tell whether the execution of an attempt was started and has not ended."""
+        """Return whether the execution of an attempt has started and not ended."""
         machine = self._handover.state_machine.replace(":stateMachine:", ":execution:", 1)
         try:
             found = self._stepfunctions.describe_execution(executionArn=f"{machine}:{_name(batch_id, attempt)}")
@@ -65,13 +65,13 @@ class StateMachine:
         return found["status"] in {"RUNNING", "PENDING_REDRIVE"}
 
     def wake_at(self, deadline: datetime | None) -> None:
-        """Keep one schedule for the store, which invokes the detector once and goes then; none without a deadline."""
+        """Keep one schedule for the store: it invokes the detector once and deletes itself; none without a deadline."""
         place = {"Name": DEADLINE, "GroupName": self._handover.schedule_group}
         if deadline is None:
             with suppress(self._scheduler.exceptions.ResourceNotFoundException):
                 self._scheduler.delete_schedule(**place)
             return
-        # A schedule knows whole seconds, and before its deadline a batch would not go.
+        # A schedule has whole seconds, and a batch is not due before its deadline.
         whole = deadline if deadline.microsecond == 0 else deadline.replace(microsecond=0) + timedelta(seconds=1)
         schedule: dict[str, Any] = place | {
             "ScheduleExpression": whole.strftime(_AT),
@@ -84,19 +84,19 @@ class StateMachine:
                 "Input": json.dumps({"source": "takings.deadline", "deadline": whole.isoformat()}),
             },
         }
-        # Whatever asks twice for the same deadline makes one schedule.
+        # Asking twice for the same deadline makes one schedule.
         token = sha256(f"{self._bucket} {whole.isoformat()}".encode()).hexdigest()[:64]
         gone = self._scheduler.exceptions.ResourceNotFoundException
         for _ in range(_TRIES):
             with suppress(self._scheduler.exceptions.ConflictException):
                 self._scheduler.create_schedule(**schedule, ClientToken=token)
                 return
-            # The one that is there may fire, and go, at any moment.
+            # The present one may fire and disappear at any moment.
             with suppress(gone):
                 if self._scheduler.get_schedule(**place)["ScheduleExpression"] != schedule["ScheduleExpression"]:
                     self._scheduler.update_schedule(**schedule, ClientToken=token)
                 return
-        raise MachineryError(f"the schedule {DEADLINE} comes and goes: {_TRIES} tries to set it failed. Look again.")
+        raise MachineryError(f"the schedule {DEADLINE} keeps changing: {_TRIES} tries to set it failed. Look again.")
 
 
 def _name(batch_id: BatchId, attempt: int) -> str:

@@ -1,4 +1,4 @@
-"""Translate what AWS refuses into errors that a person can act on."""
+"""Translate AWS errors into errors that a person can act on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from takings.errors import (
 )
 
 _NOT_ALLOWED: Final = {"AccessDenied", "AccessDeniedException", "403"}
-#: not allowed, or archived in a storage class from which it has to be restored first; a HEAD request tells the status only
+#: not allowed, or in an archive storage class from which it has to be restored; a HEAD request returns only the status
 _OF_ONE_OBJECT: Final = _NOT_ALLOWED | {"InvalidObjectState", "400"}
 _REMEDY: Final = (
     "Let these credentials read the object and decrypt with its key; if it is archived in Glacier, restore it first."
@@ -43,13 +43,13 @@ _NOT_KNOWN: Final = {
 
 @contextmanager
 def aws_faults() -> Iterator[None]:
-    """Raise errors of Takings instead of boto3's."""
+    """Raise Takings errors instead of boto3's."""
     try:
         yield
     except ClientError as refused:
         raise _explain(refused) from refused
     except (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound) as missing:
-        raise SettingsError(f"AWS: {missing}. Set it up with `aws configure`, or by AWS_* variables.") from missing
+        raise SettingsError(f"AWS: {missing}. Set it up with `aws configure`, or with AWS_* variables.") from missing
     except ParamValidationError as senseless:
         raise UsageError(f"AWS: {' '.join(str(senseless).split())}") from senseless
     except (BotoCoreError, Boto3Error) as failed:
@@ -60,7 +60,7 @@ def aws_faults() -> Iterator[None]:
 
 @contextmanager
 def refused_to_be_read(key: str) -> Iterator[None]:
-    """Raise UnreadableFile where S3 refuses one object: to these credentials, for its encryption key, or its storage class."""
+    """Raise UnreadableFile where S3 refuses one object: because of credentials, encryption key or storage class."""
     try:
         yield
     except ClientError as refused:
@@ -71,7 +71,7 @@ def refused_to_be_read(key: str) -> Iterator[None]:
 
 @contextmanager
 def refused_to_be_removed() -> Iterator[None]:
-    """Raise StuckFile where S3 keeps one object from being removed."""
+    """Raise StuckFile where S3 refuses to remove one object."""
     try:
         yield
     except ClientError as refused:
@@ -89,7 +89,7 @@ def _said(refused: ClientError) -> str:
 
 
 def code_of(refused: ClientError) -> str:
-    """Return the code of a refusal, such as NoSuchKey; of a HEAD request, which has none, the HTTP status."""
+    """Return an error's code, such as NoSuchKey; for a HEAD request, which has none, the HTTP status."""
     return str(refused.response.get("Error", {}).get("Code", ""))
 
 

@@ -16,7 +16,7 @@ from takings.lake import Affected
 from takings.layout import format_instant, parse_instant
 
 _TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (ORDER_KPIS, CATEGORY_KPIS)}
-#: of categories, a longer range is read faster by going through the whole table
+#: for categories, a scan of the whole table is faster than a longer range
 _MOST_DAYS: Final = 92
 _FIRST_DAY, _LAST_DAY = date.min.isoformat(), date.max.isoformat()
 
@@ -28,7 +28,7 @@ class DynamoKpiStore:
         self._database = database
 
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
-        """Write rows, each unless a newer commit's stands there; return those that were refused."""
+        """Write rows, except where a newer commit's row exists; return the rows that were refused."""
         absent = "attribute_not_exists(order_date)"
         not_newer = "#commit <= :commit"
         items = (_write_row(table, row) for row in rows)
@@ -36,7 +36,7 @@ class DynamoKpiStore:
         return list(compress(rows, (not each for each in written)))
 
     def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
-        """Return the keys of every published row that is affected, also of hidden ones; by no index, which would lag."""
+        """Return the keys of all affected published rows, including hidden ones; without an index, as that would lag."""
         there = _TABLES[table.name]
         if affected.is_everything or affected.whole_days:
             items = self._database.scan(there, table.key)
@@ -52,7 +52,7 @@ class DynamoKpiStore:
     def rows(
         self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
     ) -> Iterator[KpiRow]:
-        """Return published rows by order_date, or by category then order_date; hidden ones as well.
+        """Return published rows, including hidden ones, by order_date, or by category and order_date.
 
         A range of days comes from an index.
         """
@@ -67,7 +67,7 @@ class DynamoKpiStore:
         return iter(sorted(wanted, key=lambda row: row.key))
 
     def _items(self, table: KpiTable, first: date | None, last: date | None, category: str | None) -> Iterator[Item]:
-        """Read at least the rows of a range, by the cheapest way there is."""
+        """Read at least the rows of a range, in the cheapest way."""
         there = _TABLES[table.name]
         ends = {
             "first": _FIRST_DAY if first is None else first.isoformat(),
@@ -124,7 +124,7 @@ def _read_row(table: KpiTable, item: Item) -> KpiRow:
 
 
 def _read_value(kind: str, stored: int | Decimal | None) -> KpiValue:
-    """Read a number; DynamoDB drops the zeros at its end."""
+    """Read a number; DynamoDB drops its trailing zeros."""
     if stored is None or kind == "count":
         return None if stored is None else int(stored)
     return round_money(Decimal(stored))

@@ -1,6 +1,6 @@
 """Keep the files of the lake's tables in a bucket, with local copies of those that engines read.
 
-A Parquet file of a Delta table never changes and its name is used once, so a copy is good for ever.
+A Parquet file of a Delta table never changes and its name is used only once, so a copy stays valid.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class BucketLakeFiles:
         return TableAddress(uri=f"{self.bucket}/{layout.table(dataset)}", options=self.options())
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return the local folder of a table's copies; it exists."""
+        """Return the local folder of a table's copies, created if needed."""
         folder = self._work / layout.table(dataset)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def fetch(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Download the files that are not here yet, side by side."""
+        """Download the files that are not here yet, in parallel."""
         folder = self.folder(dataset)
         missing = [path for path in paths if not (folder / path).exists()]
         if missing:
@@ -58,7 +58,7 @@ class BucketLakeFiles:
             draft.unlink(missing_ok=True)
 
     def put(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Upload files, side by side; one that is there already is the same."""
+        """Upload files in parallel; one that exists is the same."""
         folder = self.folder(dataset)
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda path: self.bucket.upload(folder / path, self._key(dataset, path)), paths))

@@ -17,7 +17,7 @@ from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId, format_instant, parse_instant
 from takings.validation.findings import RecordCounts, Verdict
 
-#: names one write of the gate, so that whoever tries it again recognises its own
+#: names one write of the gate, so that a retry recognises its own write
 _WRITE: Final = "write"
 
 
@@ -29,12 +29,12 @@ class DynamoLedger:
         self._bucket = bucket
 
     def check_alone(self) -> None:
-        """Raise SettingsError where another bucket uses the same tables: neither lineage nor KPIs know buckets apart."""
+        """Raise SettingsError where another bucket uses the same tables: lineage and KPIs do not distinguish buckets."""
         for gate in self._database.scan(PENDING_BATCHES, ["bucket_name"]):
             if gate["bucket_name"] != self._bucket:
                 raise SettingsError(
-                    f"the tables belong to s3://{gate['bucket_name']}. Set `table_prefix` for s3://{self._bucket}, so that it"
-                    " gets tables of its own."
+                    f"the tables belong to s3://{gate['bucket_name']}. Set another `table_prefix` for s3://{self._bucket}, so"
+                    " that it gets its own tables."
                 )
 
     def gate(self) -> Gate:
@@ -43,7 +43,7 @@ class DynamoLedger:
         return Gate() if item is None else _read_gate(item)
 
     def change_gate(self, after: Gate) -> Gate:
-        """Write the gate if it still stands at the generation before; ConflictError otherwise."""
+        """Write the gate if its generation is still the one before; ConflictError otherwise."""
         unused = "attribute_not_exists(bucket_name)"
         unchanged = "#generation = :generation_before"
         before, write = after.generation - 1, uuid4().hex
@@ -53,24 +53,24 @@ class DynamoLedger:
             unchanged if before else unused,
             {"generation_before": before},
         )
-        # A write whose answer was lost is sent again, and then finds itself.
+        # A write whose answer was lost is retried, and then finds itself.
         if found is not None and found.get(_WRITE) != write:
-            raise ConflictError(f"the gate stands at generation {found.get('generation', 0)}, not {before}.")
+            raise ConflictError(f"the gate has generation {found.get('generation', 0)}, not {before}.")
         return after
 
     def begin(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records unless there are any of the same key and processing date."""
+        """Write lineage records, except where one has the same key and processing date."""
         unknown = "attribute_not_exists(file_key)"
         self._database.put_each(PROCESSED_FILES, map(_write_record, records), unknown)
 
     def record(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records, replacing those of the same key and processing date."""
+        """Write lineage records; replace those with the same key and processing date."""
         self._database.put_each(PROCESSED_FILES, map(_write_record, records))
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records of files given back, each unless its file has ended meanwhile.
+        """Write lineage records of files given back, except files that have ended since.
 
-        Also of files whose story has not begun: their beginning may come later than this.
+        Also write those of files that have no record yet: their `begin` may come later.
         """
         not_begun = "attribute_not_exists(file_key)"
         not_ended = "#status = :in_progress"
@@ -91,7 +91,7 @@ class DynamoLedger:
         return sorted(records, key=lambda record: (record.processing_date, record.file_key))
 
     def lineage_of_refused(self) -> Sequence[LineageRecord]:
-        """Return every record of the keys of which a file was ever refused, oldest first."""
+        """Return every record of the keys that ever had a file refused, oldest first."""
         records = self.lineage()
         refused = {record.file_key for record in records if record.verdict is Verdict.REJECTED}
         return [record for record in records if record.file_key in refused]
@@ -127,7 +127,7 @@ def _read_gate(item: Item) -> Gate:
         reason=item.get("reason"),
         reading=item.get("reading"),
         suspects=tuple(Suspect(**suspect) for suspect in item["suspects"]),
-        # A gate of an older version knows of none.
+        # A gate of an older version has none.
         left=tuple(
             LeftFile(**each | {"tried_at": parse_instant(each["tried_at"])}) for each in item.get("left_files", ())
         ),

@@ -1,4 +1,4 @@
-"""Name everything that a pipeline on AWS is made of, the brief's way, and derive the ARNs."""
+"""Name every part of a pipeline on AWS, as the brief does, and derive the ARNs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from takings.errors import SettingsError
 
-#: what a prefix may be where it also names repositories, which take small letters, and roles, which take 64 characters
+#: a prefix that also names repositories (small letters only) and roles (64 characters)
 _FITS_ALL: Final = re.compile(r"(?=.{0,34}$)(?:[a-z0-9]+[-_.])*(?:[a-z0-9]+)?")
 
 DETECTOR: Final = "file-detector"
@@ -20,7 +20,7 @@ DEAD_LETTERS: Final = "takings-dead-letters"
 CLUSTER: Final = "takings"
 SCHEDULES: Final = "takings"
 SECURITY_GROUP: Final = "takings-tasks"
-#: the topic to which alarms are sent, and the alias of the key that encrypts it
+#: the topic of the alarms, and the alias of the key that encrypts it
 ALARMS: Final = "takings-alarms"
 DASHBOARD: Final = "takings"
 #: the namespace of the functions' own metrics, by store and service
@@ -37,16 +37,16 @@ TRANSFORMATION_ROLE: Final = "takings-transformation-service"
 EXECUTION_ROLE: Final = "takings-task-execution"
 STATE_MACHINE_ROLE: Final = "takings-state-machine"
 SCHEDULER_ROLE: Final = "takings-scheduler"
-#: of whoever deploys from GitHub
+#: the role for deploying from GitHub
 DEPLOY_ROLE: Final = "takings-deploy"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """Where one store's pipeline stands; a prefix of its own lets several shops share an account."""
+    """Where one store's pipeline is; with different prefixes several shops can share an account."""
 
     bucket: str
-    #: before the names of tables, as `table_prefix` says
+    #: the prefix of the tables' names, from `table_prefix`
     table_prefix: str
     account: str
     region: str
@@ -54,16 +54,16 @@ class Pipeline:
     partition: str = "aws"
 
     def check_names(self) -> None:
-        """Raise SettingsError if the prefix suits tables, but not all else that it names."""
+        """Raise SettingsError if the prefix suits tables, but not everything else that it names."""
         if not _FITS_ALL.fullmatch(self.table_prefix):
             raise SettingsError(
-                f"table_prefix is '{self.table_prefix}', but it names images and roles as well: small letters and digits, with"
-                " single - _ . between or after them, 34 characters at most. Change it in takings.toml, or make tables only by"
-                " --only-store."
+                f"table_prefix is '{self.table_prefix}', but it also names images and roles: use small letters and digits,"
+                " with single - _ . between or after them, 34 characters at most. Change it in takings.toml, or create only"
+                " the tables with --only-store."
             )
 
     def name(self, of: str) -> str:
-        """Return the name of a resource in this pipeline; most services allow fewer letters than tables do."""
+        """Return the name of a resource in this pipeline; most services allow fewer characters than tables do."""
         return re.sub(r"[^A-Za-z0-9-]", "-", self.table_prefix) + of
 
     def arn(self, service: str, resource: str) -> str:
@@ -75,7 +75,7 @@ class Pipeline:
         return self.arn("lambda", f"function:{self.name(of)}")
 
     def role(self, of: str) -> str:
-        """Return the ARN of a role, which stands in no region."""
+        """Return the ARN of a role; it has no region."""
         return f"arn:{self.partition}:iam::{self.account}:role/{self.name(of)}"
 
     @property
@@ -90,12 +90,12 @@ class Pipeline:
 
     @property
     def alarms(self) -> str:
-        """Return the ARN of the topic to which alarms are sent."""
+        """Return the ARN of the topic of the alarms."""
         return self.arn("sns", self.name(ALARMS))
 
     @property
     def alarms_key(self) -> str:
-        """Return the alias of the key that encrypts what is sent to the topic."""
+        """Return the alias of the key that encrypts the topic's messages."""
         return f"alias/{self.name(ALARMS)}"
 
     @property
@@ -123,7 +123,7 @@ class Pipeline:
         return f"{self.account}.dkr.ecr.{self.region}.{domain}"
 
     def image(self, service: str, tag: str) -> str:
-        """Return where a service's image of this tag is pulled from."""
+        """Return the address of a service's image with this tag."""
         return f"{self.registry}/{self.name(service)}:{tag}"
 
     def repository(self, service: str) -> str:
@@ -132,7 +132,7 @@ class Pipeline:
 
     @property
     def bucket_arn(self) -> str:
-        """Return the ARN of the bucket, which names neither account nor region."""
+        """Return the ARN of the bucket; it has neither account nor region."""
         return f"arn:{self.partition}:s3:::{self.bucket}"
 
     def objects(self, *keys: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Keep a store in an S3 bucket.
 
-A batch works on a local copy of each file, but what it reads is named by its ETag: the bucket keeps every version, so
-whatever happens to the drop meanwhile, any attempt on any host finds the very bytes again. The copy in the archive carries
-version and fingerprint as metadata.
+A batch works on a local copy of each file, and an ETag names what it reads. The bucket keeps every version, so any attempt on
+any host finds the same bytes again, whatever happens to the drop meanwhile. The copy in the archive has version and
+fingerprint as metadata.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ FINGERPRINT: Final = "takings-fingerprint"
 
 
 class BucketStore:
-    """An object store in a bucket, with a local folder for what a batch works on."""
+    """An object store in a bucket, with a local working folder for batches."""
 
     def __init__(self, bucket: Bucket, work: Path) -> None:
         self._bucket = bucket
         self._work = work
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List all objects under a prefix; an object appears whole, so all are settled."""
+        """List all objects under a prefix; objects appear whole, so all are settled."""
         return self._bucket.list(prefix)
 
     def check_writable(self, keys: Iterable[str]) -> None:
-        """Do nothing: what a bucket refuses is told only by trying."""
+        """Do nothing: only a try shows what a bucket refuses."""
 
     def read(self, key: str) -> bytes | None:
         """Return an object's bytes; None where it is absent."""
@@ -69,7 +69,7 @@ class BucketStore:
             return self._bucket.upload(draft, key)
 
     def copy(self, key: str, destination: str) -> bool:
-        """Copy an object unless the destination exists; tell whether the destination exists now."""
+        """Copy an object unless the destination exists; return whether the destination exists now."""
         if self._bucket.newest(self._checked(destination)) is not None:
             return True
         source = self._bucket.newest(self._checked(key))
@@ -93,14 +93,14 @@ class BucketStore:
         return fetched
 
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
-        """Copy a local file to where the fetched bytes of a key lie."""
+        """Copy a local file to the place of a key's fetched bytes."""
         with self._draft() as draft:
             shutil.copyfile(path, draft)
             _place(draft, self._fetched(key, batch_id))
 
     @contextmanager
     def borrow(self, key: str) -> Iterator[Path]:
-        """Hand out a copy of an object, which goes when the block ends."""
+        """Lend a copy of an object, and remove it when the block ends."""
         with self._draft() as draft:
             if not self._bucket.download_newest(self._checked(key), draft):
                 raise StoreError(f"{key} is not in the store {self._bucket}.")
@@ -109,12 +109,12 @@ class BucketStore:
     def archive(
         self, key: str, etag: str, batch_id: BatchId, destination: str, version: datetime, fingerprint: str
     ) -> None:
-        """Copy the very bytes to their destination, then put a delete marker before the key if it still holds them."""
+        """Copy exactly these bytes to their destination, then put a delete marker on the key if it still holds them."""
         present = self._bucket.newest(self._checked(destination))
         if present is None:
             metadata = {VERSION: layout.format_instant(version), FINGERPRINT: fingerprint}
             if not self._archive(key, etag, batch_id, destination, metadata):
-                # Another attempt was there in the meantime.
+                # Another attempt archived it meanwhile.
                 present = self._bucket.newest(destination)
         if present is not None and self._fingerprint_of(present) != fingerprint:
             raise ConflictError(
@@ -125,7 +125,7 @@ class BucketStore:
                 self._bucket.delete_unchanged(key, etag)
 
     def _archive(self, key: str, etag: str, batch_id: BatchId, destination: str, metadata: dict[str, str]) -> bool:
-        """Write an original to its destination unless that exists; tell whether it was written."""
+        """Write an original to its destination unless that exists; return whether it was written."""
         original = self._bucket.find(self._checked(key), etag)
         if original is not None:
             return self._bucket.copy(original, destination, metadata)
@@ -148,12 +148,12 @@ class BucketStore:
         return folder
 
     def put_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
-        """Upload files of the staging folder, side by side, each unless another attempt has."""
+        """Upload files of the staging folder in parallel, except those that another attempt has uploaded."""
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda file: self._bucket.upload(file, self._staged_key(file)), files))
 
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
-        """Download files into the staging folder, side by side; what the bucket does not have stays absent."""
+        """Download files into the staging folder, in parallel; what the bucket lacks stays absent."""
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(self._fetch_staged, files))
 
@@ -162,7 +162,7 @@ class BucketStore:
         if version is None:
             return
         with self._draft() as draft:
-            # Of a version, so that nobody who removes or writes it meanwhile can cut it short.
+            # Download a version, so that no concurrent removal or write can truncate it.
             self._bucket.download(version, draft)
             _place(draft, file)
 
@@ -170,14 +170,14 @@ class BucketStore:
         return self._checked(file.relative_to(self._work).as_posix())
 
     def forget(self, batch_id: BatchId) -> None:
-        """Remove what is staged of a batch that has ended, here and in the bucket, and its fetched bytes."""
+        """Remove the staged rows of a batch that has ended, here and in the bucket, and its fetched bytes."""
         self.discard(info.key for info in self.list(layout.staging(batch_id)))
         for folder in (self._work / layout.staging(batch_id), self._work / "fetched" / batch_id):
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
 
     def _fetched(self, key: str, batch_id: BatchId) -> Path:
-        # Keys that differ only by case are one name on some disks.
+        # On some disks, keys that differ only in case are the same name.
         unique = sha256(self._checked(key).encode()).hexdigest()[:32]
         return self._work / "fetched" / batch_id / unique / key.rpartition("/")[2]
 

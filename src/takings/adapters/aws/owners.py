@@ -1,4 +1,4 @@
-"""Tell processes apart on hosts that know nothing of each other."""
+"""Distinguish processes on hosts that know nothing about each other."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import secrets
 
 
 class LeaseOwners:
-    """Owners of which nobody knows that they are dead: only their leases end.
+    """Owners whose death nobody notices: only their leases expire.
 
-    A host's name says nothing: laptops share names, and containers share process ids.
+    A host's name proves nothing: laptops share names, and containers share process ids.
     """
 
     def __init__(self) -> None:
@@ -25,5 +25,5 @@ class LeaseOwners:
         return secrets.token_hex(2)
 
     def is_dead(self, owner: str | None) -> bool:
-        """Tell whether nobody is the owner."""
+        """Return whether there is no owner."""
         return owner is None

@@ -1,4 +1,4 @@
-"""Put together the adapters of a store in an S3 bucket."""
+"""Assemble the adapters of a store in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from takings.profiles import contracts_folder
 from takings.settings import Settings
 from takings.validation.findings import Verdict
 
-#: where a bucket's own contracts lie
+#: the prefix of a bucket's own contracts
 CONTRACTS: Final = "contracts"
 #: what belongs to a source, beside the contracts
 _SOURCE_FILE: Final = re.compile(r"sources/[^/\\]+/[^/\\]+")
@@ -47,23 +47,23 @@ class AwsPlatform:
         try:
             return None if content is None else (name, content.decode())
         except UnicodeDecodeError as broken:
-            raise SettingsError(f"{name} is no TOML file: {broken}.") from broken
+            raise SettingsError(f"{name} is not a TOML file: {broken}.") from broken
 
     def files(self) -> BucketStore:
         """Return the store's files."""
         return BucketStore(self._bucket, self.root)
 
     def contracts(self, settings: Settings) -> Path | None:
-        """Return the folder that the settings name, or a copy of the bucket's own: functions and tasks have no other.
+        """Return the folder that the settings name, or a copy of the bucket's own: functions and tasks have only that.
 
-        SettingsError where another bucket or place in it is named: only this one may be read.
+        SettingsError where the settings name another bucket or another place in it: only this one may be read.
         """
         named = settings.contracts
         if named is None or not named.startswith("s3://"):
             return contracts_folder(named)
         if named.removesuffix("/") != f"{self._bucket}/{CONTRACTS}":
             raise SettingsError(
-                f"contracts = '{named}': contracts of {self._bucket} lie in {self._bucket}/{CONTRACTS}."
+                f"contracts = '{named}': the contracts of {self._bucket} have to be in {self._bucket}/{CONTRACTS}."
             )
         folder = self.root / CONTRACTS
         folder.mkdir(exist_ok=True)
@@ -78,7 +78,7 @@ class AwsPlatform:
 
     @contextmanager
     def open(self, settings: Settings, _: Sequence[KpiTable]) -> Iterator[PlatformPorts]:
-        """Open the store's tables; SettingsError where there are none, or they are another bucket's."""
+        """Open the store's tables; SettingsError where there are none, or they belong to another bucket."""
         database = Database(self._clients.dynamodb, settings.table_prefix)
         ledger = DynamoLedger(database, self._bucket.name)
         ledger.check_alone()
@@ -103,5 +103,5 @@ class AwsPlatform:
         }
 
     def faults(self) -> AbstractContextManager[None]:
-        """Begin a block in which boto3 raises errors of Takings."""
+        """Begin a block in which boto3's errors become Takings errors."""
         return aws_faults()

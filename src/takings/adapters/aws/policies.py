@@ -1,6 +1,6 @@
-"""Say what each part of the pipeline may do on AWS: exactly what it calls, on exactly its own things.
+"""Define what each part of the pipeline may do on AWS: only what it calls, only on its own resources.
 
-docs/aws.md says how it is shown that nothing lacks and nothing is too much.
+docs/aws.md says how the tests show that nothing is missing and nothing is too much.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _LAKE_TABLES: Final = tuple(layout.table(dataset) for dataset in Dataset)
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A role: which service takes it, and what it allows."""
+    """A role: the service that takes it, and what it allows."""
 
     name: str
     service: str
     statements: tuple[Statement, ...]
-    #: ARN on whose behalf the service may take it, * for any part; None where the service does not say
+    #: the ARN for which the service may take it, * for any part; None where the service does not name one
     source: str | None = None
 
     def trust(self, account: str) -> dict[str, Any]:
-        """Return who may take the role: the service, on behalf of this account's own thing only."""
+        """Return who may take the role: the service, only for a resource of this account."""
         statement: dict[str, Any] = {
             "Effect": "Allow",
             "Principal": {"Service": self.service},
@@ -109,7 +109,7 @@ def _archiver(pipeline: Pipeline) -> Role:
         allow(["s3:GetObjectVersion"], pipeline.objects("staging/*")),
         *writes(pipeline, "processed/*", "failed/*", in_parts=("processed/*", "failed/*")),
         *writes(pipeline, "batches/*/outcome.json"),
-        # An original goes only if it still holds the very bytes that were filed away.
+        # A drop is removed only if it still holds exactly the archived bytes.
         allow(["s3:DeleteObject"], pipeline.objects("raw-data/*")) | {"Condition": {"Null": {"s3:if-match": "false"}}},
         allow(["s3:DeleteObject"], pipeline.objects("staging/*")),
         uses(pipeline, PROCESSED_FILES, "PutItem"),
@@ -128,10 +128,10 @@ def _validation(pipeline: Pipeline) -> Role:
         *writes(pipeline, "batches/*/attempt-*.json", "batches/*/verdicts.json", "validation-reports/*"),
         *writes(pipeline, "batches/*/refused.json"),
         *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
-        # The lake is asked for orders and products; under the policy "strict" its tables are made if there are none.
+        # Validation reads orders and products of the lake; under the policy "strict" it creates missing tables.
         allow(["s3:GetObject"], pipeline.objects(*parents, f"{layout.table(Dataset.ORDER_ITEMS)}/_delta_log/*")),
         *writes(pipeline, *entries),
-        # A batch that is given up leaves nothing staged.
+        # Giving a batch up removes its staged rows.
         allow(["s3:DeleteObject"], pipeline.objects("staging/*")),
         uses(pipeline, PROCESSED_FILES, "PutItem", "Query"),
         queries(pipeline, PROCESSED_FILES, BY_FINGERPRINT),
@@ -148,7 +148,7 @@ def _transformation(pipeline: Pipeline) -> Role:
         *writes(pipeline, *(f"batches/*/{name}.json" for name in ("changes", "affected", "published", "gaps"))),
         *writes(pipeline, f"{layout.COMMITS}*"),
         *writes(pipeline, *tables, in_parts=tables),
-        # Where staged rows are gone, their files are validated again.
+        # If staged rows are gone, their files are validated again.
         *finds_originals(pipeline),
         *writes(pipeline, "validation-reports/*"),
         *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
@@ -165,7 +165,7 @@ def _execution(pipeline: Pipeline) -> Role:
         service=_TASKS,
         source=pipeline.arn("ecs", "*"),
         statements=(
-            # A token for the registry is of the account, whatever is pulled with it.
+            # A token for the registry belongs to the account, not to a repository.
             allow(["ecr:GetAuthorizationToken"], ["*"]),
             allow(
                 ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
@@ -192,7 +192,7 @@ def _state_machine(pipeline: Pipeline) -> Role:
             # Tasks get the tags of their task definition, if it has any.
             allow(["ecs:TagResource"], own_tasks) | {"Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}}},
             passing([pipeline.role(name) for name in passed], _TASKS),
-            # With these Step Functions hears that a task has ended.
+            # Step Functions needs these to learn that a task has ended.
             allow(
                 ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
                 [pipeline.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")],
@@ -211,7 +211,7 @@ def _scheduler(pipeline: Pipeline) -> Role:
 
 
 def _function(pipeline: Pipeline, role: str, function: str, *statements: Statement) -> Role:
-    """Return the role of a function: it opens the store, logs, and puts what it cannot handle into the queue."""
+    """Return the role of a function: it opens the store, logs, and queues what it cannot handle."""
     every = (allow(["sqs:SendMessage"], [pipeline.dead_letters]), logs(pipeline, function))
     return Role(
         name=pipeline.name(role),

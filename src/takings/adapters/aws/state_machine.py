@@ -1,4 +1,4 @@
-"""Hold the state machine's definition, in the Amazon States Language, with what it names filled in."""
+"""Fill in the state machine's definition, in the Amazon States Language."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def definition(
 
 
 def named_network(document: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the subnets and the security groups of a definition's tasks; none where it is not ours."""
+    """Return the subnets and the security groups of a definition's tasks; empty lists where it is not ours."""
     state: dict[str, Any] = document.get("States", {}).get("ValidateData", {})
     network = state.get("Parameters", {}).get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {})
     return list(network.get("Subnets", ())), list(network.get("SecurityGroups", ()))

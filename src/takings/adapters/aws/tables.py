@@ -1,4 +1,4 @@
-"""State what the tables on DynamoDB are: their names, keys and indexes."""
+"""Define the tables on DynamoDB: their names, keys and indexes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from takings.errors import SettingsError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: the one partition of an index over a whole table
+#: the only partition of an index over a whole table
 EVERYTHING: Final = "everything"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """Another order in which a table can be read; it lags behind the table for a moment."""
+    """Another order for reading a table; it lags behind the table for a moment."""
 
     name: str
     #: partition key, then sort key
@@ -77,7 +77,7 @@ TABLES: Final = (PENDING_BATCHES, PROCESSED_FILES, ORDER_KPIS, CATEGORY_KPIS)
 def create_tables(dynamodb: DynamoDBClient, prefix: str) -> tuple[str, ...]:
     """Create the tables that do not exist and wait until they can be used; return the names of the new ones.
 
-    SettingsError where a table of the name has other keys or lacks an index; it is left as it is.
+    SettingsError where a table of the name has other keys or lacks an index; that table is not changed.
     """
     new = missing_tables(dynamodb, prefix)
     for table in new:
@@ -103,7 +103,7 @@ def _is_there(dynamodb: DynamoDBClient, table: Table, prefix: str) -> bool:
     wanted = {index.name: _schema(index.key) for index in table.indexes}
     if found["KeySchema"] != _schema(table.key) or wanted.items() > indexes.items():
         raise SettingsError(
-            f"the table {prefix}{table.name} exists, but with other keys or indexes than Takings needs. Set `table_prefix`, so"
-            " that the shop gets tables of its own."
+            f"the table {prefix}{table.name} exists, but its keys or indexes are not those of Takings. Set `table_prefix`, so"
+            " that the shop gets its own tables."
         )
     return True

@@ -1,7 +1,7 @@
 """Keep the lake's tables as Delta Lake tables through delta-rs: an engine writes the Parquet files, this commits them.
 
-Every change is a compare-and-set on the table's version: it names the version that its rows were computed from, and
-nothing is retried inside, because a file list computed from an older version would silently undo another writer's rows.
+Every change is a compare-and-set on the table's version: it names the version that its rows were computed from. This module
+never retries, because a file list from an older version would silently undo another writer's rows.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from takings.lake import (
 )
 from takings.layout import BatchId
 
-#: types as Delta names them, and Spark
+#: types as Delta and Spark name them
 _TYPES: Final = {
     ColumnType.IDENTIFIER: "long",
     ColumnType.INTEGER: "long",
@@ -50,13 +50,13 @@ _TYPES: Final = {
     ColumnType.TIMESTAMP: "timestamp",
     ColumnType.TEXT: "string",
 }
-#: reading a table replays at most so many commits
+#: reading a table replays at most this many commits
 _CHECKPOINT_INTERVAL: Final = "20"
-#: delta-rs knows nothing of our commits, so it may not decide which log entries are old; `clean_logs` does
+#: delta-rs does not know our commits, so it must not remove old log entries; `clean_logs` does
 _KEEP_LOGS: Final = PostCommitHookProperties(cleanup_expired_logs=False)
-#: marks a column that older files of the table do not have
+#: marks a column that older files of the table lack
 _ADDED_LATER: Final = "takings.added_later"
-#: what a snapshot shows of an add action
+#: the columns of an add action in a snapshot
 _SHOWN: Final = {"path", "num_records", f"partition.{PARTITION}"} | {
     f"{end}.{key}" for key in KEYS for end in ("min", "max")
 }
@@ -64,32 +64,32 @@ _SHOWN: Final = {"path", "num_records", f"partition.{PARTITION}"} | {
 
 @dataclass(frozen=True, kw_only=True)
 class _Newest:
-    """A table as it was when it was last looked at."""
+    """A table as last read."""
 
     table: DeltaTable
-    #: with the credentials with which it was opened
+    #: opened with the credentials of that time
     address: TableAddress
     snapshot: TableSnapshot
 
 
 class DeltaLake:
-    """The lake of a store, wherever its files are kept."""
+    """The lake of a store, local or in a bucket."""
 
     def __init__(self, files: LakeFiles) -> None:
         self._files = files
-        # Opening a table replays its log, and a batch looks a dozen times: the newest state is kept and advanced.
+        # Opening a table replays its log, and a batch opens it a dozen times: so keep the newest state and advance it.
         self._newest: dict[Dataset, _Newest] = {}
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return where an engine reads and writes a table's Parquet files."""
+        """Return the folder where an engine reads and writes a table's Parquet files."""
         return self._files.folder(dataset)
 
     def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
-        """Make files of the lake readable in the table's folder."""
+        """Make files of the lake available in the table's folder."""
         self._files.fetch(dataset, (file.path for file in files))
 
     def put(self, dataset: Dataset, files: Iterable[AddedFile]) -> None:
-        """Keep files that an engine wrote into the table's folder."""
+        """Store files that an engine wrote into the table's folder."""
         self._files.put(dataset, (file.path for file in files))
 
     def check_fit(self, contracts: Mapping[Dataset, Contract]) -> None:
@@ -154,7 +154,7 @@ class DeltaLake:
         return snapshot
 
     def _table_at(self, dataset: Dataset, version: int) -> DeltaTable:
-        """Return a table at a version: the one that is kept, if it is of that version and its credentials are not old."""
+        """Return a table at a version: the kept one, if it has that version and its credentials are not old."""
         kept, address = self._newest.get(dataset), self._files.address(dataset)
         if kept is not None and kept.table.version() == version and kept.address == address:
             return kept.table
@@ -164,11 +164,11 @@ class DeltaLake:
         return DeltaLog(files=self._files, dataset=dataset)
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
-        """Commit a change that was computed from `base`; ConflictError when the table has a newer version."""
+        """Commit a change that was computed from `base`; ConflictError where the table has a newer version."""
         if change.is_empty:
             return
         overtaken = f"lake/{dataset}: version {base.version + 1} was written by somebody else. Read the table again."
-        # Asked here as well, because the entry that would refuse the write may have been dropped from the log since.
+        # Check here, too: the log entry that would refuse the write may have been removed since.
         if self._log(dataset).goes_on_after(base.version):
             raise ConflictError(overtaken)
         address, table = self._files.address(dataset), self._table_at(dataset, base.version)
@@ -193,7 +193,7 @@ class DeltaLake:
             self._newest[dataset] = _Newest(table=table, address=address, snapshot=base.after(change))
 
     def check(self, versions: Mapping[Dataset, int]) -> None:
-        """Look whether these versions and the newest can be read, with every file; CorruptState where not."""
+        """Check that these versions and the newest can be read, with every file; CorruptState where they cannot."""
         for dataset in Dataset:
             log = self._log(dataset)
             try:
@@ -201,7 +201,7 @@ class DeltaLake:
             except DeltaError:
                 log.find_damage(self._files.list(dataset))
                 raise
-            # Listed only now: another instance adds files before it commits them.
+            # List files last: another instance adds files before it commits them.
             listed = tuple(self._files.list(dataset))
             log.check(listed)
             committed = versions.get(dataset, -1)
@@ -215,11 +215,11 @@ class DeltaLake:
                 _check_files(self._table_at(dataset, version), dataset, sizes)
 
     def vacuum(self, needed: Iterable[Mapping[Dataset, int]], *, older_than: datetime, is_dry_run: bool) -> int:
-        """Remove files that neither these versions nor the newest name and that are older; count them."""
+        """Remove files older than `older_than` that neither these versions nor the newest name; count them."""
         wanted = list(needed)
         count = 0
         for dataset in Dataset:
-            # Most looks find no old file, and then no version has to be read.
+            # Usually there is no old file; then skip reading the versions.
             old = {file.path for file in self._parquet_files(dataset) if file.written_at < older_than}
             named = self._named(dataset, [versions[dataset] for versions in wanted]) if old else set()
             count += len(old - named)
@@ -228,18 +228,18 @@ class DeltaLake:
         return count
 
     def _named(self, dataset: Dataset, versions: Sequence[int]) -> set[str]:
-        """Return the files of these versions, of the newest, and of any between: one table is read, then its log."""
+        """Return the files of these versions, the newest, and all between: read one version, then the log."""
         newest = self._newest_snapshot(dataset)
         oldest = self._table_snapshot(dataset, min(versions, default=newest.version))
         return {file.path for file in oldest.files} | self._log(dataset).added(oldest.version, newest.version)
 
     def _parquet_files(self, dataset: Dataset) -> Iterable[ListedFile]:
-        """Yield every Parquet file that lies in a table's folders, but for its log's."""
+        """Yield every Parquet file in a table's folders, except its log's."""
         found = self._files.list(dataset)
         return (file for file in found if file.path.endswith(".parquet") and not file.path.startswith(LOG))
 
     def clean_logs(self, needed: Iterable[Mapping[Dataset, int]]) -> None:
-        """Checkpoint each table, and drop the log entries before the checkpoint from which every needed version is read."""
+        """Checkpoint each table, and remove the log entries before the checkpoint that every needed version is read from."""
         wanted = list(needed)
         for dataset in Dataset:
             newest = self._newest_snapshot(dataset)
@@ -251,7 +251,7 @@ class DeltaLake:
 
 
 def column_types(dataset: Dataset, contract: Contract) -> dict[str, str]:
-    """Return the type of each column of a lake table, as Delta and Spark name it; the partition comes last."""
+    """Return the type of each column of a lake table, as Delta and Spark name it; the partition is last."""
     types = {name: _TYPES[kind] for name, kind in lake_columns(contract).items()}
     return types | dict.fromkeys(_partition(dataset), "date")
 
@@ -285,7 +285,7 @@ def _read_snapshot(table: DeltaTable, dataset: Dataset) -> TableSnapshot:
 
 
 def _check_files(table: DeltaTable, dataset: Dataset, sizes: Mapping[str, int]) -> None:
-    """Raise CorruptState where a file of the table is lost or cut short."""
+    """Raise CorruptState where a file of the table is lost or truncated."""
     actions = table.get_add_actions(flatten=True)
     for path, size in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
         if path not in sizes:
@@ -297,7 +297,7 @@ def _check_files(table: DeltaTable, dataset: Dataset, sizes: Mapping[str, int]) 
 
 
 def _widen(table: DeltaTable, dataset: Dataset, contract: Contract) -> bool:
-    """Add the contract's new columns and tell whether there are any; ContractError where it does not fit the table."""
+    """Add the contract's new columns, and return whether there are any; ContractError where it does not fit the table."""
     _check_fit(table, dataset, contract)
     present = {field.name for field in table.schema().fields}
     added = [
@@ -322,12 +322,12 @@ def _check_fit(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
             )
         if name not in wanted:
             raise ContractError(
-                f"contract of {dataset}: the lake has the column '{name}', which the contract lacks. Name it there; it may be"
-                " optional."
+                f"contract of {dataset}: the lake has the column '{name}', but the contract lacks it. Add it there; it"
+                " may be optional."
             )
         if wanted[name].type != field.type:
             raise ContractError(
-                f"contract of {dataset}: the lake keeps '{name}' as {_type_name(field)}, the contract makes it"
+                f"contract of {dataset}: the lake keeps '{name}' as {_type_name(field)}, but the contract makes it"
                 f" {_type_name(wanted[name])}. Give the column another name, or rebuild the store under the new contract."
             )
 

@@ -1,4 +1,4 @@
-"""Look into a Delta table's log where delta-rs would replay or list all of it.
+"""Read single entries of a Delta table's log, where delta-rs would replay or list all of it.
 
 An entry `<version>.json` is one commit; `<version>.checkpoint.parquet` is the whole table at a version. See the Delta
 transaction log protocol, "Delta Log Entries" and "Checkpoints".
@@ -19,7 +19,7 @@ from takings.errors import CorruptState
 LOG: Final = "_delta_log/"
 LAKE_REMEDY: Final = (
     "Nothing was changed. Restore lake/ from a back-up,"
-    " or make the store again from its archive: `takings rebuild STORE DIR`."
+    " or rebuild the store from its archive: `takings rebuild STORE DIR`."
 )
 
 
@@ -31,23 +31,23 @@ class DeltaLog:
     dataset: Dataset
 
     def goes_on_after(self, version: int) -> bool:
-        """Tell whether there is a newer version, also where that one's entry has been dropped since."""
+        """Return whether there is a newer version, even if its entry has been removed since."""
         return self._entry(version + 1) is not None or self._last_checkpoint() > version
 
     def check(self, entries: Iterable[ListedFile]) -> None:
-        """Raise CorruptState where an entry since the last checkpoint is empty, which would pass for a commit of nothing."""
+        """Raise CorruptState where an entry since the last checkpoint is empty: it would look like an empty commit."""
         newer_than = self._last_checkpoint()
         for entry in entries:
             if entry.size == 0 and _version(entry.path) > newer_than:
                 raise self._damaged(entry.path, "it is empty")
 
     def find_damage(self, entries: Iterable[ListedFile]) -> None:
-        """Raise CorruptState where an entry since the last checkpoint is torn."""
+        """Raise CorruptState where an entry since the last checkpoint is incomplete."""
         newer_than = self._last_checkpoint()
         for entry in entries:
             content = self.files.read(self.dataset, entry.path) if _version(entry.path) > newer_than else None
             try:
-                # None: dropped since it was listed, so that a newer checkpoint stands for it.
+                # None: the entry was removed after it was listed, so a newer checkpoint covers it.
                 _ = [json.loads(line) for line in (content or b"").decode().splitlines()]
             except ValueError as torn:
                 raise self._damaged(entry.path, torn) from torn
@@ -63,7 +63,7 @@ class DeltaLog:
         entry = self._entry(version)
         if entry is None:
             raise CorruptState(
-                f"lake/{self.dataset}: version {version} is not in the table's log, but one before it is needed."
+                f"lake/{self.dataset}: version {version} is not in the table's log, but an older one is needed."
                 f" {LAKE_REMEDY}"
             )
         try:
@@ -74,7 +74,7 @@ class DeltaLog:
         yield from paths
 
     def forget_before(self, version: int) -> None:
-        """Drop the entries and checkpoints before the last checkpoint that is no newer than this version."""
+        """Remove the entries and checkpoints before the last checkpoint that is not newer than this version."""
         found = (file.path for file in self.files.list(self.dataset))
         names = [path.removeprefix(LOG) for path in found if path.startswith(LOG)]
         numbered = {name: int(name.split(".")[0]) for name in names if name[:20].isdigit()}
@@ -95,6 +95,6 @@ class DeltaLog:
 
 
 def _version(path: str) -> int:
-    """Return the version of which a file is the log's entry; -1 for any other file."""
+    """Return the version of a log entry's file; -1 for any other file."""
     name, ending = path.removeprefix(LOG)[:20], path.removeprefix(LOG)[20:]
     return int(name) if path.startswith(LOG) and name.isdigit() and ending == ".json" else -1

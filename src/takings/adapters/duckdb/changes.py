@@ -1,7 +1,7 @@
-"""Say what a batch's rows are to the lake before its first merge, with DuckDB.
+"""Compare a batch's rows with the lake before its first merge, with DuckDB.
 
-Reads what a merge session has laid: staged_, changed_ and prior_<dataset>, which hold the rows of the lake under the
-batch's keys.
+The views come from a merge session: staged_, changed_ and prior_<dataset>. The last holds the lake's rows with the batch's
+keys.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class ComparedRows:
         self.rows.cursor.execute(sql("stated_items"))
         items = base[Dataset.ORDER_ITEMS].near({"order_id": wanted})
         days = {day for (day,) in self.rows.cursor.execute(_DAYS_IN_LAKE).fetchall()}
-        # An item lies on its order's day, or waits.
+        # An item is on its order's day, or waits.
         files = (file for file in items.files if file.order_date is None or file.order_date in days)
         self._lay_lake_view(Dataset.ORDER_ITEMS, replace(items, files=tuple(files)))
         return self._warn(Doubt.MORE_ITEMS_THAN_STATED, sql("more_items_than_stated"))
@@ -141,7 +141,7 @@ class ComparedRows:
         return [ChangeWarning(doubt=doubt, count=rows[0]["found"], examples=_examples(rows))] if rows else []
 
 
-#: where the orders that a batch touches lie in the lake
+#: the days of the orders that a batch touches
 _DAYS_IN_LAKE: Final = (
     "select distinct order_date from lake_orders where order_id in (select order_id from stated_items)"
 )

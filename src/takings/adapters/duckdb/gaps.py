@@ -1,4 +1,4 @@
-"""Find what days lack, and what days staged rows are about, with DuckDB."""
+"""Find what days lack, and which days staged rows are about, with DuckDB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from takings.lake import NO_GAP, Gap, Gaps, LakeSnapshot
 
 
 def find_gaps(rows: LakeRows, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
-    """Find all waiting items, and the orders without items on these days (None: on all) and on days with waiting ones."""
+    """Return all waiting items, and the orders without items on `days` (None: all days) and on days with waiting items."""
     items, orders = snapshot[Dataset.ORDER_ITEMS], snapshot[Dataset.ORDERS]
     waiting = replace(items, files=tuple(file for file in items.files if file.order_date is None))
     cursor = rows.cursor
@@ -42,7 +42,7 @@ def find_gaps(rows: LakeRows, snapshot: LakeSnapshot, days: Collection[date] | N
 
 
 def days_of_staged(rows: LakeRows, staged: StagedRows, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
-    """Return, per file of orders or items, the days of its rows; an item has its order's, staged or in the lake."""
+    """Return, per file of orders or items, the days of its rows; an item has the day of its order, staged or in the lake."""
     found: list[tuple[str, date]] = []
     with staged.views():
         if staged.batch.of(Dataset.ORDERS):

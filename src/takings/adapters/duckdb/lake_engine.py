@@ -1,6 +1,6 @@
-"""Land batches and compute measures with DuckDB over the lake's Parquet files.
+"""Merge batches and compute measures with DuckDB over the lake's Parquet files.
 
-The SQL stands in takings.lake and takings.kpis; this module lays views under it and writes what comes out.
+The SQL is in takings.lake and takings.kpis; this module creates its views and writes its results.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DuckDbEngine:
 
     @contextmanager
     def merging(self, staged: StagedBatch) -> Iterator[MergeSession]:
-        """Begin to merge a batch; its temporary tables end with the session."""
+        """Begin the merge of a batch; its temporary tables end with the session."""
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
             staged_rows = StagedRows(staged, rows, self._business_time)
@@ -55,13 +55,13 @@ class DuckDbEngine:
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
-        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot."""
+        """Compute each KPI table's measures on `days` (None: all days) from exactly this snapshot."""
         with self._connection.cursor() as cursor:
             self._lay_views(cursor, snapshot, days)
             return {table.name: _dictionaries(cursor.execute(table.sql)) for table in tables}
 
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
-        """Write the rows of these files as one file a day, by key."""
+        """Write the rows of these files as one file per day, sorted by key."""
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
             columns = rows.all_columns(dataset)
@@ -117,12 +117,12 @@ class DuckDbEngine:
         return [{**row, "since": _EPOCH + timedelta(microseconds=row["since"])} for row in found]
 
     def gaps(self, snapshot: LakeSnapshot, days: Collection[date] | None) -> Gaps:
-        """Find all waiting items, and the orders without items on these days (None: on all) and on days of waiting ones."""
+        """Return all waiting items, and the orders without items on `days` (None: all days) and on days of waiting items."""
         with self._connection.cursor() as cursor:
             return find_gaps(self._rows(cursor), snapshot, days)
 
     def days_of(self, staged: StagedBatch, current: LakeSnapshot) -> Mapping[str, frozenset[date]]:
-        """Return, per key of a staged file of orders or items, the days of its rows as far as they are known."""
+        """Return, per key of a staged file of orders or items, the known days of its rows."""
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
             return days_of_staged(rows, StagedRows(staged, rows, self._business_time), current)
@@ -130,7 +130,7 @@ class DuckDbEngine:
     def _lay_views(
         self, cursor: duckdb.DuckDBPyConnection, snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> None:
-        """Lay the views orders, order_items and products over the files of a snapshot, counted items only."""
+        """Create the views orders, order_items (counted items only) and products over the files of a snapshot."""
         rows = self._rows(cursor)
         for dataset, table in snapshot.counted(days).tables.items():
             cursor.execute(f"create temp view {dataset} as {rows.of_lake(dataset, table)}")

@@ -1,4 +1,4 @@
-"""Read and write the Parquet files of lake tables with DuckDB: SQL for the ones, Delta's statistics for the others."""
+"""Read and write the Parquet files of lake tables with DuckDB: SQL that reads them, Delta's statistics of written ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LakeRows:
     contracts: Contracts
 
     def columns(self, dataset: Dataset) -> list[str]:
-        """Return the columns of a lake table, but for its partition."""
+        """Return the columns of a lake table, without its partition."""
         return list(lake_columns(self.contracts[dataset]))
 
     def all_columns(self, dataset: Dataset) -> str:
@@ -48,8 +48,8 @@ class LakeRows:
         source = f"read_parquet([{paths}], filename = true{partition})"
         is_narrow = table.columns is not None and not table.columns.issuperset(self.columns(dataset))
         if table.is_widened or is_narrow:
-            # Only a widened table pays for a look into every file's schema; older files lack columns. A contract may also
-            # have gained a column that no batch has brought into the lake yet.
+            # Older files of a widened table lack columns; only such a table pays for reading every file's schema. A contract
+            # may also have gained a column that no batch has brought into the lake yet.
             union = f"read_parquet([{paths}], filename = true{partition}, union_by_name = true)"
             source = f"(select * from {union} union all by name {empty})"
         return f"select {self.all_columns(dataset)}, filename from {source}"
@@ -66,11 +66,11 @@ class LakeWriter:
     """Writes a table's Parquet files."""
 
     rows: LakeRows
-    #: what the files' names begin with
+    #: the prefix of the files' names
     prefix: str
 
     def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
-        """Write rows as Parquet files, one folder a day, and keep them; without a row, none is left."""
+        """Write rows as Parquet files, one folder per day, and keep them; without rows, no file remains."""
         folder = self.rows.tables.folder(dataset)
         pattern = f"{self.prefix}-{{uuid}}"
         if dataset in PARTITIONED:

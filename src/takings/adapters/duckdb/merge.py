@@ -1,7 +1,7 @@
-"""Land one batch with DuckDB: what it may change, and the files of each table's merge.
+"""Merge one batch with DuckDB: find what it may change, and write the files of each table's merge.
 
-A look into the lake costs some time for each file, so every look lays its view over the files alone that may hold the keys it
-is for; their ranges stand in the table's log.
+Reading the lake costs time for each file, so every view covers only the files that may hold the wanted keys, by the key
+ranges in the table's log.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from takings.lake import (
     everything,
 )
 
-#: rows that a row group should have at least
+#: the fewest rows that a row group should have
 _ROW_GROUP: Final = 5_000
-#: rows looked at to learn how days follow each other, in so many files
+#: the rows and files sampled to learn how rows are ordered by day
 _WINDOW: Final = 20_000
 _SAMPLED_FILES: Final = 4
-#: days to which a write may add at once, each of which has a file open; rows of more come to more files
+#: the days that a write may add to at once, each with an open file; more days make more files
 _MOST_WRITTEN: Final = 100
-#: more days than this among a window's rows, and sorting is cheaper than holding rows back
+#: with more days than this in a window's rows, sorting is cheaper than holding rows back
 _MOST_DAYS_UNSORTED: Final = 16
-#: when a day has so many files …
+#: when a day has this many files …
 _MOST_TINY: Final = 8
-#: … of fewer rows than this, a batch that writes to it makes them one: the next batches have less to open
+#: … with fewer rows than this, a batch that writes to the day compacts them: later batches open fewer files
 _TINY: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class DuckDbMerge:
-    """One batch on its way into the lake."""
+    """The merge of one batch into the lake."""
 
     rows: LakeRows
     staged: StagedRows
-    #: the table versions with which the staged rows were compared
+    #: the table versions that the staged rows were compared with
     _compared: dict[Dataset, int] = field(default_factory=dict, init=False)
 
     def affected(self, base: LakeSnapshot) -> Affected:
@@ -87,19 +87,19 @@ class DuckDbMerge:
         return Affected(days=frozenset(days | {day for _, day in categories}), category_days=frozenset(categories))
 
     def changes(self, base: LakeSnapshot) -> BatchChanges:
-        """Count what the batch's rows are to the lake before its first merge, and find what looks wrong."""
+        """Count what the batch's rows change in the lake before its first merge, and find what looks wrong."""
         for dataset in Dataset:
             self._compare(dataset, base[dataset])
         return ComparedRows(rows=self.rows, staged=self.staged).changes(base)
 
     def first_orphan(self, current: LakeSnapshot) -> Orphan | None:
-        """Find the first item whose order or product is neither in the batch nor in the lake."""
+        """Return the first item whose order or product is neither in the batch nor in the lake."""
         self._lay_parents(current)
         found = self._run(sql("orphans")).fetchone()
         return None if found is None else Orphan(key=found[0], line=found[1], column=found[2])
 
     def merge(self, dataset: Dataset, current: LakeSnapshot, affected: Affected) -> TableChange:
-        """Write the Parquet files of one table's merge; nothing is visible until the change is applied."""
+        """Write the Parquet files of one table's merge; readers see nothing until the change is applied."""
         table = current[dataset]
         self._compare(dataset, table)
         contract = self.rows.contracts[dataset]
@@ -127,7 +127,7 @@ class DuckDbMerge:
         self._run(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
 
     def _compare(self, dataset: Dataset, table: TableSnapshot) -> None:
-        """Find which staged rows are newer than the lake's, once for each version of the table."""
+        """Find the staged rows that are newer than the lake's, once for each version of the table."""
         if self._compared.get(dataset) == table.version:
             return
         contract = self.rows.contracts[dataset]
@@ -177,7 +177,7 @@ class DuckDbMerge:
         return self.rows.contracts[Dataset.ORDER_ITEMS]
 
     def _lay_parents(self, current: LakeSnapshot) -> None:
-        """Lay the views of the orders and products that staged items may belong to."""
+        """Create the views of the orders and products that staged items may belong to."""
         for dataset, key, column in (
             (Dataset.ORDERS, "order_id", "order_id"),
             (Dataset.PRODUCTS, "id", "product_id"),
@@ -186,11 +186,11 @@ class DuckDbMerge:
             self._lay_lake_view(dataset, current[dataset].near({key: wanted}))
 
     def _move_items(self, current: LakeSnapshot, affected: Affected) -> str:
-        """Find the items that follow their order or find their parents, and return the view of all items to write."""
+        """Find the items that move with their order or find their parents; return the view of all items to write."""
         items = current[Dataset.ORDER_ITEMS]
         candidates = self._items_that_may_move(items, affected)
         if any(file.order_date is None for file in candidates.files):
-            # A waiting item's other parent may be any that has come before.
+            # A waiting item's other parent may have come in any earlier batch.
             for dataset in (Dataset.PRODUCTS, Dataset.ORDERS):
                 self._lay_lake_view(dataset, current[dataset])
         else:
@@ -213,7 +213,7 @@ class DuckDbMerge:
         return "incoming_order_items"
 
     def _items_that_may_move(self, items: TableSnapshot, affected: Affected) -> TableSnapshot:
-        """Leave out the files with no item that a staged order or product may move.
+        """Leave out the files without an item that a staged order or product may move.
 
         A waiting item moves when either parent arrives; any other has both, so it moves only with its order.
         """
@@ -228,7 +228,7 @@ class DuckDbMerge:
         return replace(items, files=tuple(files))
 
     def _rewritten(self, dataset: Dataset, table: TableSnapshot, affected: Affected) -> tuple[LakeFile, ...]:
-        """Return the files with a row that is replaced, and tiny ones of days that the batch writes to and have many."""
+        """Return the files with a replaced row, and the tiny files of days that the batch writes to and that have many."""
         replaced = self._files_of(dataset, table, "replaced")
         written = [file for file in table.files if file.order_date is None or file.order_date in affected.days]
         tiny = crowded(written, fewer_rows_than=_TINY, at_least=_MOST_TINY) if self.staged.count(dataset) else ()
@@ -242,18 +242,18 @@ class DuckDbMerge:
         return tuple(file for file in table.files if named and str(folder / file.path) in named)
 
     def _write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
-        # As many as DuckDB has at most anyway, unless the rounds are smaller than the first attempt's.
+        # DuckDB's own limit, unless the rounds are smaller than in the first attempt.
         most = min(_MOST_WRITTEN, 2 * self.staged.batch.files_at_once)
         self._run(f"set partitioned_write_max_open_files = {most}")
         return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id).write(dataset, query)
 
     def _arrange(self, dataset: Dataset, query: str) -> str:
-        """Make incoming rows come day by day where they do not, and let DuckDB write rows out early.
+        """Sort incoming rows by day where needed, and let DuckDB write rows out early.
 
-        A partitioned write holds all rows back until a thread has seen a number of them, which costs memory and spilling;
-        written out too early, rows of many days become tiny row groups. So the number follows from how many days a window
-        of rows has. Rows in no order are sorted first, and so are few, for which it is not worth looking; rows of the lake
-        are never: its files come day by day, and they may be all there are.
+        A partitioned write holds rows back until a thread has seen a number of them. That costs memory and spilling, but rows
+        of many days that are written too early become tiny row groups. So the number depends on how many days a window of rows
+        has. Rows in no order are sorted first; so are few rows, because sampling them is not worth it. Rows of the lake are
+        never sorted: its files are in day order, and there may be very many.
         """
         is_small = self.staged.count(dataset) <= _WINDOW
         sampled = () if is_small else self._sampled(dataset)

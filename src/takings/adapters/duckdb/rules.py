@@ -44,7 +44,7 @@ from takings.validation.texts import texts_of
 def typed_query(
     contract: Contract, header: Sequence[str], source: str, now: datetime, business_time: BusinessTime, keep: str = ""
 ) -> str:
-    """Return the query that types and checks every record of `source`.
+    """Return the query that types and validates every record of `source`.
 
     `source` yields the raw fields of the header's columns as `_r0`, `_r1` …, NULL where empty; `keep` names further columns
     of it to hand through. The result has what the contract stores and `_mask` (bit i: the contract's rule i is broken).
@@ -90,13 +90,13 @@ class _Pass:
     contract: Contract
     #: the field with the text of each column of the contract that the file has
     raw: Mapping[str, str]
-    #: what `now` is in a rule
+    #: the value of `now` in a rule
     now: datetime
     business_time: BusinessTime
 
 
 def _mask(of: _Pass) -> str:
-    """Return the mask's expression: a cheap look at every row, and the exact bits only of those that look suspicious."""
+    """Return the mask's expression: a cheap test of every row, and the exact bits only for suspicious rows."""
     compiled = [(bit, rule, _broken(rule, of)) for bit, rule in enumerate(of.contract.rules)]
     broken = [(bit, condition) for bit, _, condition in compiled if condition is not None]
     if not broken:
@@ -108,7 +108,7 @@ def _mask(of: _Pass) -> str:
         for column in of.contract.columns
         if column.name in of.raw
     ]
-    # What is broken only where a field is empty or unreadable, a look at the fields tells; every other condition is asked.
+    # A test of the fields covers rules that only an empty or unreadable field breaks; test every other condition itself.
     others = [
         condition
         for _, rule, condition in compiled
@@ -122,7 +122,7 @@ def _mask(of: _Pass) -> str:
 
 
 def _broken(rule: Rule, of: _Pass) -> str | None:
-    """Return the condition under which a row breaks a rule; None where the pass cannot tell or the column is absent."""
+    """Return the condition of a row that breaks a rule; None where one row cannot show it or the column is absent."""
     answer = _ANSWERS[type(rule.check)]
     if rule.column not in of.raw or answer.broken is None:
         return None
@@ -156,9 +156,9 @@ class _Place:
 class _Answer:
     """How DuckDB decides a kind of check."""
 
-    #: the condition under which a row breaks it; None where the rows of a file must be seen together
+    #: the condition of a row that breaks it; None where it needs all rows of a file
     broken: Callable[[Any, _Place], str] | None
-    #: it is broken only where the field is empty or unreadable
+    #: whether only an empty or unreadable field breaks it
     is_seen_in_the_field: bool = False
 
 

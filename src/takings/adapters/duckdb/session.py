@@ -1,8 +1,8 @@
-"""Open DuckDB the one way in which Takings uses it: in memory, bounded, in UTC, without extensions from outside.
+"""Open DuckDB, everywhere in the same way: in memory, bounded, in UTC, without external extensions.
 
-What the main thread asks is done by a thread beside it, for which it waits: so it hears every signal at once. DuckDB itself
-looks for signals only while the thread that asked has a part of the work; while others have the last of it, that thread
-sleeps, and Ctrl-C would wait for the query's end.
+A worker thread makes the main thread's calls while that waits, so the main thread handles every signal at once. DuckDB itself
+checks for signals only while the calling thread has a part of the work. If others have the last part, that thread sleeps, and
+Ctrl-C would wait for the query's end.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import duckdb
 
 Answer = TypeVar("Answer")
 
-#: how often a wait looks for signals that the system gave to another thread, and how often a query is told to break off:
-#: it does not hear it before it has begun, nor between two of its steps
+#: how often a wait checks for signals that the system gave to another thread, and how often a query is interrupted: an
+#: interrupt has no effect before the query begins or between two of its steps
 _LOOK_SECONDS: Final = 0.05
-#: an idle thread ends within a moment
+#: an idle thread ends within this time
 _END_SECONDS: Final = 1
 
 
 def open_duckdb(memory: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection that uses at most `memory`, spilling to a folder; a signal breaks off what it does."""
+    """Return a connection that uses at most `memory` and spills to a folder; a signal interrupts its work."""
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
         ":memory:",
@@ -39,17 +39,17 @@ def open_duckdb(memory: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnec
             "temp_directory": str(spill),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            # It keeps nothing of local files but a note on each, for as long as the connection lives.
+            # Of local files it keeps only a note each, for as long as the connection lives.
             "enable_external_file_cache": False,
         },
     )
-    # Every cursor is a session of its own, so the time zone has to be a global setting.
+    # Every cursor is a separate session, so the time zone has to be a global setting.
     connection.execute("set global TimeZone = 'UTC'")
     return interruptible(connection)
 
 
 def interruptible(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Return the connection as one whose work a signal breaks off, whatever DuckDB is at."""
+    """Return the connection wrapped so that a signal interrupts its work at any time."""
     return cast("duckdb.DuckDBPyConnection", _Interruptible(connection, _Worker(), connection.interrupt))
 
 
@@ -58,7 +58,7 @@ class _Job:
     """One call of DuckDB."""
 
     call: Callable[[], Any]
-    #: what it returned or raised, once it is over
+    #: its result or exception, once it has ended
     result: Any = None
     error: BaseException | None = None
     over: threading.Event = field(default_factory=threading.Event)
@@ -68,18 +68,18 @@ class _Job:
     choice: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self) -> None:
-        """Make the call, unless it was called off."""
+        """Make the call, unless it was cancelled."""
         with self.choice:
             self.is_begun = not self.is_called_off
         if self.is_begun:
             try:
                 self.result = self.call()
-            except BaseException as raised:  # noqa: BLE001 - raised again by who asked
+            except BaseException as raised:  # noqa: BLE001 - the caller raises it again
                 self.error = raised
         self.over.set()
 
     def call_off(self) -> bool:
-        """Keep the call from being made; False where it is too late."""
+        """Cancel the call; return False if it has begun."""
         with self.choice:
             self.is_called_off = True
             return not self.is_begun
@@ -93,9 +93,9 @@ class _Worker:
         self._thread: threading.Thread | None = None
 
     def do(self, call: Callable[[], Answer], interrupt: Callable[[], None]) -> Answer:
-        """Return what a call returns, or raise what it raises; what a signal's handler raises breaks it off."""
+        """Return what a call returns, or raise what it raises; an exception of a signal handler interrupts it."""
         if threading.current_thread() is not threading.main_thread():
-            # Python's handlers of signals run in the main thread only.
+            # Python runs signal handlers only in the main thread.
             return call()
         job = _Job(call)
         try:
@@ -117,25 +117,25 @@ class _Worker:
         self._jobs.put(job)
 
     def _break_off(self, job: _Job, interrupt: Callable[[], None]) -> None:
-        """Come back when the call is over: what is under way still uses the connection."""
+        """Return when the call has ended: until then it uses the connection."""
         if job.call_off():
             return
         while not job.over.is_set():
-            # Another signal asks for nothing that is not under way: the first one's exception is raised.
+            # A second signal changes nothing: the first one's exception is raised.
             with suppress(BaseException):
                 interrupt()
                 job.over.wait(_LOOK_SECONDS)
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:
-    """Do every job until there is nobody to ask for one."""
+    """Do every job until nobody can send another."""
     while (job := jobs.get()) is not None:
         job.do()
         del job
 
 
 def _end(jobs: SimpleQueue[_Job | None], thread: threading.Thread) -> None:
-    """Let the worker's thread end: one that the end of the process finds asleep would keep DuckDB from being unloaded."""
+    """End the worker's thread: if it slept at the end of the process, DuckDB could not be unloaded."""
     jobs.put(None)
     if thread is not threading.current_thread():
         thread.join(_END_SECONDS)
@@ -145,7 +145,7 @@ _Target = duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation
 
 
 class _Interruptible:
-    """A connection, cursor or relation of DuckDB; what it is asked is done by a worker."""
+    """A connection, cursor or relation of DuckDB whose calls a worker makes."""
 
     def __init__(self, target: _Target, worker: _Worker, interrupt: Callable[[], None]) -> None:
         self._target = target
@@ -153,7 +153,7 @@ class _Interruptible:
         self._interrupt = interrupt
 
     def cursor(self) -> _Interruptible:
-        """Begin a session of its own on the same database."""
+        """Begin a separate session on the same database."""
         assert isinstance(self._target, duckdb.DuckDBPyConnection)
         cursor = self._target.cursor()
         return _Interruptible(cursor, self._worker, cursor.interrupt)

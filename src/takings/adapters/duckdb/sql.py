@@ -1,4 +1,4 @@
-"""Write names, texts and types as DuckDB's SQL has them."""
+"""Write names, texts and types in DuckDB's SQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def literal(text: str) -> str:
 
 
 def path_literal(path: PurePath) -> str:
-    """Quote a file's path for a DuckDB reader, which takes `*`, `?` and `[` in it for a pattern."""
+    """Quote a file's path for a DuckDB reader, which would read `*`, `?` and `[` as a pattern."""
     return literal("".join(f"[{character}]" if character in "*?[" else character for character in str(path)))
 
 

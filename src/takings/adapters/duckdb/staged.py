@@ -1,7 +1,7 @@
-"""Lay one view per dataset over a batch's staged files, and know what the files hold without reading them again.
+"""Create one view per dataset over a batch's staged files, and keep their statistics so that nothing is read twice.
 
-A query over many files holds one reader for each, with its buffers and its open file. So many files are first copied
-together, in rounds of a few at a time.
+A query over many files has one reader for each, with buffers and an open file. So many files are first merged into fewer, a
+few at a time.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from takings.lake import Range, StagedBatch, StagedFile, TableSnapshot
 from takings.ports import BusinessTime
 from takings.validation.mended import STEP, VERSION
 
-#: the columns by which a dataset's rows find others in the lake
+#: the columns that join a dataset's rows with others in the lake
 _KEYS: Final = {
     Dataset.PRODUCTS: ("id",),
     Dataset.ORDERS: ("order_id",),
     Dataset.ORDER_ITEMS: ("id", "order_id", "product_id"),
 }
-#: so few files of a dataset are read where they lie, by a query for each: a copy of large ones would cost more
+#: so few files of a dataset are read in place, by one query each: copying large ones would cost more
 _MOST_READ_IN_PLACE: Final = 16
-#: what tells the readers of staged files apart
+#: the column that distinguishes the readers of staged files
 _OPTIONAL: Final = ("_line", VERSION)
 _File = TypeVar("_File", StagedFile, Path)
 
@@ -60,9 +60,9 @@ class StagedRows:
 
     @contextmanager
     def views(self) -> Iterator[None]:
-        """Make the views staged_<dataset>, until the block ends: one row per key, its newest version in the batch.
+        """Create the views staged_<dataset> until the block ends: one row per key, its newest version in the batch.
 
-        every_<dataset> has all rows of a dataset that has any.
+        every_<dataset> has all rows of a dataset, if there are any.
         """
         with TemporaryDirectory(prefix="takings-together-", dir=self._folder, ignore_cleanup_errors=True) as together:
             for dataset in Dataset:
@@ -72,7 +72,7 @@ class StagedRows:
 
     @property
     def _folder(self) -> Path | None:
-        """Return where there is room for copies: beside the staged files; None where there is no such file."""
+        """Return the folder for copies, beside the staged files; None where there are no staged files."""
         return self.batch.files[0].path.parent if self.batch.files else None
 
     def _rows_of(self, dataset: Dataset, together: Path) -> str:
@@ -99,7 +99,7 @@ class StagedRows:
         return sql("newest", key=name(contract.primary_key), instant=newest, rows=query)
 
     def _copy_together(self, dataset: Dataset, together: Path) -> Sequence[Path]:
-        """Copy the rows of a dataset's staged files into fewer files, some at a time, and return these."""
+        """Copy the rows of a dataset's staged files into fewer files, some at a time, and return the new files."""
         at_once = self.batch.files_at_once
         alike: dict[frozenset[str], list[StagedFile]] = defaultdict(list)
         for file in self.batch.of(dataset):
@@ -107,7 +107,7 @@ class StagedRows:
         queries = (self._query(some) for files in alike.values() for some in _rounds(files, at_once))
         copies = [self._copy(query, together / f"{dataset}-{place}.parquet") for place, query in enumerate(queries)]
         while len(copies) > at_once:
-            # A query over all copies has a reader for each as well.
+            # A query over all copies also has a reader for each.
             queries = (f"select * from read_parquet([{_list(some)}])" for some in _rounds(copies, at_once))
             fewer = [
                 self._copy(query, together / f"{copies[0].stem}-{place}.parquet") for place, query in enumerate(queries)
@@ -191,13 +191,13 @@ class StagedRows:
 
 
 def sql(file: str, **values: object) -> str:
-    """Return one of the lake's SQL files with its places filled in."""
+    """Return one of the lake's SQL files with its placeholders filled in."""
     text = (resources.files("takings.lake") / f"{file}.sql").read_text()
     return Template(text).substitute({key: str(value) for key, value in values.items()})
 
 
 def _nth(values: str) -> str:
-    """Return the value of the file that a row stands in."""
+    """Return the value of a row's file."""
     return f"([{values}])[cast(file_index as bigint) + 1]"
 
 

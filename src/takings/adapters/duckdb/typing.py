@@ -1,4 +1,4 @@
-"""Compile the reading of typed columns to DuckDB's SQL.
+"""Write the SQL that reads typed columns with DuckDB.
 
 Its casts are lax ('7.6' becomes 8, '1e3' becomes 1000), so every cast is guarded by the exact form that the contract's
 type allows. A field that is empty or unreadable is NULL.
@@ -43,8 +43,8 @@ def typed_field(column: Column, raw: dict[str, str], business_time: BusinessTime
         case ColumnType.INTEGER:
             return f"case when regexp_full_match({field}, '{INTEGER_PATTERN}') then try_cast({field} as bigint) end"
         case ColumnType.MONEY:
-            # Most prices are written as 12.50 or 12.5: what two digits read back as begins with it, which proves more cheaply
-            # than a pattern that they are exact.
+            # Most prices are like 12.50 or 12.5. Read with two digits and written back, such a price begins with its field:
+            # that proves it exact, and is cheaper than a pattern.
             cents = f"{field}_cents"
             return (
                 f"case when starts_with(cast({cents} as varchar), {field}) and not ends_with({field}, '.')"
@@ -62,20 +62,20 @@ def typed_field(column: Column, raw: dict[str, str], business_time: BusinessTime
 
 
 def _stored_value(values: Mapping[str, str], field: str) -> str:
-    """Return what is stored for a spelling of a listed value, none of which is blank or too long."""
+    """Return what to store for a spelling of a listed value; no spelling is blank or too long."""
     cases = " ".join(f"when {literal(spelling)} then {literal(stored)}" for spelling, stored in values.items())
     if all(spelling.isascii() for spelling in values):
-        # A letter outside ASCII that folds to one of ASCII has more bytes, so equal lengths mean that only A-Z were folded.
+        # A non-ASCII letter that folds to ASCII has more bytes, so with equal lengths only A-Z were folded.
         return f"case when strlen(lower({field})) = strlen({field}) then case lower({field}) {cases} end end"
     return f"case translate({field}, {literal(ascii_uppercase)}, {literal(ascii_lowercase)}) {cases} end"
 
 
 def _instant(field: str, business_time: BusinessTime) -> str:
-    """Make an instant of a field's clock in UTC or on the wall, which stand beside it, or of a time with another zone.
+    """Return the instant of a field, from its UTC clock or wall clock in the columns beside it, or with another zone.
 
-    A lax reading that gives back the very same text is exact, which costs less to see than a pattern does.
+    A lax reading that converts back to the same text is exact; this test is cheaper than a pattern.
     """
-    # The cast knows every offset, but no `z` and no blank before one.
+    # The cast reads every offset, but not `z`, and no blank before an offset.
     plain = f"upper(regexp_replace({field}, ' ([-+Zz])', '\\1'))"
     zoned = f"coalesce(try_cast({field} as timestamptz), try_cast({plain} as timestamptz))"
     local = f"make_timestamptz({field}_wall_clock)"
@@ -96,16 +96,16 @@ def _instant(field: str, business_time: BusinessTime) -> str:
 
 
 def _utc_clock(field: str) -> str:
-    """Read a time in UTC laxly, as a timestamp: a cast to an instant asks the time zone library for every row."""
+    """Read a time in UTC laxly, as a timestamp: a cast to an instant calls the time zone library for every row."""
     is_utc = f"strlen({field}) > 19 and (ends_with({field}, ' UTC') or ends_with({field}, 'Z'))"
     return f"case when {is_utc} then try_cast({field} as timestamp) end"
 
 
 def _wall_clock(field: str) -> str:
-    """Read a time without a zone as microseconds; the commonest form takes a fixed format, twice as fast as a pattern.
+    """Read a time without a zone as microseconds; the most common form is read by a fixed format, twice as fast as a pattern.
 
-    A fixed format allows blanks around the time: the first character is no blank because it is at least '0', the last
-    one is looked at.
+    A fixed format allows blanks around the time. The first character is not a blank because it is at least '0'; the last one
+    is tested.
     """
     usual = f"try_strptime({field}, '%Y-%m-%dT%H:%M:%S')"
     return f"""case when {field}_utc_clock is null then epoch_us(coalesce(
@@ -117,10 +117,10 @@ def _wall_clock(field: str) -> str:
 
 
 def with_first_readings(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
-    """Return the source with the first reading of each field beside it, so that none is read twice.
+    """Return the source with a first reading beside each field, so that no field is read twice.
 
-    That is `_number` of an identifier, `_cents` of an amount, `_utc_clock` of a time and, where it is of no clock in UTC,
-    its `_wall_clock` with its `_offset`.
+    This is `_number` for an identifier, `_cents` for an amount, and `_utc_clock` for a time, or its `_wall_clock` with its
+    `_offset` if it is not in UTC.
     """
     readings: list[str] = []
     times: dict[str, BusinessTime] = {}
@@ -165,9 +165,9 @@ def _in_calendar(instant: str) -> str:
 
 
 def business_day(instant: str, business_time: BusinessTime) -> str:
-    """Return the SQL of the business day of a timestamptz; a plain cast asks the time zone library for every row.
+    """Return the SQL of the business day of a timestamptz; a plain cast would call the time zone library for every row.
 
-    A wall clock that shows a year before 1 or after 9999 counts on the calendar's first or last day.
+    A wall clock before year 1 or after 9999 counts on the calendar's first or last day.
     """
     micros = f"epoch_us({instant})"
     if not business_time.is_utc:
@@ -178,7 +178,7 @@ def business_day(instant: str, business_time: BusinessTime) -> str:
 
 
 def _steps(at: str, changes: Sequence[OffsetChange], first: timedelta) -> str:
-    """Return the offset in microseconds as a binary decision over the changes: about log2(n) comparisons a row."""
+    """Return the offset in microseconds by a binary search over the changes: about log2(n) comparisons per row."""
     if not changes:
         return str(first // _MICROSECOND)
     middle = len(changes) // 2

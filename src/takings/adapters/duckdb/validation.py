@@ -1,4 +1,4 @@
-"""Check every row of a file in one typed DuckDB pass, and stage the good ones as Parquet."""
+"""Validate every row of a file in one typed DuckDB pass, and stage the good ones as Parquet."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from takings.validation.mended import contract_of, extra_columns
 from takings.validation.structure.scan import Structure
 from takings.validation.texts import ColumnText, texts_of
 
-#: smaller and faster than the first version of the format, which only DuckDB has to read; a dictionary of many values costs
-#: more than it saves
+#: only DuckDB reads it, so take version 2 of the format, smaller and faster than version 1; a large dictionary costs more
+#: than it saves
 _STAGING = "(format parquet, parquet_version v2, dictionary_size_limit 1000)"
 
 
@@ -54,7 +54,7 @@ class DuckDbValidation:
     def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
-        """Check every sound record of a file and write those without an error to the Parquet file `staged`."""
+        """Validate every sound record of a file, and write those without an error to the Parquet file `staged`."""
         typed_pass = _TypedPass(
             cursor=self._connection.cursor(),
             path=path,
@@ -96,7 +96,7 @@ class DuckDbValidation:
 
 @dataclass(kw_only=True)
 class _TypedPass:
-    """One file's way through the engine; the typed records lie in a Parquet file of the workspace."""
+    """The validation of one file; its typed records are in a Parquet file of the workspace."""
 
     cursor: duckdb.DuckDBPyConnection
     path: Path
@@ -137,7 +137,7 @@ class _TypedPass:
         )
 
     def find_repeated_keys(self) -> None:
-        """Find records that share a unique value: identical ones count once, others break `unique`."""
+        """Find records that share a unique value: identical records count once, others break `unique`."""
         self._run(
             "create or replace temp table repeated_records (_record bigint, unique_mask ubigint, is_duplicate bool)"
         )
@@ -209,7 +209,7 @@ class _TypedPass:
         return "checked" if self.has_repeated_keys else "(select *, false as _duplicate from typed)"
 
     def stage(self) -> None:
-        """Write the records without an error to the staged file; a clean regular file is staged as it was typed."""
+        """Write the records without an error to the staged file; for a clean regular file, take the typed file itself."""
         good = f"(_mask & {error_mask(self.contract)}::ubigint) = 0 and not _duplicate"
         self.staged.parent.mkdir(parents=True, exist_ok=True)
         if self.structure.is_regular and not self._count(f"{self._checked} where not ({good})"):
@@ -243,7 +243,7 @@ class _TypedPass:
         )
 
     def _faulty_records(self, limit: str = "") -> Iterator[FaultyRecord]:
-        """Yield every faulty record, by its place in the file; the raw fields come from the file's normal form."""
+        """Yield every faulty record in the file's order; the raw fields come from the file's normal form."""
         return in_order(scanned_file.broken_records(self.workspace), self._records_with_violations(limit))
 
     def _records_with_violations(self, limit: str) -> Iterator[FaultyRecord]:
@@ -271,7 +271,7 @@ def csv_source(csv: scanned_file.PlainCsv, header: Sequence[str]) -> str:
     fields = {f"_r{place}": "varchar" for place in range(len(header))}
     columns = fields if csv.has_header else {"_record": "bigint", "_line": "bigint"} | fields
     spelled = ", ".join(f"{literal(column)}: {literal(kind)}" for column, kind in columns.items())
-    # DuckDB 2.0 with new_line = '\\r\\n', strict mode and a skipped header returns no row at all; left out, it finds CRLF.
+    # With new_line = '\\r\\n', strict mode and a skipped header, DuckDB 2.0 returns no rows; without it, it detects CRLF.
     newline = "" if csv.newline == "\r\n" else " new_line = '\\n',"
     return (
         f"read_csv({path_literal(csv.path)}, auto_detect = false, header = false, skip = {int(csv.has_header)},"

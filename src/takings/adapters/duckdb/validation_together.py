@@ -1,7 +1,7 @@
-"""Check many small files of one header in one typed DuckDB pass.
+"""Validate many small files with the same header in one typed DuckDB pass.
 
-The pass costs some 30 ms whatever it is for (200 ms in a time zone whose offset changes), and a row next to nothing. What is
-found is what a pass for each file finds; a file in which a unique value repeats is left to a pass of its own.
+A pass costs some 30 ms (200 ms in a time zone whose offset changes), and a row next to nothing. The findings are the same as
+those of one pass per file; a file with a repeated unique value needs a separate pass.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from takings.validation.findings import SAMPLES_PER_CHUNK, FaultyRecord, Finding
 from takings.validation.mended import extra_columns
 from takings.validation.texts import ColumnText, texts_of
 
-#: a record's number among those of all files is its file's place times this, and its own
+#: a record's number among all files is its file's place times this, plus its own number
 _SPAN: Final = 10**6
-#: what is known of so many faulty records is kept in memory; a file with more is left to a pass of its own
+#: at most this many faulty records are kept in memory; a file with more needs a separate pass
 _MOST_FAULTY: Final = 1_000
 
 #: record, line, mask and raw fields
@@ -41,11 +41,11 @@ class ValidatedTogether:
 
     cursor: duckdb.DuckDBPyConnection
     files: Sequence[ScannedFile]
-    #: for files with this header
+    #: the header of the files
     contract: Contract
     #: the table function that reads the fields of `csv`
     source: str
-    #: where the records of all files are written in normal form
+    #: the file for the records of all files in normal form
     csv: Path
 
     @property
@@ -68,7 +68,7 @@ class ValidatedTogether:
         self.cursor.execute(f"create or replace temp table together as {query}")
 
     def findings(self) -> Sequence[Findings | None]:
-        """Stage every file's good rows and return what was found in it; None where it has to be checked alone."""
+        """Stage every file's good rows and return its findings; None for a file that has to be validated alone."""
         counted = dict(self._run(f"select _record // {_SPAN}, count(*) from together group by all").fetchall())
         masks: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for place, mask, count in self._run(
@@ -108,7 +108,7 @@ class ValidatedTogether:
         return found
 
     def _faulty(self, alone: set[int]) -> dict[int, list[_Faulty]]:
-        """Return the records that break rules, by the places of their files, in order."""
+        """Return the records that break rules, in order, by the places of their files."""
         faulty: dict[int, list[_Faulty]] = defaultdict(list)
         fields = ", ".join(f"_r{place}" for place in range(len(self._header)))
         rows = self._run(

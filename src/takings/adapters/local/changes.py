@@ -1,6 +1,6 @@
-"""Notice changes in a store's folder by the system's file events.
+"""Notice changes in a store's folder through the system's file events.
 
-They are a hint and no more: a network folder has none, and the system may have no more to give.
+They are only hints: a network folder has none, and the system limits their number.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from takings.ports import Tell, Wake
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver, ObservedWatch
 
-# It complains when it is stopped between two events, and of lost ones, which the sweep makes good.
+# It logs errors when it is stopped between two events, and for lost events, which the sweep makes up for.
 logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
-#: files of one export come closer together than this, so that one look finds them all …
+#: the files of one export arrive at shorter intervals than this, so that one look finds them all …
 _QUIET_SECONDS: Final = 0.05
-#: … and a stream without end is looked at all the same
+#: … and an endless stream is looked at after this time
 _PATIENCE_SECONDS: Final = 0.25
-#: readers, of which each look is one, change nothing; Linux says when a writer closes, others only that it writes
+#: reads (each look is one) are no changes; Linux reports when a writer closes the file, other systems only that it writes
 _EVENTS: Final[list[type[FileSystemEvent]]] = [
     DirCreatedEvent,
     DirDeletedEvent,
@@ -52,7 +52,7 @@ _EVENTS: Final[list[type[FileSystemEvent]]] = [
 
 
 class FolderChanges(FileSystemEventHandler):
-    """What changes under a folder, which may be made later, or removed and made again."""
+    """The changes under a folder; the folder may be created later, or removed and created again."""
 
     def __init__(self, folder: Path, tell: Tell) -> None:
         self._folder = folder
@@ -61,7 +61,7 @@ class FolderChanges(FileSystemEventHandler):
         self._is_stopped = False
         self._observer: BaseObserver | None = None
         self._watch: ObservedWatch | None = None
-        #: the folder that is watched, should another take its name
+        #: identifies the watched folder, in case another takes its name
         self._watched: tuple[int, int] | None = None
 
     @contextmanager
@@ -81,7 +81,7 @@ class FolderChanges(FileSystemEventHandler):
                 self._observer.join()
 
     def wait(self, seconds: float) -> Wake:
-        """Wait until something may have changed and a burst of changes is over, or so many seconds, or until stopped."""
+        """Wait until something may have changed and the burst of changes is over, or for `seconds`, or until stopped."""
         self._follow()
         if self._next_hint(seconds):
             end = time.monotonic() + _PATIENCE_SECONDS
@@ -91,12 +91,12 @@ class FolderChanges(FileSystemEventHandler):
         return Wake.STOP if self._is_stopped else Wake.QUIET
 
     def stop(self) -> None:
-        """Ask whoever waits to stop; putting into a SimpleQueue is safe in a signal handler."""
+        """End the wait; putting into a SimpleQueue is safe in a signal handler."""
         self._is_stopped = True
         self._hints.put(None)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Take a hint, in a thread of watchdog's."""
+        """Take a hint, in watchdog's thread."""
         if isinstance(event, DirDeletedEvent) and Path(str(event.src_path)) == self._folder.resolve():
             self._watched = None
         self._hints.put(None)
@@ -110,7 +110,7 @@ class FolderChanges(FileSystemEventHandler):
         return False
 
     def _follow(self) -> None:
-        """Watch the folder that now has the name, if that is another than before."""
+        """Watch the folder that now has the name, if it is another folder than before."""
         try:
             status = self._folder.stat()
         except OSError:
@@ -129,7 +129,7 @@ class FolderChanges(FileSystemEventHandler):
             self._do_without(refused)
             return
         self._watched = found
-        # What happened before the watch began was told to nobody.
+        # Nobody was notified of changes before the watch began.
         self._hints.put(None)
 
     def _do_without(self, refused: OSError) -> None:

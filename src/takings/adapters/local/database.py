@@ -21,9 +21,9 @@ _BUSY_SECONDS = 60
 
 
 def open_database(path: Path | None) -> Database:
-    """Open the database file (None: in memory) and make its tables, or bring those of an older version up to date.
+    """Open the database file (None: in memory) and create its tables, or migrate those of an older version.
 
-    CorruptState where it is damaged, SettingsError where a newer version has written it.
+    CorruptState where it is damaged, SettingsError where a newer version wrote it.
     """
     connection: Database | None = None
     try:
@@ -62,7 +62,7 @@ def open_database(path: Path | None) -> Database:
 class Database(sqlite3.Connection):
     """A connection that the threads of a process share: one transaction at a time."""
 
-    #: held by a thread during its transaction; who reads without it may read what is not committed
+    #: a thread holds it during its transaction; reading without it may return uncommitted rows
     lock: AbstractContextManager[object]
 
 
@@ -83,10 +83,10 @@ def open_database_to_read(path: Path) -> Database:
 
 @contextmanager
 def reading_database(path: Path) -> Iterator[Database]:
-    """Open the database file for reading, also where nothing can be written beside it: then a copy of it is read."""
+    """Open the database file for reading; where nothing can be written beside it, open a copy."""
     with closing(open_database_to_read(path)) as database:
         if _can_be_read(database, path):
-            # An older version's layout is read as it is; a newer one's may mean something else.
+            # An older version's layout is read unchanged; a newer one's may mean something else.
             is_up_to_date(database)
             yield database
             return
@@ -100,7 +100,7 @@ def reading_database(path: Path) -> Iterator[Database]:
 
 
 def _can_be_read(database: Database, path: Path) -> bool:
-    """Tell whether SQLite can read in place: even a reader of a WAL database writes an index beside it, if there is none."""
+    """Return whether SQLite can read in place: even a reader of a WAL database writes an index beside it, if none exists."""
     try:
         database.execute("select 1 from sqlite_master").fetchone()
     except sqlite3.OperationalError:
@@ -112,7 +112,7 @@ def _can_be_read(database: Database, path: Path) -> bool:
 
 @contextmanager
 def transaction(connection: Database) -> Iterator[sqlite3.Connection]:
-    """Run statements as one immediate transaction, which an interruption leaves open at no moment."""
+    """Run statements as one immediate transaction; an interruption never leaves it open."""
     with connection.lock:
         try:
             connection.execute("begin immediate")

@@ -1,4 +1,4 @@
-"""Examine files where they lie, on the way that a batch takes, and write nothing but temporary files."""
+"""Validate files in place, as a batch would, and write only temporary files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from takings.validation.verdicts import Tolerance
 
 @dataclass(frozen=True, kw_only=True)
 class Unplaced:
-    """A file that is refused whatever dataset it is of, which cannot be told."""
+    """A refused file of an unknown dataset; no dataset would accept it."""
 
     file: Path
     structure: Structure
@@ -46,12 +46,12 @@ class Unplaced:
 
 @dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """What files are checked against."""
+    """What files are validated against."""
 
     contracts: Contracts
     business_time: BusinessTime
     tolerance: Tolerance
-    #: makes the validation engine on a connection
+    #: creates the validation engine on a connection
     engine: Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]
     memory: str
     threads: int
@@ -61,7 +61,7 @@ class DryRun:
     sources: SourceEngine
 
     def validate(self, files: Sequence[Path], dataset: Dataset | None) -> Iterator[ValidatedFile | Unplaced]:
-        """Validate files one after the other; UsageError, before the first, where a sound file's dataset cannot be told.
+        """Validate files one after the other; UsageError, before the first, where a sound file's dataset is unknown.
 
         A file's faulty records can be read until the next file is validated.
         """
@@ -178,7 +178,7 @@ def accepted_files(database: Path) -> dict[tuple[str, str], str]:
     if not database.is_file():
         return {}
     with TemporaryDirectory(prefix="takings-") as folder:
-        # Even a reader of a WAL database writes beside it, so a copy is read.
+        # Even a reader of a WAL database writes beside it, so read a copy.
         for suffix in ("", "-wal"):
             part = database.with_name(database.name + suffix)
             if part.exists():

@@ -17,7 +17,7 @@ _GUARD = ("commit", "batch_id", "computed_at", "definition")
 
 
 class SqliteKpiStore:
-    """The KPIs of a local store; a table is made when it is first used."""
+    """The KPIs of a local store; a table is created when it is first used."""
 
     def __init__(self, connection: Database, tables: Sequence[KpiTable], *, only_reads: bool = False) -> None:
         self._connection = connection
@@ -43,7 +43,7 @@ class SqliteKpiStore:
                 connection.execute(f"create index if not exists {table.name}_by_day on {table.name} ({reverse})")
 
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
-        """Write rows, each unless a newer commit's stands there; return those that were refused."""
+        """Write rows, except where a newer commit's row exists; return the rows that were refused."""
         columns = [*table.header, *_GUARD]
         names = ", ".join(f'"{column}"' for column in columns)
         updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
@@ -60,8 +60,8 @@ class SqliteKpiStore:
         return refused
 
     def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
-        """Return the keys of every published row on the affected days, also of hidden ones."""
-        # A condition that may be null would keep SQLite from the index on the days.
+        """Return the keys of every published row on the affected days, including hidden ones."""
+        # With a condition that may be null, SQLite would not use the index on the days.
         on_days = "" if affected.is_everything else " where order_date in (select value from json_each(:days))"
         wanted = {"days": json.dumps([day.isoformat() for day in days_of(affected)])}
         rows = self._connection.execute(f"select {', '.join(table.key)} from {table.name}{on_days}", wanted)
@@ -74,7 +74,7 @@ class SqliteKpiStore:
     def rows(
         self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
     ) -> Iterator[KpiRow]:
-        """Return published rows by order_date, or by category then order_date; hidden ones as well."""
+        """Return published rows, including hidden ones, by order_date, or by category and order_date."""
         conditions, values = ["1 = 1"], []
         for condition, value in (
             ("order_date >= ?", first and first.isoformat()),

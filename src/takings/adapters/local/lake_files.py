@@ -1,4 +1,4 @@
-"""Keep the files of the lake's tables in the store's folder, where engines read and write them in place."""
+"""Keep the files of the lake's tables in the store's folder; engines read and write them in place."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class FolderLakeFiles:
         return TableAddress(uri=str(self._place(dataset)))
 
     def folder(self, dataset: Dataset) -> Path:
-        """Return the table's folder; it exists."""
+        """Return the table's folder, created if needed."""
         folder = self._place(dataset)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def fetch(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Do nothing: files are read where they lie."""
+        """Do nothing: files are read in place."""
 
     def put(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Do nothing: files were written where they belong."""
+        """Do nothing: files were written in place."""
 
     def read(self, dataset: Dataset, path: str) -> bytes | None:
         """Return a file's bytes; None where it is absent."""
@@ -53,7 +53,7 @@ class FolderLakeFiles:
                 )
 
     def discard(self, dataset: Dataset, paths: Iterable[str]) -> None:
-        """Remove files; their folders stay, for a writer may be about to use them."""
+        """Remove files; their folders stay, because a writer may be about to use them."""
         for path in paths:
             (self._place(dataset) / path).unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ from takings.intake.gate import Gate, GateState, LeftFile, Suspect
 from takings.layout import BatchId
 from takings.validation.findings import RecordCounts, Verdict
 
-#: a folder holds one store, so its gate needs no other name
+#: a folder holds only one store, so the gate's name never differs
 _BUCKET: Final = "local"
 
 
@@ -34,7 +34,7 @@ class SqliteLedger:
         return Gate() if row is None else _read_gate(row)
 
     def change_gate(self, after: Gate) -> Gate:
-        """Write the gate if it still stands at the generation before; ConflictError otherwise."""
+        """Write the gate if its generation is still the one before; ConflictError otherwise."""
         values = _write_gate(after)
         columns = ", ".join(values)
         with transaction(self._connection) as connection:
@@ -43,7 +43,7 @@ class SqliteLedger:
             ).fetchone()
             generation = 0 if found is None else found["generation"]
             if generation != after.generation - 1:
-                raise ConflictError(f"the gate stands at generation {generation}, not {after.generation - 1}.")
+                raise ConflictError(f"the gate has generation {generation}, not {after.generation - 1}.")
             connection.execute(
                 f"insert or replace into PendingBatches ({columns}) values ({', '.join('?' * len(values))})",
                 tuple(values.values()),
@@ -51,17 +51,17 @@ class SqliteLedger:
         return after
 
     def begin(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records unless there are any of the same key and processing date."""
+        """Write lineage records, except where one has the same key and processing date."""
         self._write(records, "ignore")
 
     def record(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records, replacing those of the same key and processing date."""
+        """Write lineage records; replace those with the same key and processing date."""
         self._write(records, "replace")
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
-        """Write lineage records of files given back, each unless its file has ended meanwhile.
+        """Write lineage records of files given back, except files that have ended since.
 
-        Also of files whose story has not begun: their beginning may come later than this.
+        Also write those of files that have no record yet: their `begin` may come later.
         """
         not_ended = "status = 'IN_PROGRESS'"
         with transaction(self._connection) as connection:
@@ -88,7 +88,7 @@ class SqliteLedger:
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first."""
         wanted = {"file_key": file_key, "batch_id": batch_id}
-        # A condition that may be null would keep SQLite from its indexes, and the ledger grows for ever.
+        # With a condition that may be null, SQLite would not use its indexes, and the ledger grows for ever.
         conditions = "".join(f" and {column} = :{column}" for column, value in wanted.items() if value is not None)
         rows = self._connection.execute(
             f"select * from ProcessedFiles where true{conditions} order by processing_date, file_key", wanted
@@ -96,7 +96,7 @@ class SqliteLedger:
         return [_read_record(row) for row in rows]
 
     def lineage_of_refused(self) -> Sequence[LineageRecord]:
-        """Return every record of the keys of which a file was ever refused, oldest first."""
+        """Return every record of the keys that ever had a file refused, oldest first."""
         rows = self._connection.execute(
             "select * from ProcessedFiles where file_key in"
             " (select file_key from ProcessedFiles where verdict = 'rejected')"
@@ -148,7 +148,7 @@ def _gate_of(row: sqlite3.Row) -> Gate:
         suspects=tuple(Suspect(**suspect) for suspect in json.loads(row["suspects"])),
         left=tuple(
             LeftFile(**each | {"tried_at": from_micros(each["tried_at"])})
-            # The database of an older version, opened only to be read, does not have them.
+            # An older version's database, opened read-only, lacks them.
             for each in json.loads(row["left_files"] if "left_files" in row.keys() else "[]")  # noqa: SIM118 - a Row has values
         ),
         last_commit=row["last_commit"],

@@ -1,4 +1,4 @@
-"""Remove what killed processes have left in a store's private folder: unfinished drafts, and what DuckDB had spilled."""
+"""Remove what killed processes left in a store's private folder: unfinished drafts, and DuckDB's spilled files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-#: far longer than a draft is being written, or a spilled file is left alone by a query; a process of another host or
-#: container, of which nothing can be told here, is taken for alive as long
+#: far longer than writing a draft takes, or than a query leaves a spilled file untouched; this long, a process of another
+#: host or container, whose state is unknown here, counts as alive
 _KEEP_SECONDS: Final = 24 * 3600
 
 
 def remove_leftovers(private: Path) -> None:
     """Remove drafts, and spill folders whose process is gone, that nobody has touched for a day. May be repeated."""
     since = time.time() - _KEEP_SECONDS
-    # What cannot be removed, another user's for example, is in nobody's way: the next opening tries again.
+    # What cannot be removed, such as another user's file, does no harm: the next opening tries again.
     for draft in _listed(private / "drafts"):
         with suppress(OSError):
             if draft.lstat().st_mtime < since:
@@ -39,7 +39,7 @@ def _last_touched(folder: Path) -> float:
 
 
 def _is_process(name: str) -> bool:
-    """Return whether a folder is named by the number of a process that this host has."""
+    """Return whether a folder's name is the id of a running process of this host."""
     if not name.isdigit():
         return False
     try:

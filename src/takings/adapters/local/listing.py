@@ -1,4 +1,4 @@
-"""List what lies in a store's folder; of raw-data/ also what cannot be taken as it is, with its trouble and its remedy."""
+"""List a store's folder; under raw-data/, also list what cannot be taken, with the reason and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from takings.adapters.local.removing import etag_of
 from takings.intake.arrivals import ObjectInfo
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: a path (text: of a hundred thousand files, a Path for each would take its time), and what a listing shows of it
+#: a path (as text: a hundred thousand Path objects would take too long), and its entry in a listing
 Found = tuple[str, ObjectInfo]
 
 
@@ -35,7 +35,7 @@ class Listing:
     root: Path
 
     def files(self, prefix: str) -> Iterator[Found]:
-        """Yield all regular files under a prefix; links and special files are none."""
+        """Yield all regular files under a prefix, without links and special files."""
         for folder, _, names in os.walk(self.root / prefix, onerror=_raise_unless_gone):
             for name in names:
                 path = f"{folder}/{name}"
@@ -46,7 +46,7 @@ class Listing:
     def drops(self, prefix: str) -> Iterator[Found]:
         """Yield all regular files under a prefix of raw-data/, and what cannot be listed, read or removed.
 
-        Where no folder may be written to, that is the trouble of no file but of the store, and none has it.
+        If no folder may be written to, that is a fault of the store, so no file carries it as its trouble.
         """
         top, kept_files, is_any_free = str(self.root / prefix), list[Found](), False
         folders = [top]
@@ -72,7 +72,7 @@ class Listing:
         yield from ((path, info if is_any_free else replace(info, trouble=None)) for path, info in kept_files)
 
     def _entries(self, paths: list[str], folders: list[str]) -> Iterator[Found]:
-        """Yield the entries of a folder but for its own folders, which are added to `folders`."""
+        """Yield the entries of a folder except its folders; add those to `folders`."""
         for path in paths:
             try:
                 status = _status(path)
@@ -88,7 +88,7 @@ class Listing:
             elif stat.S_ISREG(status.st_mode):
                 yield path, self._file(path, status)
             else:
-                # The pathlib method raises where a link leads to what may not be seen.
+                # The pathlib method raises where a link leads to a place without permission.
                 yield path, self._troubled(path, explain_oddity(Path(path)), is_folder=os.path.isdir(path))  # noqa: PTH112
 
     def _file(self, path: str, status: os.stat_result) -> ObjectInfo:
@@ -103,13 +103,13 @@ class Listing:
         return path[len(str(self.root)) :].lstrip("/")
 
     def _troubled(self, path: str, trouble: str, *, is_folder: bool = False) -> ObjectInfo:
-        """Describe what has no size or time that would matter."""
+        """Return the entry of something whose size and time do not matter."""
         key = self._key(path) + ("/" if is_folder else "")
         return ObjectInfo(key=key, size=0, written_at=_EPOCH, etag="", trouble=trouble)
 
 
 def _status(path: str) -> os.stat_result | None:
-    """Return what the system says of a name; None where it is gone."""
+    """Return the system's status of a name; None where it is gone."""
     try:
         return os.lstat(path)
     except OSError as refused:

@@ -1,6 +1,7 @@
-"""Give the store's database the layout of this version: schema.sql where it is new, one migration after the other otherwise.
+"""Give the store's database this version's layout: schema.sql for a new one, otherwise the missing migrations.
 
-`pragma user_version` says how many migrations a database has had. To change the layout, change schema.sql and add a migration.
+`pragma user_version` is the number of migrations that a database has had. To change the layout, change schema.sql and add a
+migration.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from takings.errors import SettingsError
 
 
 def _add_left_files(connection: sqlite3.Connection) -> None:
-    """Add what files batches left; a database without a version may have the column, for it came before versions did."""
+    """Add the files that batches left; a database without a version may already have the column, as it is older."""
     present = {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
     if "left_files" not in present:
         connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
@@ -31,20 +32,20 @@ def is_up_to_date(connection: sqlite3.Connection) -> bool:
     version = _version(connection)
     if version > VERSION:
         raise SettingsError(
-            f".takings/takings.db has layout {version}, this is for layout {VERSION}. Use the version of Takings that wrote"
-            " the store."
+            f".takings/takings.db has layout {version}; this version of Takings reads layout {VERSION}. Use the version of"
+            " Takings that wrote the store."
         )
     return version == VERSION
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to this version, within the caller's transaction. May be repeated."""
+    """Migrate the database to this version, within the caller's transaction. May be repeated."""
     if is_up_to_date(connection):
         return
     if connection.execute("select 1 from sqlite_master where name = 'PendingBatches'").fetchone() is not None:
         for migration in _MIGRATIONS[_version(connection) :]:
             migration(connection)
-    # Not as a script, which would commit first; no statement of it holds a semicolon.
+    # Not as a script, because that would commit first; no statement contains a semicolon.
     for statement in (resources.files(__package__) / "schema.sql").read_text().split(";"):
         connection.execute(statement)
     connection.execute(f"pragma user_version = {VERSION}")

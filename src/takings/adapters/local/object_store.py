@@ -1,8 +1,8 @@
 """Keep a store in a folder.
 
-A batch works on its own copy of each file, under `.takings/fetched`: whatever happens to the drop meanwhile, the bytes that
-were read are the bytes that are filed away. A drop is settled if no process holds it open for writing; where the system
-cannot tell, if two looks at it, some time apart, show the same size and the same time of its last change.
+A batch works on its own copy of each file, under `.takings/fetched`: the archived bytes are the bytes that were read, whatever
+happens to the drop meanwhile. A drop is settled if no process has it open for writing. Where the system does not know that, it
+is settled if two looks at it, some time apart, show the same size and time of last change.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: written often and made again at will, so not worth waiting for the disk
+#: written often and easily made again, so not worth waiting for the disk
 _NOT_SYNCED = ("validation-reports/",)
-#: how far apart two looks are; a writer that pauses longer has most likely ended
+#: the time between two looks; a writer that pauses longer has most likely ended
 _LOOKS_APART_SECONDS = 1.0
-#: the folders that a batch writes to; each may be a link, or a file system of its own
+#: the folders that a batch writes to; each may be a link or a separate file system
 _WRITTEN: Final = (".takings", "batches", "failed", "lake", "processed", "quarantine", "staging", "validation-reports")
 
 #: a file that may be taken
@@ -55,16 +55,16 @@ class FolderStore:
         self._root = root
         self._private = root / ".takings"
         self._pause = pause
-        #: the ETags of drops that looked the same twice
+        #: the ETags of drops that two looks found unchanged
         self._quiet: dict[str, str] = {}
 
     def path(self, key: str) -> Path:
-        """Return where a key lies; StoreError for a key that would lead out of the store, also through a link."""
+        """Return the path of a key; StoreError for a key that leads out of the store, even through a link."""
         parts = key.split("/")
         if not layout.is_key(key):
             raise StoreError(f"{key!a} is not a key of the store {self._root}.")
         path = self._root.joinpath(*parts)
-        # The first folder may be a link: whoever keeps raw-data/ elsewhere on the disk has put it there.
+        # The first folder may be a link, for people who keep raw-data/ elsewhere.
         for folder in path.parents[: max(0, len(parts) - 2)]:
             if folder.is_symlink():
                 raise StoreError(
@@ -73,9 +73,9 @@ class FolderStore:
         return path
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List all regular files under a prefix; under raw-data/ also what stands there instead of one, with its trouble.
+        """List all regular files under a prefix; under raw-data/, also list anything else, with its trouble.
 
-        StoreError where the folder of raw-data/ itself is not to be had.
+        StoreError where the folder raw-data/ itself is not available.
         """
         listing = Listing(self._root)
         if not prefix.startswith(layout.RAW):
@@ -90,7 +90,7 @@ class FolderStore:
             if look.is_being_written is None and look.trouble is None:
                 unsure.append((path, info))
             elif look == _SOUND:
-                # As nearly all are; of a hundred thousand, a copy of each would take its time.
+                # This is so for nearly all; copying a hundred thousand entries would take too long.
                 yield info
             else:
                 yield replace(info, is_settled=not look.is_being_written, trouble=look.trouble)
@@ -102,12 +102,12 @@ class FolderStore:
         folder = self._root / name
         if folder.is_symlink() and not os.path.isdir(folder):  # noqa: PTH112
             raise StoreError(
-                f"{folder} is a link to {folder.readlink()}, where no folder is. Mount the disk that it leads to, or make the"
-                " folder, and run again; nothing is lost."
+                f"{folder} is a link to {folder.readlink()}, but there is no folder. Mount the disk that it leads to, or create"
+                " the folder, and run again; nothing is lost."
             )
 
     def check_writable(self, keys: Iterable[str]) -> None:
-        """Raise StoreError where the system says that a batch could not be written, or its drops not be removed."""
+        """Raise StoreError where the system says that a batch could not be written or its drops not removed."""
         for name in _WRITTEN:
             self._check_link(name)
             folder = self._root / name
@@ -127,7 +127,7 @@ class FolderStore:
         raise StoreError(f"{folder}: {why} and run again. No batch was begun; nothing is lost.")
 
     def _look_twice(self, unsure: Sequence[tuple[str, ObjectInfo]]) -> Iterator[ObjectInfo]:
-        """List files of which the system cannot tell whether they are being written: settled is what does not change."""
+        """List files for which the system does not know whether they are being written: settled is what does not change."""
         quiet = {info.key: info.etag for _, info in unsure if self._quiet.get(info.key) == info.etag}
         if len(quiet) < len(unsure):
             self._pause(_LOOKS_APART_SECONDS)
@@ -169,7 +169,7 @@ class FolderStore:
             return self._link(draft, self.path(key), is_draft=True)
 
     def copy(self, key: str, destination: str) -> bool:
-        """Link a file to a destination unless that exists; tell whether it exists now."""
+        """Link a file to a destination unless that exists; return whether it exists now."""
         source, target = self.path(key), self.path(destination)
         if source.exists() and not target.exists():
             self._link(source, target)
@@ -188,7 +188,7 @@ class FolderStore:
         return place(source, target, is_draft=is_draft)
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
-        """Return a copy of exactly the bytes that the ETag names; None where they are gone or were changing."""
+        """Return a copy of exactly the bytes that the ETag names; None where they are gone or still change."""
         fetched, source = self._fetched(key, batch_id), self.path(key)
         if fetched.exists():
             return fetched
@@ -210,21 +210,21 @@ class FolderStore:
 
     @contextmanager
     def borrow(self, key: str) -> Iterator[Path]:
-        """Hand out the file itself."""
+        """Lend the file itself."""
         path = self.path(key)
         if not path.is_file():
             raise StoreError(f"{key} is not in the store {self._root}.")
         yield path
 
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
-        """Copy a local file to where the fetched bytes of a key lie."""
+        """Copy a local file to the place of a key's fetched bytes."""
         with self._draft() as draft:
             try:
                 is_there = copy_drop(path, draft)
             except UnreadableFile as refused:
                 raise StoreError(f"{path}: {refused}") from refused
             if not is_there:
-                raise StoreError(f"{path} is no file any more. Run again; nothing is lost.")
+                raise StoreError(f"{path} is no longer a file. Run again; nothing is lost.")
             self._link(draft, self._fetched(key, batch_id), is_draft=True)
 
     def archive(
@@ -232,7 +232,7 @@ class FolderStore:
     ) -> None:
         """Link the fetched bytes to their destination, then remove the key if it still holds them.
 
-        Their version is kept as the time of the last change; the batch's verdicts have the fingerprint.
+        The time of last change keeps their version; the batch's verdicts have the fingerprint.
         """
         fetched, target = self._fetched(key, batch_id), self.path(destination)
         if fetched.exists():
@@ -248,7 +248,7 @@ class FolderStore:
             self._remove(key, etag, batch_id, target)
 
     def discard(self, keys: Iterable[str]) -> None:
-        """Remove files, and the folders that they leave empty; one that cannot be removed keeps no other from it."""
+        """Remove files, and the folders that they leave empty; continue after one that cannot be removed."""
         refusals = []
         for key in keys:
             path = self.path(key)
@@ -281,7 +281,7 @@ class FolderStore:
         fetched = self._private / "fetched" / batch_id
         for folder in (fetched / "aside", fetched / "beside"):
             for found in (folder / layout.RAW).rglob("*"):
-                # Whoever died here had not compared its bytes yet. If they were the batch's own, they are a duplicate.
+                # The process that died here had not compared the bytes yet. If they are the batch's own, they are a duplicate.
                 if found.is_file():
                     self._removal(found.relative_to(folder).as_posix(), batch_id).put_back()
         for folder in (self._root / layout.staging(batch_id), fetched):

@@ -1,4 +1,4 @@
-"""Tell processes apart, and which of this host's are dead."""
+"""Distinguish processes, and know which of this host's are dead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class ProcessOwners:
-    """Owners named host:process:start, so that a process id that is used again is another owner."""
+    """Owners named host:process:start, so that a reused process id is another owner."""
 
     def __init__(self) -> None:
         self._host = platform.node()
@@ -24,7 +24,7 @@ class ProcessOwners:
         return secrets.token_hex(2)
 
     def is_dead(self, owner: str | None) -> bool:
-        """Tell whether an owner was a process of this host that is gone."""
+        """Return whether an owner was a process of this host that is gone."""
         if owner is None or owner == self._me:
             return owner is None
         host, process, started, _ = owner.rsplit(":", 3)
@@ -40,11 +40,11 @@ class ProcessOwners:
 
 
 def _started(process: int) -> str:
-    """Return when a process began, in the kernel's ticks; empty for one that has ended, or where the system does not tell."""
+    """Return when a process began, in the kernel's ticks; empty if it has ended, or the system does not say."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     fields = status.rpartition(")")[2].split()
-    # A zombie has ended; only its parent has not asked for its exit code yet.
+    # A zombie has ended; its parent just has not read its exit code yet.
     return "" if fields[0] in {"Z", "X"} else fields[19]

@@ -1,7 +1,7 @@
-"""Give bytes their name in a folder: whole or not at all, and never in the place of others.
+"""Give bytes their name in a folder: completely or not at all, and never in place of other bytes.
 
-A hard link does it where there are hard links. They do not lead from one file system to another, and some file systems have
-none: then the bytes are copied to a draft beside their destination, which is renamed.
+A hard link does this where possible. Hard links do not cross file systems, and some file systems have none: then the bytes are
+copied to a draft beside their destination, and the draft is renamed.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from uuid import uuid4
 
 from takings.errors import StoreError
 
-#: what a name of Takings' own begins with in folders that are not; no listing shows it
+#: the prefix of Takings' own files in other folders; no listing shows them
 OWN: Final = ".takings-"
-#: where a hard link or a rename is impossible, not forbidden: another file system, one without links, a kernel without them
+#: a hard link or rename is impossible, not forbidden: another file system, or a file system or kernel without them
 IMPOSSIBLE: Final = frozenset(
     {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EINVAL}
 )
 #: Linux: make a file share the blocks of another
 _FICLONE: Final = 0x40049409
 _COPY_BYTES: Final = 4 << 20
-#: Linux: do not replace what is there
+#: Linux: do not replace an existing file
 _RENAME_NOREPLACE: Final = 1
 _AT_FDCWD: Final = -100
-#: no copy takes so long that nothing is written to it meanwhile
+#: a copy is written to more often than this
 _DEAD_DRAFT_SECONDS: Final = 3600
 
 
 def place(source: Path, target: Path, *, is_draft: bool = False) -> bool:
-    """Give a file's bytes another name as well, unless that is taken; tell whether they got it. May be repeated.
+    """Give a file's bytes a second name, unless it is taken; return whether they got it. May be repeated.
 
-    A draft, which nobody needs under its own name, need not keep it.
+    A draft may lose its own name.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -55,7 +55,7 @@ def place(source: Path, target: Path, *, is_draft: bool = False) -> bool:
 
 
 def _place_copy(source: Path, target: Path) -> bool:
-    """Copy a file to a draft beside the target, compare, and rename it; what a crash leaves of it is removed later."""
+    """Copy a file to a draft beside the target, compare, and rename it; a later call removes what a crash leaves."""
     if os.path.lexists(target):
         return False
     _remove_dead_drafts(target.parent)
@@ -68,7 +68,7 @@ def _place_copy(source: Path, target: Path) -> bool:
         os.utime(draft, ns=(status.st_atime_ns, status.st_mtime_ns))
         if not same_bytes(source, draft):
             raise StoreError(
-                f"{target}: other bytes came out than were written. Check the disk and run again; nothing is lost."
+                f"{target}: the bytes read differ from the bytes written. Check the disk and run again; nothing is lost."
             )
         if not rename_new(draft, target):
             return False
@@ -85,11 +85,11 @@ class Readable(Protocol):
         """Return its descriptor."""
 
     def read(self, size: int) -> bytes:
-        """Read on; nothing at the end."""
+        """Return the next bytes; none at the end."""
 
 
 def copy_bytes(origin: Readable, copy: int) -> None:
-    """Copy an open file; where the file system can, both share their blocks until one is written to."""
+    """Copy an open file; where the file system allows it, both share their blocks until one is written to."""
     try:
         fcntl.ioctl(copy, _FICLONE, origin.fileno())
     except OSError:
@@ -100,7 +100,7 @@ def copy_bytes(origin: Readable, copy: int) -> None:
 
 
 def rename_new(source: Path, target: Path) -> bool:
-    """Rename within a folder unless the new name is taken; tell whether it was free. The old name may stay, as a link."""
+    """Rename within a folder unless the new name is taken; return whether it was free. The old name may stay as a link."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -114,7 +114,7 @@ def rename_new(source: Path, target: Path) -> bool:
     if refusal == errno.EEXIST:
         return False
     if refusal in IMPOSSIBLE:
-        # Whoever comes this way as well waits; a process that dies lets go.
+        # Other processes wait for the lock here; one that dies releases it.
         with _locked(target.parent):
             if os.path.lexists(target):
                 return False
@@ -125,7 +125,7 @@ def rename_new(source: Path, target: Path) -> bool:
 
 
 def _rename_without_replacing(source: Path, target: Path) -> int:
-    """Rename unless the new name is taken, as one act; return 0, or the error's number."""
+    """Rename atomically unless the new name is taken; return 0, or the error's number."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return errno.ENOSYS
@@ -144,7 +144,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def same_bytes(one: Path, other: Path) -> bool:
-    """Tell whether two files hold the same bytes."""
+    """Return whether two files hold the same bytes."""
     if one.samefile(other):
         return True
     with one.open("rb") as left, other.open("rb") as right:
@@ -157,7 +157,7 @@ def same_bytes(one: Path, other: Path) -> bool:
 
 
 def sync(file: Path) -> None:
-    """Wait until a file and its name are on the disk; where that differs from the disk it came from, before it goes there."""
+    """Wait until a file and its name are on the disk."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -167,7 +167,7 @@ def sync(file: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk; some file systems cannot, and write them at once or never promise to."""
+    """Wait until a folder's names are on the disk; some file systems cannot: they write at once, or promise nothing."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Put together the adapters of a store in a folder."""
+"""Assemble the adapters of a store in a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from takings.ports import Changes, Tell
 from takings.profiles import contracts_folder
 from takings.settings import Settings
 
-#: what delta-rs decodes in a path
+#: the part of a path that delta-rs decodes
 _CODE: Final = re.compile("%[0-9A-Fa-f]{2}")
 
 
@@ -42,33 +42,33 @@ class LocalPlatform:
     def check(self) -> None:
         """Raise UnknownThing unless the folder is a store: it has raw-data/, or a lake from earlier.
 
-        UsageError where the folder's name is one that delta-rs would take for another.
+        UsageError where delta-rs would read the folder's name as another.
         """
         root = self.root
         if _CODE.search(str(root.absolute())) or _CODE.search(str(root.resolve())):
             raise UsageError(
-                f"{root.resolve()}: the lake's library takes a percent sign with two digits of 0-9, a-f behind it for another"
+                f"{root.resolve()}: the lake's library reads a percent sign followed by two digits of 0-9, a-f as another"
                 " character. Give the folder another name."
             )
         if not root.is_dir():
             raise UnknownThing(
-                f"{root} is no folder. Make it and drop files under {root}/raw-data/products, orders, order-items."
+                f"{root} is not a folder. Create it and drop files under {root}/raw-data/products, orders, order-items."
             )
-        # A link to a folder that is not there is told by whatever needs the folder: its disk is not mounted.
+        # A link to a missing folder (its disk is not mounted) is reported by what needs the folder.
         parts = [root / part for part in ("raw-data", "lake", ".takings")]
         if not any(part.is_dir() or part.is_symlink() for part in parts):
             raise UnknownThing(
-                f"{root} is no store: it has no raw-data folder. Drop files under {root}/raw-data/products, orders and"
+                f"{root} is not a store: it has no raw-data folder. Drop files under {root}/raw-data/products, orders and"
                 " order-items."
             )
 
     def can_write(self) -> bool:
-        """Tell whether the system lets anybody write to the folder's ledger."""
+        """Return whether the system allows writing to the folder's ledger."""
         folder = self._private if self._private.exists() else self.root
         return may_write(folder) and (not (ledger := folder / "takings.db").exists() or os.access(ledger, os.W_OK))
 
     def settings_file(self) -> tuple[str, str] | None:
-        """Return name and text of the folder's settings; those of the working folder are read anyway."""
+        """Return name and text of the folder's settings; the working folder's are read anyway."""
         return None if self.root.resolve() == Path.cwd() else read_settings_file(self.root)
 
     def files(self) -> FolderStore:
@@ -110,7 +110,7 @@ class LocalPlatform:
         )
 
     def _notice(self, tell: Tell) -> AbstractContextManager[Changes]:
-        # Threads and file descriptors that only a watch needs.
+        # Only a watch needs its threads and file descriptors.
         from takings.adapters.local.changes import FolderChanges
 
         return FolderChanges(self.root / layout.RAW, tell).noticing()
@@ -120,5 +120,5 @@ class LocalPlatform:
         return accepted_files(self._private / "takings.db")
 
     def faults(self) -> AbstractContextManager[None]:
-        """Begin a block without faults of its own: SQLite's are told wherever DuckDB's are."""
+        """Begin an empty block: SQLite's errors are translated together with DuckDB's."""
         return nullcontext()

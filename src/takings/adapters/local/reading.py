@@ -1,4 +1,4 @@
-"""Look at one drop, and copy it: what the system refuses of one file is that file's trouble, and says what to do."""
+"""Look at one drop, and copy it: an error about one file becomes that file's trouble, with what to do."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Final
 from takings.adapters.local.placing import copy_bytes
 from takings.errors import UnreadableFile
 
-#: a file that was listed has gone, or something else has taken its place
+#: a listed file is gone, or something else has taken its place
 NO_FILE_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO})
-#: what the machine lacks, whichever file is asked for
+#: errors of the machine, not of one file
 _OF_THE_MACHINE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What one look at a drop tells."""
+    """The result of one look at a drop."""
 
-    #: None where the system cannot tell
+    #: None where the system does not know
     is_being_written: bool | None = None
     #: why it cannot be read, and what to do
     trouble: str | None = None
@@ -34,10 +34,10 @@ class Look:
 def look_at(path: str | Path) -> Look | None:
     """Look at a regular file; None where it is gone.
 
-    Linux grants a read lease only on a file that nobody has open for writing, and only to its owner.
+    Linux gives a read lease only on a file that nobody has open for writing, and only to its owner.
     """
     try:
-        # A pipe would be waited for, for ever, if it were opened as a file.
+        # Opened as a file, a pipe would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as refused:
         if refused.errno in NO_FILE_THERE:
@@ -55,7 +55,7 @@ def _is_written_to(descriptor: int) -> bool | None:
     if not hasattr(fcntl, "F_SETLEASE"):
         return None
     try:
-        # A writer that comes now breaks the lease; the signal that tells so must be one that ends no process.
+        # A writer that comes now breaks the lease; its signal must not end the process.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -68,7 +68,7 @@ def _is_written_to(descriptor: int) -> bool | None:
 
 
 def copy_drop(source: Path, target: Path) -> bool:
-    """Copy a drop's bytes; False where it is no file any more, UnreadableFile where the system refuses to read it."""
+    """Copy a drop's bytes; False where it is no longer a file, UnreadableFile where the system refuses to read it."""
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as refused:
@@ -88,7 +88,7 @@ def copy_drop(source: Path, target: Path) -> bool:
 
 
 class _Source:
-    """A drop that is read: what fails here is its own trouble, unlike what fails where the copy is written."""
+    """The drop as the source of a copy: an error here is the drop's trouble, unlike an error in writing the copy."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -108,44 +108,44 @@ class _Source:
 
 
 def is_of_one_file(refused: OSError) -> bool:
-    """Tell whether a refusal is about one file, rather than about a machine that has too little of something."""
+    """Return whether an error is about one file, and not about something that the machine lacks."""
     return refused.errno not in _OF_THE_MACHINE
 
 
 def explain_unreadable(refused: OSError) -> str:
-    """Say why a file cannot be read, and what to do."""
+    """Return why a file cannot be read, and what to do."""
     said = refused.strerror or str(refused)
     if refused.errno in _DENIED:
         return f"it cannot be read: {said}. Let the user that runs Takings read it (chmod, chown)."
-    return f"it cannot be read: {said}. Check the disk that it lies on, and drop the file again."
+    return f"it cannot be read: {said}. Check its disk, and drop the file again."
 
 
 def explain_unlisted(refused: OSError) -> str:
-    """Say why a folder cannot be listed, and what to do."""
+    """Return why a folder cannot be listed, and what to do."""
     said = refused.strerror or str(refused)
     if refused.errno in _DENIED:
         return f"the folder cannot be listed: {said}. Let the user that runs Takings read and enter it (chmod, chown)."
-    return f"the folder cannot be listed: {said}. Check the disk that it lies on."
+    return f"the folder cannot be listed: {said}. Check its disk."
 
 
 def explain_oddity(path: Path) -> str:
-    """Say why something that is neither a file nor a folder stays where it is, and what to do."""
+    """Return why something that is neither a file nor a folder stays where it is, and what to do."""
     if not path.is_symlink():
         return "it is a pipe, a socket or a device, not a file. Remove it."
-    if not os.path.exists(path):  # noqa: PTH110 - its namesake raises where a link leads to what may not be seen
-        return "it is a link that leads to no file. Put the file itself in its place, or remove the link."
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a link leads to a place without permission
+        return "it is a link to a missing file. Put the file itself in its place, or remove the link."
     if os.path.isdir(path):  # noqa: PTH112 - as above
         return (
-            "it is a link to a folder, and no link within raw-data/ is followed. Let raw-data itself be the link, or mount"
+            "it is a link to a folder, and links within raw-data/ are not followed. Make raw-data itself the link, or mount"
             " the folder here."
         )
-    return "it is a link, and no link within raw-data/ is followed. Put the file itself in its place."
+    return "it is a link, and links within raw-data/ are not followed. Put the file itself in its place."
 
 
 def why_kept(folder: Path) -> str | None:
-    """Say why a file of this folder could not be removed once it is taken; None where it could, as far as one can ask.
+    """Return why a file of this folder could not be removed once it is taken; None if it could, as far as the system says.
 
-    A read-only file system is the whole store's trouble, and no file's.
+    A read-only file system is a fault of the whole store, not of a file.
     """
     if may_write(folder) or is_read_only(folder):
         return None
@@ -156,12 +156,12 @@ def why_kept(folder: Path) -> str | None:
 
 
 def may_write(folder: Path) -> bool:
-    """Ask the system whether names may be made and removed in a folder; nothing is written."""
+    """Return whether names may be created and removed in a folder, without writing anything."""
     return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def is_read_only(folder: Path) -> bool:
-    """Tell whether a folder lies on a file system that is mounted read-only."""
+    """Return whether a folder is on a file system that is mounted read-only."""
     try:
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     except OSError:

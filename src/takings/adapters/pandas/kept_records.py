@@ -1,6 +1,6 @@
-"""Keep the typed records of a pandas pass in a DuckDB table, which spills to disk, until they are judged and staged.
+"""Keep the typed records of a pandas pass in a DuckDB table, which spills to disk, until they are validated and staged.
 
-pandas has no decimals, and no Parquet without a further package.
+pandas has no decimals, and needs another package for Parquet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from takings.adapters.pandas.rules import TypedColumn
 from takings.contracts.model import ColumnType, Contract
 from takings.validation.collecting import CHUNK, error_mask
 
-#: as the DuckDB engine stages
+#: the same as the DuckDB engine's
 _STAGING: Final = "(format parquet, parquet_version v2)"
 #: an instant is kept as microseconds since 1970
 _KEPT_TYPES: Final = SQL_TYPES | {ColumnType.TIMESTAMP: "bigint"}
@@ -53,11 +53,11 @@ class KeptRecords:
         self._with(pd.DataFrame(frame), f"insert into typed select {', '.join(selected)} from given")
 
     def add_violation(self, bit: int, records: Collection[int]) -> None:
-        """Note that records break one more rule."""
+        """Record that records break one more rule."""
         self._change(f"_mask = _mask | {1 << bit}::ubigint", records)
 
     def mark_duplicates(self, records: Collection[int]) -> None:
-        """Note that records without an error only repeat an earlier one."""
+        """Mark records without an error that only repeat an earlier one."""
         self._change(f"_duplicate = (_mask & {self._errors}) = 0", records)
 
     def contents(self, columns: Sequence[str], records: Collection[int]) -> Iterator[tuple[Any, ...]]:
@@ -79,7 +79,7 @@ class KeptRecords:
         )
 
     def masks(self) -> Iterator[tuple[int, int, int]]:
-        """Yield chunk report, mask and how many records of it have this mask, but for sound ones."""
+        """Yield chunk number, mask and how many of the chunk's records have this mask, without sound records."""
         return self._rows(f"select _record // {CHUNK}, _mask, count(*) from typed where _mask <> 0 group by all")
 
     def duplicates(self) -> int:
@@ -87,7 +87,7 @@ class KeptRecords:
         return sum(count for (count,) in self._rows("select count(*) from typed where _duplicate"))
 
     def with_violations(self, most_per_chunk: int | None = None) -> Iterator[tuple[int, int]]:
-        """Yield number and mask of the records that break rules, or of the first ones of each chunk report."""
+        """Yield number and mask of the records that break rules, or of the first ones in each chunk."""
         place = f"row_number() over (partition by _record // {CHUNK} order by _record)"
         limit = "" if most_per_chunk is None else f"qualify {place} <= {most_per_chunk}"
         return self._rows(f"select _record, _mask from typed where _mask <> 0 {limit} order by _record")
@@ -120,7 +120,7 @@ class KeptRecords:
 def _for_duckdb(type_: ColumnType, typed: TypedColumn) -> pd.Series[Any]:
     """Return a column's values in a form that DuckDB takes exactly: whole numbers, or texts, empty where unknown.
 
-    DuckDB guesses the type of other objects from a sample, in which the few that are not None may be missing.
+    DuckDB guesses the type of other objects from a sample, and the sample may miss the few values that are not None.
     """
     if type_ in _WHOLE_NUMBERS:
         numbers = np.fromiter((0 if value is None else int(value) for value in typed.values), np.int64)

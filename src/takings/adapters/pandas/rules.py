@@ -1,6 +1,6 @@
 """Apply a contract's rules to a chunk of records: one bit of a mask for each broken rule.
 
-A rule is valid, invalid or unknown for a record; a value that is None makes it unknown, which breaks nothing.
+A rule is valid, invalid or unknown for a record; a value of None makes it unknown, and an unknown rule is not broken.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _HOLDS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TypedColumn:
-    """What a chunk has in one column, record by record."""
+    """One column of a chunk, record by record."""
 
     #: None where the field is empty or could not be read
     values: Sequence[Value | None]
@@ -125,14 +125,14 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class _Chunk:
-    """What a rule may compare a column with."""
+    """The values that a rule may compare a column with."""
 
     typed: Mapping[str, TypedColumn]
     now: datetime
     business_time: BusinessTime
 
     def values(self, column: str) -> Iterable[Value | None]:
-        """Return a column's values; None for ever where the file has no such column."""
+        """Return a column's values; endless None where the file has no such column."""
         return self.typed[column].values if column in self.typed else repeat(None)
 
     def bounds(self, bound: Bound) -> Iterable[Value | None]:
@@ -226,7 +226,7 @@ def _flags(answers: Iterable[bool]) -> Flags:
 
 
 _Answer = Callable[[Any, _Place], Flags]
-#: which records break a kind of check; None where the records of a file must be seen together
+#: which records break a kind of check; None where it needs all records of a file
 _ANSWERS: Final[Mapping[type[Any], _Answer | None]] = for_every_check(
     {
         Required: lambda _, at: at.column.is_empty,

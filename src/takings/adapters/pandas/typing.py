@@ -1,4 +1,4 @@
-"""Read the text of one field as its column's type, in plain Python: numbers and times exactly, and nothing guessed.
+"""Read the text of one field as its column's type, in plain Python: numbers and times exactly, without guessing.
 
 docs/contracts.md says what is accepted. A field that is empty or cannot be read is None, which makes rules on it unknown.
 """
@@ -35,7 +35,7 @@ _CAPITALS: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnop
 
 
 def reader_of(column: Column, business_time: BusinessTime) -> Reader:
-    """Return what reads the fields of a column."""
+    """Return the function that reads the fields of a column."""
     match column.type:
         case ColumnType.IDENTIFIER:
             return read_identifier
@@ -56,12 +56,12 @@ def reader_of(column: Column, business_time: BusinessTime) -> Reader:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a field counts as empty."""
+    """Return whether a field counts as empty."""
     return not text.strip(BLANKS)
 
 
 def is_too_long(text: str) -> bool:
-    """Tell whether a field has more bytes than a text may have."""
+    """Return whether a field has more bytes than a text may have."""
     return len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES
 
 
@@ -83,7 +83,7 @@ def read_integer(text: str) -> int | None:
 
 
 def read_money(text: str) -> Decimal | None:
-    r"""Read `-?[0-9]+(\.[0-9]+)?` where 12 digits before the point and 16 behind it say all of it."""
+    r"""Read `-?[0-9]+(\.[0-9]+)?` if 12 digits before the point and 16 after it hold all of it."""
     written = _MONEY.fullmatch(text)
     return Decimal(f"{written[1]}{written[2]}.{written[3] or '0'}") if written else None
 
@@ -108,7 +108,7 @@ def microseconds(instant: datetime) -> int:
 
 
 def _offset(zone: str) -> timedelta:
-    """Return how far a clock with `Z`, ` UTC`, `+02:00`, ` +0200` or `+02` behind its time is ahead of UTC."""
+    """Return how far a clock is ahead of UTC whose time ends with `Z`, ` UTC`, `+02:00`, ` +0200` or `+02`."""
     zone = zone.lstrip(" ")
     if zone in ("Z", "z", "UTC"):
         return timedelta(0)
@@ -117,10 +117,10 @@ def _offset(zone: str) -> timedelta:
 
 
 def read_text(text: str) -> str | None:
-    """Read up to 1,024 bytes of text, as they stand."""
+    """Read up to 1,024 bytes of text, unchanged."""
     return None if is_blank(text) or is_too_long(text) else text
 
 
 def read_listed(text: str, values: Mapping[str, str]) -> str | None:
-    """Read one of a column's values, A-Z and a-z being the same and no other letters; return what is stored for it."""
+    """Read one of a column's values, in any case of A-Z only; return what is stored for it."""
     return None if is_blank(text) or is_too_long(text) else values.get(text.translate(_CAPITALS))

@@ -1,6 +1,6 @@
-"""Check every row of a file with pandas, chunk by chunk: the second engine, whose verdicts are the first one's.
+"""Validate every row of a file with pandas, chunk by chunk: the second engine, with the same verdicts as the first.
 
-It shares neither reader, typing nor rules with the DuckDB engine, so that each proves the other.
+It shares neither reader, typing nor rules with the DuckDB engine, so that each verifies the other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from takings.validation.mended import contract_of, extra_columns
 from takings.validation.structure.scan import Structure
 from takings.validation.texts import ColumnText, texts_of
 
-#: a chunk has fewer records where they are so long that more of them would not fit into memory at once
+#: long records make smaller chunks, so that a chunk fits into memory
 _MOST_CHUNK_BYTES: Final = 32 << 20
 
 
@@ -57,7 +57,7 @@ class PandasValidation:
     def validate(
         self, path: Path, structure: Structure, contract: Contract, *, now: datetime, workspace: Path, staged: Path
     ) -> Findings:
-        """Check every sound record of a file and write those without an error to the Parquet file `staged`."""
+        """Validate every sound record of a file, and write those without an error to the Parquet file `staged`."""
         header = structure.header or ()
         kept_contract = contract_of(contract, header)
         chunked_pass = _ChunkedPass(
@@ -78,12 +78,12 @@ class PandasValidation:
     def validate_together(
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
-        """Leave each file to a pass of its own: a chunk is of one file."""
+        """Return None for each file, so that it is validated alone: a chunk belongs to one file."""
         return [None] * len(files)
 
 
 def _fitting(chunk_size: int, structure: Structure) -> int:
-    """Return the chunk size, smaller where so many of the file's records might not fit into memory."""
+    """Return the chunk size, reduced if that many of the file's records might not fit into memory."""
     starts = [chunk.offset for chunk in structure.chunks]
     longest = max((after - before for before, after in pairwise(starts)), default=0)
     largest = max(longest, structure.size - starts[-1] if starts else 0, 1)
@@ -100,15 +100,15 @@ def _together(columns: Sequence[TypedColumn]) -> Sequence[object]:
 
 @dataclass(kw_only=True)
 class _Repeated:
-    """The records that share a value with another one."""
+    """The records that share a value with another record."""
 
-    #: those whose content differs from another one's with the same value
+    #: records whose content differs from another's with the same value
     different: array[int] = field(default_factory=lambda: array("q"))
-    #: those that repeat an earlier record
+    #: records that repeat an earlier record
     copies: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, same: Iterator[tuple[int, tuple[Any, ...]]]) -> None:
-        """Take in all records with one value, each with its content."""
+        """Add all records with one value, each with its content."""
         first, content = next(same)
         records, is_identical = array("q"), True
         for record, other in same:
@@ -123,7 +123,7 @@ class _Repeated:
 
 @dataclass(kw_only=True)
 class _ChunkedPass:
-    """One file's way through the engine."""
+    """The validation of one file."""
 
     path: Path
     structure: Structure
@@ -155,7 +155,7 @@ class _ChunkedPass:
         return self.structure.records - self.structure.broken
 
     def _chunks(self, csv: scanned_file.PlainCsv, wanted: set[str]) -> Iterator[pd.DataFrame]:
-        """Read the wanted fields (`r0`, `r1` …) of a plain CSV file as they stand, with `_record` and `_line`."""
+        """Read the wanted fields (`r0`, `r1` …) of a plain CSV file unchanged, with `_record` and `_line`."""
         if not self._sound:
             return
         places = [] if csv.has_header else ["_record", "_line"]
@@ -168,12 +168,12 @@ class _ChunkedPass:
             names=places + fields,
             usecols=[*places, *(column for column in fields if column in wanted)],
             index_col=False,
-            # Plain Python texts: pandas' own text type differs with and without pyarrow.
+            # Use Python's str: pandas' own text type differs with and without pyarrow.
             dtype=dict.fromkeys(places, "int64") | dict.fromkeys(fields, "object"),
             na_filter=False,
             skip_blank_lines=False,
             quoting=QUOTE_MINIMAL,
-            # With CRLF only pandas' own recognition is left; such a file has no CR anywhere else.
+            # For CRLF, only pandas' own recognition works; such a file has no CR anywhere else.
             lineterminator="\n" if csv.newline == "\n" else None,
             encoding="utf-8",
             compression=None,
@@ -214,7 +214,7 @@ class _ChunkedPass:
                 self.kept.mark_duplicates(records.copies)
 
     def _repeated(self, bit: int) -> _Repeated:
-        """Compare the records whose values look alike by their hashes."""
+        """Compare the records whose values have the same hash."""
         hashes = pd.concat(self.hashes[bit])
         suspects = hashes.index[hashes.duplicated(keep=False)].to_numpy(np.int64)
         repeated = _Repeated()
@@ -250,7 +250,7 @@ class _ChunkedPass:
         )
 
     def _faulty_records(self, most_per_chunk: int | None = None) -> Iterator[FaultyRecord]:
-        """Yield every faulty record, by its place in the file."""
+        """Yield every faulty record, in the file's order."""
         return in_order(scanned_file.broken_records(self.workspace), self._records_with_violations(most_per_chunk))
 
     def _records_with_violations(self, most_per_chunk: int | None) -> Iterator[FaultyRecord]:

@@ -1,6 +1,6 @@
-"""Make a shop's drops out of a number, so that samples, tests and measurements need nobody's real data.
+"""Make a shop's drops from a number, so that samples, tests and measurements need no real data.
 
-The same plan gives the same bytes on any machine: chance is arithmetic on the seed and the record's id (`draws.py`).
+The same plan makes the same bytes on any machine: randomness is arithmetic on the seed and the record's id (`draws.py`).
 
     plan.py      what is asked for and what came of it
     exports.py   which files a format has

@@ -17,7 +17,7 @@ _PLACE, _TURN = 122, 123
 
 
 class Damage:
-    """Take the faults of each dataset in turn, over all its files, and count what they did."""
+    """Apply the faults of each dataset in turn, over all its files, and count the damaged records."""
 
     def __init__(self, *, seed_word: int, percent: Decimal) -> None:
         self._seed_word = seed_word
@@ -27,7 +27,7 @@ class Damage:
         self.faults: Counter[str] = Counter()
 
     def apply(self, clean: Path, damaged: Path, *, dataset: Dataset, records: int) -> None:
-        """Copy a file of so many records and damage its share of them; fields hold no line ends."""
+        """Copy a file of `records` records and damage its share of them; fields must not hold line ends."""
         wanted = int((self._percent * records / 100).to_integral_value(ROUND_HALF_UP))
         targets = self._targets(dataset, records, wanted)
         with clean.open("rb") as lines, damaged.open("wb") as copy:
@@ -45,9 +45,9 @@ class Damage:
                 before = line
 
     def _targets(self, dataset: Dataset, records: int, wanted: int) -> Iterator[tuple[int, Fault]]:
-        """Cut the file into as many stretches as records are wanted and choose one in each: exact, even, streamed.
+        """Cut the file into `wanted` stretches and choose a record in each: exact, even, streamed.
 
-        A fault that drags the record before it along takes two stretches and never the first record of the two.
+        A fault that also damages the previous record takes two stretches, and never the first record of the two.
         """
         done = 0
         while done < wanted:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from takings.contracts.model import Dataset
 
-#: column -> the field's bytes as they stand in the file, with their quotes
+#: column -> the field's bytes in the file, with their quotes
 Record: TypeAlias = dict[str, bytes]
 
 
@@ -17,9 +17,9 @@ class Fault:
     """One way to be wrong."""
 
     name: str
-    #: (record, the record before it) -> what to write instead
+    #: (record, previous record) -> what to write instead
     change: Callable[[Record, Record], Record]
-    #: records that violate because of it: two where the record before is dragged along
+    #: how many records it makes invalid: two where it also damages the previous record
     records: int = 1
 
 

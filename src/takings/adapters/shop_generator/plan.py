@@ -1,4 +1,4 @@
-"""Say what a generated shop is to look like, refuse what cannot be made, and say what was made."""
+"""Describe the shop to generate, refuse impossible plans, and report what was generated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_ORDERS = 1_000_000_000
 #: ten years
 MOST_DAYS = 3_653
 FEWEST_PRODUCTS, MOST_PRODUCTS = 50, 30_000
-#: from here on a further file of products pays
+#: from this number on, another file of products pays off
 PRODUCTS_A_FILE = 10_000
 
 
@@ -36,19 +36,19 @@ DAMAGEABLE = (ShopFormat.PLAIN, ShopFormat.THELOOK)
 
 @dataclass(frozen=True, kw_only=True)
 class ShopPlan:
-    """What to generate; raises UsageError for what cannot be."""
+    """What to generate; raises UsageError for an impossible plan."""
 
     #: 1 to 10^9, of three items on average
     orders: int
     #: any integer; another seed is another shop
     seed: int
-    #: orders are placed on so many days
+    #: the number of days with orders
     days: int = 90
     #: files of orders, and of items; items are cut by position, so an order may end in the next file
     parts: int = 1
     #: columns, statuses, times and money as this shop writes them
     format: ShopFormat = ShopFormat.PLAIN
-    #: percent of each file's records that are made invalid
+    #: percent of each file's records to make invalid
     dirty: Decimal = Decimal(0)
     #: orders are created in [first_day, first_day + days); plain: items up to 1 h later; thelook: up to 4 h earlier
     first_day: date = date(2025, 1, 1)
@@ -69,7 +69,7 @@ class ShopPlan:
 
     @property
     def end(self) -> date:
-        """The day before which every order is created."""
+        """The day after the last order."""
         return self.first_day + timedelta(days=self.days)
 
     @property
@@ -90,9 +90,9 @@ class ShopPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:
-    """What was written; records count whether they were damaged or not.
+    """What was written; counts include damaged records.
 
-    An item whose order or product lost its key to a fault is whole itself: it waits for its parent and is not counted.
+    An item whose order or product lost its key to a fault is itself valid: it waits for its parent and does not count.
     """
 
     #: products, orders, items, as far as they have files of their own; each by part

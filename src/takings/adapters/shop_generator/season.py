@@ -1,4 +1,4 @@
-"""Decide when orders happen and how many items they hold, so that a picture of the shop looks like a shop."""
+"""Decide when orders happen and how many items they hold, so that charts look like those of a real shop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARRANGEMENTS = 64
 _BY_HOUR = (5, 3, 2, 1, 1, 2, 4, 8, 12, 15, 17, 18, 20, 18, 16, 16, 17, 19, 22, 25, 26, 22, 16, 9)
 _BY_WEEKDAY = (94, 88, 90, 97, 112, 131, 118)
 _BY_MONTH = (88, 84, 93, 97, 103, 98, 92, 90, 99, 105, 124, 137)
-#: more points than this would not show
+#: more points than this would not be visible
 _MOST_SLOTS = 20_000
 _NOISE, _ARRANGEMENT = 120, 121
 
@@ -30,7 +30,7 @@ class Arrangements:
 
 
 def curve_of(first_day: date, days: int, seed_word: int) -> list[int]:
-    """Return the seconds since 1970 at which equal shares of the orders have been placed, from none to all."""
+    """Return the seconds since 1970 at which equal shares of the orders have been placed, from 0 to 100 %."""
     weights = [weight for day in range(days) for weight in _weights_of(first_day + timedelta(days=day), day, seed_word)]
     reached = list(accumulate(weights, initial=0))
     slots = min(len(weights), _MOST_SLOTS)
@@ -59,7 +59,7 @@ def arrangements_of(seed_word: int) -> Arrangements:
 
 
 def _weights_of(day: date, number: int, seed_word: int) -> list[int]:
-    """Weigh a day's hours: weekday, month, a trend of a fifth in a year, and the luck of the day."""
+    """Return the weights of a day's hours: weekday, month, a trend of a fifth per year, and the day's random factor."""
     luck = 92 + pick(seed_word, _NOISE, number, 17)
     trend = 1000 + 200 * number // 365
     return [hour * _BY_WEEKDAY[day.weekday()] * _BY_MONTH[day.month - 1] * luck * trend for hour in _BY_HOUR]

@@ -1,4 +1,4 @@
-"""Write a plan's files: one streamed query a file, in the order of ids, so that memory does not grow with the shop."""
+"""Write a plan's files: one streamed query per file, in the order of ids, so that memory does not grow with the shop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from takings.errors import StoreError, UsageError
 
 #: measured need: 80 MB
 MEMORY_LIMIT = "400MB"
-#: more threads would each want buffers and gain nothing: numbering the records is done by one
+#: more threads would need buffers and gain nothing: one thread numbers the records
 MOST_THREADS = 4
 
 _ORDERS_OF_A_BLOCK, _ITEMS_OF_A_BLOCK = len(COUNTS_OF_A_BLOCK), sum(COUNTS_OF_A_BLOCK)
@@ -47,12 +47,12 @@ class _Target:
 
     @property
     def unfinished(self) -> Path:
-        """Where it is written; nobody takes a `.part` file."""
+        """The file to write first; no batch takes a `.part` file."""
         return self.path.with_name(self.path.name + ".part")
 
     @property
     def clean(self) -> Path:
-        """Where it is written first when records are to be damaged."""
+        """The file to write before damaging records."""
         return self.path.with_name(self.path.name + ".clean.part")
 
 
@@ -98,13 +98,13 @@ def generate_shop(
 
 @contextmanager
 def _all_or_nothing(directory: Path, targets: list[_Target]) -> Iterator[None]:
-    """Give the files their names once all are complete, and leave no unfinished one behind."""
+    """Give the files their names once all are complete, and remove unfinished ones."""
     try:
         yield
         for target in targets:
             target.unfinished.rename(target.path)
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"{directory} is or lies below a file: choose a folder.") from error
+        raise UsageError(f"{directory} is a file or below one: choose a folder.") from error
     except (OSError, duckdb.IOException) as error:
         raise StoreError(f"{directory} cannot be written ({error}): make room or choose another folder.") from error
     finally:
@@ -138,7 +138,7 @@ def _write(engine: duckdb.DuckDBPyConnection, target: _Target, plan: ShopPlan, p
 
 
 def _orders_around(target: _Target, plan: ShopPlan) -> tuple[int, int]:
-    """Return [first, past) of the orders to go through; for items, of the whole blocks around them."""
+    """Return [first, past) of the orders to read; for items, of the whole blocks around them."""
     if target.dataset is not Dataset.ORDER_ITEMS:
         return target.first, target.past
     first_block, last_block = (target.first - 1) // _ITEMS_OF_A_BLOCK, (target.past - 2) // _ITEMS_OF_A_BLOCK
@@ -159,7 +159,7 @@ def _targets_of(export: Export, records: int, directory: Path, plan: ShopPlan, f
 
 
 def _connected(plan: ShopPlan, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """Open an engine that knows the plan and the shop's definitions."""
+    """Open an engine with the plan and the shop's definitions."""
     engine = interruptible(
         duckdb.connect(
             config={
@@ -204,7 +204,7 @@ def _count_items(engine: duckdb.DuckDBPyConnection, plan: ShopPlan) -> int:
 
 
 def _stride_through(products: int) -> int:
-    """Return a step that visits every product once, so that the popular ones are not the first."""
+    """Return a step that visits every product once, so that the popular products are not the first."""
     stride = products * 5 // 8
     while gcd(stride, products) != 1:
         stride += 1
@@ -224,7 +224,7 @@ def _refuse_existing(targets: list[_Target]) -> None:
     for target in targets:
         if target.path.exists():
             raise UsageError(
-                f"{target.path} exists already and is not overwritten: remove it or choose another folder."
+                f"{target.path} already exists and is not overwritten: remove it or choose another folder."
             )
 
 
@@ -238,4 +238,4 @@ def _sql(name: str) -> str:
 
 
 def _say_nothing(file: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""

@@ -1,7 +1,7 @@
 """Compute measures with Spark over the lake's Parquet files: for lakes that outgrow one machine.
 
-The SQL stands in takings.kpis and is DuckDB's; this module lays views under it. Only the files that a snapshot names are read,
-never a folder: a folder also holds rows that were replaced.
+The SQL in takings.kpis is shared with DuckDB; this module creates its views. It reads only the files that a snapshot names,
+never a folder, because a folder also holds replaced rows.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import LakeSnapshot, TableSnapshot
 from takings.ports import LakeTables
 
-#: what Hadoop would take for a pattern in the name of a file
+#: the characters of a file's name that Hadoop would read as a pattern
 _PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
 _OUT_OF_MEMORY: Final = "java.lang.OutOfMemoryError"
-#: what is told of a job whose JVM is ending, which it does within seconds
+#: the error of a job whose JVM is ending; it ends within seconds
 _SHUT_DOWN: Final = "SparkContext was shut down"
 _END_SECONDS: Final = 10
-#: how a JVM ends for want of memory: by itself (Spark's SparkExitCode.OOM), or by the kernel
+#: how a JVM ends without enough memory: by itself (Spark's SparkExitCode.OOM), or killed by the kernel
 _MEMORY_ENDS: Final = {52, -signal.SIGKILL}
-#: from how many files on Spark makes tasks of looking at them
+#: from this number of files on, Spark lists them in tasks
 _LOOKS: Final = "spark.sql.sources.parallelPartitionDiscovery.threshold"
 
 
 class SparkEngine:
-    """Spark for measures; the session begins with the first ones and ends with `close`."""
+    """Spark for measures; the session begins with the first call and ends with `close`."""
 
     def __init__(
         self, tables: LakeTables, contracts: Contracts, open_session: Callable[[], AbstractContextManager[SparkSession]]
@@ -55,7 +55,7 @@ class SparkEngine:
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
-        """Compute each KPI table's measures on these days (None: on all) of exactly this snapshot."""
+        """Compute each KPI table's measures on `days` (None: all days) from exactly this snapshot."""
         try:
             with _translated_faults():
                 if self._session is None:
@@ -66,7 +66,7 @@ class SparkEngine:
                     table.name: [row.asDict() for row in self._session.sql(table.sql).collect()] for table in tables
                 }
         except MachineryError:
-            # An application that has lost its master or its JVM does not come back; the next attempt begins another.
+            # An application that has lost its master or its JVM does not recover; the next attempt starts another.
             with suppress(MachineryError):
                 self.close()
             raise
@@ -84,7 +84,7 @@ class SparkEngine:
             self._open.close()
 
     def _rows(self, session: SparkSession, dataset: Dataset, table: TableSnapshot) -> DataFrame:
-        """Return a table's rows; a column that an older file lacks is NULL there."""
+        """Return a table's rows, with NULL in a column that an older file lacks."""
         schema = StructType()
         for name, kind in column_types(dataset, self._contracts[dataset]).items():
             schema.add(name, kind)
@@ -93,14 +93,14 @@ class SparkEngine:
         self._tables.fetch(dataset, table.files)
         root = spark_path(str(self._tables.folder(dataset)))
         if root.startswith("file:"):
-            # A look at a file is a request in S3 only; here the driver is done before a task would have begun.
+            # Only in S3 is a look at a file a request; here the driver is done before a task would begin.
             session.conf.set(_LOOKS, str(len(table.files)))
         paths = (_PATTERN.sub(r"\\\g<0>", f"{root}/{file.path}") for file in table.files)
         return session.read.schema(schema).option("basePath", root).parquet(*paths)
 
 
 def spark_path(location: str) -> str:
-    """Return a folder's name as Spark knows it, on whatever cluster: `s3://` is its `s3a://`, a local path is absolute."""
+    """Return a folder's name for Spark, on any cluster: `s3://` becomes `s3a://`, a local path becomes absolute."""
     scheme, separator, rest = location.partition("://")
     match scheme if separator else "":
         case "":
@@ -112,13 +112,13 @@ def spark_path(location: str) -> str:
 
 @contextmanager
 def _translated_faults() -> Iterator[None]:
-    """Raise errors of Takings instead of Spark's."""
+    """Raise Takings errors instead of Spark's."""
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as failed:
         if _lacked_memory(failed):
             raise OutOfMemory(
-                f"Spark could not compute the KPIs: {_cause(failed)}. Its JVM ran out of memory: give it more by"
+                f"Spark could not compute the KPIs: {_cause(failed)}. Its JVM ran out of memory: give it more with"
                 " `spark.driver.memory`, on a cluster `spark.executor.memory`, and run again; nothing is lost."
             ) from failed
         raise MachineryError(
@@ -128,7 +128,7 @@ def _translated_faults() -> Iterator[None]:
 
 
 def _lacked_memory(failed: Exception) -> bool:
-    """Tell whether an error is about memory, or the JVM ended for want of it: then the error only says that it has ended."""
+    """Return whether an error is about memory, or the JVM ended without enough of it and the error only says that it ended."""
     if _OUT_OF_MEMORY in str(failed):
         return True
     has_ended = isinstance(failed, Py4JNetworkError | ConnectionError) or _SHUT_DOWN in str(failed)

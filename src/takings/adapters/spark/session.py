@@ -1,4 +1,4 @@
-"""Open Spark the one way in which Takings uses it: strict, in UTC, exact, quiet, and reachable from nowhere else."""
+"""Open Spark, everywhere in the same way: strict, in UTC, exact, quiet, and not reachable from outside."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from pyspark.sql import SparkSession
 
 from takings.errors import SettingsError
 
-#: what an application of our own is started with
+#: the settings of our own application
 _OWN: Final = {
     "spark.app.name": "takings",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    # Tables are the lake's; a metastore would only be one more thing that can fail.
+    # The lake has the tables; a metastore would only be one more thing that can fail.
     "spark.sql.catalogImplementation": "in-memory",
 }
-#: a local master talks to itself only
+#: a local master only talks to itself
 _LOOPBACK: Final = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
-#: what a number depends on, whatever a cluster's defaults say
+#: the settings that numbers depend on, whatever a cluster's defaults are
 _PINNED: Final = {
     "spark.sql.session.timeZone": "UTC",
     # An overflow or an unreadable value is an error, not a NULL.
     "spark.sql.ansi.enabled": "true",
-    # Rather an error than a lost digit.
+    # An error is better than a lost digit.
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",
     # "a" is a column, and a backslash is a backslash, as in DuckDB.
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
     "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.caseSensitive": "false",
-    # The lake's days before 1582 are the proleptic calendar's, like DuckDB's and Python's.
+    # The lake's days before 1582 are of the proleptic calendar, as in DuckDB and Python.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-    # A lake file that is lost or damaged is never a day without sales.
+    # A lost or damaged lake file must never look like a day without sales.
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.files.ignoreCorruptFiles": "false",
 }
-#: tasks of a shuffle for each processor of a local master; a cluster has its own idea
+#: tasks of a shuffle for each processor of a local master; a cluster has its own setting
 _LOCAL_SHUFFLE: Final = 2
-#: how long a JVM may clean up; whoever asked this process to end waits for it
+#: how long a JVM may clean up; what ends this process waits for it
 _CLEANING_SECONDS: Final = 10
-#: Py4J's modules that log what they raise in the name of the root logger
+#: Py4J's modules that log their exceptions through the root logger
 _PY4J: Final = frozenset({"java_gateway", "clientserver"})
 
-# It does so at any moment: Java objects that nobody holds any more are given back to a JVM that may be gone.
+# It may log at any moment: unreferenced Java objects are returned to a JVM that may be gone.
 logging.getLogger().addFilter(lambda record: record.module not in _PY4J)
-# In its own name it complains of connections to a JVM that was told to end.
+# Its own logger reports connections to a JVM that was told to end.
 logging.getLogger("py4j").setLevel(logging.CRITICAL)
 
 
 @contextmanager
 def open_spark(master: str) -> Iterator[SparkSession]:
-    """Hand out a session of the application that runs already, such as spark-submit's, or else of one that ends with the block.
+    """Yield a session of the running application, such as spark-submit's, or else of one that ends with the block.
 
-    SettingsError where there is no Java to start one with.
+    SettingsError where there is no Java to start it.
     """
     _forget_a_dead_jvm()
     running = SparkSession.getActiveSession()
@@ -76,14 +76,14 @@ def open_spark(master: str) -> Iterator[SparkSession]:
         application.stop()
         raise
     except BaseException:
-        # A call to the JVM was broken off, and the next one, even `stop`, would be given its answer.
+        # A call to the JVM was interrupted, and the next one, even `stop`, would get its answer.
         _end_jvm()
         raise
     application.stop()
 
 
 def pinned(session: SparkSession) -> SparkSession:
-    """Set all that a number depends on."""
+    """Set everything that numbers depend on."""
     for name, value in _PINNED.items():
         session.conf.set(name, value)
     if _is_local(str(session.sparkContext.master)):
@@ -94,7 +94,7 @@ def pinned(session: SparkSession) -> SparkSession:
 
 def _start(master: str) -> SparkSession:
     options = _OWN | {"spark.master": master} | (_LOOPBACK if _is_local(master) else {})
-    # Beside what an administrator gives as spark.driver.extraJavaOptions, which wins.
+    # An administrator's spark.driver.extraJavaOptions are added, and win.
     options["spark.driver.defaultJavaOptions"] = f'"-Dlog4j2.configurationFile={_log_settings().as_uri()}"'
     settings = SparkConf().setAll(list(options.items()))
     with _java_home(), _signals_held_back():
@@ -104,7 +104,7 @@ def _start(master: str) -> SparkSession:
 
 
 def _forget_a_dead_jvm() -> None:
-    """Let a new JVM be started where the one of an earlier session has died: PySpark itself would never do so."""
+    """Allow a new JVM after that of an earlier session has died: PySpark itself would never start one."""
     gateway: Any = SparkContext._gateway
     if gateway is None or gateway.proc is None or gateway.proc.poll() is None:
         return
@@ -113,7 +113,7 @@ def _forget_a_dead_jvm() -> None:
 
 
 def _end_jvm() -> None:
-    """End this process's JVM without asking it, as a platform would: first so that it cleans up, then at once."""
+    """End this process's JVM by signals, as a platform would: first so that it cleans up, then at once."""
     gateway: Any = SparkContext._gateway
     if gateway is None or gateway.proc is None:
         return
@@ -125,7 +125,7 @@ def _end_jvm() -> None:
 
 
 def end_of_jvm(seconds: float) -> int | None:
-    """Return how this process's JVM has ended, or ends within so many seconds: exit code, or a signal's number below zero."""
+    """Return how this process's JVM has ended, or ends within `seconds`: its exit code, or minus a signal's number."""
     gateway: Any = SparkContext._gateway
     if gateway is None or gateway.proc is None:
         return None
@@ -140,17 +140,17 @@ def _is_local(master: str) -> bool:
 
 
 def _log_settings() -> Path:
-    """Return the file that keeps the JVM's log off the terminal: what fails comes back as an exception."""
+    """Return the file that keeps the JVM's log off the terminal: failures come back as exceptions."""
     return Path(str(resources.files(__package__) / "log4j2.properties"))
 
 
 @contextmanager
 def _java_home() -> Iterator[None]:
-    """Let the JVM be found: a JAVA_HOME that is set, or else the one that came with the packages."""
+    """Make the JVM findable: by the present JAVA_HOME, or else by the one from the packages."""
     home = os.environ.get("JAVA_HOME")
     if home:
         if not (Path(home) / "bin" / "java").exists():
-            raise SettingsError(f"JAVA_HOME is '{home}', where there is no bin/java. Mend it, or unset it.")
+            raise SettingsError(f"JAVA_HOME is '{home}', where there is no bin/java. Correct it, or unset it.")
         yield
         return
     try:
@@ -168,7 +168,7 @@ def _java_home() -> Iterator[None]:
 
 @contextmanager
 def _handler_of(number: signal.Signals) -> Iterator[None]:
-    """Keep a signal's handler, such as SIGINT's, which PySpark replaces: whoever runs Takings has decided what it does."""
+    """Keep a signal's handler, such as SIGINT's: PySpark replaces it, but the caller has chosen it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -181,9 +181,9 @@ def _handler_of(number: signal.Signals) -> Iterator[None]:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let what ends a process wait until the block has ended.
+    """Hold back signals that end the process until the block has ended.
 
-    A JVM whose start is broken off finds nobody to report to, and never ends.
+    A JVM whose start is interrupted has nobody to report to, and never ends.
     """
     came: list[int] = []
     with ExitStack() as kept:

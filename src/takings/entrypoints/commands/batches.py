@@ -27,7 +27,7 @@ def batches(
     batch_id: Annotated[str | None, typer.Argument(help="One batch: its files, verdicts and violations.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and days restated."""
+    """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and restated days."""
     with open_store_to_look(store, Teller()) as shop:
         if batch_id is None:
             documents = [batch_documents.summary(shop.ports, found) for found in batch_documents.batch_ids(shop.ports)]

@@ -29,11 +29,11 @@ def demo(
         "demo-shop"
     ),
 ) -> None:
-    """Make a sample shop, run the pipeline on it, show the KPIs and where everything is."""
+    """Make a sample shop, run the pipeline on it, and show the KPIs and where everything is."""
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file. Name a folder: takings demo DIR.")
     if directory.exists() and any(directory.iterdir()) and not (directory / ".takings").is_dir():
-        raise UsageError(f"{directory} exists and is no demo store. Name another folder: takings demo DIR.")
+        raise UsageError(f"{directory} exists and is not a demo store. Name another folder: takings demo DIR.")
     if not (directory / "raw-data").exists():
         made = generate_shop(directory / "raw-data", ShopPlan(orders=3000, seed=7, days=14, parts=3))
         show_generated(directory / "raw-data", made)
@@ -71,7 +71,7 @@ def _show_places(directory: Path) -> None:
 
 
 def _show_page(directory: Path) -> None:
-    """Say how to look at it; the page's packages are an extra."""
+    """Print how to open the page; its packages are an extra."""
     out.print("\nLook at it in a browser:", highlight=False)
     out.print(f"  takings serve {directory}", highlight=False, soft_wrap=True)
     if any(find_spec(package) is None for package in ("fastapi", "jinja2", "uvicorn")):

@@ -37,7 +37,7 @@ def explain(
     store: Store,
     day: Day,
     category: Annotated[str | None, typer.Option(help="Only the rows behind this category's numbers.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows; 50 in a table.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows; 50 in a table.")] = None,
     format_: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
     spreadsheet_safe: SpreadsheetSafe = False,
 ) -> None:

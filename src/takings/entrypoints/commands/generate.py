@@ -16,14 +16,14 @@ from takings.errors import UsageError
 def generate(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the drops go, e.g. STORE/raw-data.")],
     orders: Annotated[int, typer.Option(min=1, help="How many orders; about three items each.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 1,
     days: Annotated[int, typer.Option(min=1, help="Over how many days.")] = 90,
     parts: Annotated[int, typer.Option(min=1, help="In how many files of orders and of items.")] = 1,
     format_: Annotated[ShopFormat, typer.Option("--format", help="Whose export it looks like.")] = ShopFormat.PLAIN,
-    dirty: Annotated[str, typer.Option(metavar="PERCENT", help="How many records are damaged, in percent.")] = "0",
-    flat: Annotated[bool, typer.Option("--flat", help="All files in DIR itself, without folders.")] = False,
+    dirty: Annotated[str, typer.Option(metavar="PERCENT", help="Percentage of damaged records.")] = "0",
+    flat: Annotated[bool, typer.Option("--flat", help="Put all files into DIR itself, without folders.")] = False,
 ) -> None:
-    """Make a shop's drops, deterministically, for trying things out."""
+    """Make a sample shop's drops, deterministically, to try things out."""
     plan = ShopPlan(orders=orders, seed=seed, days=days, parts=parts, format=format_, dirty=_percent(dirty))
     made = generate_shop(directory, plan, flat=flat)
     show_generated(directory, made)
@@ -33,11 +33,11 @@ def _percent(text: str) -> Decimal:
     try:
         return Decimal(text.removesuffix("%"))
     except InvalidOperation:
-        raise UsageError(f"--dirty '{text}' is no percentage. Write a number such as 5 or 0.5.") from None
+        raise UsageError(f"--dirty '{text}' is not a percentage. Write a number such as 5 or 0.5.") from None
 
 
 def show_generated(directory: Path, made: Generated) -> None:
-    """Say what was made, and where."""
+    """Print what was made, and where."""
     damaged = f", {made.damaged:,} damaged records" if made.damaged else ""
     out.print(
         f"{directory}: {len(made.files)} files with {made.products:,} products, {made.orders:,} orders and"

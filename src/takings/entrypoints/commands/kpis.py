@@ -55,7 +55,7 @@ def kpis(
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
         incomplete = find_incomplete(shop.ports).between(_day(first), _day(last))
     if category is not None and not rows:
-        raise UnknownThing(f"no KPIs of category '{category}' in that range. Names are matched exactly.")
+        raise UnknownThing(f"no KPIs of category '{category}' in that range. Write the name exactly.")
     if format_ is Format.CSV:
         _write_text(kpi_output.as_csv(table, rows, for_spreadsheet=spreadsheet_safe), output)
     else:

@@ -1,4 +1,4 @@
-"""Make a new store from another store's archive: `takings rebuild`."""
+"""Rebuild a new store from another store's archive: `takings rebuild`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ def rebuild(
     store: Store,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new store: an empty folder.", show_default=False)],
     contracts: Contracts = None,
-    time_zone: Annotated[
-        str | None, typer.Option("--time-zone", help="Cut the days of the new store in another time zone.")
-    ] = None,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", help="The time zone of the new store's days.")] = None,
 ) -> None:
-    """Make lake, KPIs and ledger again from a store's archive alone (processed/, failed/, batches/), in a new folder."""
+    """Rebuild lake, KPIs and ledger from a store's archive alone (processed/, failed/, batches/), in a new folder."""
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "time_zone": time_zone}
     with open_empty_store(folder, store, tell, options) as (shop, source):
@@ -46,16 +44,16 @@ def rebuild(
 def _show_rebuilt(rebuilt: Rebuilt, store: str, folder: Path, pending: int) -> None:
     for change in rebuilt.changes[:_SHOWN]:
         before, after = change.before, change.after
-        now = "was not judged" if after is None else f"{after.verdict}, {after.records.accepted:,} records"
+        now = "not validated" if after is None else f"{after.verdict}, {after.records.accepted:,} records"
         out.print(
             f"{marked(before.key)} of batch {change.batch_id} was {before.verdict}, {before.records.accepted:,} records;"
-            f" by the present contracts and settings it is {now}",
+            f" under the present contracts and settings it is {now}",
             highlight=False,
             soft_wrap=True,
         )
     out.print(
         f"rebuilt {count(rebuilt.batches, 'batch')} with {count(rebuilt.files, 'file')} in {marked(folder)};"
-        f" {count(len(rebuilt.changes), 'file')} judged otherwise than at the time",
+        f" {count(len(rebuilt.changes), 'file')} with another verdict than at the time",
         highlight=False,
         soft_wrap=True,
     )

@@ -20,10 +20,10 @@ def replay(
     store: Store,
     batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every original of this batch.")] = None,
     file: Annotated[str | None, typer.Option("--file", metavar="KEY", help="The newest original of raw-data/…")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Every file that was refused at last.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Every file whose newest original was refused.")] = False,
     contracts: Contracts = None,
 ) -> None:
-    """Take archived originals again, as a new batch with their first versions; what was counted is not counted twice."""
+    """Take archived originals again, as a new batch with their first versions; nothing is counted twice."""
     if sum((batch is not None, file is not None, failed)) != 1:
         raise UsageError("say what to replay: one of --batch ID, --file KEY and --failed.")
     tell = Teller()
@@ -41,6 +41,6 @@ def replay(
     for outcome in outcomes:
         console.show_batch(outcome)
     if not outcomes:
-        out.print("nothing to do: no file was refused at last")
+        out.print("nothing to do: failed/ has no file to replay")
     if any(outcome.has_rejections for outcome in outcomes):
         raise typer.Exit(EXIT_REJECTED)

@@ -19,9 +19,9 @@ Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], hel
 
 
 def restate(store: Store, first: First = None, last: Last = None, engine: Engine = None) -> None:
-    """Publish KPIs again from the lake, after a changed definition or contract."""
+    """Publish KPIs again from the lake, after a change of a definition or contract."""
     if first is not None and last is not None and last < first:
-        raise UsageError(f"--from {first.date()} lies after --to {last.date()}.")
+        raise UsageError(f"--from {first.date()} is after --to {last.date()}.")
     tell = Teller()
     with open_store(store, tell, {"engine": engine}) as shop:
         check_lake(shop.ports)

@@ -29,7 +29,7 @@ def run(
     contracts: Contracts = None,
     engine: Engine = None,
 ) -> None:
-    """Process what is pending, show progress, print the outcome, end."""
+    """Process what is pending, show progress, and print the outcome."""
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop:
@@ -54,7 +54,7 @@ def run(
 
 @dataclass(kw_only=True)
 class _Done:
-    """What is kept of batches that have ended."""
+    """The little that is kept of batches that have ended."""
 
     tell: Teller
     is_shown: bool
@@ -62,7 +62,7 @@ class _Done:
     has_rejections: bool = False
 
     def add(self, batch: BatchOutcome) -> None:
-        """Show a batch, and keep no more than its name."""
+        """Show a batch, and keep only its name."""
         self.batches.append(batch.batch_id)
         self.has_rejections |= batch.has_rejections
         if self.is_shown:
@@ -71,7 +71,7 @@ class _Done:
 
 
 def _print_run(outcome: pipeline.RunOutcome, incomplete: Incomplete, batches: Iterator[bytes]) -> None:
-    """Print a run as one JSON document, without all of its batches in memory: they stand in the store as JSON."""
+    """Print a run as one JSON document; read its batches from the store one by one, to save memory."""
     head, _, rest = legible.as_json(_run_document(outcome, incomplete), indent=1).partition('"batches": []')
     sys.stdout.write(f'{head}"batches": [')
     separator = "\n"
@@ -83,7 +83,7 @@ def _print_run(outcome: pipeline.RunOutcome, incomplete: Incomplete, batches: It
 
 
 def _run_document(outcome: pipeline.RunOutcome, incomplete: Incomplete) -> dict[str, Any]:
-    """Return what a run did, but for its batches, and what waits."""
+    """Return what a run did, without its batches, and what waits."""
     decision = outcome.decision
     waits = {
         "decision": type(decision).__name__,

@@ -18,21 +18,21 @@ from takings.errors import SettingsError
 if TYPE_CHECKING:
     from takings.settings import Settings
 
-#: how long a thread keeps the interpreter while others wait: answers shall not wait for a page that is being made
+#: how long a thread keeps the interpreter while others wait: other answers should not wait for one page's rendering
 _SWITCH_SECONDS: Final = 0.001
 
-#: nobody guesses so many characters
+#: too many characters to guess
 _SHORTEST_TOKEN: Final = 16
 
 
 def serve(
     store: Store,
-    host: Annotated[str | None, typer.Option(help="Another address than 127.0.0.1; needs a token.")] = None,
+    host: Annotated[str | None, typer.Option(help="An address other than 127.0.0.1; needs a token.")] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Another port than 8321; 0 takes a free one.")
+        int | None, typer.Option(min=0, max=65535, help="A port other than 8321; 0 takes a free one.")
     ] = None,
 ) -> None:
-    """Open the page and the read API of a store, until Ctrl-C or SIGTERM; only reads."""
+    """Serve the page and the read API of a store until Ctrl-C or SIGTERM; only reads."""
     settings = read_settings_of(store, {"serve_host": host, "serve_port": port})
     check_exposure(settings)
     try:
@@ -74,7 +74,7 @@ def check_exposure(settings: Settings) -> None:
     if token is None and not _is_loopback(settings.serve_host):
         raise SettingsError(
             f"--host {settings.serve_host}: others can reach that address, so a token is needed. Set TAKINGS_SERVE_TOKEN to"
-            " 16 characters or more, for instance to what `openssl rand -hex 16` prints."
+            " 16 characters or more, for instance the output of `openssl rand -hex 16`."
         )
 
 
@@ -88,7 +88,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """Listen before it is said where; SettingsError where the address is not to be had."""
+    """Listen before the address is printed; SettingsError where the address is not available."""
     host, port = settings.serve_host, settings.serve_port
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -98,8 +98,8 @@ def _listen(settings: Settings) -> socket.socket:
         listener.listen(128)
     except OSError as refused:
         raise SettingsError(
-            f"--host {host} --port {port}: {refused.strerror}. Choose another, or end what listens there; --port 0"
-            " takes a free one."
+            f"--host {host} --port {port}: {refused.strerror}. Choose another, or end the process that listens there;"
+            " --port 0 takes a free one."
         ) from refused
     return listener
 

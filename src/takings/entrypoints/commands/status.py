@@ -1,4 +1,4 @@
-"""Show where a store stands: `takings status`."""
+"""Show the state of a store: `takings status`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN_LABELS = (
 
 
 def status(store: Store, as_json: Json = False) -> None:
-    """Show what is pending, what is missing or until when it waits, the batch in flight and waiting orphans."""
+    """Show pending files, what they wait for and until when, the batch in flight and waiting orphans."""
     with open_store_to_look(store, Teller()) as shop:
         incomplete = find_incomplete(shop.ports)
         document = status_document(shop.ports, incomplete)
@@ -43,7 +43,7 @@ def _show_status(document: dict[str, Any]) -> None:
     for suspect in document["suspects"]:
         out.print(
             f"  [yellow]suspected[/] {marked(suspect['key'])}: a process died {suspect['deaths']} times while it read the file,"
-            " which is tried alone",
+            " so it is tried alone",
             soft_wrap=True,
         )
     for each in document["unreadable"][:_SHOWN_FAILURES]:
@@ -56,7 +56,7 @@ def _show_status(document: dict[str, Any]) -> None:
         out.print(f"  [red]failed[/] {marked(letter['key'])}: {marked(letter['reason'] or '')}", soft_wrap=True)
     if document["dead_letters"]:
         out.print(
-            f"  {console.count(len(document['dead_letters']), 'file')} in failed/ without a newer one: mend and drop again, or"
+            f"  {console.count(len(document['dead_letters']), 'file')} in failed/ without a newer one: fix and drop again, or"
             " `takings replay STORE --failed`",
             soft_wrap=True,
         )

@@ -1,4 +1,4 @@
-"""Let a blocked batch go on: `takings unblock`."""
+"""Unblock a batch: `takings unblock`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from takings.intake.gate import GateState
 
 
 def unblock(store: Store) -> None:
-    """Let a blocked batch be taken up again by the next run."""
+    """Let the next run resume a blocked batch."""
     with open_store(store, Teller()) as shop:
         gate = shop.ports.ledger.gate()
         if gate.state is not GateState.BLOCKED:
             raise UnknownThing(f"{store}: no batch is blocked.")
         shop.ports.ledger.change_gate(gate.unblocked(shop.ports.clock.now()))
-    out.print(f"batch {gate.batch_id} goes on with the next `takings run`", highlight=False)
+    out.print(f"batch {gate.batch_id} continues with the next `takings run`", highlight=False)

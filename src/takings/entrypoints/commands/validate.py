@@ -1,9 +1,9 @@
-"""Check files before they are dropped, and write nothing: `takings validate`."""
+"""Validate files before they are dropped, and write nothing: `takings validate`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from takings.validation.findings import RecordCounts, Verdict, Violation
 from takings.validation.remedies import remedy, remedy_in
 from takings.validation.reports import file_document, records_document, violation_document
 
-#: enough to see what is wrong with an export; the rest is counted
+#: enough to see what is wrong with an export; the rest are only counted
 _SHOWN: Final = 20
 
 
@@ -37,11 +37,9 @@ class ReportFormat(StrEnum):
 
 
 def validate(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", readable=False, help="CSV files, wherever they lie.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="CSV files, in any folder.")],
     dataset: Annotated[
-        Dataset | None, typer.Option(help="What the files are; told by folder or header otherwise.")
+        Dataset | None, typer.Option(help="What the files are; otherwise recognised by folder or header.")
     ] = None,
     store: Annotated[str | None, typer.Option(help="Use this store's settings, and find copies of its files.")] = None,
     contracts: Contracts = None,
@@ -49,28 +47,28 @@ def validate(
         ReportFormat, typer.Option("--format", help="How to print what was found.")
     ] = ReportFormat.TABLE,
 ) -> None:
-    """Check files as a batch would, and write nothing: every bad line, what is wrong with it and what to do."""
+    """Validate files as a batch would, and write nothing: every bad line, what is wrong with it and what to do."""
     for file in files:
         if not file.is_file():
-            raise UnknownThing(f"{file} is no file.")
+            raise UnknownThing(f"{file} is not a file.")
     readable = [file for file in files if _can_be_read(file)]
     dry_run = open_dry_run(store, {"contracts": None if contracts is None else str(contracts)})
     documents = []
     is_rejected = False
-    for examination in dry_run.validate(readable, dataset):
-        if isinstance(examination, Unplaced):
+    for validated in dry_run.validate(readable, dataset):
+        if isinstance(validated, Unplaced):
             is_rejected = True
             if format_ is ReportFormat.JSON:
-                documents.append(_document_of_unplaced(examination))
+                documents.append(_document_of_unplaced(validated))
             else:
-                _show_unplaced(examination)
+                _show_unplaced(validated)
             continue
-        report = examination.report
+        report = validated.report
         is_rejected = is_rejected or report.verdict is Verdict.REJECTED or report.records.rejected > 0
         if format_ is ReportFormat.JSON:
-            documents.append(_document(examination, dry_run.contracts))
+            documents.append(_document(validated, dry_run.contracts))
         else:
-            _show(examination, dry_run.contracts)
+            _show(validated, dry_run.contracts)
     if format_ is ReportFormat.JSON:
         print_json({"schema_version": 1, "files": documents})
     if len(readable) < len(files):
@@ -80,14 +78,14 @@ def validate(
 
 
 def _can_be_read(file: Path) -> bool:
-    """Tell whether the system lets a file be read, and say on stderr if it does not: the others are checked all the same."""
+    """Return whether the system lets a file be read; if not, say so on stderr, because the others are still validated."""
     try:
         with file.open("rb") as content:
             content.read(1)
     except OSError as refused:
         err.print(
             f"[red]takings:[/] {marked(file)}: it cannot be read: {refused.strerror}. Change its permissions, or check its"
-            " disk; the other files are checked.",
+            " disk; the other files are validated.",
             highlight=False,
             soft_wrap=True,
         )
@@ -95,17 +93,17 @@ def _can_be_read(file: Path) -> bool:
     return True
 
 
-def _document(examination: ValidatedFile, contracts: AllContracts) -> dict[str, Any]:
-    kind = examination.report.dataset
+def _document(validated: ValidatedFile, contracts: AllContracts) -> dict[str, Any]:
+    kind = validated.report.dataset
     violations = [
         {**violation_document(violation), "remedy": remedy_in(contracts, kind, violation.rule)}
-        for violation in _violations(examination)
+        for violation in _violations(validated)
     ]
-    return {**file_document(examination.report), "violations": violations}
+    return {**file_document(validated.report), "violations": violations}
 
 
 def _document_of_unplaced(unplaced: Unplaced) -> dict[str, Any]:
-    """Return what `_document` does for a file whose dataset cannot be told."""
+    """Return what `_document` does, for a file of an unknown dataset."""
     fault = unplaced.fault
     violation = Violation(
         rule=fault.rule, record=None, line=fault.line, column=None, reason=_reason(fault.rule, fault.reason)
@@ -135,14 +133,14 @@ def _show_unplaced(unplaced: Unplaced) -> None:
     )
 
 
-def _violations(examination: ValidatedFile) -> Iterator[Violation]:
-    """Yield what is wrong with the file as a whole, then with its records."""
-    report = examination.report
-    fault = examination.fault
-    records = iter(examination.faulty_records())
+def _violations(validated: ValidatedFile) -> Iterator[Violation]:
+    """Yield what is wrong with the whole file, then with its records."""
+    report = validated.report
+    fault = validated.fault
+    records = iter(validated.faulty_records())
     first = next(records, None)
     for rule in {**report.errors, **report.warnings}:
-        # An unterminated quote is the file's fault and its last record's, which is listed.
+        # An unterminated quote is a fault of the file and of its last record; the record is listed.
         if _is_about_the_file(rule) and (first is None or not rule.endswith("|unterminated_quote")):
             yield Violation(
                 rule=rule,
@@ -165,12 +163,12 @@ def _reason(rule: str, reason: str | None) -> str:
     if rule.endswith("|extra_column"):
         return "is not in the contract and stays out of the lake"
     if rule == "file|no_records":
-        return "has a header and no record"
+        return "has a header but no record"
     return re.sub(r"^line [0-9]+: ", "", reason or "")
 
 
-def _show(examination: ValidatedFile, contracts: AllContracts) -> None:
-    report = examination.report
+def _show(validated: ValidatedFile, contracts: AllContracts) -> None:
+    report = validated.report
     colour = {Verdict.ACCEPTED: "green", Verdict.REJECTED: "red", Verdict.DUPLICATE: "yellow"}[report.verdict]
     out.print(
         f"[bold]{marked(report.key)}[/] ({report.dataset}): [{colour}]{report.verdict}[/], "
@@ -178,7 +176,7 @@ def _show(examination: ValidatedFile, contracts: AllContracts) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    violations = _violations(examination)
+    violations = _violations(validated)
     shown = list(islice(violations, _SHOWN))
     if shown:
         console.show_violations(shown, contracts, report.dataset)

@@ -20,7 +20,7 @@ _SHOWN: Final = 50
 
 
 def verify(store: Store, as_json: Json = False, engine: Engine = None) -> None:
-    """Recompute every KPI from the lake and compare it with what is published; changes nothing."""
+    """Recompute every KPI from the lake and compare it with the published one; changes nothing."""
     with open_store_to_look(store, Teller(), {"engine": engine}) as shop:
         check_lake(shop.ports)
         verification = compare(shop.ports)

@@ -1,4 +1,4 @@
-"""Stay with a store and process files as they come: `takings watch`."""
+"""Watch a store and process files as they arrive: `takings watch`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from takings.ports import Changes, Clock
 from takings.runs.watch import Failed, Happening, LeftAlone, Waiting
 from takings.runs.watch import watch as watch_store
 
-#: what a running batch gets to end after the first signal: most batches are done by then, and service managers that kill
-#: do so after 10 s at the earliest
+#: how long a running batch may take to end after the first signal: most batches are done by then, and service managers kill
+#: after 10 s at the earliest
 _GRACE_SECONDS: Final = 5
 
 
 def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engine: Engine = None) -> None:
-    """Stay and react: process files as they come, until Ctrl-C or SIGTERM; several may watch one store."""
+    """Process files as they arrive, until Ctrl-C or SIGTERM; several processes may watch one store."""
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop, notice_changes(shop) as changes:
@@ -48,7 +48,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
                     if nobody_reads():
                         break
         except BaseException:
-            # Whatever an interruption became on its way up, it was asked for, and the batch was let go.
+            # Whatever error the interruption became, it was requested, and the batch was released.
             if not asked.is_interrupted:
                 raise
         finally:
@@ -57,7 +57,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
 
 
 def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
-    """Print a batch on stdout, and there is nothing else there with --json."""
+    """Print a batch on stdout; with --json, nothing else goes there."""
     beside = err if as_json else out
     match happening:
         case BatchOutcome() if as_json:
@@ -72,9 +72,9 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
         case LeftAlone(key=key, reason=reason):
             beside.print(f"[yellow]left alone[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
         case Blocked(batch_id=batch_id, reason=reason):
-            _complain(f"{blocked_message(batch_id, reason).rstrip('.')}; the watch goes on by itself.")
+            _complain(f"{blocked_message(batch_id, reason).rstrip('.')}; the watch continues by itself.")
         case Failed(error=error, retry_in=retry_in):
-            _complain(f"{_explain(error)} It is tried again in {retry_in.total_seconds():.0f} s.")
+            _complain(f"{_explain(error)} The next try is in {retry_in.total_seconds():.0f} s.")
 
 
 def _complain(text: str) -> None:
@@ -91,12 +91,12 @@ def _explain(error: Exception) -> str:
 
 
 def _exit_code(shop: Shop, asked: _Asked, *, has_failed: bool) -> int:
-    """Return how the watch ends: interrupted, with something left to finish, or in peace."""
+    """Return the exit code: interrupted, with something left to finish, or successful."""
     state = shop.ports.ledger.gate()
     is_unfinished = state.has_batch and state.owner in {None, shop.ports.owners.me()}
     if is_unfinished and state.reason is None:
         err.print(
-            f"batch {state.batch_id} is not finished; the next `takings run` or `takings watch` goes on with it",
+            f"batch {state.batch_id} is not finished; the next `takings run` or `takings watch` continues it",
             highlight=False,
             soft_wrap=True,
         )
@@ -106,19 +106,19 @@ def _exit_code(shop: Shop, asked: _Asked, *, has_failed: bool) -> int:
 
 
 class _Interrupted(KeyboardInterrupt):
-    """Interrupt a batch that does not end in time, as libraries know it of Ctrl-C: Py4J breaks off a call for nothing else."""
+    """Interrupt a batch that does not end in time; a KeyboardInterrupt, because Py4J aborts a call for nothing else."""
 
 
 @dataclass
 class _Asked:
-    """What signals have asked for."""
+    """What signals have requested."""
 
     changes: Changes
     by: int | None = None
     is_interrupted: bool = False
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """Stop after the running batch; at the second signal, at once; more do not disturb that."""
+        """Stop after the running batch; at the second signal, stop at once; ignore further ones."""
         if self.is_interrupted:
             return
         if self.by is not None:
@@ -128,7 +128,7 @@ class _Asked:
         self.changes.stop()
 
     def interrupt(self, _: int, __: FrameType | None) -> None:
-        """Stop at once; the batch is let go on the way up, so that anybody resumes it."""
+        """Stop at once; the batch is released on the way out, so that anybody can resume it."""
         self.is_interrupted = True
         raise _Interrupted
 

@@ -1,1 +1,1 @@
-"""The page and the read API: what `takings serve` shows. Only `serve` imports this, for its packages are an extra."""
+"""The page and the read API that `takings serve` shows. Only `serve` imports this, because its packages are an extra."""

@@ -1,4 +1,4 @@
-"""Put the page and the API together as one application, behind the guard."""
+"""Assemble the page and the API as one application, behind the guard."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Static(StaticFiles):
-    """The package's own files, whose addresses change when they do."""
+    """The package's own files; a changed file gets another address."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
-        """Let browsers keep a file that is asked for by its version."""
+        """Let browsers cache a file that is requested by its version."""
         found = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
         scope = next((each for each in args if isinstance(each, dict)), {})
         is_versioned = bytes(scope.get("query_string", b"")).startswith(b"v=")
@@ -46,7 +46,7 @@ class _Static(StaticFiles):
 
 
 def application(reader: StoreReader, live: Live, *, names: Collection[str] = (), token: str | None = None) -> ASGIApp:
-    """Return the page and the API of a store; `names` are host names under which it may be asked for."""
+    """Return the page and the API of a store; `names` are the allowed host names."""
     pages = Pages(reader)
     app = FastAPI(
         title="Takings",
@@ -74,7 +74,7 @@ def _add_the_rest(app: FastAPI, reader: StoreReader, pages: Pages, live: Live) -
 
     @app.get("/health", include_in_schema=False)
     def health() -> Response:
-        """Tell whether the store can be read."""
+        """Return whether the store can be read."""
         try:
             with reader.opened.reading() as shop:
                 shop.ports.ledger.gate()
@@ -84,18 +84,18 @@ def _add_the_rest(app: FastAPI, reader: StoreReader, pages: Pages, live: Live) -
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
-        """Count for Prometheus."""
+        """Return the metrics for Prometheus."""
         with reader.opened.reading() as shop:
             return Response(exposition(reader, shop), media_type=_EXPOSITION, headers={"Cache-Control": "no-store"})
 
     @app.get("/live", include_in_schema=False)
     async def events(request: Request) -> Response:
-        """Tell what happens."""
+        """Stream what happens."""
         return await live.stream(request)
 
 
 def _explain_failures(app: FastAPI, pages: Pages) -> None:
-    """Answer programs with a problem document, people with a page that says what to do next."""
+    """Answer errors: to programs with a problem document, to people with a page that says what to do next."""
 
     def told(request: Request, status: int, detail: str) -> Response:
         if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
@@ -115,7 +115,7 @@ def _explain_failures(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(Exception)
     def surprised(request: Request, error: Exception) -> Response:
-        # The server logs where it happened.
+        # The server's log has the traceback.
         detail = (
             f"unexpected fault: {type(error).__name__}. Reading again is safe; the server's log says where it happened."
         )
@@ -131,7 +131,7 @@ def _explain_failures(app: FastAPI, pages: Pages) -> None:
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
-        return told(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"{wrong}. /api/v1/openapi.json tells what is allowed.")
+        return told(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"{wrong}. /api/v1/openapi.json says what is allowed.")
 
 
 def _base(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Tell what a batch did: its steps with their times, its violations by rule, its days before and after."""
+"""Gather what a batch did: its steps with their times, its violations by rule, its days before and after."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from takings.entrypoints.web.store_reader import StoreReader
 from takings.errors import StoreError
 from takings.layout import BatchId, parse_instant
 
-#: days whose numbers are computed once more
+#: the most days whose numbers are recomputed
 _MOST_DAYS: Final = 31
-#: places that are shown; a file's reasons have all
+#: the most places that are shown; a file's reasons have all
 _MOST_SAMPLES: Final = 15
-#: what is compared, as the page calls it
+#: the compared columns, with the page's names for them
 _COMPARED: Final = (
     *(("total_orders", "Orders"), ("total_revenue", "Revenue"), ("net_revenue", "Net"), ("return_rate", "Return rate")),
 )
 
 
 def row(records: History, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
-    """Return a batch as the list shows it."""
+    """Return a batch as the list of batches shows it."""
     summary = records.summary(shop, batch_id)
     outcome = read_document(shop.ports.store, layout.outcome(batch_id), OUTCOME) or {}
     return summary | {"orphans": outcome.get("orphans"), "seconds": _seconds(summary)}
@@ -58,13 +58,13 @@ def story(records: History, shop: Shop, document: Mapping[str, Any]) -> dict[str
 
 
 def _samples(document: Mapping[str, Any], errors: Collection[tuple[str, str]]) -> list[Mapping[str, Any]]:
-    """Return where rules were broken: what refused a file or row, or else what was remarked."""
+    """Return where rules were broken: errors if there are any, otherwise warnings."""
     refused = [each for each in document["violations"] if (each["dataset"], each["rule"]) in errors]
     return list((refused or document["violations"])[:_MOST_SAMPLES])
 
 
 def _steps(shop: Shop, document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the steps of a batch with the instant at which each was done, told by what it left."""
+    """Return the steps of a batch with the instant at which each ended, read from the documents that it left."""
     batch_id = BatchId(document["batch_id"])
     written = {info.key: info.written_at for info in shop.ports.store.list(f"{layout.BATCHES}{batch_id}/")}
     steps: list[tuple[str, datetime | None]] = [("Formed", parse_instant(document["now"]) if document["now"] else None)]
@@ -77,7 +77,7 @@ def _steps(shop: Shop, document: Mapping[str, Any]) -> list[dict[str, Any]]:
         committed = {info.key: info.written_at for info in shop.ports.store.list(layout.COMMITS)}.get(commit)
         steps.append((f"Merged, commit {document['commit']}", committed))
     finished = document["finished_at"]
-    steps.append(("Published and filed", parse_instant(finished) if finished else None))
+    steps.append(("Published and archived", parse_instant(finished) if finished else None))
     return _timed(steps, is_over=document["state"] in {"DONE", "GIVEN_UP", "NOT_STARTED"})
 
 
@@ -92,7 +92,7 @@ def _timed(steps: list[tuple[str, datetime | None]], *, is_over: bool) -> list[d
 
 
 def restated(reader: StoreReader, shop: Shop, batch_id: BatchId) -> dict[str, Any]:
-    """Return the days that a batch restated, before and after it; those that stayed as they were are counted only."""
+    """Return the days that a batch restated, before and after it; only count those that did not change."""
     commit = reader.records.summary(shop, batch_id)["commit"]
     affected = read_document(shop.ports.store, layout.affected(batch_id), AFFECTED)
     if commit is None or affected is None:

@@ -1,4 +1,4 @@
-"""Describe the API's answers, for OpenAPI; what they hold is made by the same code as the command line's output."""
+"""Describe the API's answers for OpenAPI; the code behind the command line's output makes their content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Next = Annotated[str | None, Field(description="The cursor of the next page; nul
 
 
 class Document(BaseModel):
-    """What every answer is: an object with exactly these members."""
+    """An answer: an object with exactly these members."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ _KINDS: dict[str, Any] = {"count": int, "money": Money, "percent": Money | None,
 
 
 def row_of(table_name: str) -> Callable[[type[Document]], type[Document]]:
-    """Put a KPI table's keys and columns, as its definition lists them, before what the class has itself."""
+    """Put a KPI table's keys and columns, as its definition lists them, before the class's own members."""
     table = next(table for table in load_kpi_tables() if table.name == table_name)
     fields: dict[str, Any] = {name: (_KEYS[name], ...) for name in table.key}
     fields |= {column.name: (_KINDS[column.kind], ...) for column in table.columns}
@@ -68,7 +68,7 @@ class OrderKpi(Document):
     computed_at: Instant
     definition: str
     unfinished: bool = Field(description="The day was not over when the newest number was computed.")
-    incomplete: IncompleteDay | None = Field(description="null where nothing is known to be missing.")
+    incomplete: IncompleteDay | None = Field(description="null if nothing is known to be missing.")
 
 
 @row_of("CategoryKPIs")
@@ -80,7 +80,7 @@ class CategoryKpi(Document):
     computed_at: Instant
     definition: str
     unfinished: bool
-    incomplete: IncompleteDay | None = Field(description="Of the day, whatever its category.")
+    incomplete: IncompleteDay | None = Field(description="What the day lacks, over all categories.")
 
 
 class Kpis(Document):
@@ -90,12 +90,12 @@ class Kpis(Document):
     by: str
     rows_in_all: int
     rows: list[OrderKpi] | list[CategoryKpi]
-    notes: list[str] = Field(description="What is missing from days that are not known.")
+    notes: list[str] = Field(description="What is missing from unknown days.")
     next: Next
 
 
 class RowChanges(Document):
-    """What accepted rows were to the lake before the batch's first merge."""
+    """What accepted rows changed in the lake before the batch's first merge."""
 
     new: int
     changed: int
@@ -202,7 +202,7 @@ class Row(Document):
 
 
 class Rows(Document):
-    """The rows behind a day's numbers, or a category's, and what all of them add up to."""
+    """The rows behind a day's numbers, or a category's, and the sums over all of them."""
 
     schema_version: int
     commit: int

@@ -1,4 +1,4 @@
-"""Hand out what was refused, and why: for spreadsheets without formulas, or to the byte."""
+"""Serve what was refused, and why: without formulas for spreadsheets, or byte for byte."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _reason_lines(shop: Shop, place: str) -> Iterator[str]:
 
 
 def quarantine(shop: Shop, batch_id: str, key: str, *, exactly: bool) -> Iterator[bytes]:
-    """Yield the rows that were set aside from a file; exactly as they lie in the store, or for a spreadsheet."""
+    """Yield the rows that were set aside from a file, exactly as the store has them or for a spreadsheet."""
     record = _record(shop, batch_id, key)
     place = quarantine_key(record)
     if not _exists(shop, place):
@@ -47,7 +47,7 @@ def quarantine(shop: Shop, batch_id: str, key: str, *, exactly: bool) -> Iterato
 
 
 def quarantine_key(record: LineageRecord) -> str:
-    """Return where the rows lie that were set aside from a file."""
+    """Return the key of the rows that were set aside from a file."""
     return layout.quarantined(record.batch_id, record.dataset, record.file_key.split("/", 2)[2])
 
 
@@ -74,7 +74,7 @@ def _exists(shop: Shop, key: str) -> bool:
 
 
 def _record(shop: Shop, batch_id: str, key: str) -> LineageRecord:
-    """Return a file's record in a batch: only what the ledger names is handed out."""
+    """Return a file's record in a batch: only what the ledger names is served."""
     for record in shop.ports.ledger.lineage(batch_id=BatchId(batch_id)):
         if record.file_key == key:
             return record

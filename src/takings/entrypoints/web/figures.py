@@ -1,4 +1,4 @@
-"""Work out what the overview shows: totals of a period beside the one before, days, and categories. Pure."""
+"""Compute what the overview shows: totals of a period and the previous one, days, and categories. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final
 from takings.kpis import KpiRow
 from takings.queries.published_kpis import By, PublishedKpis
 
-#: what is shown first: the longest of these for which there is as long a period before
+#: the default is the longest of these that has a previous period of the same length
 _USUAL_DAYS: Final = (28, 14, 7)
 _ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """Some days, both ends included."""
+    """A range of days, both ends included."""
 
     first: date
     last: date
@@ -50,7 +50,7 @@ class DayFigures:
     #: orders with a return, recovered from the published rate
     returned_orders: Decimal | None
     is_unfinished: bool
-    #: what is known to be missing; None where nothing is
+    #: what is known to be missing; None if nothing is
     missing: str | None = None
 
     @property
@@ -66,7 +66,7 @@ class DayFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """What a period's days add up to."""
+    """The sums over a period's days."""
 
     revenue: Decimal
     net: Decimal
@@ -84,7 +84,7 @@ class CategoryFigures:
     revenue: Decimal
     net: Decimal
     items: int
-    #: percent of the revenue of the period before; None where there was none
+    #: change of revenue in percent of the previous period's; None where there was none
     change: Decimal | None
     #: revenue by day, for days that have any
     by_day: dict[date, Decimal]
@@ -104,7 +104,7 @@ class Overview:
 
 
 def usual_period(days: Sequence[date]) -> Period:
-    """Return the period that is shown unless told: the newest days, where possible with as many before them."""
+    """Return the default period: the newest days, if possible with as many days before them."""
     first, last = days[0], days[-1]
     length = (last - first).days + 1
     for usual in _USUAL_DAYS:
@@ -234,7 +234,7 @@ def _category(name: str, rows: Iterable[KpiRow], before: Decimal) -> CategoryFig
 
 
 def _returned(orders: int, rate: object) -> Decimal:
-    """Recover how many orders had a return: the published rate has two places, so the count is exact up to 10,000 a day."""
+    """Return how many orders had a return, from the published rate: its two decimals are exact up to 10,000 orders a day."""
     return _ZERO if rate is None else (_money(rate) * orders / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
 
 

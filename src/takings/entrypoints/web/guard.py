@@ -1,4 +1,4 @@
-"""Let nobody in who has no business here: reads only, known hosts only, and a token where the machine is not alone."""
+"""Refuse unwanted requests: only reads and known hosts are allowed, with a token if others can reach the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from takings.entrypoints.web.problems import problem
 
-#: nothing inline, nothing from elsewhere, no frame around it
+#: nothing inline, nothing from other sites, and no frame around the page
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -28,9 +28,9 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-#: whoever watches over the process asks for it without a token; it tells nothing of the shop
+#: needs no token, so that monitoring can ask for it; it reveals nothing about the shop
 _OPEN: Final = {"/health"}
-#: in the scope of a request whose answer has no body
+#: set in the scope of a request whose answer has no body
 HEAD: Final = "takings.head"
 
 
@@ -43,7 +43,7 @@ class Guard:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a request, or pass it on and add the headers that every answer has."""
+        """Refuse a request, or pass it on; add the headers that every answer has."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -69,7 +69,7 @@ class Guard:
         headers = Headers(scope=scope)
         if scope["method"] not in {"GET", "HEAD"}:
             return problem(
-                405, f"{scope['method']} is not allowed: everything here is only read. Use GET.", {"Allow": "GET, HEAD"}
+                405, f"{scope['method']} is not allowed: this server only reads. Use GET.", {"Allow": "GET, HEAD"}
             )
         if not self._is_known(headers.get("host", "")):
             return problem(
@@ -86,7 +86,7 @@ class Guard:
         return None
 
     def _is_known(self, host: str) -> bool:
-        """Tell whether a Host header names this machine; an address cannot be rebound, as a name can."""
+        """Return whether a Host header names this machine; unlike a name, an address cannot be rebound."""
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and not host.endswith("]") else host
         if name.lower() in self._names:
             return True

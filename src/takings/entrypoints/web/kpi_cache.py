@@ -1,4 +1,4 @@
-"""Keep the published KPIs that were read last, so that most requests read nothing."""
+"""Cache the published KPIs that were read last, so that most requests read nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from takings.intake.gate import Gate
 from takings.ports import Ports
 from takings.queries.published_kpis import PublishedKpis, read_published
 
-#: a restatement changes no gate, so what is kept is read again after a while
+#: a restatement does not change the gate, so the cache expires after a while
 _KEEP_SECONDS: Final = 60
 
 
@@ -36,7 +36,7 @@ class KpiCache:
         kept = self._kept
         if kept is not None and kept.is_fresh(ports.ledger.gate()):
             return kept.kpis
-        # One request reads; others are answered with what was there before.
+        # One request reads; the others get the previous KPIs meanwhile.
         if not self._reading.acquire(blocking=kept is None):
             assert kept is not None
             return kept.kpis

@@ -1,4 +1,4 @@
-"""Tell open pages what happens, as server-sent events: one look at the store serves them all."""
+"""Send open pages what happens, as server-sent events: one look at the store serves them all."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from takings.entrypoints.web.progress import look
 from takings.entrypoints.web.store_reader import StoreReader
 from takings.errors import TakingsError
 
-#: looks at a folder cost a read or two; at a bucket, requests
+#: a look at a folder costs a read or two; a look at a bucket costs requests
 _LOOK_SECONDS, _LOOK_SECONDS_IN_A_BUCKET = 0.4, 2.0
-#: proxies end a connection on which nothing comes
+#: proxies end an idle connection
 _SIGN_OF_LIFE_SECONDS: Final = 15.0
 
 
 class Live:
-    """What happens on the store, for whoever listens."""
+    """What happens on the store, for all listeners."""
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._seconds = _LOOK_SECONDS_IN_A_BUCKET if reader.opened.store.startswith("s3://") else _LOOK_SECONDS
-        # one event a listener: a condition's lock is lost where a server cancels its wait more than once
+        # One event per listener: a condition's lock is lost if a server cancels its wait more than once.
         self._listeners: set[asyncio.Event] = set()
         self._state: dict[str, Any] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
 
     async def stream(self, request: Request) -> Response:
-        """Answer with events until the listener goes, or the server ends."""
+        """Answer with events until the listener disconnects or the server ends."""
         events = _nothing() if request.scope.get(HEAD) else self._events()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     async def close(self) -> None:
-        """Let every listener go."""
+        """Disconnect every listener."""
         self._is_closed = True
         self._wake()
 

@@ -1,4 +1,4 @@
-"""Count for Prometheus what the store's own records say; the same metrics as on AWS, named in its style."""
+"""Compute metrics for Prometheus from the store's own records; the same as on AWS, named in Prometheus' style."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from takings.intake.gate import GateState
 from takings.layout import parse_instant
 from takings.validation.findings import Verdict
 
-#: how many batches back one is looked for whose files came from raw-data/
+#: how many batches to search for one whose files came from raw-data/
 _LOOK_BACK = 20
 
 
@@ -39,7 +39,7 @@ def exposition(reader: StoreReader, shop: Shop) -> str:
     ]
     seconds = _arrival_to_publish(reader, shop)
     if seconds is not None:
-        meaning = "From when the newest batch's oldest accepted file was written to when it is published and filed."
+        meaning = "From the writing of the newest batch's oldest accepted file until it is published and archived."
         lines += _metric("arrival_to_publish_seconds", "gauge", meaning, seconds)
     return "\n".join(lines) + "\n"
 
@@ -58,7 +58,7 @@ def _rejected(lineage: Sequence[LineageRecord]) -> int:
 
 
 def _arrival_to_publish(reader: StoreReader, shop: Shop) -> float | None:
-    """Return the newest batch's seconds; a replay's files arrived long before."""
+    """Return the seconds of the newest batch that is not a replay: a replay's files arrived long before."""
     for batch_id in reader.records.batches(shop)[:_LOOK_BACK]:
         found = reader.records.summary(shop, batch_id)
         if found["commit"] is None or found["finished_at"] is None:

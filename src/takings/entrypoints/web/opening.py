@@ -1,4 +1,4 @@
-"""Keep a store open for readers, and open it anew where its database was made or replaced meanwhile."""
+"""Keep a store open for readers, and reopen it when its database was created or replaced meanwhile."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class OpenedStore:
 
     @contextmanager
     def reading(self) -> Iterator[Shop]:
-        """Hand out the store; what its libraries raise within the block is raised as errors of Takings."""
+        """Lend the store; errors of its libraries within the block become Takings errors."""
         shop = self._current()
         with shop.ports.faults():
             yield shop
 
     def close(self) -> None:
-        """Close the store, however often it was opened."""
+        """Close the store, with all its reopenings."""
         with self._opening:
             self._shop = None
             self._stack.close()
@@ -44,17 +44,17 @@ class OpenedStore:
         with self._opening:
             identity = self._look()
             if self._shop is None or identity != self._identity:
-                # Other requests may still be reading the one before, which stays open as well.
+                # Other requests may still read the previous one, so it stays open, too.
                 self._shop = self._stack.enter_context(open_store_to_read(self.store, self._tell))
                 self._identity = identity
             return self._shop
 
     def _look(self) -> _Identity:
-        """Tell a store's database from another that takes its place; a bucket's tables are always the ones there are."""
+        """Return what identifies a store's database, to notice a replacement; a bucket's tables are never replaced."""
         try:
             status = (Path(self.store) / ".takings" / "takings.db").stat()
         except OSError:
             return None
-        # Where nothing can be written beside the database, a copy of it is read, which is as old as its opening.
+        # If nothing can be written beside the database, readers use a copy made at opening.
         changed = 0 if os.access(self.store, os.W_OK) else status.st_mtime_ns
         return (status.st_dev, status.st_ino, changed)

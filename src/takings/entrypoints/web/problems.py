@@ -1,4 +1,4 @@
-"""Say what went wrong: as problem+json (RFC 9457) to programs, as a page that says what to do next to people."""
+"""Report what went wrong: programs get problem+json (RFC 9457), people a page that says what to do next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROBLEM: Final = "application/problem+json"
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
-    """Return an answer that tells a program what went wrong."""
+    """Return an answer for programs that says what went wrong."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, PROBLEM)
@@ -39,5 +39,5 @@ def status_of(error: TakingsError) -> int:
 
 
 def retry_headers(status: int) -> dict[str, str]:
-    """Tell when to come back after a failure that passes."""
+    """Return the headers that say when to retry after a transient failure."""
     return {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -1,4 +1,4 @@
-"""Say how far a batch is, from what it has left in the store so far; its process is asked nothing."""
+"""Report a batch's progress from the documents that it has written so far, without asking its process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from takings.documents import MANIFEST, read_document
 from takings.intake.gate import Gate, GateState
 from takings.layout import format_instant
 
-#: the steps of a batch in their order, as people call them
-STEPS = ("forming", "validating", "merging", "publishing", "filing")
+#: the steps of a batch in order, as the page calls them
+STEPS = ("forming", "validating", "merging", "publishing", "archiving")
 
 
 def look(shop: Shop) -> dict[str, Any]:
-    """Return where the store's one batch stands, and what is pending."""
+    """Return the state of the store's one batch, and what is pending."""
     gate = shop.ports.ledger.gate()
     return {
         "state": gate.state.value,
@@ -43,7 +43,7 @@ def _progress(shop: Shop, gate: Gate) -> dict[str, Any]:
     elif _is_committed(shop, gate):
         lineage = shop.ports.ledger.lineage(batch_id=batch_id)
         done = sum(record.status is not LineageStatus.IN_PROGRESS for record in lineage)
-        step = "filing" if done else "publishing"
+        step = "archiving" if done else "publishing"
     else:
         step = "merging"
     return {"step": step, "done": done, "of": len(keys)}

@@ -1,4 +1,4 @@
-"""Gather what was wrong with what came: violations by rule over time, the worst files, what waits for its parents."""
+"""Gather what was wrong with the data: violations by rule over time, the worst files, items that wait for parents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from takings.entrypoints.web.store_reader import StoreReader
 from takings.layout import parse_instant
 from takings.time_zones import business_time
 
-#: rules with a colour of their own; the others are added up
+#: how many rules have their own colour; the others are summed
 _SHOWN_RULES: Final = 5
 _OTHERS: Final = "other rules"
 _SHOWN_FILES: Final = 10
@@ -24,17 +24,17 @@ _SHOWN_ORPHANS: Final = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What the page of quality shows."""
+    """What the page Quality shows."""
 
     #: rule and severity -> records that broke it, most first
     rules: Sequence[tuple[str, str, int]]
-    #: what the chart tells apart, most first
+    #: the rules that the chart distinguishes, most first
     shown_rules: Sequence[str]
     #: per day of processing: how many records broke each shown rule
     by_day: Sequence[tuple[date, Sequence[int]]]
-    #: refused files of which no newer original was taken
+    #: refused files that no newer original has replaced
     failed: Sequence[LineageRecord]
-    #: accepted files of which rows were set aside
+    #: accepted files with rows that were set aside
     set_aside: Sequence[LineageRecord]
     worst: Sequence[tuple[str, int, int]]
     orphans: int

@@ -1,4 +1,4 @@
-"""List batches, files and violations for the API and the pages; what has ended is read once."""
+"""List batches, files and violations for the API and the pages; read ended batches only once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from takings.layout import BatchId, format_instant
 from takings.queries import batches as batch_documents
 from takings.validation.findings import Verdict
 
-#: ended batches whose documents are kept; they never change
+#: how many ended batches' documents are cached; they never change
 _MOST_KEPT: Final = 2000
-#: how far back violations are looked for
+#: how many batches are searched for violations
 MOST_BATCHES: Final = 500
 
 
@@ -43,7 +43,7 @@ class History:
         return found
 
     def reports(self, shop: Shop, batch_id: BatchId) -> tuple[Mapping[str, Any], ...]:
-        """Return what was decided about each file of a batch; nothing before its verdicts."""
+        """Return the report on each file of a batch; none before its verdicts."""
         if (known := self._reports.get(batch_id)) is not None:
             return known
         verdicts = read_document(shop.ports.store, layout.verdicts(batch_id), VERDICTS)
@@ -78,14 +78,14 @@ class History:
 
 
 def files(shop: Shop, *, key: str | None = None, search: str | None = None) -> list[LineageRecord]:
-    """Return every file in every batch, newest first: of one key, or of the keys with a text in them."""
+    """Return every file in every batch, newest first; only those of a key, or of keys that contain a text."""
     found = shop.ports.ledger.lineage(file_key=key)[::-1]
     wanted = (search or "").casefold()
     return [record for record in found if wanted in record.file_key.casefold()]
 
 
 def has_set_aside(record: LineageRecord) -> bool:
-    """Tell whether a file was taken without some of its rows."""
+    """Return whether a file was accepted without some of its rows."""
     return record.verdict is Verdict.ACCEPTED and record.records is not None and record.records.rejected > 0
 
 

@@ -1,4 +1,4 @@
-"""Render pages: templates whose every value is escaped, and how values look to people."""
+"""Render pages: templates that escape every value, and the formats of values for people."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 120.0, 28.0
 
 
 def environment() -> jinja2.Environment:
-    """Return what renders the package's templates."""
+    """Return the environment that renders the package's templates."""
     rendering = jinja2.Environment(
         loader=jinja2.PackageLoader("takings.entrypoints.web"),
         autoescape=True,
@@ -55,7 +55,7 @@ def environment() -> jinja2.Environment:
 
 @cache
 def static(name: str) -> str:
-    """Return where a file of the package's static folder is served; a changed file has another address."""
+    """Return the address of a file in the package's static folder; a changed file has another address."""
     content = (resources.files(__package__ or "") / "static" / name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
 
@@ -127,14 +127,14 @@ def age(instant: datetime, now: datetime) -> str:
 
 
 def compared(label: str, value: Decimal | int | None) -> str:
-    """Return a day's number as the comparison of batches labels it."""
+    """Return a day's number as the comparison of a batch shows it."""
     if isinstance(value, int):
         return count(value)
     return percent(value) if label.endswith("rate") else money(value)
 
 
 def spark(values: list[Any]) -> Markup:
-    """Draw values as a small line without axes; it repeats what a table says, so it is silent for screen readers."""
+    """Draw values as a small line without axes; hide it from screen readers, because it repeats a table."""
     known = [(place, float(value)) for place, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return Markup("")

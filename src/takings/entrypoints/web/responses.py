@@ -1,4 +1,4 @@
-"""Answer so that nothing is sent twice, and long lists come in pages."""
+"""Answer without sending anything twice, and send long lists in pages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from takings.errors import ConflictError, UnknownThing
 JSON: Final = "application/json"
 CSV: Final = "text/csv; charset=utf-8"
 PARQUET: Final = "application/vnd.apache.parquet"
-#: a browser asks each time, and gets the body only if it is another one
+#: a browser asks each time, and gets the body only if it has changed
 _CACHING: Final = "private, no-cache"
 Item = TypeVar("Item")
 
 
 def answer(request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the body with its ETag, or 304 where the asker has it already."""
+    """Return the body with its ETag, or 304 if the client already has it."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     told = {"ETag": etag, "Cache-Control": _CACHING, "Vary": "Authorization", **(headers or {})}
     known = request.headers.get("if-none-match", "")
@@ -33,17 +33,17 @@ def answer(request: Request, body: bytes, media_type: str, headers: Mapping[str,
 
 
 def to_json(document: object) -> bytes:
-    """Write a document; a key that is no UTF-8 is shown escaped."""
+    """Write a document; escape a key that is not UTF-8."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def page_of(
     items: Sequence[Item], place: Callable[[Item], list[Any]], *, limit: int, cursor: str | None, version: str = ""
 ) -> tuple[list[Item], str | None]:
-    """Return the items behind a cursor, at most `limit`, and the cursor of the next page; None at the end.
+    """Return the items after a cursor, at most `limit`, and the cursor of the next page; None at the end.
 
-    A cursor names the last item by its place in a list that may have grown meanwhile, and the version of a list that may
-    not: ConflictError where that has changed, UnknownThing for a cursor of another list.
+    A cursor has the place of the last item, because the list may have grown, and the version of a list that must not change:
+    ConflictError where it has changed, UnknownThing for a cursor of another list.
     """
     start = 0
     if cursor is not None:
@@ -52,7 +52,7 @@ def page_of(
             raise ConflictError("the numbers have changed since the first page. Start again without a cursor.")
         places = [place(item) for item in items]
         if last not in places:
-            raise UnknownThing("the cursor is of another list. Start again without a cursor.")
+            raise UnknownThing("the cursor belongs to another list. Start again without a cursor.")
         start = places.index(last) + 1
     found = list(items[start : start + limit])
     is_last = start + limit >= len(items)
@@ -67,7 +67,7 @@ def _read_cursor(cursor: str) -> tuple[list[Any], str]:
     try:
         place, version = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error) as broken:
-        raise UnknownThing("the cursor is none of ours. Start again without a cursor.") from broken
+        raise UnknownThing("the cursor is not one of this API. Start again without a cursor.") from broken
     return place, version
 
 

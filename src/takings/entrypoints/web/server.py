@@ -1,4 +1,4 @@
-"""Run the page until a signal ends it, and let open pages go then."""
+"""Run the server until a signal ends it, and then disconnect open pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from takings.entrypoints.web.live import Live
 
 
 class PageServer(uvicorn.Server):
-    """A server that ends in peace at SIGTERM, and as an interruption at SIGINT."""
+    """A server that ends normally at SIGTERM, and as an interruption at SIGINT."""
 
     _asked_by: int | None = None
 
@@ -23,7 +23,7 @@ class PageServer(uvicorn.Server):
         self._live = live
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let open pages go first: they would listen for ever."""
+        """Disconnect open pages first: they would listen for ever."""
         await self._live.close()
         await super().shutdown(sockets)
 

@@ -1,4 +1,4 @@
-"""Read the store for all requests: what one of them has read, others need not read again."""
+"""Read the store for all requests, and cache what one of them has read for the others."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from takings.queries.verification import Explanation, explain
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-#: explanations kept, for the pages of a long one
+#: how many explanations are cached, for the pages of a long one
 _MOST_EXPLANATIONS: Final = 8
-#: one day's numbers, by name; none where there was no order
+#: one day's numbers, by name; empty for a day without orders
 Kpis = Mapping[str, KpiValue]
 #: an answer: its body, its media type and the cursor of the next page
 Made = tuple[bytes, str, str | None]
-#: answers kept, each of at most so many bytes
+#: how many answers are cached, and the most bytes of each
 _MOST_ANSWERS, _LARGEST_ANSWER = 256, 1 << 20
 
 
 class StoreReader:
-    """The store, as the page and the API read it."""
+    """The store as the page and the API read it."""
 
     def __init__(self, opened: OpenedStore) -> None:
         self.opened = opened
@@ -45,7 +45,7 @@ class StoreReader:
         return self._kpis.current(shop.ports)
 
     def remembered(self, kpis: PublishedKpis, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
-        """Return the answer to a question about the published KPIs; it is made once for as long as these stand."""
+        """Return an answer from the published KPIs; make it once and keep it until they change."""
         key = (kpis.version, *what)
         found = self._answers.get(key)
         if found is None:
@@ -55,7 +55,7 @@ class StoreReader:
         return found
 
     def explain(self, shop: Shop, day: date, category: str | None) -> tuple[PublishedKpis, Explanation]:
-        """Return the rows behind a day's numbers as of the very commit that the numbers are of."""
+        """Return the rows behind a day's numbers, as of the same commit as the numbers."""
         kpis = self.kpis(shop)
         which = (kpis.commit and kpis.commit.number, day, category)
         known = self._explanations.get(which)
@@ -66,7 +66,7 @@ class StoreReader:
         return kpis, known
 
     def restated(self, shop: Shop, days: frozenset[date], commit: int) -> Mapping[date, tuple[Kpis, Kpis]]:
-        """Compute the days' numbers before and after a commit; StoreError once the lake has let go of the one before."""
+        """Compute the days' numbers before and after a commit; StoreError if the lake no longer has the previous commit."""
         before, after = (self._as_of(shop, number, days) for number in (commit - 1, commit))
         return {day: (before.get(day, {}), after.get(day, {})) for day in sorted(days)}
 
@@ -82,7 +82,7 @@ class StoreReader:
 
 
 def _keep(lock: threading.Lock, kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
-    """Keep a value, and forget the oldest when there are too many."""
+    """Keep a value, and remove the oldest when there are too many."""
     with lock:
         kept[key] = value
         while len(kept) > most:

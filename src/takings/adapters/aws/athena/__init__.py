@@ -1,4 +1,4 @@
-"""Say with which statements Athena reads a store: KPIs from exports, rows from the lake."""
+"""Write the statements that let Athena read a store: KPIs from exports, rows from the lake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]*")
 class Statement:
     """One statement; Athena takes one at a time."""
 
-    #: the database, table or view that is there afterwards
+    #: the database, table or view that the statement creates
     makes: str
     sql: str
 
@@ -35,7 +35,7 @@ def athena_statements(
 ) -> Iterator[Statement]:
     """Yield the statements in the order in which they run; each may be repeated. UsageError for a name to be quoted."""
     if not _PLAIN.fullmatch(database):
-        raise UsageError(f"--database {database}: a name of Athena has small letters, digits and underscores.")
+        raise UsageError(f"--database {database}: write a name of small letters, digits and underscores, for Athena.")
     yield Statement(makes=database, sql=f"create database if not exists {database}")
     for table, export in exports:
         yield from _of_export(database, table, export)
@@ -54,7 +54,7 @@ def _counted_items(database: str, worth: Worth) -> Statement:
 
 
 def _of_export(database: str, table: KpiTable, export: Export) -> Iterator[Statement]:
-    """Yield a table of its own for each export, and the view, which passes from one export to the next at once."""
+    """Yield a separate table for each export, and the view, so that it switches between exports at once."""
     view = f"{database}.{_plain(table.name)}"
     exported = f"{view}_{_plain(export.id)}"
     types = dict.fromkeys(table.key, "S") | {column.name: "N" for column in table.columns}
@@ -78,7 +78,7 @@ def _key(part: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Spell a name in small letters: OrderKPIs is order_kpis."""
+    """Return a name in small letters: OrderKPIs becomes order_kpis."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]", "_", name).lower()
 
 

@@ -1,4 +1,4 @@
-"""Make what a store in a bucket needs on AWS, and mend what differs; what is right already is left alone."""
+"""Create what a store in a bucket needs on AWS, and correct what differs; leave alone what is right."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from takings.adapters.aws.resources.workflow import schedule_steps, state_machin
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What somebody may decide about a pipeline when it is set up."""
+    """The choices for setting up a pipeline."""
 
-    #: with `<function>.zip` and lambdas.json, as `make lambdas` writes them
+    #: the folder with `<function>.zip` and lambdas.json, as `make lambdas` writes them
     lambdas: Path
-    #: of the images in their repositories; none: those that are deployed, `latest` where there is none yet
+    #: the tag of the images in their repositories; none: the deployed ones, `latest` where there is none yet
     image_tag: str | None
-    #: none: those in which tasks run already, at first those of the default VPC
+    #: none: those where tasks already run, at first those of the default VPC
     subnets: tuple[str, ...]
-    #: none: one of its own
+    #: none: the pipeline's own
     security_group: str | None
-    #: how often the store is looked at without an event
+    #: how often to look at the store without an event
     sweep: timedelta
-    #: above which alarms ring
+    #: the limits of the alarms
     limits: AlarmLimits
-    #: an e-mail address that hears of alarms; none: as it is
+    #: an e-mail address for alarms; none: no change
     notify: str | None
-    #: whose workflow may deploy, as `OWNER/REPOSITORY`; none: nobody, or who may already
+    #: the repository whose workflow may deploy, as `OWNER/REPOSITORY`; none: no change, at first nobody
     github: str | None = None
 
 
 def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
-    """Return the names of a store's pipeline in the account whose credentials these are."""
+    """Return the names of a store's pipeline in the account of these credentials."""
     account, partition = account_of(clients)
     return Pipeline(
         bucket=bucket, table_prefix=table_prefix, account=account, region=clients.region, partition=partition
@@ -55,7 +55,7 @@ def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
 
 
 def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[SetupStep]:
-    """Yield what the pipeline around a store lacks, in the order in which it can be made."""
+    """Yield what the pipeline around a store lacks, in the order to create it."""
     archives = read_archives(wishes.lambdas)
     yield from queue_steps(services, pipeline)
     yield from role_steps(services, pipeline)

@@ -1,4 +1,4 @@
-"""Make the roles, as `policies.py` says."""
+"""Create the roles that `policies.py` defines."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from takings.adapters.aws.policies import Role, roles
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
 
-#: the one policy of each role
+#: the name of each role's only policy
 POLICY: Final = "takings"
 
 
 def role_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield each role that is missing, or allows or trusts anything else."""
+    """Yield each role that is missing, or whose permissions or trust differ."""
     for role in roles(pipeline):
         yield from one_role_steps(services, pipeline, role)
 
 
 def one_role_steps(services: Services, pipeline: Pipeline, role: Role) -> Iterator[SetupStep]:
-    """Yield a role, if it is missing, or allows or trusts anything else."""
+    """Yield a role if it is missing, or its permissions or trust differ."""
     state = _difference(services, pipeline, role)
     if state is not None:
         yield SetupStep(what=f"role {role.name} ({state})", make=partial(_make, services, pipeline, role))
@@ -66,7 +66,7 @@ def _make(services: Services, pipeline: Pipeline, role: Role) -> None:
 
 
 def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield each role that exists, to be removed; GitHub's identity provider stays, for others may use it."""
+    """Yield the removal of each existing role; GitHub's identity provider stays, because others may use it."""
     for name in (*(role.name for role in roles(pipeline)), pipeline.name(names.DEPLOY_ROLE)):
         if trust_of(services, name) is not None:
             yield SetupStep(what=f"role {name}", make=partial(_remove, services, name))
@@ -79,5 +79,5 @@ def _remove(services: Services, name: str) -> None:
 
 
 def _document(found: object) -> object:
-    """Return a policy that the service answers, as it was written or parsed."""
+    """Return a policy as an object, whether the service answers it as text or parsed."""
     return json.loads(found) if isinstance(found, str) else found

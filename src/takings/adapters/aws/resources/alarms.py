@@ -1,4 +1,4 @@
-"""Make the alarms and the dashboard."""
+"""Create the alarms and the dashboard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from takings.adapters.aws.resources.step import SetupStep
 
 
 def alarm_steps(services: Services, pipeline: Pipeline, limits: AlarmLimits) -> Iterator[SetupStep]:
-    """Yield each alarm that is missing, or rings at something else; then the dashboard."""
+    """Yield each alarm that is missing or differs, then the dashboard."""
     wanted = [alarm.definition(pipeline) for alarm in alarms(pipeline, limits)]
     found = _found(services, [each["AlarmName"] for each in wanted])
     for each in wanted:
@@ -33,7 +33,7 @@ def alarm_steps(services: Services, pipeline: Pipeline, limits: AlarmLimits) -> 
 
 
 def remove_alarms(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield the alarms and the dashboard that exist, to be removed."""
+    """Yield the removal of the existing alarms and dashboard."""
     for alarm in _found(services, alarm_names(pipeline)):
         yield SetupStep(what=f"alarm {alarm}", make=partial(services.cloudwatch.delete_alarms, AlarmNames=[alarm]))
     name = pipeline.name(names.DASHBOARD)
@@ -44,12 +44,12 @@ def remove_alarms(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]
 
 
 def _plain(value: object) -> object:
-    """Return a value without the order of its parts: dimensions come in any."""
+    """Return a value without the order of its parts: dimensions may come in any order."""
     return sorted(value, key=str) if isinstance(value, list) else value
 
 
 def _found(services: Services, wanted: list[str]) -> dict[str, dict[str, Any]]:
-    """Return those of some alarms that exist, in the order in which they are named."""
+    """Return the existing ones of the wanted alarms, in the order of `wanted`."""
     described = services.cloudwatch.describe_alarms(AlarmNames=wanted, AlarmTypes=["MetricAlarm"])["MetricAlarms"]
     by_name = {each["AlarmName"]: dict(each) for each in described}
     return {name: by_name[name] for name in wanted if name in by_name}
@@ -70,7 +70,7 @@ def _body(services: Services, name: str) -> str | None:
     try:
         return services.cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"]
     except ClientError as refused:
-        # Its name differs with the protocol: ResourceNotFound, DashboardNotFoundError.
+        # The error's name depends on the protocol: ResourceNotFound, DashboardNotFoundError.
         if "NotFound" in code_of(refused):
             return None
         raise

@@ -1,4 +1,4 @@
-"""Make a store's bucket and mend what differs: versions, a life cycle, no public access, encryption, TLS only."""
+"""Create a store's bucket and correct what differs: versions, a life cycle, no public access, encryption, TLS only."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import LifecycleRuleTypeDef, PublicAccessBlockConfigurationTypeDef
 
-#: the one region that must not be named when a bucket is made
+#: the only region that must not be named when a bucket is created
 _UNNAMED_REGION: Final = "us-east-1"
-#: what this module's life cycle rules are called; others of the bucket stay
+#: the names of this module's life cycle rules; other rules of the bucket stay
 _RULES: Final[list[LifecycleRuleTypeDef]] = [
     {
         "ID": "takings-uploads",
@@ -30,7 +30,7 @@ _RULES: Final[list[LifecycleRuleTypeDef]] = [
         "ID": "takings-versions",
         "Status": "Enabled",
         "Filter": {"Prefix": ""},
-        # A batch may need a replaced version for as long as it is blocked: longer than anybody leaves it so.
+        # A batch may need a replaced version while it is blocked; nobody leaves it blocked this long.
         "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
         "Expiration": {"ExpiredObjectDeleteMarker": True},
     },
@@ -41,12 +41,12 @@ _NOBODY: Final[PublicAccessBlockConfigurationTypeDef] = {
     "BlockPublicPolicy": True,
     "RestrictPublicBuckets": True,
 }
-#: of the bucket policy's one statement that is this module's; others of the bucket stay
+#: the name of this module's statement in the bucket policy; other statements stay
 _TLS_ONLY: Final = "TakingsTlsOnly"
 
 
 def bucket_steps(clients: Clients, bucket: str) -> Iterator[SetupStep]:
-    """Yield what is missing or differs; a bucket that is yet to be made lacks everything."""
+    """Yield what is missing or differs; a bucket that does not exist yet lacks everything."""
     s3 = clients.s3
     is_there = exists(s3, bucket)
     if not is_there:
@@ -68,7 +68,7 @@ def bucket_steps(clients: Clients, bucket: str) -> Iterator[SetupStep]:
 
 
 def exists(s3: S3Client, bucket: str) -> bool:
-    """Tell whether there is a bucket of the name that these credentials may look at."""
+    """Return whether there is a bucket of this name that these credentials may read."""
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as refused:
@@ -79,7 +79,7 @@ def exists(s3: S3Client, bucket: str) -> bool:
 
 
 def bucket_policy(partition: str, bucket: str) -> dict[str, Any]:
-    """Return the policy of a bucket that has none: it refuses whoever comes without TLS."""
+    """Return the policy for a bucket without one: it refuses requests without TLS."""
     statement = {
         "Sid": _TLS_ONLY,
         "Effect": "Deny",
@@ -106,7 +106,7 @@ def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[
 
 
 def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a rule without the filter that lets every object through, which can be written in several ways."""
+    """Return a rule without a filter for all objects: that filter has several spellings."""
     return {key: rule[key] for key in sorted(rule) if (key, rule[key]) not in _EVERY_OBJECT}
 
 
@@ -118,7 +118,7 @@ def _policy_steps(clients: Clients, bucket: str, *, is_there: bool) -> Iterator[
     policy = _policy(s3, bucket) if is_there else None
     wanted = bucket_policy(clients.session.get_partition_for_region(clients.region), bucket)
     found = policy or wanted | {"Statement": []}
-    # A single statement may stand there without a list.
+    # A single statement may come without a list.
     statements = found["Statement"] if isinstance(found["Statement"], list) else [found["Statement"]]
     others = [statement for statement in statements if statement.get("Sid") != _TLS_ONLY]
     if [statement for statement in statements if statement.get("Sid") == _TLS_ONLY] != wanted["Statement"]:
@@ -163,7 +163,7 @@ def _public_access(s3: S3Client, bucket: str) -> object:
 
 
 def _is_encrypted(s3: S3Client, bucket: str) -> bool:
-    """Tell whether objects are encrypted by default; a key of the user's own is as good as S3's."""
+    """Return whether objects are encrypted by default; the user's own key is as good as S3's."""
     try:
         found = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     except ClientError as refused:

@@ -1,4 +1,4 @@
-"""Bring a new version into a pipeline that exists; what is missing is not made, for that is bootstrap's."""
+"""Deploy a new version to an existing pipeline; bootstrap, not this module, creates what is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from takings.errors import UnknownThing, UsageError
 
 
 def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[str, Archive]) -> Iterator[SetupStep]:
-    """Yield each function whose code is another one; UsageError where it would not run on the function's Python."""
+    """Yield each function whose code differs; UsageError where it would not run on the function's Python."""
     found = {name: find_function(services, pipeline.name(name)) for name in archives}
     for name, archive in archives.items():
         function = found[name]
@@ -25,17 +25,17 @@ def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[st
             raise _missing(pipeline, f"function {pipeline.name(name)}")
         if function["Runtime"] != archive.runtime:
             raise UsageError(
-                f"{pipeline.name(name)} runs on {function['Runtime']}, and its code was built for {archive.runtime}. Build it"
-                f" for that one, or let `takings aws bootstrap s3://{pipeline.bucket}` change both."
+                f"{pipeline.name(name)} runs on {function['Runtime']}, but its code was built for {archive.runtime}. Build it"
+                f" for the former, or let `takings aws bootstrap s3://{pipeline.bucket}` change both."
             )
     for name, archive in archives.items():
         yield from code_steps(services, found[name] or {}, archive)
 
 
 def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> Iterator[SetupStep]:
-    """Yield each task definition whose image is another one; UnknownThing where an image is not in its repository.
+    """Yield each task definition whose image differs; UnknownThing where an image is not in its repository.
 
-    Without a tag: what else differs from what this version would register. No task runs by a new one before the state machine
+    Without a tag, yield those that differ otherwise from this version's. No task runs with a new one until the state machine
     names it.
     """
     for service in SERVICES:
@@ -55,7 +55,7 @@ def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> 
 def workflow_deployment(
     services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
 ) -> Iterator[SetupStep]:
-    """Yield the state machine, if it does not say what this version does with the newest task definitions."""
+    """Yield the state machine, if it differs from this version's with the newest task definitions."""
     try:
         services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
     except services.stepfunctions.exceptions.StateMachineDoesNotExist as gone:

@@ -1,4 +1,4 @@
-"""Make the functions from the archives that `make lambdas` builds, and let the bucket and the schedules call them."""
+"""Create the functions from the archives of `make lambdas`, and let the bucket and the schedules call them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep, patiently
 from takings.errors import CorruptState, StoreError, UnknownThing, cause_of
 
-#: how long a function may take: a look is a matter of seconds, filing away may need all that there is
+#: how long a function may take: a look takes seconds, but archiving may need the maximum
 _TIMEOUTS: Final = {names.DETECTOR: 120, names.ARCHIVER: 900}
-#: a processor comes with the memory: half of one is enough to load Python quickly
+#: processors come with memory: half of one is enough to load Python quickly
 _MEMORY: Final = 1024
 _KEEP_LOGS_DAYS: Final = 90
-#: of the notification through which the bucket calls the detector
+#: the name of the notification that lets the bucket call the detector
 NOTIFICATION: Final = "takings-raw-data"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A function's code, as `make lambdas` has built it."""
+    """A function's code, as `make lambdas` built it."""
 
     content: bytes
     runtime: str
@@ -38,7 +38,7 @@ class Archive:
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 of the code as Lambda tells it."""
+        """Return the SHA-256 of the code in Lambda's format."""
         return b64encode(sha256(self.content).digest()).decode()
 
 
@@ -100,7 +100,7 @@ def function_steps(
 
 
 def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -> Iterator[SetupStep]:
-    """Yield the code of a function that exists, if it is another one."""
+    """Yield the code of an existing function, if it differs."""
     if found["CodeSha256"] != archive.digest:
         yield SetupStep(
             what=f"function {found['FunctionName']} (its code is another one)",
@@ -109,7 +109,7 @@ def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -
 
 
 def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield the bucket's notification of new drops if it is missing; others of the bucket stay."""
+    """Yield the bucket's notification of new drops if it is missing; its other notifications stay."""
     found: dict[str, Any] = dict(services.s3.get_bucket_notification_configuration(Bucket=pipeline.bucket))
     found.pop("ResponseMetadata", None)
     others = [each for each in found.get("LambdaFunctionConfigurations", ()) if each.get("Id") != NOTIFICATION]
@@ -134,13 +134,13 @@ def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[Setup
 
 
 def _plain(notification: dict[str, Any]) -> dict[str, Any]:
-    """Return a notification with the names of its filters as they were given: S3 answers them as `Prefix`."""
+    """Return a notification with its filters' names as they were written: S3 answers them as `Prefix`."""
     rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", ())
     return notification | {"Filter": sorted((each["Name"].lower(), each["Value"]) for each in rules)}
 
 
 def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterator[SetupStep]:
-    """Yield a part's log group if it is missing, or keeps its lines for ever."""
+    """Yield a part's log group if it is missing or never expires."""
     group = pipeline.log_group(part)
     found = {
         each["logGroupName"]: each.get("retentionInDays")
@@ -156,7 +156,7 @@ def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterat
 
 
 def update_code(services: Services, name: str, archive: Archive) -> None:
-    """Replace a function's code and wait until it answers with it; what runs goes on with the code that it began with."""
+    """Replace a function's code and wait until it answers with it; running calls keep the code that they began with."""
     services.lambdas.update_function_code(FunctionName=name, ZipFile=archive.content)
     try:
         services.lambdas.get_waiter("function_updated_v2").wait(FunctionName=name)
@@ -186,15 +186,15 @@ def _configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters
         "Handler": "handler.handle",
         "Timeout": _TIMEOUTS[name],
         "MemorySize": _MEMORY,
-        # An empty variable cannot be set.
+        # Lambda refuses empty variables.
         "Environment": {"Variables": {key: value for key, value in variables.items() if value}},
-        # An event that fails three times is kept there.
+        # An event that fails three times goes there.
         "DeadLetterConfig": {"TargetArn": pipeline.dead_letters},
     }
 
 
 def find_function(services: Services, name: str) -> dict[str, Any] | None:
-    """Return how a function is configured; None where there is none."""
+    """Return a function's configuration; None where there is no such function."""
     try:
         return dict(services.lambdas.get_function_configuration(FunctionName=name))
     except services.lambdas.exceptions.ResourceNotFoundException:

@@ -1,4 +1,4 @@
-"""Let a workflow on GitHub deploy: the identity provider that vouches for it, and the role that it takes."""
+"""Let a workflow on GitHub deploy: create its identity provider, and the role that it takes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
 from takings.errors import UsageError
 
-#: a star would trust strangers
+#: a `*` would trust strangers
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?")
 
 
 def github_steps(services: Services, pipeline: Pipeline, repository: str | None) -> Iterator[SetupStep]:
-    """Yield what a repository needs to deploy; without one, what the role that exists lacks."""
+    """Yield what a repository needs to deploy; without a repository, what the existing role lacks."""
     if repository is None:
         repository = _trusted(trust_of(services, pipeline.name(names.DEPLOY_ROLE)))
     elif not _REPOSITORY.fullmatch(repository):
         raise UsageError(
-            f"'{repository}' names no repository on GitHub. Say OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID."
+            f"'{repository}' is not a repository on GitHub. Write OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID."
         )
     if repository is not None:
         yield from _provider_steps(services, pipeline)
@@ -32,7 +32,7 @@ def github_steps(services: Services, pipeline: Pipeline, repository: str | None)
 
 
 def _trusted(trust: dict[str, Any] | None) -> str | None:
-    """Return the repository that the role trusts; None where there is no role, or it trusts somebody of another kind."""
+    """Return the repository that the role trusts; None where there is no role, or it trusts something else."""
     for statement in (trust or {}).get("Statement", ()):
         subject = statement.get("Condition", {}).get("StringEquals", {}).get(f"{PROVIDER}:sub", "")
         found = re.fullmatch(r"repo:([^:]+):environment:.+", subject)

@@ -1,4 +1,4 @@
-"""Say what keeps a pipeline from working although everything is there."""
+"""Find what keeps a pipeline from working although nothing is missing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from takings.intake.next_action import blocked_message
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RouteTypeDef
 
-#: what a task calls; the gateway endpoints of S3 and DynamoDB and interfaces for the others spare a way out
+#: the services that a task calls; it reaches them through gateway endpoints (S3, DynamoDB) and interfaces, or the internet
 _CALLED = ("ecr.api", "ecr.dkr", "logs", "s3", "dynamodb")
 
 
 def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_tag: str | None) -> Iterator[str]:
-    """Yield one sentence for each thing that is wrong, with what to do; nothing is changed."""
+    """Yield one sentence for each thing that is wrong, with what to do; change nothing."""
     for service in SERVICES:
         yield from _image(services, pipeline, service, image_tag)
     yield from _network(services, pipeline)
@@ -47,7 +47,7 @@ def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str 
 
 
 def _network(services: Services, pipeline: Pipeline) -> Iterator[str]:
-    """Tell of subnets from which a task does not reach every service that it calls, by a way out or by endpoints."""
+    """Yield the subnets from which a task does not reach every service that it calls, by internet or endpoints."""
     try:
         machine = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)["definition"]
     except services.stepfunctions.exceptions.StateMachineDoesNotExist:
@@ -59,20 +59,20 @@ def _network(services: Services, pipeline: Pipeline) -> Iterator[str]:
         missing = _without_endpoint(services, pipeline, subnet["VpcId"]) if why else ()
         if missing:
             yield (
-                f"{subnet['SubnetId']} {why}, and its VPC no endpoint for {', '.join(missing)}: tasks cannot start."
+                f"{subnet['SubnetId']} {why}, and its VPC has no endpoint for {', '.join(missing)}: tasks cannot start."
                 " Add a NAT gateway, or these endpoints."
             )
 
 
 def _no_way_out(services: Services, vpc: str, subnet: str, *, has_address: bool) -> str | None:
-    """Return why tasks do not get out of a subnet; None if they do."""
+    """Return why tasks in a subnet do not reach the internet; None if they do."""
     tables = services.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
 
     def routed(what: str, value: object) -> list[RouteTypeDef]:
         of = [table for table in tables if any(each.get(what) == value for each in table.get("Associations", ()))]
         return [route for table in of for route in table.get("Routes", ())]
 
-    # A subnet without a table of its own has the main one.
+    # A subnet without its own route table uses the main one.
     ways = [
         route
         for route in routed("SubnetId", subnet) or routed("Main", True)
@@ -80,7 +80,7 @@ def _no_way_out(services: Services, vpc: str, subnet: str, *, has_address: bool)
     ]
     if not ways:
         return "has no way out"
-    # An internet gateway lets out only who has a public address.
+    # An internet gateway needs tasks with public addresses.
     if has_address or any(not route.get("GatewayId", "").startswith("igw-") for route in ways):
         return None
     return "leads to an internet gateway, but not every subnet gives public addresses"
@@ -106,7 +106,7 @@ def _dead_letters(services: Services, pipeline: Pipeline) -> Iterator[str]:
     count = int(waiting["Attributes"]["ApproximateNumberOfMessages"])
     if count:
         yield (
-            f"{count} dead letters wait in {pipeline.name(names.DEAD_LETTERS)}: see `takings batches`, mend the cause, then"
+            f"{count} dead letters wait in {pipeline.name(names.DEAD_LETTERS)}: see `takings batches`, fix the cause, then"
             f" `takings aws redrive s3://{pipeline.bucket}`."
         )
 
@@ -125,4 +125,4 @@ def _executions(services: Services, pipeline: Pipeline) -> Iterator[str]:
 def _unconfirmed(services: Services, pipeline: Pipeline) -> Iterator[str]:
     for address, is_confirmed in addresses(services, pipeline).items():
         if not is_confirmed:
-            yield f"{address} hears of no alarm: open the link that AWS has sent there."
+            yield f"{address} gets no alarms yet: open the link that AWS has sent there."

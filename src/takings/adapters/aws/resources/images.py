@@ -11,7 +11,7 @@ from takings.errors import UnknownThing
 
 #: where a task definition says which tag its image had when it was deployed
 TAG_LABEL: Final = "takings.image-tag"
-#: what is run where nobody has named a tag yet
+#: the tag to run where nobody has named one yet
 _FIRST_TAG: Final = "latest"
 
 
@@ -19,9 +19,9 @@ _FIRST_TAG: Final = "latest"
 class Image:
     """What a service's tasks run."""
 
-    #: where it is pulled from: by digest once it is in its repository, until then by tag
+    #: its address: by digest once it is in its repository, until then by tag
     name: str
-    #: by which somebody asked for it; None where nobody wrote it down
+    #: the requested tag; None where it was not recorded
     tag: str | None
 
 
@@ -50,7 +50,7 @@ def find_digest(services: Services, pipeline: Pipeline, service: str, reference:
 
 
 def is_there(services: Services, pipeline: Pipeline, service: str, image: Image) -> bool:
-    """Tell whether an image is in the service's repository, or lies elsewhere, where only a task can look."""
+    """Return whether an image is in the service's repository, or elsewhere, where only a task can look."""
     repository = f"{pipeline.registry}/{pipeline.name(service)}"
     if not image.name.startswith((f"{repository}:", f"{repository}@")):
         return True

@@ -1,4 +1,4 @@
-"""Find the network in which tasks run: the subnets and the security group that are named, or those of the default VPC."""
+"""Find the network of the tasks: the named subnets and security group, or those of the default VPC."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Network:
 
     subnets: tuple[str, ...]
     security_group: str | None
-    #: tasks in a public subnet reach AWS only with an address of their own
+    #: tasks in a public subnet need a public address to reach AWS
     has_public_ip: bool
 
 
 def find_network(
     services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
 ) -> Network:
-    """Find the network; UsageError where subnets are not to be found or no default VPC exists.
+    """Return the network; UsageError where subnets or a default VPC do not exist.
 
-    Without subnets it is the one in which tasks run already, so that nobody takes them elsewhere by leaving an option out.
+    Without subnets, it is the network of the present tasks, so that leaving out an option does not move them.
     """
     present = None if subnets else _present(services, pipeline)
     if present is not None:
@@ -40,7 +40,7 @@ def find_network(
     )["Subnets"]
     if not found:
         raise UsageError(
-            "this region has no default VPC. Name the subnets of yours: --subnet subnet-… (twice), or SUBNET_1 and SUBNET_2."
+            "this region has no default VPC. Name subnets of another: --subnet subnet-… (twice), or SUBNET_1 and SUBNET_2."
         )
     if security_group is None:
         security_group = _own_group(services, pipeline, found[0]["VpcId"])
@@ -52,7 +52,7 @@ def find_network(
 
 
 def group_steps(services: Services, pipeline: Pipeline, network: Network) -> Iterator[SetupStep]:
-    """Yield the security group if it is missing: nobody reaches a task, and it reaches everything."""
+    """Yield the security group if it is missing: it blocks all inbound and allows all outbound connections."""
     if network.security_group is None:
         vpc = services.ec2.describe_subnets(SubnetIds=[network.subnets[0]])["Subnets"][0]["VpcId"]
         yield SetupStep(
@@ -66,7 +66,7 @@ def group_steps(services: Services, pipeline: Pipeline, network: Network) -> Ite
 
 
 def _present(services: Services, pipeline: Pipeline) -> tuple[tuple[str, ...], str | None] | None:
-    """Return the subnets and the group that the state machine names; None where it, or one of them, does not exist."""
+    """Return the subnets and the group that the state machine names; None where it or one of them does not exist."""
     try:
         machine = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
     except services.stepfunctions.exceptions.StateMachineDoesNotExist:

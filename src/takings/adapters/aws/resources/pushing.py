@@ -19,7 +19,7 @@ from takings.errors import StoreError
 def image_steps(
     services: Services, pipeline: Pipeline, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool
 ) -> Iterator[SetupStep]:
-    """Yield each image of the tag that is not in its repository, or each image; from `sources`, or as it was built before."""
+    """Yield each image that its repository lacks, or all images; build from `sources`, or take the earlier build."""
     for service in SERVICES:
         require_repository(services, pipeline, service)
     for service in SERVICES:
@@ -40,11 +40,11 @@ def _push(
     with engine.logged_in(pipeline.registry, *_credentials(services)):
         engine.push(built, target)
     if find_digest(services, pipeline, service, f"tag:{tag}") is None:
-        raise StoreError(f"{target} was pushed, and its repository does not have it. Look there, and run again.")
+        raise StoreError(f"{target} was pushed, but its repository does not have it. Look there, and run again.")
 
 
 def _credentials(services: Services) -> tuple[str, str]:
-    """Return the user and the password by which the registry knows whose credentials these are, for 12 hours."""
+    """Return user and password for the registry, valid for 12 hours."""
     (given,) = services.ecr.get_authorization_token()["authorizationData"]
     user, _, password = b64decode(given["authorizationToken"]).decode().partition(":")
     return user, password

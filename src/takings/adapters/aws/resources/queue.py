@@ -1,4 +1,4 @@
-"""Make the dead-letter queue."""
+"""Create the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 _ATTRIBUTES: Final[dict[QueueAttributeNameType, str]] = {
-    # as long as SQS keeps anything: somebody may be on holiday
+    # The longest that SQS offers: somebody may be on holiday.
     "MessageRetentionPeriod": str(14 * 24 * 3600),
     "SqsManagedSseEnabled": "true",
 }
-#: cannot be set beside a key of the user's own
+#: cannot be set together with the user's own key
 _OWN_ENCRYPTION: Final = "SqsManagedSseEnabled"
 
 
 def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield the queue if it is missing, or keeps its messages otherwise or unencrypted."""
+    """Yield the queue if it is missing, unencrypted, or keeps messages for another time."""
     name = pipeline.name(names.DEAD_LETTERS)
     url = queue_url(services, pipeline)
     if url is None:
@@ -32,7 +32,7 @@ def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
         )
         return
     found = services.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    # With a key of the user's own SQS does not use its own.
+    # SQS does not use its own key together with the user's.
     is_encrypted = found.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in found
     if found.get("MessageRetentionPeriod") != _ATTRIBUTES["MessageRetentionPeriod"] or not is_encrypted:
         mended = {name: value for name, value in _ATTRIBUTES.items() if not (is_encrypted and name == _OWN_ENCRYPTION)}
@@ -43,7 +43,7 @@ def queue_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
 
 
 def queue_url(services: Services, pipeline: Pipeline) -> str | None:
-    """Return where the queue is; None where there is none."""
+    """Return the queue's URL; None where there is no queue."""
     try:
         return services.sqs.get_queue_url(QueueName=pipeline.name(names.DEAD_LETTERS))["QueueUrl"]
     except services.sqs.exceptions.QueueDoesNotExist:

@@ -1,4 +1,4 @@
-"""Take a pipeline down, and its data only if asked to."""
+"""Remove a pipeline, and its data only on request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from takings.adapters.aws.tables import TABLES, missing_tables
 
 
 def removal_steps(services: Services, clients: Clients, pipeline: Pipeline, *, with_data: bool) -> Iterator[SetupStep]:
-    """Yield what there is, in the order in which it can be removed: what starts batches goes first."""
+    """Yield what exists, in the order to remove it: first what starts batches."""
     yield from _notification(services, pipeline)
     yield from _schedules(services, pipeline)
     yield from _workflow(services, pipeline)
@@ -151,7 +151,7 @@ def _empty_and_delete(services: Services, bucket: str) -> None:
 
 
 def _is_there(look: Callable[[], object], gone: type[ClientError]) -> bool:
-    """Tell whether something exists; of a group that is gone, its parts are, too."""
+    """Return whether something exists; with a group that is gone, its parts are gone, too."""
     try:
         look()
     except gone:

@@ -67,7 +67,7 @@ def services(clients: Clients) -> Iterator[Services]:
 
 
 def account_of(clients: Clients) -> tuple[str, str]:
-    """Return the account whose credentials these are, and its partition."""
+    """Return the account of these credentials, and its partition."""
     with closing(clients.session.client("sts", config=CONFIG)) as sts:
         identity = sts.get_caller_identity()
     return identity["Account"], identity["Arn"].split(":")[1]

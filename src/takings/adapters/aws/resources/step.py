@@ -1,4 +1,4 @@
-"""Describe what is missing on AWS: one step each, which makes or mends it."""
+"""Describe what is missing or differs on AWS, each as a step that creates or corrects it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from takings.adapters.aws.faults import code_of
 #: a new role is known to the other services after some seconds
 _PATIENCE_SECONDS: Final = 60
 _PAUSE_SECONDS: Final = 3
-#: how services say that they may not take a role, which is also how they say that they do not know it yet
+#: the errors of services that may not take a role; a role that they do not know yet causes the same errors
 _TOO_EARLY: Final = {
     "InvalidParameterValueException",
     "ValidationException",
     "AccessDeniedException",
     "ClientException",
 }
-#: how a bucket says that it may not call a function, or does not know yet that it may
+#: the error of a bucket that may not call a function, or does not know yet that it may
 _NOT_SEEN_YET: Final = "Unable to validate the following destination configurations"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetupStep:
-    """Something that is missing or differs, and how it is made."""
+    """Something that is missing or differs, and how to create or correct it."""
 
     what: str
     make: Callable[[], object]
 
 
 def patiently(make: Callable[[], object], wait: Callable[[float], None] = time.sleep) -> object:
-    """Make something that rests on a role or permission as new as a moment; other refusals are raised at once."""
+    """Create something that needs a new role or permission, with retries; raise other errors at once."""
     tries = _PATIENCE_SECONDS // _PAUSE_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Make the bucket and the tables of a store, and mend what differs."""
+"""Create the bucket and the tables of a store, and correct what differs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from takings.adapters.aws.tables import TABLES, create_tables, missing_tables
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: DynamoDB takes a while before a new table can be kept by the second
+#: a new table needs a while before point-in-time recovery can be turned on
 _BACKUPS_PATIENCE_SECONDS: Final = 300
 _PAUSE_SECONDS: Final = 5
 
 
 def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[SetupStep]:
-    """Yield what is missing, each when the one before is made or passed over; nothing is changed by looking."""
+    """Yield what is missing, each after the previous one was created or skipped; looking changes nothing."""
     yield from bucket_steps(clients, bucket)
     missing = missing_tables(clients.dynamodb, prefix)
     if missing:
@@ -41,7 +41,7 @@ def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[SetupS
 
 
 def keep_every_second(dynamodb: DynamoDBClient, table: str, wait: Callable[[float], None] = time.sleep) -> None:
-    """Let a table be restored to any second of the last 35 days, as soon as DynamoDB can."""
+    """Turn on point-in-time recovery (any second of the last 35 days), as soon as DynamoDB allows it."""
     tries = _BACKUPS_PATIENCE_SECONDS // _PAUSE_SECONDS
     while True:
         try:

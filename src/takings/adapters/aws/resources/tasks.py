@@ -1,4 +1,4 @@
-"""Make what tasks run in: repositories for the images, a cluster, and the task definitions."""
+"""Create what tasks need: repositories for the images, a cluster, and the task definitions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from takings.adapters.aws.resources.step import SetupStep
 
 SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
 _ROLES: Final = {names.VALIDATION: names.VALIDATION_ROLE, names.TRANSFORMATION: names.TRANSFORMATION_ROLE}
-#: the largest: a task that gets SIGTERM hands its batch back within 100 s
+#: the largest value: a task that gets SIGTERM hands its batch back within 100 s
 _STOP_SECONDS: Final = 120
 #: the one folder of a container that is not read-only
 _WRITABLE: Final = "/tmp"  # noqa: S108  # nosec B108
-#: how many images a repository keeps: the way back is as many pushes long
+#: how many images a repository keeps, and so how many pushes can be undone
 _IMAGES: Final = 50
 _UNTAGGED_DAYS: Final = 14
-#: which images of a repository go
+#: the images of a repository to remove
 LIFE_CYCLE: Final = {
     "rules": [
         {
@@ -48,7 +48,7 @@ LIFE_CYCLE: Final = {
 
 
 def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) -> Iterator[SetupStep]:
-    """Yield what is missing or differs; without a tag, the image that is deployed stays."""
+    """Yield what is missing or differs; without a tag, keep the deployed image."""
     cluster = pipeline.name(names.CLUSTER)
     clusters = services.ecs.describe_clusters(clusters=[cluster])["clusters"]
     if not any(each["status"] == "ACTIVE" for each in clusters):
@@ -63,7 +63,7 @@ def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) ->
 def definition_steps(
     services: Services, pipeline: Pipeline, service: str, image_tag: str | None
 ) -> Iterator[SetupStep]:
-    """Yield a service's task definition, if the newest of its family says anything else."""
+    """Yield a service's task definition, if the newest of its family differs."""
     image = find_image(services, pipeline, service, image_tag)
     wanted = task_definition(pipeline, service, image)
     if not _covers(newest_definition(services, wanted["family"]), wanted):
@@ -74,7 +74,7 @@ def definition_steps(
 
 
 def revision(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> str:
-    """Return the `family:revision` with this image; the family alone where it is still to be registered."""
+    """Return the `family:revision` with this image; only the family where it is not registered yet."""
     wanted = task_definition(pipeline, service, find_image(services, pipeline, service, image_tag))
     found = newest_definition(services, wanted["family"])
     family: str = wanted["family"]
@@ -82,7 +82,7 @@ def revision(services: Services, pipeline: Pipeline, service: str, image_tag: st
 
 
 def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str, Any]:
-    """Return a service's task definition; the state machine says how large each task is."""
+    """Return a service's task definition; the state machine sets the size of each task."""
     return {
         "family": pipeline.name(service),
         "networkMode": "awsvpc",
@@ -92,43 +92,42 @@ def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str,
         "executionRoleArn": pipeline.role(names.EXECUTION_ROLE),
         "taskRoleArn": pipeline.role(_ROLES[service]),
         "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
-        # Only /tmp is written to: on the task's own disk, which the root file system is not.
+        # Tasks write only to /tmp, on their own disk; the root file system is read-only.
         "volumes": [{"name": "tmp"}],
-        "containerDefinitions": [
-            {
-                "name": service,
-                "image": image.name,
-                # An image is named by its digest; this says to a person which one it is.
-                **({"dockerLabels": {TAG_LABEL: image.tag}} if image.tag else {}),
-                "essential": True,
-                "readonlyRootFilesystem": True,
-                "stopTimeout": _STOP_SECONDS,
-                "mountPoints": [{"sourceVolume": "tmp", "containerPath": _WRITABLE, "readOnly": False}],
-                "environment": [
-                    {"name": "TAKINGS_STORE", "value": f"s3://{pipeline.bucket}"},
-                    # ECS may drop a variable without a value.
-                    *(
-                        [{"name": "TAKINGS_TABLE_PREFIX", "value": pipeline.table_prefix}]
-                        if pipeline.table_prefix
-                        else []
-                    ),
-                    {"name": "AWS_DEFAULT_REGION", "value": pipeline.region},
-                ],
-                "logConfiguration": {
-                    "logDriver": "awslogs",
-                    "options": {
-                        "awslogs-group": pipeline.log_group(service),
-                        "awslogs-region": pipeline.region,
-                        "awslogs-stream-prefix": "task",
-                    },
-                },
-            }
-        ],
+        "containerDefinitions": [_container(pipeline, service, image)],
+    }
+
+
+def _container(pipeline: Pipeline, service: str, image: Image) -> dict[str, Any]:
+    environment = {
+        "TAKINGS_STORE": f"s3://{pipeline.bucket}",
+        # ECS may drop a variable without a value.
+        **({"TAKINGS_TABLE_PREFIX": pipeline.table_prefix} if pipeline.table_prefix else {}),
+        "AWS_DEFAULT_REGION": pipeline.region,
+    }
+    return {
+        "name": service,
+        "image": image.name,
+        # The digest names the image; the tag is for people.
+        **({"dockerLabels": {TAG_LABEL: image.tag}} if image.tag else {}),
+        "essential": True,
+        "readonlyRootFilesystem": True,
+        "stopTimeout": _STOP_SECONDS,
+        "mountPoints": [{"sourceVolume": "tmp", "containerPath": _WRITABLE, "readOnly": False}],
+        "environment": [{"name": name, "value": value} for name, value in environment.items()],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": pipeline.log_group(service),
+                "awslogs-region": pipeline.region,
+                "awslogs-stream-prefix": "task",
+            },
+        },
     }
 
 
 def _repository_steps(services: Services, name: str) -> Iterator[SetupStep]:
-    """Tags may be pushed again, as the walk-through does with `latest`."""
+    """Yield a repository if it is missing or differs; its tags may be pushed again, as the guide does with `latest`."""
     try:
         (found,) = services.ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except services.ecr.exceptions.RepositoryNotFoundException:
@@ -162,7 +161,7 @@ def _life_cycle(services: Services, name: str) -> object:
 
 
 def _covers(found: object, wanted: object) -> bool:
-    """Tell whether what is found says all that is wanted; what AWS adds is left out."""
+    """Return whether `found` has everything in `wanted`; ignore what AWS adds."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_covers(found.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
@@ -175,6 +174,6 @@ def _covers(found: object, wanted: object) -> bool:
 
 
 def _in_order(parts: list[Any]) -> list[Any]:
-    """Return variables, containers and volumes by their names: ECS answers them in any order."""
+    """Return variables, containers and volumes sorted by name: ECS answers them in any order."""
     is_named = all(isinstance(part, dict) and "name" in part for part in parts)
     return sorted(parts, key=lambda part: str(part["name"])) if is_named else parts

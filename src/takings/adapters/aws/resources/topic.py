@@ -1,4 +1,4 @@
-"""Make the topic to which alarms are sent, with a key of its own, and let an address hear of them."""
+"""Create the topic of the alarms, with its own key, and subscribe an address to it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
 
-#: the shortest time in which the removal of a key can be taken back
+#: the shortest time during which the removal of a key can be cancelled
 _KEY_REMOVED_AFTER_DAYS: Final = 7
-#: of a key, which has one policy only
+#: the name of a key's only policy
 _POLICY: Final = "default"
 
 
@@ -47,7 +47,7 @@ def topic_steps(services: Services, pipeline: Pipeline, notify: str | None) -> I
 
 
 def remove_topic(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield the topic, with its subscriptions, and its key if they exist."""
+    """Yield the removal of the topic, with its subscriptions, and of its key, if they exist."""
     if _attributes(services, pipeline) is not None:
         yield SetupStep(
             what=f"topic {pipeline.name(names.ALARMS)}",
@@ -56,7 +56,7 @@ def remove_topic(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     key = _key(services, pipeline)
     if key is not None:
         yield SetupStep(
-            what=f"key {pipeline.alarms_key}, for good in {_KEY_REMOVED_AFTER_DAYS} days",
+            what=f"key {pipeline.alarms_key}, permanently in {_KEY_REMOVED_AFTER_DAYS} days",
             make=partial(_remove_key, services, pipeline, key),
         )
 
@@ -85,7 +85,7 @@ def _make_key(services: Services, pipeline: Pipeline) -> None:
     )
     number = made["KeyMetadata"]["KeyId"]
     services.kms.enable_key_rotation(KeyId=number)
-    # Last, so that a key of the name has everything.
+    # Name it last, so that a named key is complete.
     services.kms.create_alias(AliasName=pipeline.alarms_key, TargetKeyId=number)
 
 
@@ -111,7 +111,7 @@ def _attributes(services: Services, pipeline: Pipeline) -> dict[str, str] | None
 
 
 def addresses(services: Services, pipeline: Pipeline) -> dict[str, bool]:
-    """Return the addresses to which alarms are sent, and whether each is confirmed: before that it hears of none."""
+    """Return the addresses for alarms, and whether each is confirmed: until then it gets none."""
     if _attributes(services, pipeline) is None:
         return {}
     pages = services.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=pipeline.alarms)
@@ -119,6 +119,6 @@ def addresses(services: Services, pipeline: Pipeline) -> dict[str, bool]:
         each["Endpoint"]: each["SubscriptionArn"] != "PendingConfirmation"
         for page in pages
         for each in page["Subscriptions"]
-        # For a while SNS lists also those that have unsubscribed.
+        # For a while, SNS also lists addresses that have unsubscribed.
         if each["Protocol"] == "email" and each["SubscriptionArn"] != "Deleted"
     }

@@ -1,4 +1,4 @@
-"""Make the state machine and the schedules."""
+"""Create the state machine and the schedules."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep, patiently
 from takings.adapters.aws.state_machine import definition
 
-#: what the detector is called with
+#: the event for the detector
 _SWEEP_EVENT: Final = json.dumps({"source": "takings.sweep"}, separators=(",", ":"))
 
 
 def state_machine_steps(
     services: Services, pipeline: Pipeline, network: Network, task_definitions: Mapping[str, str]
 ) -> Iterator[SetupStep]:
-    """Yield the state machine if it is missing, or does something else."""
+    """Yield the state machine if it is missing or differs."""
     name = pipeline.name(names.STATE_MACHINE)
     wanted = definition(
         pipeline,
@@ -90,6 +90,6 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> 
 
 
 def _rate(sweep: timedelta) -> str:
-    """Return a sweep's rate; a schedule knows whole minutes."""
+    """Return a sweep's rate; a schedule has whole minutes."""
     minutes = max(1, round(sweep.total_seconds() / 60))
     return f"rate({minutes} minute{'' if minutes == 1 else 's'})"

@@ -1,4 +1,4 @@
-"""Print the statements with which Athena reads a store: `takings aws athena`."""
+"""Print the statements that let Athena read a store: `takings aws athena`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from takings.entrypoints.app import Json, Store, print_json
 
 def athena(
     store: Store,
-    database: Annotated[str, typer.Option("--database", help="Athena's, one for each shop.")] = "takings",
+    database: Annotated[str, typer.Option("--database", help="Athena's database, one for each shop.")] = "takings",
     exports: Annotated[
         str | None,
         typer.Option("--from", help="s3://bucket/folder with exports, if not the store's.", show_default=False),
     ] = None,
-    is_only_lake: Annotated[bool, typer.Option("--only-lake", help="Without KPIs, which need an export.")] = False,
+    is_only_lake: Annotated[bool, typer.Option("--only-lake", help="Leave out KPIs: they need an export.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the statements with which Athena reads the newest export and the lake; nothing is run."""
+    """Print the statements that let Athena read the newest export and the lake; run nothing."""
     statements = statements_for_athena(store, database=database, exports=exports, is_only_lake=is_only_lake)
     if as_json:
         made = [{"makes": each.makes, "sql": each.sql} for each in statements]

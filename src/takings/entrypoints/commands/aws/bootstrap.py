@@ -1,4 +1,4 @@
-"""Set a store and its pipeline up on AWS: `takings aws bootstrap`."""
+"""Set up a store and its pipeline on AWS: `takings aws bootstrap`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,14 @@ GitHub = Annotated[
     str | None,
     typer.Option(
         "--github",
-        help="OWNER/REPOSITORY, whose environment `production` may deploy by the role takings-deploy. Newer repositories are"
-        " OWNER@ID/REPOSITORY@ID in GitHub's tokens.",
+        help="OWNER/REPOSITORY: its environment `production` may deploy with the role takings-deploy. GitHub's tokens name"
+        " newer repositories OWNER@ID/REPOSITORY@ID.",
         show_default=False,
     ),
 ]
 Notify = Annotated[
     str | None,
-    typer.Option(
-        "--notify", help="An e-mail address that hears of alarms; AWS asks it to confirm.", show_default=False
-    ),
+    typer.Option("--notify", help="An e-mail address for alarms; AWS asks it to confirm.", show_default=False),
 ]
 
 
@@ -47,7 +45,7 @@ def bootstrap(
     notify: Notify = None,
     github: GitHub = None,
 ) -> None:
-    """Make what is missing of a store on AWS and mend what differs; may be repeated."""
+    """Create what a store on AWS lacks and correct what differs; may be repeated."""
     count = 0
     with missing_on_aws(
         store,

@@ -1,4 +1,4 @@
-"""Bring a new version to AWS: `takings aws deploy` images, tasks, functions, state-machine, check, in this order."""
+"""Deploy a new version to AWS: `takings aws deploy` images, tasks, functions, state-machine, check, in this order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from takings.composition.aws_deploy import SetupStep
 
 deploy = typer.Typer(
-    help="Bring a new version into a pipeline that `takings aws bootstrap` has made: images, tasks, functions,"
+    help="Deploy a new version to a pipeline that `takings aws bootstrap` created: images, tasks, functions,"
     " state-machine, in this order.",
     no_args_is_help=True,
 )
@@ -26,11 +26,11 @@ Tag = Annotated[str, typer.Option("--tag", help="The tag of both images: a commi
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deployed.")]
 Account = Annotated[
     str | None,
-    typer.Option("--account", help="The account it has to be.", envvar="AWS_ACCOUNT_ID", show_default=False),
+    typer.Option("--account", help="The expected account.", envvar="AWS_ACCOUNT_ID", show_default=False),
 ]
 Arn = Annotated[
     str | None,
-    typer.Option("--arn", help="The state machine that it has to be.", envvar="STEP_FUNCTIONS_ARN", show_default=False),
+    typer.Option("--arn", help="The expected state machine.", envvar="STEP_FUNCTIONS_ARN", show_default=False),
 ]
 
 
@@ -39,31 +39,32 @@ def images(
     store: Store,
     tag: Tag,
     is_built: Annotated[
-        bool, typer.Option("--build/--no-build", help="Build them, or push what `make images TAG=…` has built.")
+        bool, typer.Option("--build/--no-build", help="Build them, or push what `make images TAG=…` built.")
     ] = True,
     is_replacing: Annotated[
-        bool, typer.Option("--replace", help="Also where the repository has an image of the tag.")
+        bool, typer.Option("--replace", help="Push even if the repository has an image with the tag.")
     ] = False,
     engine: Annotated[
-        str | None, typer.Option("--engine", help="What builds. Default: docker, else podman.", show_default=False)
+        str | None,
+        typer.Option("--engine", help="What builds the images. Default: docker, else podman.", show_default=False),
     ] = None,
     sources: Annotated[Path, typer.Option("--sources", help="Where the services' folders are.")] = Path(),
     is_dry_run: DryRun = False,
     account: Account = None,
 ) -> None:
-    """Build both images and push them to their repositories; nothing runs by them yet."""
+    """Build both images and push them to their repositories; nothing runs with them yet."""
     with deployment(store, account=account) as here:
         steps = here.images(tag=tag, engine=engine, sources=sources if is_built else None, is_replacing=is_replacing)
         if not _carry_out(steps, is_dry_run):
-            say(f"{store}: both repositories have an image {tag} already; --replace pushes another one")
+            say(f"{store}: both repositories already have an image {tag}; --replace pushes another one")
 
 
 @deploy.command()
 def tasks(store: Store, tag: Tag, is_dry_run: DryRun = False, account: Account = None) -> None:
-    """Register both task definitions with the images of a tag; nothing runs by them before the state machine names them."""
+    """Register both task definitions with the images of a tag; nothing runs with them until the state machine names them."""
     with deployment(store, account=account) as here:
         if not _carry_out(here.tasks(tag), is_dry_run):
-            say(f"{store}: both task definitions have the image {tag} already")
+            say(f"{store}: both task definitions already have the image {tag}")
 
 
 @deploy.command()
@@ -71,7 +72,7 @@ def functions(store: Store, lambdas: Lambdas = LAMBDAS, is_dry_run: DryRun = Fal
     """Update the code of both functions, and wait until they answer with it."""
     with deployment(store, account=account) as here:
         if not _carry_out(here.functions(lambdas), is_dry_run):
-            say(f"{store}: both functions have this code already")
+            say(f"{store}: both functions already have this code")
 
 
 @deploy.command()
@@ -83,19 +84,19 @@ def state_machine(
     is_dry_run: DryRun = False,
     account: Account = None,
 ) -> None:
-    """Let the next batches run by the newest task definitions; an execution that runs keeps those that it began with."""
+    """Let the next batches run with the newest task definitions; a running execution keeps those that it began with."""
     with deployment(store, account=account) as here:
         if not _carry_out(here.state_machine(arn, named_subnets(subnets), security_group), is_dry_run):
-            say(f"{store}: the state machine is this one already")
+            say(f"{store}: the state machine is already up to date")
         elif not is_dry_run:
-            say("executions that run go on by the definition and the images with which they began")
+            say("running executions continue with the definition and the images that they began with")
 
 
 @deploy.command()
 def check(
     store: Store,
     tag: Annotated[
-        str | None, typer.Option("--tag", help="Of both images. Default: those that are deployed.", show_default=False)
+        str | None, typer.Option("--tag", help="The tag of both images. Default: the deployed one.", show_default=False)
     ] = None,
     lambdas: Lambdas = LAMBDAS,
     arn: Arn = None,
@@ -103,7 +104,7 @@ def check(
     security_group: SecurityGroup = None,
     account: Account = None,
 ) -> None:
-    """Say what is not deployed as this version would; exit with 1 if anything is not."""
+    """List what differs from a deployment of this version; exit with 1 if anything does."""
     with deployment(store, account=account) as here:
         differing = list(_everything(here, tag, lambdas, arn, named_subnets(subnets), security_group))
     for what in differing:
@@ -126,7 +127,7 @@ def _everything(
 
 
 def _carry_out(steps: Iterator[SetupStep], is_dry_run: bool) -> int:
-    """Make each step, or only name it; return how many there were."""
+    """Carry out each step, or only name it; return how many there were."""
     count = 0
     for step in steps:
         count += 1

@@ -1,4 +1,4 @@
-"""Say what is wrong with a pipeline on AWS: `takings aws doctor`."""
+"""Find what is wrong with a pipeline on AWS: `takings aws doctor`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def doctor(
     subnets: Subnets = None,
     security_group: SecurityGroup = None,
 ) -> None:
-    """Say what is missing, differs or keeps the pipeline from working; exit with 1 if anything does."""
+    """List what is missing, differs or keeps the pipeline from working; exit with 1 if there is anything."""
     with missing_on_aws(
         store,
         is_only_store=is_only_store,
@@ -35,7 +35,7 @@ def doctor(
         subnets=named_subnets(subnets),
         security_group=security_group,
     ) as missing:
-        wrong = [f"missing: {step.what}. `takings aws bootstrap` makes it." for step in missing]
+        wrong = [f"missing: {step.what}. `takings aws bootstrap` creates it." for step in missing]
     if not wrong and not is_only_store:
         with complaints_on_aws(store, image_tag=image_tag) as complaints:
             wrong = list(complaints)

@@ -39,15 +39,15 @@ def export(
         str | None, typer.Option("--to", help="s3://bucket/folder instead of the store's exports/.", show_default=False)
     ] = None,
     is_again: Annotated[
-        bool, typer.Option("--again", help="A new export, also if one was begun in this hour.")
+        bool, typer.Option("--again", help="Begin a new export, even if one was begun in this hour.")
     ] = False,
-    is_waiting: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until DynamoDB is done.")] = True,
+    is_waiting: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until DynamoDB is done.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Let DynamoDB export tables to S3; the same again within the hour is the same export."""
+    """Let DynamoDB export tables to S3; repeated within the hour, it is the same export."""
     tell = Teller()
     try:
-        # The order of the tables says nothing, and twice the same one neither.
+        # Neither the order of the tables nor a repetition means anything.
         wanted = list(dict.fromkeys(tables or _KPIS))
         exports = export_on_aws(store, wanted, to=to, is_again=is_again, is_waiting=is_waiting, tell=tell)
     finally:
@@ -57,9 +57,9 @@ def export(
     else:
         for each in exports:
             out.print(_line(each), highlight=False, soft_wrap=True, markup=False)
-    failed = [f"{each.table}: {each.failure or 'for no reason that it tells'}" for each in exports if _has_failed(each)]
+    failed = [f"{each.table}: {each.failure or 'without a reason'}" for each in exports if _has_failed(each)]
     if failed:
-        raise StoreError(f"DynamoDB could not export {'; '.join(failed)}. Mend the cause, then export with --again.")
+        raise StoreError(f"DynamoDB could not export {'; '.join(failed)}. Remove the cause, then export with --again.")
 
 
 def _has_failed(export: Export) -> bool:

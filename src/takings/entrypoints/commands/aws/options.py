@@ -1,4 +1,4 @@
-"""Hold the options that several commands for AWS share."""
+"""Define the options that several commands for AWS share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typer
 from takings.entrypoints.console import out
 from takings.entrypoints.legible import marked
 
-Lambdas = Annotated[Path, typer.Option("--lambdas", help="Where `make lambdas` has put the functions.")]
+Lambdas = Annotated[Path, typer.Option("--lambdas", help="Where `make lambdas` put the functions.")]
 ImageTag = Annotated[
     str | None,
     typer.Option(
         "--image-tag",
-        help="The tag of both images. Default: what is deployed stays, at first `latest`.",
+        help="The tag of both images. Default: the deployed one, at first `latest`.",
         show_default=False,
     ),
 ]
@@ -25,23 +25,23 @@ Subnets = Annotated[
     list[str] | None,
     typer.Option(
         "--subnet",
-        help="A subnet for tasks; may be repeated. Default: SUBNET_1 and SUBNET_2, else what is deployed stays, at first those"
-        " of the default VPC.",
+        help="A subnet for tasks; may be repeated. Default: SUBNET_1 and SUBNET_2, else the deployed ones, at first those of"
+        " the default VPC.",
         show_default=False,
     ),
 ]
 SecurityGroup = Annotated[
     str | None,
-    typer.Option("--security-group", help="For tasks. Default: one that nobody reaches.", envvar="SECURITY_GROUP"),
+    typer.Option("--security-group", help="For tasks. Default: one without inbound access.", envvar="SECURITY_GROUP"),
 ]
 OnlyStore = Annotated[
-    bool, typer.Option("--only-store", help="Only bucket and tables: batches begin when somebody runs `takings run`.")
+    bool, typer.Option("--only-store", help="Create only bucket and tables; `takings run` starts batches.")
 ]
 LAMBDAS = Path("build/lambdas")
 
 
 def named_subnets(named: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the subnets that are named, or those of the environment."""
+    """Return the named subnets, or those of the environment."""
     return tuple(named or filter(None, (os.environ.get("SUBNET_1"), os.environ.get("SUBNET_2"))))
 
 

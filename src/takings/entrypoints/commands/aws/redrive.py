@@ -8,11 +8,11 @@ from takings.entrypoints.commands.aws.options import say
 
 
 def redrive(store: Store) -> None:
-    """Put the files of the dead-letter queue back under raw-data/, as new arrivals, once what was wrong is mended."""
+    """Put the files of the dead-letter queue back under raw-data/, as new arrivals, once the cause is fixed."""
     count = 0
     with redriven_on_aws(store) as letters:
         for letter, done in letters:
             count += 1
             say(f"{letter.key or 'an event'}: {done.value}")
     if not count:
-        say(f"{store}: no dead letter waits")
+        say(f"{store}: the dead-letter queue is empty")

@@ -1,4 +1,4 @@
-"""Answer what became of batches: /batches."""
+"""Serve what became of batches: /batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def batch_routes(reader: StoreReader) -> APIRouter:
 
     @routes.get("/batches/{batch_id}", response_model=dict[str, Any], responses=responses())
     def batch(request: Request, batch_id: BatchName) -> Response:
-        """Return one batch: its files, verdicts, violations and the days that it restated (batch.schema.json)."""
+        """Return one batch: its files, verdicts, violations and restated days (batch.schema.json)."""
         with reader.opened.reading() as shop:
             if batch_id not in reader.records.batches(shop):
                 raise UnknownThing(f"there is no batch '{batch_id}'. /api/v1/batches lists them.")

@@ -1,4 +1,4 @@
-"""Answer which rows a day's numbers are made of: /explain."""
+"""Serve the rows behind a day's numbers: /explain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from takings.queries.verification import Explanation
 
 
 class RowFormat(StrEnum):
-    """How rows are answered."""
+    """The format of the rows."""
 
     JSON = "json"
     CSV = "csv"
@@ -38,7 +38,7 @@ def explain_routes(reader: StoreReader) -> APIRouter:
         limit: Limit = USUAL,
         cursor: Cursor = None,
     ) -> Response:
-        """Return the rows behind a day's numbers, with file and line, and what they add up to. CSV holds all of them."""
+        """Return the rows behind a day's numbers, with file and line, and their sums. CSV holds all rows."""
         with reader.opened.reading() as shop:
             _, explanation = reader.explain(shop, day, category)
         headers = {"Takings-Commit": str(explanation.commit)}

@@ -1,4 +1,4 @@
-"""Answer what became of files: /files."""
+"""Serve what became of files: /files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def file_routes(reader: StoreReader) -> APIRouter:
     def list_files(
         request: Request,
         key: Annotated[str | None, Query(description="Exactly this key, e.g. raw-data/orders/a.csv.")] = None,
-        search: Annotated[str | None, Query(description="Keys with this text in them, whatever its case.")] = None,
+        search: Annotated[str | None, Query(description="Keys that contain this text, in any case.")] = None,
         status: Annotated[LineageStatus | None, Query(description="IN_PROGRESS, SUCCESS or FAILED.")] = None,
         verdict: Annotated[Verdict | None, Query(description="accepted, rejected or duplicate.")] = None,
         limit: Limit = USUAL,

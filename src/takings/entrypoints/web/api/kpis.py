@@ -1,4 +1,4 @@
-"""Answer published KPIs: /kpis."""
+"""Serve published KPIs: /kpis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from takings.queries.published_kpis import By, PublishedKpis
 
 
 class KpiFormat(StrEnum):
-    """How KPIs are answered."""
+    """The format of the KPIs."""
 
     JSON = "json"
     CSV = "csv"
@@ -54,7 +54,7 @@ def kpi_routes(reader: StoreReader) -> APIRouter:
         limit: Limit = USUAL,
         cursor: Cursor = None,
     ) -> Response:
-        """Return published KPIs by day, or by category and day. CSV and Parquet hold the whole range, JSON comes in pages."""
+        """Return published KPIs by day, or by category and day. CSV and Parquet hold the whole range; JSON comes in pages."""
         if category is not None and by is By.DAY:
             raise UsageError("category goes with by=category: a day's KPIs cover the whole site.")
         with reader.opened.reading() as shop:
@@ -81,7 +81,7 @@ def _rows(
 ) -> list[KpiRow]:
     rows = published.rows(by, first=first, last=last, category=category)
     if category is not None and not rows:
-        raise UnknownThing(f"no KPIs of category '{category}' in that range. Names are matched exactly.")
+        raise UnknownThing(f"no KPIs of category '{category}' in that range. Write the name exactly.")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Answer other tools: the read API under /api/v1."""
+"""Serve other tools: the read API under /api/v1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer which rules were broken: /violations."""
+"""Serve which rules were broken: /violations."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def violation_routes(reader: StoreReader) -> APIRouter:
     @routes.get("/violations", response_model=documents.Violations, responses=responses())
     def violations(
         request: Request,
-        batch: Annotated[str | None, Query(description="Only of this batch; otherwise of the newest 500.")] = None,
+        batch: Annotated[str | None, Query(description="Only this batch; otherwise the newest 500.")] = None,
         dataset: Dataset = None,
         rule: Annotated[str | None, Query(description="Only this rule, e.g. cost|greater_than.")] = None,
         limit: Limit = USUAL,
         cursor: Cursor = None,
     ) -> Response:
-        """Count how many records of each file break which rule, newest batch first."""
+        """Return how many records of each file break which rule, newest batch first."""
         with reader.opened.reading() as shop:
             if batch is not None and batch not in reader.records.batches(shop):
                 raise UnknownThing(f"there is no batch '{batch}'. /api/v1/batches lists them.")

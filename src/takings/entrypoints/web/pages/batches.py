@@ -35,7 +35,7 @@ def batch_routes(reader: StoreReader, pages: Pages) -> APIRouter:
 
     @router.get("/batches/{batch_id}")
     def batch_page(request: Request, batch_id: str) -> Response:
-        """Tell one batch's story."""
+        """Show what one batch did."""
         with reader.opened.reading() as shop:
             _known_batch(reader, shop, batch_id)
             document = batch_documents.details(shop.ports, BatchId(batch_id))

@@ -1,4 +1,4 @@
-"""Hand out why files were refused, and the rows that were set aside from them."""
+"""Serve downloads: why files were refused, and the rows that were set aside from them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from takings.entrypoints.web.store_reader import StoreReader
 
 
 def download_routes(reader: StoreReader) -> APIRouter:
-    """Return the routes of what people download."""
+    """Return the routes of downloads."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/batches/{batch_id}/reasons.csv")
     def reasons_file(batch_id: str, key: str) -> Response:
-        """Hand out why a file was refused."""
+        """Serve why a file was refused."""
         with reader.opened.reading() as shop:
             return _download(downloads.reasons(shop, batch_id, key), f"reasons-{_name(key)}")
 
     @router.get("/batches/{batch_id}/quarantine.csv")
     def quarantine_file(batch_id: str, key: str, exactly: bool = False) -> Response:
-        """Hand out the rows that were set aside from a file."""
+        """Serve the rows that were set aside from a file."""
         name = key.rpartition("/")[2] if exactly else _name(key)
         with reader.opened.reading() as shop:
             return _download(downloads.quarantine(shop, batch_id, key, exactly=exactly), f"quarantine-{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
+from takings.composition.stores import Shop
 from takings.entrypoints.web.pages.page import PageNumber, Pages, page_numbers
 from takings.entrypoints.web.periods import read_day
 from takings.entrypoints.web.store_reader import StoreReader
@@ -24,7 +26,7 @@ def explain_routes(reader: StoreReader, pages: Pages) -> APIRouter:
 
     @router.get("/explain")
     def explain_asked(day: str | None = None, category: str | None = None) -> Response:
-        """Lead to the rows behind a day that was chosen in a form."""
+        """Redirect to the rows behind a day that was chosen in a form."""
         with reader.opened.reading() as shop:
             days = reader.kpis(shop).days
         chosen = read_day(day, "day") or (days[-1] if days else None)
@@ -36,34 +38,34 @@ def explain_routes(reader: StoreReader, pages: Pages) -> APIRouter:
         """Show the rows behind a day's numbers."""
         chosen = read_day(day, "day")
         assert chosen is not None
-        category = category or None
         with reader.opened.reading() as shop:
-            kpis, explanation = reader.explain(shop, chosen, category)
-            by = By.DAY if category is None else By.CATEGORY
-            published = kpis.rows(by, first=chosen, last=chosen, category=category)
-            parts = _parts(explanation.rows)
-            return pages.show(
-                request,
-                "explain.html",
-                shop,
-                page="explain",
-                kpis=kpis,
-                day=chosen,
-                category=category,
-                explanation=explanation,
-                parts_of_sum=parts,
-                total=explanation.revenue.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP),
-                published=published[0] if published else None,
-                table=kpis.table(by),
-                rows=explanation.rows[(page - 1) * _ROWS : page * _ROWS],
-                sheet=page_numbers(page, len(explanation.rows), _ROWS),
-            )
+            shown = _explained(reader, shop, chosen, category or None, page)
+            return pages.show(request, "explain.html", shop, page="explain", **shown)
 
     return router
 
 
+def _explained(reader: StoreReader, shop: Shop, day: date, category: str | None, page: int) -> dict[str, Any]:
+    """Return what the page shows: the published row, the rows behind it on this sheet, and their sum by kind."""
+    kpis, explanation = reader.explain(shop, day, category)
+    by = By.DAY if category is None else By.CATEGORY
+    published = kpis.rows(by, first=day, last=day, category=category)
+    return {
+        "kpis": kpis,
+        "day": day,
+        "category": category,
+        "explanation": explanation,
+        "parts_of_sum": _parts(explanation.rows),
+        "total": explanation.revenue.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP),
+        "published": published[0] if published else None,
+        "table": kpis.table(by),
+        "rows": explanation.rows[(page - 1) * _ROWS : page * _ROWS],
+        "sheet": page_numbers(page, len(explanation.rows), _ROWS),
+    }
+
+
 def _parts(rows: Sequence[Any]) -> list[tuple[str, int, Decimal]]:
-    """Return what rows are counted as: how many, and their exact sum."""
+    """Return each kind of row, how many there are, and their exact sum."""
     names = ("net", "returned", "cancelled", "order without items")
     found = [(name, [row for row in rows if row.counted_as == name]) for name in names]
     return [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from takings.archive.lineage import LineageRecord
+from takings.composition.stores import Shop
 from takings.entrypoints.web.pages.page import PageNumber, Pages, page_numbers
 from takings.entrypoints.web.records import files, has_set_aside
 from takings.entrypoints.web.store_reader import StoreReader
@@ -38,17 +40,11 @@ def file_routes(reader: StoreReader, pages: Pages) -> APIRouter:
 
     @router.get("/file")
     def file_page(request: Request, key: str) -> Response:
-        """Tell one file's story."""
+        """Show what became of one file."""
         with reader.opened.reading() as shop:
             records = files(shop, key=key)
             if not records:
-                raise UnknownThing(f"no file '{key}' was ever taken up. The page Files lists those that were.")
-            reports = {
-                record.batch_id: next(
-                    (each for each in reader.records.reports(shop, record.batch_id) if each["key"] == key), None
-                )
-                for record in records
-            }
+                raise UnknownThing(f"no batch ever took a file '{key}'. The page Files lists the files of all batches.")
             return pages.show(
                 request,
                 "file.html",
@@ -56,7 +52,7 @@ def file_routes(reader: StoreReader, pages: Pages) -> APIRouter:
                 page="files",
                 key=key,
                 records=records,
-                reports=reports,
+                reports={record.batch_id: _report(reader, shop, record) for record in records},
                 state_of=_state,
                 set_aside=[record.batch_id for record in records if has_set_aside(record)],
             )
@@ -64,8 +60,14 @@ def file_routes(reader: StoreReader, pages: Pages) -> APIRouter:
     return router
 
 
+def _report(reader: StoreReader, shop: Shop, record: LineageRecord) -> Mapping[str, Any] | None:
+    """Return the report on a file of a batch; None before its verdict."""
+    reports = reader.records.reports(shop, record.batch_id)
+    return next((each for each in reports if each["key"] == record.file_key), None)
+
+
 def _state(record: LineageRecord) -> str:
-    """Name in a word what became of a file."""
+    """Return in one word what became of a file."""
     if record.verdict is not None:
         return record.verdict.value
     return "in progress" if record.status == "IN_PROGRESS" else "returned"

@@ -1,4 +1,4 @@
-"""Answer with a page: the templates, what all of them are given, and the numbers of pages in a long list."""
+"""Answer with a page: the templates, the values that all of them get, and the page numbers of a long list."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 class Pages:
-    """The templates, and what each of them is given."""
+    """The templates, and the values that each of them gets."""
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._templates = rendering.environment()
 
     def render(self, name: str, shop: Shop | None, **known: Any) -> bytes:  # noqa: ANN401 - templates take anything
-        """Render a template; without a store, a page that tells what is wrong."""
+        """Render a template; without a store, a page that says what is wrong."""
         zone = shop.ports.time_zone if shop is not None else "UTC"
         common = {"store": self._reader.opened.store, "zone": zone, "live": None if shop is None else look(shop)}
         return self._templates.get_template(name).render(common | known).encode("utf-8", "backslashreplace")

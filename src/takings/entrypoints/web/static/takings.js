@@ -1,4 +1,4 @@
-// Draws each picture from the table beside it, and keeps the page true while batches run. Without it, tables say it all.
+// Draws each chart from the table beside it, and updates the page while batches run. Without it, the tables show everything.
 
 const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
@@ -33,7 +33,7 @@ function common() {
   };
 }
 
-// How much room labels need; the grid is laid out by it.
+// The width that labels need; the grid depends on it.
 function roomFor(texts, size, most = Infinity) {
   const pen = document.createElement("canvas").getContext("2d");
   pen.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
@@ -54,7 +54,7 @@ const hatched = () => ({
 });
 
 const drawings = {
-  // Revenue per day; the part that stays is darker, and a day that is not over is hatched.
+  // Revenue per day: the net part is darker, and a day that is not over is hatched.
   days(table) {
     const rows = rowsOf(table);
     const days = rows.map((row) => row.dataset.day);
@@ -265,8 +265,8 @@ function listen() {
 
 // ---- What happens meanwhile
 
-const STEPS = { forming: "Forming", validating: "Validating", merging: "Merging into the lake", publishing: "Publishing", filing: "Filing originals" };
-const WEIGHTS = { forming: [0, 0.03], validating: [0.03, 0.6], merging: [0.6, 0.8], publishing: [0.8, 0.92], filing: [0.92, 1] };
+const STEPS = { forming: "Forming", validating: "Validating", merging: "Merging into the lake", publishing: "Publishing", archiving: "Archiving originals" };
+const WEIGHTS = { forming: [0, 0.03], validating: [0.03, 0.6], merging: [0.6, 0.8], publishing: [0.8, 0.92], archiving: [0.92, 1] };
 let seen = null;
 
 function show(state) {
@@ -280,7 +280,7 @@ function show(state) {
   if (state.step) {
     const [from, to] = WEIGHTS[state.step];
     running.querySelector("progress").value = from + (to - from) * (state.of ? state.done / state.of : 0);
-    const of = ["validating", "filing"].includes(state.step) ? `, ${state.done} of ${state.of} files` : "";
+    const of = ["validating", "archiving"].includes(state.step) ? `, ${state.done} of ${state.of} files` : "";
     running.querySelector(".what").textContent = STEPS[state.step] + of;
     const link = running.querySelector("a");
     link.href = `/batches/${encodeURIComponent(state.batch_id)}`;
@@ -305,7 +305,7 @@ async function refresh() {
   fill();
 }
 
-// A page that somebody is choosing on is left alone.
+// Do not reload a page while somebody is choosing on it.
 const isBusy = () => Boolean(document.querySelector("details.pick[open]")) || document.activeElement?.matches("main input");
 
 async function react(state) {
