@@ -153,6 +153,23 @@ def test_a_later_export_restates_what_changed(takings: Takings, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_line_that_was_taken_off_an_order_stops_counting(takings: Takings, tmp_path: Path, engine: str) -> None:
+    """An export holds whole orders, so its lines replace all that the order had before."""
+    store = shopify_store(tmp_path / "store", MUGS, engine)
+    assert takings("run", store, "--now").code == 0
+    header, mugs, *_ = MUGS.splitlines()
+    edited = f"{header}\n{mugs.replace('25.00', '15.00')}\n"
+    drop(store, "shopify-orders/orders_export_2.csv", edited.encode())
+    assert takings("run", store, "--now").code == 0
+    days = rows_of(kpis_of(takings, store)[0])
+    assert [(row["order_date"], row["total_items_sold"], row["total_revenue"]) for row in days] == [
+        ("2026-04-05", "2", "15.00"),
+        ("2026-04-06", "1", "10.00"),
+    ]
+    assert takings("verify", store).code == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

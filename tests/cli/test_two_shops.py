@@ -138,3 +138,12 @@ def test_a_dry_run_knows_the_folder(tmp_path: Path, contracts: Path, takings: Ta
     loose.write_bytes(csv_of(order(1)))
     ended = takings("validate", loose, "--dataset", "orders", "--contracts", contracts)
     assert (ended.code, "order_id|required" in ended.out) == (1, True)
+
+
+def test_equal_bytes_of_another_dataset_are_no_copy(tmp_path: Path) -> None:
+    """A file dropped into a wrong folder first does not make a duplicate of the one in the right folder, nor the other way."""
+    root = new_store(tmp_path / "shop")
+    for file in ("orders/o.csv", "order-items/o.csv", "orders/again.csv"):
+        drop(root, file, csv_of(order(1)))
+        run(root)
+    assert [record.verdict for record in lineage(root)] == [Verdict.ACCEPTED, Verdict.REJECTED, Verdict.DUPLICATE]

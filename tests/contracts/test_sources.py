@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -297,3 +299,14 @@ def test_a_column_may_be_called_as_a_function_is(tmp_path: Path) -> None:
     """`user` is a name in many exports."""
     source = SOURCE.replace("columns: [", "columns: [user, ")
     load(tmp_path, till=till(source=source, orders=ORDERS_SQL.replace("'1' as user_id", '"user" as user_id')))
+
+
+def test_who_only_looks_needs_no_database_for_it(tmp_path: Path) -> None:
+    """A function on AWS knows the sources' folders; the SQL is checked by who runs it."""
+    folder = contracts_with(tmp_path, till=till())
+    asked = (
+        "import sys; from pathlib import Path; from takings.contracts import load_contracts;"
+        f" print(*load_contracts(Path({str(folder)!r})).sources.folders, 'duckdb' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert answer.stdout == "till False\n"

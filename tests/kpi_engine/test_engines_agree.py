@@ -21,7 +21,7 @@ from takings.runs import pipeline
 from takings.runs.restate import restate
 from tests.golden.kpis.test_kpis import CASES, drop_and_run, read_case
 from tests.histories.living import Life
-from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order
+from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order, worth_in_any_order
 from tests.shop import (
     ShiftedClock,
     csv_of,
@@ -37,6 +37,7 @@ from tests.shop import (
     published,
     run,
 )
+from tests.worths import ROLES, contracts_of_worth
 
 pytestmark = [
     pytest.mark.xdist_group("spark"),
@@ -75,11 +76,13 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("make", [arrivals_in_any_order, corrections_in_any_order])
+@pytest.mark.parametrize("make", [arrivals_in_any_order, corrections_in_any_order, worth_in_any_order])
 def test_histories(make: Callable[[int, int], History], seed: int, tmp_path: Path) -> None:
     """Whatever order files came in, however they were split and corrected."""
     history = make(seed, LANES)
     options: dict[str, Any] = {"time_zone": history.time_zone, "batch_max_files": history.batch_max_files}
+    if history.is_of_worth:
+        options["contracts"] = contracts_of_worth(tmp_path / "contracts", optional=("status",))
     root = new_store(tmp_path / "shop")
     with opened(root, **options) as shop:
         life = Life(shop=shop, history=history, clock=ShiftedClock())
@@ -87,7 +90,7 @@ def test_histories(make: Callable[[int, int], History], seed: int, tmp_path: Pat
             life.drop(writes)
             life.run()
     by_duckdb = published(root, **options)
-    assert published_by_spark(root, **options) == by_duckdb == expected(root)
+    assert published_by_spark(root, **options) == by_duckdb == expected(root, ROLES)
 
 
 def test_a_shop_of_ten_thousand_items(tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ class TestDeliveries:
         store.run()
         return store
 
+    def test_lines_of_an_order_that_is_not_in_the_lake_are_new(self, store: Store) -> None:
+        """There is no delivery that they could be older than."""
+        store.drop("orders/o3.csv", order(3, num_of_item=2), minute=1)
+        store.drop("order-items/i3.csv", item(5, 3), item(6, 3, 2, "12.00"), minute=1)
+        assert changes_of(store.run())["i3.csv"] == RowChanges(new=2)
+
     def test_a_line_that_was_removed_from_its_order_stops_counting(self, store: Store) -> None:
         """The customer sent the second one back before it was shipped: 10.00 are left, and its category has no sale."""
         store.drop("orders/o2.csv", order(1, num_of_item=1), minute=1)

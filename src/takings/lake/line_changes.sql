@@ -6,7 +6,9 @@ compared as (
     select
         s._source as source,
         p.$key is null as is_new,
-        coalesce((${instant_of_s}s._version, s._source) < (${instant_of_d}d._version, d._source), false) as is_older,
+        -- A comparison with NULLs is true in DuckDB, so an order without a delivery in the lake is asked for by name.
+        d.$unit is not null
+            and (${instant_of_s}s._version, s._source) < (${instant_of_d}d._version, d._source) as is_older,
         $content = p._content as is_same
     from staged_$table s
     left join deliveries d on d.$unit = s.$unit

@@ -14,7 +14,8 @@ from takings.ports import ValidationEngine
 from takings.runs import steps
 from takings.runs.pipeline import claim_batch, look
 from tests.aws.harness.shop import STORE, S3Shop
-from tests.shop import drop_all, new_store, opened, published, run
+from tests.shop import drop, drop_all, new_store, opened, published, run
+from tests.till import EXPORT, ZONE, contracts_with, till
 
 
 class NeverAsked:
@@ -93,3 +94,31 @@ def test_validation_may_be_repeated_on_another_machine(shop: S3Shop, batch_id: B
     validate(batch_id)
     assert staged(shop, batch_id) == before
     transform(batch_id, NeverAsked())
+
+
+def test_a_source_in_a_bucket_is_taken_through_its_steps(shop: S3Shop, tmp_path: Path) -> None:
+    """Its folder and SQL come from the bucket; a file of rows that is gone is made again with the others."""
+    contracts = contracts_with(tmp_path / "contracts", till=till())
+    for file in (path for path in contracts.rglob("*") if path.is_file()):
+        shop.bucket.create(f"contracts/{file.relative_to(contracts).as_posix()}", file.read_bytes())
+    shop.bucket.create("takings.toml", f'contracts = "{STORE}/contracts"\ntime_zone = "{ZONE}"\n'.encode())
+    shop.drop("till/may/export.csv", EXPORT)
+    root = new_store(tmp_path / "shop")
+    drop(root, "till/may/export.csv", EXPORT)
+    of_a_folder: dict[str, Any] = {"contracts": str(contracts), "time_zone": ZONE}
+    run(root, **of_a_folder)
+
+    with opened(STORE) as here:
+        sighting, _ = look(here.ports, here.ports.ledger.gate(), at_once=True)
+        claimed = claim_batch(here.ports, here.ports.ledger.gate(), sighting.drops)
+    assert claimed is not None
+    batch_id = BatchId(str(claimed.batch_id))
+    validate(batch_id)
+    assert [key.split("/")[2] for key in staged(shop, batch_id)] == ["order_items", "orders", "products"]
+    shop.bucket.delete(staged(shop, batch_id)[1:2])
+    transform(batch_id)
+    with opened(STORE) as anywhere:
+        outcome = steps.archive(anywhere.ports, batch_id, 1)
+    assert outcome is not None
+    assert published(STORE) == published(root, **of_a_folder)
+    assert shop.files("processed", "failed") == ["processed/till/may/export.csv"]

@@ -23,7 +23,7 @@ from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.model import Contracts
 from takings.errors import UsageError
 from takings.intake.arrivals import Arrival
-from takings.layout import FOLDERS, RAW, Drop, file_of, read_raw_key
+from takings.layout import FOLDERS, RAW, Drop, read_raw_key
 from takings.ports import BusinessTime, SourceEngine, ValidationEngine
 from takings.validation.folders import folders_in, levels_of
 from takings.validation.mended import is_mended
@@ -139,10 +139,13 @@ class DryRun:
         if all(contract.version_column for contract in contracts):
             # Only a file of the same name in raw-data/ would be one, which nobody knows here.
             return None
-        if key is None or not any(map(levels_of, contracts)) or is_mended(structure.header or ()):
-            return key
-        same = folders_in(contracts, file_of(key)) == folders_in(contracts, self._below_folder(file))
-        return key if same else None
+        match read_raw_key(key or "", self.contracts.sources.folders):
+            case Drop(dataset=other, file=copied) if other == kind:
+                is_free = is_mended(structure.header or ())
+                is_alike = folders_in(contracts, copied) == folders_in(contracts, self._below_folder(file))
+                return key if is_free or is_alike else None
+            case _:
+                return None
 
     def _folder(self, file: Path) -> Path:
         """Return the folder that tells what a file is of: one in raw-data/, however deep the file lies in it, or its own."""

@@ -210,7 +210,8 @@ def _filled(column: TypedColumn | None, empty: int) -> Iterable[Value | None]:
     """Return a column's values, `empty` where a field is empty, None where it cannot be read."""
     if column is None:
         return repeat(empty)
-    return (empty if is_empty else value for value, is_empty in zip(column.values, column.is_empty, strict=True))
+    cells = zip(column.values, column.is_empty, strict=True)
+    return (empty if value is None and is_empty else value for value, is_empty in cells)
 
 
 def _amount_column(exact: Iterable[Decimal | None]) -> TypedColumn:
