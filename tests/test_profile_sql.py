@@ -194,6 +194,20 @@ def test_status_and_refund_of_a_shopify_order(fields: Record, status: str, refun
     assert (order["status"], item["refund"] and Decimal(item["refund"])) == (status, refund and Decimal(refund))
 
 
+def test_a_tip_is_no_goods() -> None:
+    """It is a line of the export, and no part of the order's subtotal; an article of that name has a vendor or an SKU."""
+    tip = {**SHOPIFY, "Lineitem name": "Tip", "Lineitem price": "6.00"}
+    records = [
+        {**SHOPIFY, "Subtotal": "36.00", "Discount Amount": "4.00"},
+        tip,
+        {**tip, "Name": "#2", "Vendor": "Fern"},
+    ]
+    items = made("shopify", "shopify-orders", Dataset.ORDER_ITEMS, records)
+    assert [(item["id"], Decimal(str(item["discount"]))) for item in items] == [("#1-1", Decimal(4)), ("#2-1", Decimal(0))]
+    products = made("shopify", "shopify-orders", Dataset.PRODUCTS, records)
+    assert [row["id"] for row in products] == ["Bowl", "Tip"]
+
+
 def test_customers_of_shopify() -> None:
     """A mail address is one customer however it is spelt, and is not kept; an order without one is a customer of its own."""
     emails = ["Ann@Example.com", "ann@example.com", "", ""]

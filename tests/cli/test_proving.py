@@ -274,6 +274,24 @@ class TestExplain:
         ]
         assert summary == "1 items, 29.495 in all, as of commit 1"
 
+    def test_a_rebuilt_store_computes_amounts_anew(self, takings: Takings, done: Path, tmp_path: Path) -> None:
+        """Rows keep what they were worth by the contract of their time; a rebuilt store has the present one."""
+        drop(done, "order-items/b.csv", csv_of(item(4, 3, qty=3, taken_off="1.00", paid_back="")))
+        run(done)
+        contracts = contracts_of_worth(tmp_path / "contracts")
+        (done / "takings.toml").write_text(f'contracts = "{contracts}"\n', encoding="utf-8")
+        assert takings("restate", done).code == 0
+        assert takings("rebuild", done, tmp_path / "new").code == 0
+        assert takings("verify", tmp_path / "new").code == 0
+        of_monday = [
+            takings("kpis", store, "--from", "2025-03-31", "--format", "csv").out.splitlines()[1]
+            for store in (done, tmp_path / "new")
+        ]
+        assert of_monday == [
+            "2025-03-31,1,14.25,2,0.00,1,14.25,0.00,4.25,10.00",
+            "2025-03-31,1,33.25,4,0.00,1,33.25,0.00,4.25,29.00",
+        ]
+
     def test_a_limit_shows_the_first_rows(self, takings: Takings, busy: Path) -> None:
         """Sum and number of rows are those of all."""
         limited = ("explain", busy, "2025-03-30", "--limit", 2)

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from takings.archive.lineage import RETURNED_TO_PENDING, LineageRecord
+from takings.batch.merge import read_changes
 from takings.composition.stores import Shop, open_store
 from takings.entrypoints.kpi_output import as_csv
 from takings.errors import StoreError, Superseded
 from takings.kpis.publication import visible
+from takings.layout import BatchId
 from takings.queries import verification
 from takings.runs import pipeline
 from takings.runs.pipeline import Ports
 from tests.contract_options import write_contracts
+from tests.histories.changes import kinds_of
 from tests.histories.shops import FOLDERS, History, Write, newest
 from tests.oracle.comparison import differences
 from tests.oracle.kpis import Lake, Row, category_kpis, counted_items, day_of, kpis_csv, lake_of, order_kpis, total
@@ -221,6 +224,7 @@ def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[tuple[str, 
             steps += 1
             _check_numbers(life)
         _check_stories(life)
+        _check_changes(life)
         _check_explanations(life, None if lanes == 1 else EXPLAINED)
         assert life.published() == expected(life.shop.root, ROLES)
         TALLY.files += len(life.taken)
@@ -311,6 +315,25 @@ def _check_stories(life: Life) -> None:
     assert not told
     assert not list((life.shop.root / "raw-data").rglob("*.csv"))
     assert not list((life.shop.root / "staging").glob("*"))
+
+
+def _check_changes(life: Life) -> None:
+    """Each batch has counted rightly what its rows were to the lake."""
+    counted = {(write.key, write.version): write for write in life.counted()}
+    batches: dict[str, dict[str, list[Row]]] = defaultdict(dict)
+    for record in life._processed():
+        write = counted.get((record.file_key, record.version))
+        if record.verdict == "accepted" and write is not None:
+            batches[record.batch_id][record.file_key] = life._rows_of(write)
+    right = kinds_of(batches.values(), replaces=life.history.replaces)
+    for batch_id, kinds in zip(batches, right, strict=True):
+        changes = read_changes(life.ports.store, BatchId(batch_id))
+        assert changes is not None
+        told = {
+            key: {"new": each.new, "present": each.changed + each.unchanged, "older": each.older}
+            for key, each in changes.files.items()
+        }
+        assert told == {key: {kind: each[kind] for kind in ("new", "present", "older")} for key, each in kinds.items()}
 
 
 def _check_explanations(life: Life, most: int | None) -> None:

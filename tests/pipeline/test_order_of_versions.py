@@ -134,15 +134,15 @@ class TestDeliveries:
 
     def test_each_line_is_new_changed_unchanged_or_older(self, store: Store) -> None:
         """By order and id; the four add up to the accepted rows."""
-        rows = item(1, 1), item(2, 1, 2, "11.00"), item(5, 1, 1, "2.00")
+        rows = item(1, 1), item(2, 1, 2, "11.00"), item(5, 1, 1, "2.00"), item(1, 70)
         store.drop("order-items/new.csv", *rows, minute=3)
         store.drop("order-items/older.csv", item(6, 1), item(6, 2), minute=2)
         batch = store.run()
         assert changes_of(batch) == {
-            "new.csv": RowChanges(new=1, changed=1, unchanged=1),
+            "new.csv": RowChanges(new=2, changed=1, unchanged=1),
             "older.csv": RowChanges(new=1, older=1),
         }
-        assert warnings_of(batch) == {"order_in_two_files": [1]}
+        assert warnings_of(batch) == {"item_in_two_orders": [1, 1], "order_in_two_files": [1]}
         assert store.revenue == {"2025-03-30": "23.00", "2025-03-31": "10.00"}
 
     def test_lines_that_wait_leave_with_their_delivery(self, store: Store) -> None:

@@ -122,3 +122,24 @@ def test_values_that_no_file_can_hold_refuse_the_file(tmp_path: Path) -> None:
         structure = scanned_file.read_structure(file, tmp_path / "work")
         fault = DuckDbSources("200MB").make(file, structure, one, tmp_path / "work")
         assert getattr(fault, "rule", None) == "orders.sql|texts"
+
+
+@pytest.mark.parametrize("written", ["10,00", "1.000,50"])
+def test_numbers_are_written_as_the_files_of_the_source_write_them(tmp_path: Path, written: str) -> None:
+    """A number that the SQL has computed and one that it passes on as text are read alike."""
+    files = till()
+    files["source.yaml"] += "takingsFile: {decimal: ',', thousands: '.'}\n"
+    files["order_items.sql"] = """\
+select _record, _line, _record as id, 1 as order_id, 1 as product_id, 1 as user_id, 'shipped' as status,
+    case when _record = 0 then cast(cast(12.5 as decimal(18, 2)) as decimal(18, 4)) end as sale_price
+from rows
+where _record = 0
+union all
+select _record, _line, _record, 1, 1, 1, 'shipped', null
+from rows
+where false
+"""
+    contracts = contracts_with(tmp_path / "contracts", till=files)
+    one = checked(load_contracts(contracts)).sources.by_name[SourceName("till")]
+    content = EXPORT.replace(b"10.00", f'"{written}"'.encode())
+    assert made(tmp_path, content, one, None)[Dataset.ORDER_ITEMS] == b'0,2,0,1,1,1,shipped,"12,5000"\n'

@@ -213,6 +213,31 @@ class TestItsRun:
             behind = explain(shop.ports, date(2026, 4, 5)).rows
         assert [row.line for row in behind] == [4, 5]
 
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_its_numbers_are_read_as_its_files_write_them(self, root: Path, tmp_path: Path, engine: str) -> None:
+        """Those that the SQL passes on as text, and those that it has computed; the contract's own files stay as they are."""
+        source = SOURCE + "takingsFile: {decimal: ',', thousands: '.'}\n"
+        passed = ITEMS_SQL[: ITEMS_SQL.index("    coalesce(")] + '    "Lineitem price" as sale_price\nfrom numbered\n'
+        computed = PRODUCTS_SQL.replace("'0.01' as cost", "cast(0.01 as decimal(18, 2)) as cost").replace(
+            "'0.01' as retail_price", "'1.000,01' as retail_price"
+        )
+        contracts = contracts_with(tmp_path / "c", till=till(source=source, order_items=passed, products=computed))
+        options: dict[str, Any] = {"contracts": str(contracts), "time_zone": ZONE, "validation_engine": engine}
+        drop(root, "till/a.csv", EXPORT.replace(b"10.00", b'"1.010,00"'))
+        drop(root, "till/bad.csv", EXPORT.replace(b"10.00", b"10.5"))
+        drop(root, "order-items/a.csv", csv_of(item(1, 1001, MUG, "2.00")))
+        reports = {report.key: report for report in run(root, **options).batches[0].reports}
+        assert {key: report.verdict.value for key, report in reports.items()} == {
+            "raw-data/till/a.csv": "accepted",
+            "raw-data/till/bad.csv": "rejected",
+            "raw-data/order-items/a.csv": "accepted",
+        }
+        assert reports["raw-data/till/bad.csv"].errors == {"order_items.sale_price|type": 3}
+        (reasons,) = root.glob("failed/**/*.reason.json")
+        told = {found["reason"] for found in json.loads(reasons.read_text())["violations"]}
+        assert told == {"must be a number like 1.234,50, with at most 12 digits before the , and 16 behind it"}
+        assert [row[2] for row in by_day(root, **options)] == ["2022.00", "1010.00"]
+
     def test_many_small_files_of_a_source_are_read_one_by_one(self, root: Path, settings: dict[str, Any]) -> None:
         """What is read together are files of one dataset."""
         for number in range(20):
@@ -447,7 +472,7 @@ class TestAgain:
         with opened(root, **settings) as shop, pytest.raises(Killed):
             pipeline.run(replace(shop.ports, engine=Dead()), at_once=True)
         other = {**settings, "contracts": str(contracts_with(tmp_path / "c"))}
-        with pytest.raises(SettingsError, match="was begun under other contracts"):
+        with pytest.raises(SettingsError, match="began under other contracts"):
             run(root, **other)
         run(root, **settings)
         assert by_day(root, **settings) == BY_DAY

@@ -94,17 +94,34 @@ class ContractSpec:
     products: tuple[ColumnSpec, ...]
     orders: tuple[ColumnSpec, ...]
     order_items: tuple[ColumnSpec, ...]
+    #: dataset -> the column whose instant decides which row is newer
+    versions: dict[str, str] = field(default_factory=dict)
+    #: the lines of an order replace each other together
+    replaces: bool = False
+
+    @property
+    def by_dataset(self) -> dict[str, tuple[ColumnSpec, ...]]:
+        """Return the columns of each dataset."""
+        return {"products": self.products, "orders": self.orders, "order_items": self.order_items}
+
+    def _table(self, dataset: str) -> dict[str, Any]:
+        """Return what the standard says of a table."""
+        custom = [{"property": "takingsVersion", "value": self.versions[dataset]}] if dataset in self.versions else []
+        if self.replaces and dataset == "order_items":
+            custom.append({"property": "takingsReplaces", "value": "order_id"})
+        columns = [column.property() for column in self.by_dataset[dataset]]
+        return {"name": dataset, "properties": columns} | ({"customProperties": custom} if custom else {})
 
     def write(self, folder: Path) -> str:
         """Write the contracts into a new folder and return it."""
         folder.mkdir()
-        for dataset, columns in vars(self).items():
+        for dataset in self.by_dataset:
             document = {
                 "apiVersion": "v3.2.0",
                 "kind": "DataContract",
                 "id": f"valid-{dataset}",
                 "version": "1.0.0",
-                "schema": [{"name": dataset, "properties": [column.property() for column in columns]}],
+                "schema": [self._table(dataset)],
             }
             text = json.dumps(document, ensure_ascii=False)
             (folder / f"{dataset}.odcs.yaml").write_text(text, encoding="utf-8")
@@ -187,12 +204,19 @@ def contracts(draw: st.DrawFn) -> ContractSpec:
     if draw(st.booleans()):
         needed["order_items"] = draw(items_of_other_worth(needed["order_items"]))
     made: dict[str, tuple[ColumnSpec, ...]] = {}
+    versions: dict[str, str] = {}
     for dataset, each in needed.items():
         taken = {column.name.lower() for column in each}
         more = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique_by=str.lower))
         extra = [draw(columns(name)) for name in more if name.lower() not in taken]
+        has_instant = draw(st.booleans())
+        if extra and has_instant:
+            # Any name may be the one of the shop's own instant.
+            extra[0] = ColumnSpec(name=extra[0].name, logical="timestamp", is_required=True, is_past=True)
+            versions[dataset] = extra[0].name
         made[dataset] = tuple(draw(st.permutations([*each, *extra])))
-    return ContractSpec(**made)
+    replaces = draw(st.booleans())
+    return ContractSpec(**made, versions=versions, replaces=replaces)
 
 
 @st.composite

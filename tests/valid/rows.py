@@ -44,9 +44,11 @@ def batches(draw: st.DrawFn, contracts: ContractSpec) -> list[list[DroppedFile]]
     made: list[list[DroppedFile]] = []
     for place in range(draw(st.integers(1, 2))):
         drops = []
-        for (dataset, columns), keys in zip(vars(contracts).items(), (products, orders, items), strict=True):
+        for (dataset, columns), keys in zip(contracts.by_dataset.items(), (products, orders, items), strict=True):
             some = draw(st.lists(st.sampled_from(keys), max_size=4, unique=True)) if place else keys
             rows = [draw(_row(columns, key, parents)) for key in some]
+            if contracts.replaces and dataset == "order_items" and dataset in contracts.versions:
+                rows = _in_deliveries(rows, contracts.versions[dataset])
             content = _csv(_without_repeats(columns, rows), columns, draw(_left_out(columns)))
             drops.append(DroppedFile(file=f"{FOLDERS[dataset]}/{place}.csv", content=content))
         made.append(drops)
@@ -149,6 +151,12 @@ def _read(column: ColumnSpec, text: str) -> str:
             return text[:10]
         case _:
             return text
+
+
+def _in_deliveries(rows: list[dict[str, str]], instant: str) -> list[dict[str, str]]:
+    """Give the lines of one order one instant."""
+    first = {row["order_id"]: row[instant] for row in reversed(rows)}
+    return [row | {instant: first[row["order_id"]]} for row in rows]
 
 
 def _csv(rows: Sequence[Mapping[str, str]], columns: Sequence[ColumnSpec], left_out: set[str]) -> bytes:

@@ -42,19 +42,24 @@ def as_contract(source: Source) -> Contract:
 
 
 def made_contract(source: Source, contract: Contract) -> Contract:
-    """Return the contract as rows that a source's SQL has made are checked by it: only numbers are written as in the file."""
-    numbers = replace(USUAL, decimal=source.file.decimal, thousands=source.file.thousands)
-    columns = {column.name: _with_numbers(column, numbers) for column in contract.columns}
+    """Return the contract as rows that a source's SQL has made are checked by it: numbers are as the source writes them."""
+    file = replace(USUAL, decimal=source.file.decimal, thousands=source.file.thousands)
+    if (file.decimal, file.thousands) == (contract.file.decimal, contract.file.thousands):
+        return replace(contract, file=file)
+    columns = {column.name: _with_numbers_of(column, file) for column in contract.columns}
     rules = tuple(
         replace(rule, demand=type_demand(columns[rule.column])) if isinstance(rule.check, Typed) else rule
         for rule in contract.rules
     )
-    return replace(contract, columns=tuple(columns.values()), rules=rules, file=numbers)
+    return replace(contract, file=file, columns=tuple(columns.values()), rules=rules)
 
 
-def _with_numbers(column: Column, numbers: FileFormat) -> Column:
-    """Return a column as it is read where numbers are written so."""
+def _with_numbers_of(column: Column, file: FileFormat) -> Column:
+    """Return the column with its numbers written as in another file; its default is the same number."""
     if column.type not in (ColumnType.MONEY, ColumnType.INTEGER):
         return column
-    is_money = column.type is ColumnType.MONEY
-    return replace(column, written=number_format(numbers, column.currencies, is_money=is_money))
+    default = column.default
+    if default is not None and column.written is not None:
+        default = column.written.rewritten(default)
+    written = number_format(file, column.currencies, is_money=column.type is ColumnType.MONEY)
+    return replace(column, written=written, default=None if default is None else default.replace(".", file.decimal))

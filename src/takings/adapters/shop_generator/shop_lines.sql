@@ -50,6 +50,9 @@ lined as (
 numbered as (
     select
         * exclude (items, articles, lines),
+        list_sum(list_transform(
+            lines, lambda line: len(line) * list_max(list_transform(line, lambda item: item.cents))
+        ))::bigint as listed_cents,
         unnest(lines) as pieces,
         unnest(range(1, len(lines) + 1)) as line,
         unnest(list_transform(

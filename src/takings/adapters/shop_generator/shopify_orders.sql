@@ -1,4 +1,5 @@
--- Grain: one row per line of an order; what is known of the whole order stands in its first row alone.
+-- Grain: one row per line of an order; what is known of the whole order stands in its first row alone. The order's
+-- discount holds those of its lines, as in real exports.
 with money as (
     select
         *,
@@ -44,7 +45,7 @@ select
     case when is_first then shopify_money(0) end as "Taxes",
     case when is_first then shopify_money(total_cents) end as "Total",
     case when is_first and discount_cents > 0 then 'TEN' end as "Discount Code",
-    case when is_first then shopify_money(discount_cents) end as "Discount Amount",
+    case when is_first then shopify_money(listed_cents - goods_cents + discount_cents) end as "Discount Amount",
     shopify_time(created) as "Created at",
     quantity as "Lineitem quantity",
     shopify_name(product_id, variant) as "Lineitem name",

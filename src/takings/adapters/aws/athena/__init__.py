@@ -50,7 +50,7 @@ def _counted_items(database: str, worth: Worth) -> Statement:
     if worth.is_usual:
         return _statement(name, "counted_items", database=database)
     items = items_query(worth, place=f"{database}.", quote='"')
-    return _statement(name, "counted_items_by_worth", database=database, items=without_comments(items))
+    return _statement(name, "counted_items_by_worth", database=database, items=_without_comments(items))
 
 
 def _of_export(database: str, table: KpiTable, export: Export) -> Iterator[Statement]:
@@ -88,11 +88,11 @@ def _lines(joint: str, parts: Iterable[str], indent: int) -> str:
 
 def _statement(makes: str, file: str, **values: str) -> Statement:
     """Fill in a statement; the comments of its file are for those who read that."""
-    text = without_comments((resources.files(__package__) / f"{file}.sql").read_text(encoding="utf-8"))
+    text = _without_comments((resources.files(__package__) / f"{file}.sql").read_text(encoding="utf-8"))
     filled: Mapping[str, str] = values
     return Statement(makes=makes, sql=Template(text).substitute(filled))
 
 
-def without_comments(sql: str) -> str:
+def _without_comments(sql: str) -> str:
     """Return SQL without the lines that only say something."""
     return "\n".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))

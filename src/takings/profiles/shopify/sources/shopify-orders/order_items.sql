@@ -1,7 +1,8 @@
--- Grain: one row per line of Shopify's orders export. Money is counted in ten-thousandths, as whole numbers. What comes
--- off the whole order, a discount or a refund, is shared out to its lines by their worth: of the sum, all up to a line less
--- all before it, in whole cents, and the line that completes the order takes what is left. So no cent is lost.
--- A row without a line, of an order that lost them all, is none here. An amount that cannot be read is handed on, for the contract to refuse.
+-- Grain: one row per line of Shopify's orders export; a tip is no goods, and a row without a line, of an order that lost them
+-- all, is none here. Money is counted in ten-thousandths, as whole numbers. What comes off the whole order, a discount or a
+-- refund, is shared out to its lines by their worth: of the sum, all up to a line less all before it, in whole cents, and
+-- the line that completes the order takes what is left. So no cent is lost. An amount that cannot be read is handed on, for
+-- the contract to refuse.
 with lines as (
     select
         _record,
@@ -16,7 +17,9 @@ with lines as (
         coalesce(cast(cast(try_cast("Lineitem discount" as decimal(16, 4)) as decimal(38, 4)) * 10000 as hugeint), 0)
             as line_off
     from rows
-    where "Lineitem name" is not null or "Lineitem price" is not null or "Lineitem quantity" is not null
+    where
+        ("Lineitem name" is not null or "Lineitem price" is not null or "Lineitem quantity" is not null)
+        and not coalesce("Lineitem name" = 'Tip' and "Lineitem sku" is null and "Vendor" is null, false)
 ),
 
 orders as (

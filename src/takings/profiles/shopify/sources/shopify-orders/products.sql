@@ -1,4 +1,4 @@
--- Grain: one row per article that was sold, as far as an order tells: it stands in for the product until the products
+-- Grain: one row per article that was sold, tips aside, as far as an order tells: it stands in for the product until the products
 -- export names it. Its category is not known there; the vendor stands in for it.
 with sold as (
     select
@@ -8,7 +8,9 @@ with sold as (
         nullif(trim("Lineitem name"), '') as name,
         nullif(trim("Vendor"), '') as vendor
     from rows
-    where "Lineitem name" is not null or "Lineitem price" is not null or "Lineitem quantity" is not null
+    where
+        ("Lineitem name" is not null or "Lineitem price" is not null or "Lineitem quantity" is not null)
+        and not coalesce("Lineitem name" = 'Tip' and "Lineitem sku" is null and "Vendor" is null, false)
 )
 
 select
