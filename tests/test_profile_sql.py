@@ -203,7 +203,10 @@ def test_a_tip_is_no_goods() -> None:
         {**tip, "Name": "#2", "Vendor": "Fern"},
     ]
     items = made("shopify", "shopify-orders", Dataset.ORDER_ITEMS, records)
-    assert [(item["id"], Decimal(str(item["discount"]))) for item in items] == [("#1-1", Decimal(4)), ("#2-1", Decimal(0))]
+    assert [(item["id"], Decimal(str(item["discount"]))) for item in items] == [
+        ("#1-1", Decimal(4)),
+        ("#2-1", Decimal(0)),
+    ]
     products = made("shopify", "shopify-orders", Dataset.PRODUCTS, records)
     assert [row["id"] for row in products] == ["Bowl", "Tip"]
 

@@ -218,3 +218,24 @@ def test_a_profile_can_be_named(takings: Takings) -> None:
     )
     unknown = takings("adopt", *sample_files(), "--profile", "magento")
     assert (unknown.code, "there is no profile 'magento'" in unknown.err) == (2, True)
+
+
+def test_dates_and_times_apart_shares_and_other_files_are_understood(takings: Takings) -> None:
+    """A date beside its time of day is one time; a discount of 0.15 is no amount; a file of nothing else is left out."""
+    Path("products.csv").write_text("productID,productName,categoryID\n1,Chai,2\n2,Chang,2\n3,Syrup,5\n")
+    Path("orders.csv").write_text(
+        "orderID,customerID,date,time\n7,VINET,04/07/2025,23:30:00\n8,HANAR,25/07/2025,00:15:00\n"
+    )
+    Path("details.csv").write_text(
+        "orderID,productID,unitPrice,quantity,discount\n7,1,10.00,2,0.15\n7,2,5.00,1,0\n8,1,10.00,1,0.05\n"
+    )
+    Path("regions.csv").write_text("regionID,region\n1,East\n2,West\n")
+    files = ("products.csv", "orders.csv", "details.csv", "regions.csv")
+    made = takings("adopt", *files, "--yes")
+    assert (made.code, made.err) == (0, "")
+    assert "left out regions.csv: " in made.out
+    assert "'discount', which holds shares of the price and no amounts: nothing is taken off." in made.out
+    assert "2 days from 2025-07-04 to 2025-07-25: 2 orders, 4 items, 35.00 revenue, 35.00 net" in made.out
+    orders = Path("shop/contracts/orders.odcs.yaml").read_text()
+    assert "value: {dateTime: [date, time]}" in orders
+    assert 'logicalTypeOptions: {format: "dd/MM/yyyy HH:mm:ss"}' in orders

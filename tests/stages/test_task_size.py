@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
 from takings.entrypoints.task_size import TaskSize, csv_bytes, task_size
 from takings.intake.arrivals import Arrival
@@ -93,4 +95,5 @@ def arrival(key: str, size: int, archived_at: str | None = None, version: dateti
 def test_compressed_files_count_tenfold() -> None:
     """What they become on the task's disk, also when an archived one comes again."""
     assert csv_bytes([arrival("raw-data/orders/a.csv", 5), arrival("raw-data/orders/b.CSV.gz", 7)]) == 75
+    assert csv_bytes([replace(arrival("raw-data/till/a.csv", 5), dataset=SourceName("till"))]) == 15
     assert csv_bytes([arrival("raw-data/orders/a.csv.gz", 3, "processed/2025/03/30/b/orders/a.csv.gz")]) == 30

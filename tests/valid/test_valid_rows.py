@@ -26,7 +26,7 @@ ZONES: Final = ("UTC", "Pacific/Auckland", "America/New_York")
 def test_no_batch_of_valid_rows_is_refused_or_blocked(engine: str) -> None:
     """Any contract that the loader accepts, any rows that keep to it, in one batch or two; the numbers verify."""
 
-    @settings(max_examples=12 * DEPTH, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6 * DEPTH, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
         spec = data.draw(contracts())

@@ -206,7 +206,7 @@ def test_on_a_compressed_file(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @settings(
-    max_examples=60 * DEPTH, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=30 * DEPTH, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(
     naughty=naughty_files(),

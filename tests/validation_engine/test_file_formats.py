@@ -46,7 +46,7 @@ CELLS: Final = [
 ]
 #: how often a file is tried
 TRIED: Final = settings(
-    max_examples=40 * DEPTH,
+    max_examples=20 * DEPTH,
     derandomize=DEPTH == 1,
     database=None,
     deadline=None,

@@ -97,6 +97,8 @@ def _times() -> tuple[TimeForm, ...]:
 TIMES: Final = _times()
 #: what a contract reads without a format
 ISO_TIME: Final = TIMES[0].name
+#: times of day, which may stand beside a date in a column of their own -> their pattern
+CLOCKS: Final = {"HH:mm:ss": f"{_TIME}:[0-5][0-9]", "HH:mm": _TIME}
 #: what stands before or behind an amount, as a contract's takingsCurrency names it
 CURRENCIES: Final = ("$", "€", "£", "¥", "₹", "R$", "USD", "EUR", "GBP")
 IDENTIFIER: Final = "identifier"
@@ -107,6 +109,7 @@ def patterns() -> dict[str, str]:
     """Return every form with its regular expression."""
     found = {IDENTIFIER: "0|[1-9][0-9]{0,18}", INTEGER: "-?[0-9]{1,18}"}
     found |= {form.name: form.pattern for form in MONEY} | {form.name: form.pattern for form in TIMES}
+    found |= {f"clock {format_}": pattern for format_, pattern in CLOCKS.items()}
     for currency in CURRENCIES:
         sign = "".join(f"[{letter}]" for letter in currency)
         for form in MONEY:

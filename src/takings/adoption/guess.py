@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import permutations
 from typing import Final
 
@@ -172,6 +173,19 @@ def is_money(look: ColumnLook) -> bool:
     return money_form(look) is not None
 
 
+def is_discount(look: ColumnLook) -> bool:
+    """Return whether a column may be an amount taken off; shares of the price, which are below 1, are none."""
+    return not look.filled or (is_money(look) and not is_share(look))
+
+
+def is_share(look: ColumnLook) -> bool:
+    """Return whether every value is between 0 and 1, and some is neither."""
+    if not look.values or not look.is_all(MONEY[0].name):
+        return False
+    values = [Decimal(value) for value in look.values]
+    return all(0 <= value <= 1 for value in values) and any(0 < value < 1 for value in values)
+
+
 def money_form(look: ColumnLook) -> tuple[str | None, str, str | None] | None:
     """Return currency, decimal sign and thousands sign of a column's amounts; None where they have no common form."""
     for form in look.forms:
@@ -210,7 +224,7 @@ _SUITS: Final[Mapping[str, Callable[[FileLook, int], bool]]] = {
     "retail_price": lambda file, place: is_money(file.columns[place]),
     "quantity": lambda file, place: file.columns[place].is_all(IDENTIFIER),
     "num_of_item": lambda file, place: file.columns[place].is_all(IDENTIFIER, INTEGER),
-    "discount": lambda file, place: is_money(file.columns[place]) or not file.columns[place].filled,
+    "discount": lambda file, place: is_discount(file.columns[place]),
     "refund": lambda file, place: is_money(file.columns[place]) or not file.columns[place].filled,
     "status": lambda file, place: 0 < file.columns[place].distinct <= _MOST_STATUSES,
     "category": lambda file, place: 0 < file.columns[place].distinct <= _MOST_CATEGORIES,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from takings.adoption.forms import IDENTIFIER, ISO_TIME, MONEY, TIMES, TimeForm
-from takings.adoption.guess import Guess, is_time, line_pair, money_form
-from takings.adoption.looks import ColumnLook
-from takings.adoption.words import STATUSES, stored_status
+from takings.adoption.forms import CLOCKS, IDENTIFIER, ISO_TIME, MONEY, TIMES, TimeForm
+from takings.adoption.guess import Guess, is_share, is_time, line_pair, money_form
+from takings.adoption.looks import ColumnLook, FileLook
+from takings.adoption.words import STATUSES, fit, stored_status
 from takings.contracts.model import MAX_TEXT_BYTES, Dataset
 
 #: columns without which there are no KPIs, and no column stands in for another
@@ -31,6 +31,8 @@ NEEDED_BY_NAME: Final = {
     Dataset.ORDER_ITEMS: ("id", "status", "returned_at"),
 }
 _MONTHS: Final = 12
+#: what needs no format once date and time are joined by a blank
+_ISO_IN_PARTS: Final = "yyyy-MM-dd HH:mm:ss"
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 #: names that the lake or a reader of Parquet files has for itself
 _RESERVED: Final = ("order_date", "filename", "file_row_number")
@@ -68,12 +70,16 @@ class Proposal:
     missing: tuple[str, ...]
     #: what stands in for something that the files lack, as sentences
     stand_ins: tuple[str, ...]
+    #: names of files that are of no dataset
+    left_out: tuple[str, ...] = ()
 
 
-def propose(guesses: Mapping[Dataset, Guess]) -> Proposal:
-    """Propose a contract for every dataset, as far as its files were found."""
+def propose(guesses: Mapping[Dataset, Guess], files: Sequence[FileLook] = ()) -> Proposal:
+    """Propose a contract for every dataset, as far as its files were found; `files` are all that were looked at."""
     missing: list[str] = []
     stand_ins: list[str] = []
+    taken = {name for one in guesses.values() for name in one.file.names}
+    left_out = tuple(name for file in files for name in file.names if name not in taken)
     contracts = {}
     for dataset in Dataset:
         if dataset not in guesses:
@@ -90,7 +96,7 @@ def propose(guesses: Mapping[Dataset, Guess]) -> Proposal:
         contracts[dataset] = ProposedContract(guess=one, file=made.file_format(), columns=columns)
         if dataset is Dataset.ORDER_ITEMS and "id" not in {column.name for column in columns}:
             missing.append(f"{', '.join(one.file.names)} (order items): nothing tells the lines of an order apart.")
-    return Proposal(contracts=contracts, missing=tuple(missing), stand_ins=tuple(stand_ins))
+    return Proposal(contracts=contracts, missing=tuple(missing), stand_ins=tuple(stand_ins), left_out=left_out)
 
 
 @dataclass(kw_only=True)
@@ -101,6 +107,8 @@ class _Made:
     stand_ins: list[str]
     #: of all dates of all files that are written with a sign: the largest first and second number
     largest_parts: Mapping[str, tuple[int, int]]
+    #: places of columns that something was made of
+    used: set[int] = field(default_factory=set)
 
     def columns(self) -> Iterator[ProposedColumn]:
         """Yield what the KPIs need, then what else the files have."""
@@ -170,6 +178,11 @@ class _Made:
         for name in ("discount", "refund"):
             if name in self.guess.columns:
                 yield self._money(name, required=False, custom={"takingsRole": name})
+        for look in self.guess.file.columns:
+            if is_share(look) and fit(Dataset.ORDER_ITEMS, "discount", look.header):
+                self.stand_ins.append(
+                    f"nothing for '{look.header}', which holds shares of the price and no amounts: nothing is taken off."
+                )
         yield self._returned_at()
 
     def _returned_at(self) -> ProposedColumn:
@@ -268,6 +281,7 @@ class _Made:
         assert look is not None
         form = next(form for form in TIMES if look.is_all(form.name))
         format_, doubt = form.format, ""
+        clock = self._clock() if form.is_date and required else None
         if form.other is not None:
             first, second = self.largest_parts.get(_sign(form), (0, 0))
             if second > _MONTHS >= first:
@@ -277,8 +291,32 @@ class _Made:
         fields: dict[str, Any] = {"required": True} if required else {}
         if format_:
             fields["logicalTypeOptions"] = {"format": format_}
+        if clock is not None:
+            return self._date_and_time(name, clock, format_, doubt)
         kind = "date" if form.is_date else "timestamp"
         return self._column(name, kind, fields=fields, doubt=doubt)
+
+    def _clock(self) -> tuple[int, str] | None:
+        """Return the place and the form of a column that holds the time of day; None where there is none."""
+        for place, look in enumerate(self.guess.file.columns):
+            for format_ in CLOCKS:
+                if look.is_all(f"clock {format_}") and look.filled == self.guess.file.records - self.guess.file.broken:
+                    return place, format_
+        return None
+
+    def _date_and_time(self, name: str, clock: tuple[int, str], date_format: str, doubt: str) -> ProposedColumn:
+        """Return a time that is made of a column with the date and another one with the time of day."""
+        place, time_format = clock
+        header = self.guess.file.header
+        self.used.add(place)
+        format_ = f"{date_format} {time_format}"
+        options = {} if format_ == _ISO_IN_PARTS else {"logicalTypeOptions": {"format": format_}}
+        return ProposedColumn(
+            name=name,
+            fields={"logicalType": "timestamp", "required": True, **options},
+            custom={"takingsFrom": {"dateTime": [header[self.guess.columns[name].place], header[place]]}},
+            comment=f"guessed: a date and a time of day{doubt}",
+        )
 
     def _column(
         self,
@@ -307,7 +345,7 @@ class _Made:
 
     def _others(self) -> Iterator[ProposedColumn]:
         """Yield the files' other columns as text, under names that the lake can have."""
-        taken = {matched.place for matched in self.guess.columns.values()}
+        taken = {matched.place for matched in self.guess.columns.values()} | self.used
         used = {*self.guess.columns, *_RESERVED, *NEEDED_BY_NAME[self.guess.dataset]}
         for place, column in enumerate(self.guess.file.columns):
             name = _SLUG.sub("_", column.header.lower()).strip("_")[:60]

@@ -20,6 +20,7 @@ NAMES: Final[Mapping[Dataset, Mapping[str, Sequence[str]]]] = {
             "type",
             "producttype",
             "categories",
+            "categoryid",
             "group",
         ),
         "name": ("productname", "name", "title", "itemname", "description"),

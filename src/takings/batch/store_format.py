@@ -20,8 +20,8 @@ from takings.ports import Ledger, ObjectStore, Ports
 OPTIONS: Final = ("takingsVersion", "takingsReplaces")
 
 
-def check_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> None:
-    """Raise SettingsError where the store is of another format, time zone or order of versions; a new one is of none yet."""
+def check_format(store: ObjectStore, time_zone: str) -> None:
+    """Raise SettingsError where the store is of another format or time zone; a new store is of none yet."""
     kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
     if kept is None:
         return
@@ -36,13 +36,22 @@ def check_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> No
             f"time_zone = '{time_zone}': the store's days are those of '{kept_zone}'. Set time_zone = '{kept_zone}' again;"
             " or `takings rebuild` the store into a new folder, with days of the new time zone."
         )
+
+
+def check_order_of_versions(store: ObjectStore, contracts: Contracts) -> None:
+    """Raise SettingsError where the contracts let other rows count than the store's rows were merged by.
+
+    Only who merges asks: to look at a store, or to publish its rows again, needs no contracts that are given with each command.
+    """
+    kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
+    if kept is None:
+        return
     present = order_of_versions(contracts)
     for option in OPTIONS:
         _check_option(option, kept.get(option, {}), present.get(option, {}))
 
 
 def _check_option(option: str, kept: Mapping[str, str], present: Mapping[str, str]) -> None:
-    """Raise SettingsError where a contract decides otherwise which rows count than those of the lake were merged."""
     for dataset in Dataset:
         before, now = kept.get(dataset), present.get(dataset)
         if before != now:
@@ -91,4 +100,5 @@ def fix_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> None
     """Write lake/format.json with a store's first batch; another instance may have been first, with other settings."""
     document = {"format": layout.STORE_FORMAT, "time_zone": time_zone, **order_of_versions(contracts)}
     store.create(layout.LAKE_FORMAT, to_json(document))
-    check_format(store, time_zone, contracts)
+    check_format(store, time_zone)
+    check_order_of_versions(store, contracts)

@@ -108,7 +108,7 @@ def adopt_files(files: Sequence[Path], profile: str | None = None) -> Adoption:
             raise UsageError(
                 f"{strange} is no file of the profile '{profile}'. Leave --profile out, or name its own exports."
             )
-    proposal = propose(guess(looks, contained))
+    proposal = propose(guess(looks, contained), looks)
     folders = {
         file: _FOLDERS[dataset] for dataset, each in proposal.contracts.items() for file in each.guess.file.names
     }

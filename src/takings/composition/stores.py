@@ -145,7 +145,7 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
     contracts = checked(load_contracts(platform.contracts(settings)))
     zone = business_time(settings.time_zone)
     store = platform.files()
-    check_format(store, settings.time_zone, contracts)
+    check_format(store, settings.time_zone)
     kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
     threads = settings.threads or os.cpu_count() or 1
     faults = partial(_faults, settings.memory, platform)

@@ -88,7 +88,7 @@ class Sources:
 
     def yielded(self, kinds: Iterable[DropKind]) -> frozenset[Dataset]:
         """Return the datasets of files of these kinds: a source's file counts as one of each dataset that it yields."""
-        return frozenset(dataset for kind in kinds for dataset in self._datasets(kind))
+        return frozenset(dataset for kind in set(kinds) for dataset in self._datasets(kind))
 
     def _datasets(self, kind: DropKind) -> Collection[Dataset]:
         if isinstance(kind, Dataset):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from takings.contracts.datasets import SourceName
 from takings.intake.arrivals import Arrival
 
 _GIB: Final = 1 << 30
@@ -33,6 +34,8 @@ _COMPRESSION: Final = 10
 #: bytes on the task's disk at once per byte of CSV: the fetched file, its normal form where it needs one, staged rows (a
 #: third), the lake's files before and after the merge, and what DuckDB or Spark spill
 _COPIES: Final = 4
+#: a source's records lie in a database and are made into rows of several datasets before these are checked
+_MADE: Final = 3
 #: DuckDB, Spark's JVM, and everything else
 _SHARES: Final = 3
 
@@ -80,5 +83,10 @@ def task_size(csv_bytes: int, out_of_memory: int = 0) -> TaskSize:
 
 
 def csv_bytes(arrivals: Iterable[Arrival]) -> int:
-    """Return about how many bytes of CSV a batch's files have after decompression."""
-    return sum(arrival.size * (_COMPRESSION if arrival.source.lower().endswith(".gz") else 1) for arrival in arrivals)
+    """Return about how many bytes of CSV a batch's files have once they are decompressed, and what sources make of them."""
+    return sum(
+        arrival.size
+        * (_COMPRESSION if arrival.source.lower().endswith(".gz") else 1)
+        * (_MADE if isinstance(arrival.dataset, SourceName) else 1)
+        for arrival in arrivals
+    )

@@ -55,6 +55,8 @@ class DuckDbSources:
             left.unlink(missing_ok=True)
         with open_alone(database, self.memory) as connection:
             connection.execute(_load(path, structure, source, workspace))
+        # The records are in the database now; disks are small.
+        (workspace / "normal.csv").unlink()
         with open_locked(database, self.memory) as connection:
             for query in source.queries:
                 if fault := _run(connection, query):

@@ -71,6 +71,12 @@ def _show_proposal(proposal: Proposal) -> None:
     """Print what was guessed."""
     for proposed in proposal.contracts.values():
         _show(proposed)
+    for name in proposal.left_out:
+        out.print(
+            f"[yellow]left out[/] {marked(name)}: it is of no dataset, or of one that another file fits better",
+            highlight=False,
+            soft_wrap=True,
+        )
     for sentence in proposal.stand_ins:
         out.print(f"[yellow]stands in[/] {marked(sentence)}", highlight=False, soft_wrap=True)
 

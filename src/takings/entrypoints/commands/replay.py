@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from takings.batch.store_format import check_lake
+from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import open_store
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store
@@ -28,6 +28,7 @@ def replay(
         raise UsageError("say what to replay: one of --batch ID, --file KEY and --failed.")
     tell = Teller()
     with open_store(store, tell, {"contracts": None if contracts is None else str(contracts)}) as shop:
+        check_order_of_versions(shop.ports.store, shop.ports.contracts)
         check_lake(shop.ports)
         try:
             if batch is not None:

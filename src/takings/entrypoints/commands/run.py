@@ -12,7 +12,7 @@ import typer
 
 from takings import layout
 from takings.archive.outcome import BatchOutcome
-from takings.batch.store_format import check_lake
+from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import open_store
 from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store
@@ -33,6 +33,7 @@ def run(
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop:
+        check_order_of_versions(shop.ports.store, shop.ports.contracts)
         check_lake(shop.ports)
         done = _Done(tell=tell, is_shown=not as_json)
         try:

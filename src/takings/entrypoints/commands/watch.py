@@ -13,7 +13,7 @@ from typing import Final
 import typer
 
 from takings.archive.outcome import BatchOutcome, outcome_document
-from takings.batch.store_format import check_lake
+from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import Shop, notice_changes, open_store
 from takings.entrypoints import console, legible
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store
@@ -37,6 +37,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
     with open_store(store, tell, options) as shop, notice_changes(shop) as changes:
+        check_order_of_versions(shop.ports.store, shop.ports.contracts)
         check_lake(shop.ports)
         asked, happening = _Asked(changes=changes), None
         try:
