@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_whoever_looks_needs_no_contracts(store: Path, takings: Takings) -> None
     assert takings("kpis", store, "--format", "csv").out.splitlines()[1].startswith("2025-03-30,1,10.00,1,")
     assert takings("explain", store, "2025-03-30", "--format", "csv").out.count("\n") == 2
     assert [takings(name, store).code for name in ("status", "batches", "verify", "restate", "maintain")] == [0] * 5
+
+
+def test_where_instants_decide_a_dry_run_knows_no_duplicate(takings: Takings, tmp_path: Path) -> None:
+    """It depends on the name under which the file will be dropped."""
+    root, contracts = new_store(tmp_path / "shop"), write_contracts(tmp_path / "contracts", versioned=("orders",))
+    files = {"products": product(1), "orders": order(1, updated_at="2025-03-31T08:00:00Z")}
+    copies = {name: tmp_path / f"{name}.csv" for name in files}
+    for name, row in files.items():
+        drop(root, f"{name}/a.csv", csv_of(row))
+        copies[name].write_bytes(csv_of(row))
+    assert takings("run", root, "--now", "--contracts", contracts).code == 0
+    ended = takings("validate", *copies.values(), "--store", root, "--contracts", contracts, "--format", "json")
+    assert [file["verdict"] for file in json.loads(ended.out)["files"]] == ["duplicate", "accepted"]
 
 
 def test_a_rebuild_writes_what_the_contracts_say(store: Path, takings: Takings, tmp_path: Path) -> None:

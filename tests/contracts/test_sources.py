@@ -272,6 +272,26 @@ def test_a_recursive_query_is_refused(tmp_path: Path) -> None:
         load(tmp_path, till=till(order_items=sql))
 
 
+def test_a_dataset_whose_rows_say_their_instant_has_no_stand_ins(tmp_path: Path) -> None:
+    """The instant would decide before the version that makes a stand-in older than any real row."""
+    folder = contracts_with(tmp_path, till=till())
+    contract = folder / "products.odcs.yaml"
+    text = contract.read_text(encoding="utf-8")
+    place = "    properties:\n"
+    assert text.count(place) == 1
+    version = "    customProperties:\n      - property: takingsVersion\n        value: updated_at\n"
+    column = (
+        "      - name: updated_at\n        logicalType: timestamp\n        required: true\n"
+        "        customProperties:\n          - property: takingsMandatory\n            value: true\n"
+    )
+    contract.write_text(text.replace(place, version + place + column), encoding="utf-8")
+    with pytest.raises(ContractError, match=r"source\.yaml:8: the contract of 'products' has takingsVersion"):
+        load_contracts(folder)
+    source = folder / "sources" / "till" / "source.yaml"
+    source.write_text(SOURCE.replace("standIns: [products]\n", ""), encoding="utf-8")
+    assert load_contracts(folder)[Dataset.PRODUCTS].version_column == "updated_at"
+
+
 def test_two_sources_need_two_folders(tmp_path: Path) -> None:
     """A file is of one source only; on some systems case makes no difference."""
     with pytest.raises(ContractError, match=r"raw-data/TILL is the folder of .* already"):

@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from takings.queries.verification import explain, verify
 from takings.runs import pipeline
 from takings.runs.rebuild import read_archive, rebuild
 from takings.runs.replay import replay_batch, replay_failed
+from tests.pipeline import test_crashes as crashes
 from tests.shop import (
     NOON,
     csv_of,
@@ -487,6 +489,32 @@ class TestAgain:
         staged[0].unlink()
         run(root, **settings)
         assert by_day(root, **settings) == BY_DAY
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_whatever_dies_when_the_file_counts_once(
+    root: Path, settings: dict[str, Any], tmp_path: Path, part: int
+) -> None:
+    """Another run completes its batch, also from the rows that were staged of it."""
+    drop(root, "till/a.csv", EXPORT)
+    drop(root, "till/bad.csv", BAD)
+    at, is_over = part, False
+    while not is_over:
+        died = shutil.copytree(root, tmp_path / f"after {at}")
+        death = crashes.Death(at=at)
+        try:
+            with opened(died, **settings) as shop:
+                pipeline.run(crashes.mortal(shop.ports, death), at_once=True)
+            is_over = True
+        except crashes.Killed:
+            run(died, later=timedelta(minutes=2), **settings)
+        assert by_day(died, **settings) == BY_DAY, death.steps
+        assert sorted(files(died, "processed", "failed")) == [
+            "failed/till/bad.csv",
+            "failed/till/bad.csv.reason.json",
+            "processed/till/a.csv",
+        ]
+        at += 8
 
 
 def test_a_folder_of_no_source_is_left_alone(root: Path, settings: dict[str, Any]) -> None:

@@ -6,12 +6,12 @@ Also recognise a store that is damaged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from takings import layout
 from takings.batch.commits import newest_commit
 from takings.contracts.model import Contracts, Dataset
-from takings.documents import LAKE_FORMAT, read_document
+from takings.documents import LAKE_FORMAT, need_document, read_document
 from takings.errors import CorruptState, SettingsError
 from takings.intake.manifest import to_json
 from takings.ports import Ledger, ObjectStore, Ports
@@ -23,8 +23,11 @@ OPTIONS: Final = ("takingsVersion", "takingsReplaces")
 def check_format(store: ObjectStore, time_zone: str) -> None:
     """Raise SettingsError where the store is of another format or time zone; a new store is of none yet."""
     kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
-    if kept is None:
-        return
+    if kept is not None:
+        _check_format(kept, time_zone)
+
+
+def _check_format(kept: Mapping[str, Any], time_zone: str) -> None:
     version, kept_zone = kept["format"], kept["time_zone"]
     if version != layout.STORE_FORMAT:
         raise SettingsError(
@@ -44,8 +47,11 @@ def check_order_of_versions(store: ObjectStore, contracts: Contracts) -> None:
     Only who merges asks: to look at a store, or to publish its rows again, needs no contracts that are given with each command.
     """
     kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
-    if kept is None:
-        return
+    if kept is not None:
+        _check_options(kept, contracts)
+
+
+def _check_options(kept: Mapping[str, Any], contracts: Contracts) -> None:
     present = order_of_versions(contracts)
     for option in OPTIONS:
         _check_option(option, kept.get(option, {}), present.get(option, {}))
@@ -100,5 +106,6 @@ def fix_format(store: ObjectStore, time_zone: str, contracts: Contracts) -> None
     """Write lake/format.json with a store's first batch; another instance may have been first, with other settings."""
     document = {"format": layout.STORE_FORMAT, "time_zone": time_zone, **order_of_versions(contracts)}
     store.create(layout.LAKE_FORMAT, to_json(document))
-    check_format(store, time_zone)
-    check_order_of_versions(store, contracts)
+    kept = need_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
+    _check_format(kept, time_zone)
+    _check_options(kept, contracts)

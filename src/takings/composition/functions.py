@@ -19,7 +19,7 @@ from takings.adapters.aws.names import METRICS
 from takings.adapters.clock import SystemClock
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.settings_sources import merged_settings
-from takings.batch.store_format import check_format, check_ledger, check_order_of_versions
+from takings.batch.store_format import check_format, check_ledger
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.errors import MachineryError, SettingsError, UsageError
@@ -100,7 +100,6 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
     business_time(settings.time_zone)
     files = platform.files()
     check_format(files, settings.time_zone)
-    check_order_of_versions(files, contracts)
     kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
     absent: dict[str, Any] = {
         "tables": _Absent("lake"),

@@ -60,7 +60,7 @@ def load_contracts(folder: Path | None = None) -> Contracts:
             )
     _check_references(read)
     by_dataset = {dataset: read[dataset].contract for dataset in Dataset}
-    return Contracts(by_dataset=by_dataset, hash=hash_of(by_dataset), sources=load_sources(folder))
+    return Contracts(by_dataset=by_dataset, hash=hash_of(by_dataset), sources=load_sources(folder, by_dataset))
 
 
 def parse_contract(text: str, source: str) -> Contract:

@@ -6,11 +6,12 @@ What the SQL means is checked where there is a database (`adapters/duckdb/source
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from takings.contracts.datasets import Dataset, SourceName, is_source_name
+from takings.contracts.model import Contract
 from takings.contracts.read_file_format import read_file_format
 from takings.contracts.sources import LINE, NO_SOURCES, RECORD, Source, SourceQuery, Sources
 from takings.contracts.yaml_nodes import LONGEST, Entry, read_document, suggestion
@@ -27,16 +28,17 @@ _TAKEN: Final = ("products", "orders", "order-items", "order_items")
 _SQL: Final = ".sql"
 
 
-def load_sources(contracts: Path | None) -> Sources:
-    """Return the sources of a folder of contracts; none where it has no folder `sources`, or is the shipped one."""
+def load_sources(contracts: Path | None, by_dataset: Mapping[Dataset, Contract]) -> Sources:
+    """Return the sources of a folder whose contracts were read; none for the shipped one, or without a folder `sources`."""
     folder = None if contracts is None else contracts / FOLDER
     if folder is None or not folder.is_dir():
         return NO_SOURCES
     names = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    versioned = {dataset for dataset, contract in by_dataset.items() if contract.version_column is not None}
     by_name: dict[SourceName, Source] = {}
     places: dict[str, Entry] = {}
     for path in names:
-        source, place = _load(path)
+        source, place = _load(path, versioned)
         other = places.setdefault(source.folder.lower(), place)
         if other is not place:
             raise place.error(
@@ -46,7 +48,7 @@ def load_sources(contracts: Path | None) -> Sources:
     return Sources(by_name)
 
 
-def _load(folder: Path) -> tuple[Source, Entry]:
+def _load(folder: Path, versioned: Collection[Dataset]) -> tuple[Source, Entry]:
     path = folder / FILE
     if not is_source_name(folder.name):
         raise ContractError(
@@ -69,7 +71,7 @@ def _load(folder: Path) -> tuple[Source, Entry]:
         columns=(*columns.values(), *optional.values()),
         optional=tuple(optional.values()),
         file=read_file_format(fields.get("takingsFile")),
-        queries=_queries(fields["datasets"], fields.get("standIns"), folder),
+        queries=_queries(fields["datasets"], fields.get("standIns"), folder, versioned),
     )
     return source, place
 
@@ -106,12 +108,14 @@ def _columns(entry: Entry, others: Mapping[str, str]) -> dict[str, str]:
     return names
 
 
-def _queries(entry: Entry, stand_ins: Entry | None, folder: Path) -> tuple[SourceQuery, ...]:
+def _queries(
+    entry: Entry, stand_ins: Entry | None, folder: Path, versioned: Collection[Dataset]
+) -> tuple[SourceQuery, ...]:
     """Return the SQL of each dataset; a file of SQL that no dataset names is refused."""
     files = entry.fields(list(Dataset))
     if not files:
         raise entry.error("'datasets' is empty. Write a line 'orders: orders.sql' for each dataset.")
-    marked = _stand_ins(stand_ins, files)
+    marked = _stand_ins(stand_ins, files, versioned)
     queries = tuple(
         _query(files[dataset], dataset, folder, is_stand_in=dataset in marked)
         for dataset in Dataset
@@ -126,11 +130,17 @@ def _queries(entry: Entry, stand_ins: Entry | None, folder: Path) -> tuple[Sourc
     return queries
 
 
-def _stand_ins(entry: Entry | None, files: Mapping[str, Entry]) -> set[str]:
+def _stand_ins(entry: Entry | None, files: Mapping[str, Entry], versioned: Collection[str]) -> set[str]:
+    """Return the datasets of stand-ins; those of which each row's own instant decides, before its version, can have none."""
     marked = set()
     for item in entry.entries("dataset") if entry else []:
         if item.text() not in files:
             raise item.error(f"the source yields no '{item.text()}'.{suggestion(item.text(), files)}")
+        if item.text() in versioned:
+            raise item.error(
+                f"the contract of '{item.text()}' has takingsVersion: the instant in a row decides which is newer, so a"
+                " stand-in could outrank a real row. Remove it here, or takingsVersion there."
+            )
         marked.add(item.text())
     return marked
 

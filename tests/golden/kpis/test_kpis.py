@@ -45,8 +45,6 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     """What is published is the literal, the oracle's and the lake's; what is gone is hidden with zeros."""
     case, options = read_case(path, tmp_path)
     root = new_store(tmp_path / "shop")
-    if order_of_versions := {name: case[name] for name in ORDER_OF_VERSIONS if name in case}:
-        options["contracts"] = write_contracts(tmp_path / "contracts", **order_of_versions)
     with opened(root, **options) as shop:
         drop_and_run(case, shop)
         assert verification.verify(shop.ports).differences == ()
@@ -82,6 +80,8 @@ def read_case(path: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]
     if "roles" in case:
         columns = {kind: tuple(case.get(kind, ())) for kind in ("without", "optional")}
         options["contracts"] = contracts_of_worth(folder / "contracts", case["roles"], **columns)
+    if order_of_versions := {name: case[name] for name in ORDER_OF_VERSIONS if name in case}:
+        options["contracts"] = write_contracts(folder / "contracts", **order_of_versions)
     return case, options
 
 
