@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from takings.layout import BatchId
+from takings.runs import steps
 from takings.runs.pipeline import claim_batch, look
 from tests.services.dockerfile import ROOT, SERVICES, read_dockerfile
 from tests.shop import drop_all, expected, new_store, opened, published
@@ -147,7 +148,9 @@ def test_the_transformation_service_transforms(batch: tuple[Path, BatchId], barr
     if "validation" in os.environ.get("SERVICE", ""):
         pytest.skip("this is the other service's environment")
     needs(*({"pyspark"} if engine == "spark" else ()))
-    root, _ = batch
+    root, batch_id = batch
+    with opened(root) as shop:
+        steps.validate(shop.ports, batch_id, 1)
     (root / "takings.toml").write_text('engine = "duckdb"\nvalidation_engine = "pandas"\n')
     chosen = {} if engine == "spark" else {"TAKINGS_ENGINE": engine}
     facts = run_service("transformation-service", batch, barred, **chosen)

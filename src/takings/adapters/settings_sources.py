@@ -22,7 +22,7 @@ def merged_settings(
         if file is not None:
             name, text = file
             try:
-                sources.append((name, tomllib.loads(text)))
+                sources.append((name, _beside(name, tomllib.loads(text))))
             except tomllib.TOMLDecodeError as broken:
                 raise SettingsError(f"{name} is not a TOML file: {broken}.") from broken
     environment = {
@@ -33,6 +33,13 @@ def merged_settings(
         ("options", {key: value for key, value in options.items() if value is not None}),
     ]
     return merge_settings(sources)
+
+
+def _beside(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a file's settings, with the folder of contracts that lies beside the file, if there is one, by its whole path."""
+    contracts = values.get("contracts")
+    own = Path(name).parent / str(contracts)
+    return {**values, "contracts": str(own)} if contracts and own.is_dir() else values
 
 
 def read_settings_file(folder: Path) -> tuple[str, str] | None:

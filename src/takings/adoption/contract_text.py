@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from takings.adoption.proposal import ProposedColumn, ProposedContract
+from takings.contracts.model import Dataset
 
 
 def contract_text(proposed: ProposedContract) -> str:
@@ -18,6 +19,9 @@ def _lines(proposed: ProposedContract) -> Iterator[str]:
     dataset = proposed.guess.dataset
     yield f"# Proposed by `takings adopt` from {', '.join(proposed.guess.file.names)}."
     yield "# Read every comment that says 'guessed', and change what is wrong. docs/contracts.md explains the keys."
+    if dataset is Dataset.ORDER_ITEMS:
+        yield "# A line that a later export of its order no longer has keeps counting. If your exports hold whole orders, add"
+        yield "# 'takingsReplaces: order_id' to the table's customProperties before the first run: then it stops counting."
     yield "apiVersion: v3.2.0"
     yield "kind: DataContract"
     yield f"id: adopted-{dataset.replace('_', '-')}"

@@ -7,9 +7,21 @@ words of the contracts' `format`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 _TIME: Final = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_MONTHS: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+#: times of day behind a date: the format, and its pattern
+_CLOCK_TIMES: Final = (
+    ("", ""),
+    (" HH:mm", f" {_TIME}"),
+    (" HH:mm:ss", f" {_TIME}:[0-5][0-9]"),
+    (" hh:mm a", " (0[1-9]|1[0-2]):[0-5][0-9] (AM|PM|am|pm)"),
+    (" h:mm a", " (0?[1-9]|1[0-2]):[0-5][0-9] (AM|PM|am|pm)"),
+    (" hh:mm:ss a", " (0[1-9]|1[0-2]):[0-5][0-9]:[0-5][0-9] (AM|PM|am|pm)"),
+    (" h:mm:ss a", " (0?[1-9]|1[0-2]):[0-5][0-9]:[0-5][0-9] (AM|PM|am|pm)"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +88,30 @@ def _times() -> tuple[TimeForm, ...]:
         TimeForm(
             format="yyyy/MM/dd HH:mm:ss", pattern=f"[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_TIME}:[0-5][0-9]", is_date=False
         ),
+        TimeForm(format="yyyy/MM/dd HH:mm", pattern=f"[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_TIME}", is_date=False),
+        *(
+            TimeForm(
+                format=f"{day} MMM yyyy{clock}", pattern=f"{one} ({_MONTHS}) [0-9]{{4}}{pattern}", is_date=not clock
+            )
+            for day, one in (("dd", "[0-9]{2}"), ("d", "[0-9]{1,2}"))
+            for clock, pattern in _CLOCK_TIMES
+        ),
+        TimeForm(format="MMM d, yyyy", pattern=f"({_MONTHS}) [0-9]{{1,2}}, [0-9]{{4}}", is_date=True),
         TimeForm(format="yyyyMMdd", pattern="(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])", is_date=True),
     ]
-    for sign in "/.-":
-        for is_padded in (True, False):
-            one = "[0-9]{2}" if is_padded else "[0-9]{1,2}"
-            day, month = ("dd", "MM") if is_padded else ("d", "M")
-            for format_, pattern in (("", ""), (" HH:mm", f" {_TIME}"), (" HH:mm:ss", f" {_TIME}:[0-5][0-9]")):
-                forms.append(
-                    TimeForm(
-                        format=f"{day}{sign}{month}{sign}yyyy{format_}",
-                        pattern=f"{one}[{sign}]{one}[{sign}][0-9]{{4}}{pattern}",
-                        is_date=not format_,
-                        other=f"{month}{sign}{day}{sign}yyyy{format_}",
-                    )
-                )
+    for sign, is_padded, years in product("/.-", (True, False), (4, 2)):
+        one = "[0-9]{2}" if is_padded else "[0-9]{1,2}"
+        day, month = ("dd", "MM") if is_padded else ("d", "M")
+        year = "y" * years
+        forms += [
+            TimeForm(
+                format=f"{day}{sign}{month}{sign}{year}{clock}",
+                pattern=f"{one}[{sign}]{one}[{sign}][0-9]{{{years}}}{pattern}",
+                is_date=not clock,
+                other=f"{month}{sign}{day}{sign}{year}{clock}",
+            )
+            for clock, pattern in _CLOCK_TIMES
+        ]
     return tuple(forms)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from takings.adoption.forms import IDENTIFIER, INTEGER, MONEY, TIMES
 from takings.adoption.looks import ColumnLook, Containments, FileLook
-from takings.adoption.words import LINES, NAMES, fit, stored_status
+from takings.adoption.words import LINES, NAMES, SHARES, fit, has_word, stored_status
 from takings.contracts.model import Dataset
 from takings.validation.header import simplified
 
@@ -174,8 +174,16 @@ def is_money(look: ColumnLook) -> bool:
 
 
 def is_discount(look: ColumnLook) -> bool:
-    """Return whether a column may be an amount taken off; shares of the price, which are below 1, are none."""
-    return not look.filled or (is_money(look) and not is_share(look))
+    """Return whether a column may be an amount taken off: no share of the price, no percentage, nothing below zero."""
+    if not look.filled:
+        return not is_no_amount(look)
+    is_negative = any(value.startswith("-") for value in look.values)
+    return is_money(look) and not (is_share(look) or is_no_amount(look) or is_negative)
+
+
+def is_no_amount(look: ColumnLook) -> bool:
+    """Return whether a header says that a number is a share or a percentage."""
+    return "%" in look.header or has_word(look.header, SHARES)
 
 
 def is_share(look: ColumnLook) -> bool:
@@ -204,13 +212,13 @@ def _mixed_money(look: ColumnLook) -> tuple[str | None, str, str | None] | None:
             prefix = f"{currency} " if currency else ""
             plain = f"{prefix}money {money.decimal}"
             grouped = f"{prefix}{money.name}"
-            if look.filled and look.forms.get(plain, 0) + look.forms.get(grouped, 0) == look.filled:
+            if look.filled and look.forms.get(plain, 0) + look.forms.get(grouped, 0) == look.compared:
                 return currency or None, money.decimal, money.thousands
     return None
 
 
 def _is_filled(file: FileLook, place: int) -> bool:
-    return file.columns[place].filled == file.records - file.broken
+    return file.columns[place].filled == file.sound
 
 
 _SUITS: Final[Mapping[str, Callable[[FileLook, int], bool]]] = {
@@ -225,7 +233,7 @@ _SUITS: Final[Mapping[str, Callable[[FileLook, int], bool]]] = {
     "quantity": lambda file, place: file.columns[place].is_all(IDENTIFIER),
     "num_of_item": lambda file, place: file.columns[place].is_all(IDENTIFIER, INTEGER),
     "discount": lambda file, place: is_discount(file.columns[place]),
-    "refund": lambda file, place: is_money(file.columns[place]) or not file.columns[place].filled,
+    "refund": lambda file, place: is_discount(file.columns[place]),
     "status": lambda file, place: 0 < file.columns[place].distinct <= _MOST_STATUSES,
     "category": lambda file, place: 0 < file.columns[place].distinct <= _MOST_CATEGORIES,
 }

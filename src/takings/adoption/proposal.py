@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from takings.adoption.forms import CLOCKS, IDENTIFIER, ISO_TIME, MONEY, TIMES, TimeForm
-from takings.adoption.guess import Guess, is_share, is_time, line_pair, money_form
+from takings.adoption.guess import Guess, is_time, line_pair, money_form
 from takings.adoption.looks import ColumnLook, FileLook
-from takings.adoption.words import STATUSES, fit, stored_status
+from takings.adoption.words import STATUSES, TOTALS, fit, has_word, stored_status
 from takings.contracts.model import MAX_TEXT_BYTES, Dataset
 
 #: columns without which there are no KPIs, and no column stands in for another
@@ -31,6 +31,7 @@ NEEDED_BY_NAME: Final = {
     Dataset.ORDER_ITEMS: ("id", "status", "returned_at"),
 }
 _MONTHS: Final = 12
+_NO_CATEGORY: Final = "Uncategorized"
 #: what needs no format once date and time are joined by a blank
 _ISO_IN_PARTS: Final = "yyyy-MM-dd HH:mm:ss"
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
@@ -70,6 +71,8 @@ class Proposal:
     missing: tuple[str, ...]
     #: what stands in for something that the files lack, as sentences
     stand_ins: tuple[str, ...]
+    #: what somebody should look at before agreeing, as sentences
+    notes: tuple[str, ...] = ()
     #: names of files that are of no dataset
     left_out: tuple[str, ...] = ()
 
@@ -78,6 +81,8 @@ def propose(guesses: Mapping[Dataset, Guess], files: Sequence[FileLook] = ()) ->
     """Propose a contract for every dataset, as far as its files were found; `files` are all that were looked at."""
     missing: list[str] = []
     stand_ins: list[str] = []
+    notes: list[str] = []
+    largest, text_keys = _largest_parts(guesses.values()), set(_text_keys(guesses))
     taken = {name for one in guesses.values() for name in one.file.names}
     left_out = tuple(name for file in files for name in file.names if name not in taken)
     contracts = {}
@@ -91,12 +96,14 @@ def propose(guesses: Mapping[Dataset, Guess], files: Sequence[FileLook] = ()) ->
             for column in _NEEDED[dataset]
             if column not in one.columns
         ]
-        made = _Made(guess=one, stand_ins=stand_ins, largest_parts=_largest_parts(guesses.values()))
+        made = _Made(guess=one, stand_ins=stand_ins, notes=notes, largest_parts=largest, text_keys=text_keys)
         columns = tuple(made.columns())
         contracts[dataset] = ProposedContract(guess=one, file=made.file_format(), columns=columns)
         if dataset is Dataset.ORDER_ITEMS and "id" not in {column.name for column in columns}:
             missing.append(f"{', '.join(one.file.names)} (order items): nothing tells the lines of an order apart.")
-    return Proposal(contracts=contracts, missing=tuple(missing), stand_ins=tuple(stand_ins), left_out=left_out)
+    return Proposal(
+        contracts=contracts, missing=tuple(missing), stand_ins=tuple(stand_ins), notes=tuple(notes), left_out=left_out
+    )
 
 
 @dataclass(kw_only=True)
@@ -105,8 +112,11 @@ class _Made:
 
     guess: Guess
     stand_ins: list[str]
+    notes: list[str]
     #: of all dates of all files that are written with a sign: the largest first and second number
     largest_parts: Mapping[str, tuple[int, int]]
+    #: keys that are text, because a key that refers to them, or that they refer to, is
+    text_keys: Collection[tuple[Dataset, str]]
     #: places of columns that something was made of
     used: set[int] = field(default_factory=set)
 
@@ -141,7 +151,7 @@ class _Made:
     def _products(self) -> Iterator[ProposedColumn]:
         yield from self._key("id")
         if "category" in self.guess.columns:
-            yield self._column("category", "string", required=True)
+            yield self._category()
         else:
             self.stand_ins.append("products have no category: every product is in the category 'all'.")
             yield ProposedColumn(
@@ -156,6 +166,13 @@ class _Made:
         for name in ("cost", "retail_price"):
             if name in self.guess.columns:
                 yield self._money(name, required=False)
+
+    def _category(self) -> ProposedColumn:
+        look = self.guess.look("category")
+        if look is None or look.filled == self.guess.file.sound:
+            return self._column("category", "string", required=True)
+        self.stand_ins.append(f"some products have no category: they are in the category '{_NO_CATEGORY}'.")
+        return self._column("category", "string", required=True, custom={"takingsDefault": _NO_CATEGORY})
 
     def _orders(self) -> Iterator[ProposedColumn]:
         yield from self._key("order_id")
@@ -173,17 +190,37 @@ class _Made:
         yield from self._status()
         if "sale_price" in self.guess.columns:
             yield self._money("sale_price", required=True)
-        if "quantity" in self.guess.columns:
-            yield self._column("quantity", "integer", custom={"takingsRole": "quantity"})
+        yield from self._quantity()
         for name in ("discount", "refund"):
             if name in self.guess.columns:
                 yield self._money(name, required=False, custom={"takingsRole": name})
-        for look in self.guess.file.columns:
-            if is_share(look) and fit(Dataset.ORDER_ITEMS, "discount", look.header):
-                self.stand_ins.append(
-                    f"nothing for '{look.header}', which holds shares of the price and no amounts: nothing is taken off."
-                )
+        for role in ("discount", "refund"):
+            for look in self.guess.file.columns:
+                if look.filled and fit(Dataset.ORDER_ITEMS, role, look.header) and role not in self.guess.columns:
+                    self.stand_ins.append(
+                        f"nothing for '{look.header}', which holds no amounts of money above zero: nothing is taken off."
+                    )
         yield self._returned_at()
+
+    def _quantity(self) -> Iterator[ProposedColumn]:
+        """Yield the pieces of a line, unless its price is that of all of them; say what is counted where there is none."""
+        file = self.guess.file
+        price = self.guess.columns.get("sale_price")
+        if "quantity" in self.guess.columns:
+            pieces = file.header[self.guess.columns["quantity"].place]
+            if price is None or not has_word(file.header[price.place], TOTALS):
+                yield self._column("quantity", "integer", custom={"takingsRole": "quantity"})
+                return
+            self.stand_ins.append(
+                f"'{file.header[price.place]}' is taken for the price of the whole line, so '{pieces}' is not multiplied with"
+                " it, and every line counts as one piece. If it is the price of one, name that column's role: quantity."
+            )
+            return
+        named = [look.header for look in file.columns if fit(Dataset.ORDER_ITEMS, "quantity", look.header)]
+        why = (
+            f"'{named[0]}' holds other values than whole numbers from 0 on" if named else "order items have no quantity"
+        )
+        self.stand_ins.append(f"{why}: every line counts as one piece.")
 
     def _returned_at(self) -> ProposedColumn:
         look = self.guess.look("returned_at")
@@ -205,8 +242,8 @@ class _Made:
             fields |= {"primaryKey": True, "unique": True}
         else:
             fields |= {"relationships": [{"type": "foreignKey", "to": target}]}
-        kind = "integer" if look is not None and look.is_all(IDENTIFIER) else "string"
-        yield self._column(name, kind, fields=fields)
+        is_number = look is not None and look.is_all(IDENTIFIER) and (self.guess.dataset, name) not in self.text_keys
+        yield self._column(name, "integer" if is_number else "string", fields=fields)
 
     def _line_key(self) -> Iterator[ProposedColumn]:
         """Yield the key of an item: a column of its own, or the order's number and another column together."""
@@ -238,9 +275,7 @@ class _Made:
         if look is not None:
             is_number = look.is_all(IDENTIFIER)
             kept = {"takingsIdentifier": True} if is_number else {}
-            default = (
-                {} if look.filled == self.guess.file.records else {"takingsDefault": "0" if is_number else "guest"}
-            )
+            default = {} if look.filled == self.guess.file.sound else {"takingsDefault": "0" if is_number else "guest"}
             yield self._column(
                 "user_id", "integer" if is_number else "string", fields={"required": True}, custom=kept | default
             )
@@ -256,6 +291,7 @@ class _Made:
     def _status(self) -> Iterator[ProposedColumn]:
         look = self.guess.look("status")
         if look is not None:
+            self._note_statuses(look)
             yield self._column("status", "string", fields={"required": True, "enum": _statuses(look)})
         elif self.guess.dataset is Dataset.ORDER_ITEMS:
             self.stand_ins.append("order items have no status: each has its order's.")
@@ -266,6 +302,20 @@ class _Made:
                 fields={"logicalType": "string", "required": True, "enum": _statuses(None)},
                 custom={"takingsDefault": "complete"},
                 comment="no column looks like a status",
+            )
+
+    def _note_statuses(self, look: ColumnLook) -> None:
+        """Say which words of a status count as returned or cancelled, and which are not known."""
+        meant = {value: stored_status(value) for value in look.values}
+        changed = [f"'{value}' as {stored}" for value, stored in meant.items() if stored in ("returned", "cancelled")]
+        unknown = [f"'{value}'" for value, stored in meant.items() if stored is None]
+        if changed:
+            self.notes.append(
+                f"'{look.header}' of {self.guess.dataset}: {', '.join(changed)}, all others count as sold."
+            )
+        if unknown:
+            self.notes.append(
+                f"'{look.header}' of {self.guess.dataset}: {', '.join(unknown)} is not known, and counts as sold."
             )
 
     def _money(self, name: str, *, required: bool, custom: Mapping[str, Any] | None = None) -> ProposedColumn:
@@ -300,7 +350,7 @@ class _Made:
         """Return the place and the form of a column that holds the time of day; None where there is none."""
         for place, look in enumerate(self.guess.file.columns):
             for format_ in CLOCKS:
-                if look.is_all(f"clock {format_}") and look.filled == self.guess.file.records - self.guess.file.broken:
+                if look.is_all(f"clock {format_}") and look.filled == self.guess.file.sound:
                     return place, format_
         return None
 
@@ -368,6 +418,15 @@ def _plain_type(look: ColumnLook) -> str:
     if look.is_all(ISO_TIME):
         return "timestamp"
     return "number" if look.is_all(MONEY[0].name) and not look.is_all(IDENTIFIER) else "string"
+
+
+def _text_keys(guesses: Mapping[Dataset, Guess]) -> Iterator[tuple[Dataset, str]]:
+    """Yield the keys of which one end is no whole number, so that both have to be text."""
+    for parent, key, column in ((Dataset.ORDERS, "order_id", "order_id"), (Dataset.PRODUCTS, "id", "product_id")):
+        ends = [(parent, key), (Dataset.ORDER_ITEMS, column)]
+        looks = [guesses[dataset].look(name) for dataset, name in ends if dataset in guesses]
+        if any(look is not None and not look.is_all(IDENTIFIER) for look in looks):
+            yield from ends
 
 
 def _sign(form: TimeForm) -> str:

@@ -9,7 +9,8 @@ from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.file_format import FileFormat
 from takings.contracts.model import Contracts
 from takings.validation.header import check_header
-from takings.validation.source_columns import check_columns
+from takings.validation.naming import fullest, resolve
+from takings.validation.source_columns import as_contract, check_columns
 
 
 def kind_of(look: FileLook, contracts: Contracts) -> DropKind | None:
@@ -25,7 +26,24 @@ def kind_of(look: FileLook, contracts: Contracts) -> DropKind | None:
         and _is_written_so(look, contracts[dataset].file)
         and check_header(contracts[dataset], look.header) is None
     ]
-    return fitting[0] if len(fitting) == 1 else None
+    return fullest((contracts[dataset] for dataset in fitting), look.header)
+
+
+def why_not(look: FileLook, contracts: Contracts) -> str:
+    """Return what keeps a file from being one of these contracts', for the dataset or source that it resembles most."""
+    sources = contracts.sources.by_name.values()
+    yielded = contracts.sources.yielded(contracts.sources.by_name)
+    kinds = [(str(source.name), source.file, as_contract(source)) for source in sources]
+    kinds += [(each.value, contracts[each].file, contracts[each]) for each in Dataset if each not in yielded]
+    name, file, contract = max(kinds, key=lambda kind: len(resolve(kind[2], look.header)))
+    if not _is_written_so(look, file):
+        seen = look.format
+        return (
+            f"it resembles {name}, but is written otherwise: delimiter '{seen.delimiter}' for '{file.delimiter}', encoding"
+            f" {seen.encoding} for {file.encoding}, {seen.skip_lines} lines above the header for {file.skip_lines}"
+        )
+    fault = check_header(contract, look.header)
+    return f"it resembles {name}, but {fault.reason.partition('. ')[0]}" if fault else "it fits several of its datasets"
 
 
 def _is_written_so(look: FileLook, file: FileFormat) -> bool:

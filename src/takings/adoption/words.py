@@ -58,17 +58,28 @@ NAMES: Final[Mapping[Dataset, Mapping[str, Sequence[str]]]] = {
             *("saleprice", "unitprice", "price", "lineitemprice", "priceusd", "itemprice", "soldfor", "amount"),
             *("total", "linetotal"),
         ),
-        "quantity": ("quantity", "qty", "lineitemquantity", "pieces", "units", "count"),
-        "discount": ("discount", "discountamount", "lineitemdiscount", "rebate"),
+        "quantity": (
+            *("quantity", "qty", "lineitemquantity", "pieces", "units", "count", "itemquantity", "orderqty"),
+            *("menge", "anzahl", "stuck", "stuckzahl", "quantite", "qte", "cantidad", "quantidade", "qtde", "quantita"),
+            *("aantal", "antal", "ilosc", "ποσοτητα", "количество", "кол", "数量", "数量個", "수량"),
+        ),
+        "discount": (
+            *("discount", "discountamount", "lineitemdiscount", "rebate", "rabatt", "nachlass", "remise", "descuento"),
+            *("desconto", "sconto", "korting", "εκπτωση", "скидка"),
+        ),
         "refund": ("refund", "refundamount", "refundedamount", "refundamountusd", "refunded"),
         "returned_at": ("returnedat", "returndate", "returned", "refundedat", "refunddate"),
     },
 }
 #: numbers of a line within its order
 LINES: Final = ("line", "lineno", "linenumber", "orderitemid", "position", "pos", "itemno", "row")
+#: parts of a header that say a price is of the whole line, whatever its quantity
+TOTALS: Final = ("total", "amount", "sum", "subtotal", "summe", "gesamt", "betrag", "montant", "importe")
+#: parts of a header that say a number is no amount of money
+SHARES: Final = ("percent", "percentage", "pct", "rate", "prozent", "share")
 #: what the KPIs know by name -> words of shops
 STATUSES: Final[Mapping[str, Sequence[str]]] = {
-    "returned": ("returned", "refunded", "return", "refund", "partiallyrefunded", "retourniert", "zuruckgegeben"),
+    "returned": ("returned", "refunded", "return", "refund", "retourniert", "zuruckgegeben"),
     "cancelled": ("cancelled", "canceled", "voided", "void", "cancel", "unavailable", "failed", "storniert", "expired"),
     "complete": ("complete", "completed", "paid", "fulfilled", "closed", "done", "finished", "approved", "invoiced"),
     "delivered": ("delivered",),
@@ -82,10 +93,11 @@ STATUSES: Final[Mapping[str, Sequence[str]]] = {
         "authorized",
         "onhold",
         "partiallypaid",
+        "partiallyrefunded",
         "unpaid",
     ),
 }
-_WORD: Final = re.compile(r"[a-z]+|[0-9]+")
+_WORD: Final = re.compile(r"[^\W\d_]+|[0-9]+")
 #: how much a header's exact word counts, less what comes later in the list, and a word among others
 _EXACT, _AMONG_OTHERS = 100, 30
 
@@ -101,6 +113,12 @@ def fit(dataset: Dataset, column: str, header: str) -> int:
     inside = set(_WORD.findall(header.casefold()))
     longest = max((len(word) for word in words if word in inside and len(word) > 2), default=0)
     return _AMONG_OTHERS + longest if longest else 0
+
+
+def has_word(header: str, words: Sequence[str]) -> bool:
+    """Return whether a header has one of these words, alone or as its end: `LineTotal` has total."""
+    inside = _WORD.findall(header.casefold())
+    return any(part.endswith(word) for part in (*inside, simplified(header)) for word in words)
 
 
 def stored_status(value: str) -> str | None:

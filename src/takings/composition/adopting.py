@@ -18,7 +18,7 @@ from takings.adoption.contract_text import contract_text
 from takings.adoption.guess import guess
 from takings.adoption.looks import FileLook
 from takings.adoption.proposal import Proposal, propose
-from takings.adoption.recognition import kind_of
+from takings.adoption.recognition import kind_of, why_not
 from takings.archive.outcome import BatchOutcome
 from takings.composition.stores import open_store, read_settings
 from takings.contracts import load_contracts
@@ -35,6 +35,7 @@ from takings.runs import pipeline
 _WRITTEN = (
     "# Written by `takings adopt`: how the files under raw-data/ are read. docs/settings.md has the other settings.\n"
 )
+_ZONE = '# Where days begin and end; UTC if nothing is said.\n# time_zone = "Europe/Berlin"\n'
 _FOLDERS = {Dataset.PRODUCTS: "products", Dataset.ORDERS: "orders", Dataset.ORDER_ITEMS: "order-items"}
 
 
@@ -104,9 +105,10 @@ def adopt_files(files: Sequence[Path], profile: str | None = None) -> Adoption:
             )
             return Adoption(files=looks, paths=paths, folders=folders, profile=name, missing=missing)
         if profile is not None:
-            strange = next(look.names[0] for at, look in enumerate(looks) if at not in kinds)
+            strange = next(look for at, look in enumerate(looks) if at not in kinds)
             raise UsageError(
-                f"{strange} is no file of the profile '{profile}'. Leave --profile out, or name its own exports."
+                f"{strange.names[0]} is no file of the profile '{profile}': {why_not(strange, contracts)}. Leave --profile out,"
+                " or name its own exports."
             )
     proposal = propose(guess(looks, contained), looks)
     folders = {
@@ -138,16 +140,24 @@ def try_out(adoption: Adoption) -> Iterator[Tried]:
             )
 
 
-def write_store(adoption: Adoption, root: Path) -> None:
-    """Make a store that reads such files: its settings, its contracts and its folders.
-
-    UsageError where it has settings or contracts of its own already; nothing is written then.
-    """
+def check_new(root: Path) -> None:
+    """Raise UsageError unless a store can be made there: it has settings or contracts of its own, or is no folder."""
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is a file. Name a folder with --into.")
     folder, settings = root / "contracts", root / "takings.toml"
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty. Name another store with --into, or move what is there away.")
     if settings.exists():
         raise UsageError(f"{settings} is there already. Name another store with --into, or move the file away.")
+
+
+def write_store(adoption: Adoption, root: Path) -> None:
+    """Make a store that reads such files: its settings, its contracts and its folders.
+
+    UsageError where it has settings or contracts of its own already; nothing is written then.
+    """
+    check_new(root)
+    folder = root / "contracts"
     for name in sorted(
         {*_FOLDERS.values(), *adoption.folders.values()} if adoption.proposal else adoption.folders.values()
     ):
@@ -156,4 +166,4 @@ def write_store(adoption: Adoption, root: Path) -> None:
         folder.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     named = "contracts" if adoption.profile is None else f"{PREFIX}{adoption.profile}"
-    settings.write_text(f'{_WRITTEN}contracts = "{named}"\n', encoding="utf-8")
+    (root / "takings.toml").write_text(f'{_WRITTEN}contracts = "{named}"\n{_ZONE}', encoding="utf-8")

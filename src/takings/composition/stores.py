@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -216,6 +217,10 @@ def open_empty_store(
         content = platform.files().read(SETTINGS_FILE)
         if content is not None:
             (root / SETTINGS_FILE).write_bytes(content)
+        own = platform.contracts(merged_settings(platform, {}))
+        if own is not None and own.resolve().is_relative_to(platform.root.resolve()):
+            # They are named within the store, so the new store has to have them as well.
+            shutil.copytree(own, root / own.resolve().relative_to(platform.root.resolve()))
         with open_store(root, tell, options) as shop:
             yield shop, platform.files()
 

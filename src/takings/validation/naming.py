@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from takings.contracts.forms import BLANKS
-from takings.contracts.model import Column, Contract
+from takings.contracts.model import Column, Contract, Dataset
 from takings.contracts.origins import FieldPart
 
 _AROUND_NAMES: Final = BLANKS + "\u00a0"
@@ -97,3 +97,19 @@ def _place(contract: Contract, names: Iterable[str], places: Mapping[str, int]) 
 def _matched(contract: Contract, text: str) -> str:
     """Return what is compared of a name."""
     return text.strip(_AROUND_NAMES).casefold() if contract.file.is_header_loose else text
+
+
+def fullest(contracts: Iterable[Contract], header: Sequence[str]) -> Dataset | None:
+    """Return, of datasets that a header fits, the one that needs all that the others need; None where there is none.
+
+    A contract of few columns fits another dataset's header as well: items name their product.
+    """
+    needed = {contract.dataset: _needed(contract, header) for contract in contracts}
+    best = [dataset for dataset, names in needed.items() if all(names >= others for others in needed.values())]
+    return best[0] if len(best) == 1 else None
+
+
+def _needed(contract: Contract, header: Sequence[str]) -> frozenset[str]:
+    """Return the names of a header that a contract needs."""
+    places = resolve(contract, header)
+    return frozenset(header[place] for name, place in places.items() if contract.column(name).is_mandatory)

@@ -15,7 +15,7 @@ from takings.contracts.file_format import FileFormat, named_delimiter
 from takings.contracts.model import Contract, Contracts, Dataset
 from takings.validation.file_formats import encoding_fault, format_of, head_in_utf_8
 from takings.validation.header import Flaw, check_header, fault_of, missing_names, simplified
-from takings.validation.naming import expected_names
+from takings.validation.naming import expected_names, fullest
 from takings.validation.structure.values import FileFault, Structure
 from takings.validation.windows_1252 import may_be_windows_1252
 
@@ -101,7 +101,7 @@ def resembled(head: bytes, contracts: Contracts) -> Dataset | None:
         if encoding_fault(head, file) is None and check_header(contracts[dataset], _first_names(head, file)) is None
     ]
     if fitting:
-        return fitting[0] if len(fitting) == 1 else None
+        return fullest((contracts[each] for each in fitting), _first_names(head, formats[fitting[0]]))
     sightings = [
         sighting
         for dataset, file in formats.items()

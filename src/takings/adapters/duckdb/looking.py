@@ -18,7 +18,7 @@ from takings.adapters.duckdb.validation import csv_source
 from takings.adapters.inflation import text_blocks
 from takings.adoption.format_guess import guess_format
 from takings.adoption.forms import TIMES, patterns
-from takings.adoption.looks import ColumnLook, FileLook
+from takings.adoption.looks import NEARLY_ALL, ColumnLook, FileLook
 from takings.contracts.file_format import FileFormat
 from takings.errors import UsageError
 from takings.validation.structure.scan import Structure
@@ -29,7 +29,9 @@ _HEAD_BYTES: Final = 1 << 16
 _MOST_VALUES: Final = 40
 #: a file's first columns, of which pairs may be keys together
 _MOST_PAIRED: Final = 12
-_DAY_AND_MONTH: Final = "([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{4}"
+#: different values of a column that are held against every form
+_MOST_EXAMINED: Final = 5_000
+_DAY_AND_MONTH: Final = "^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{2}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +69,14 @@ def _scan(path: Path, workspace: Path) -> _File:
     if structure.fault is not None and format_.encoding == "utf-8" and structure.broken:
         format_ = replace(format_, encoding="windows-1252")
         structure = scanned_file.read_structure(path, workspace, format_)
+    if b"\0" in head and format_.encoding != "utf-16":
+        raise UsageError(f"{path}: it is not text. Export it as CSV.")
     if structure.fault is not None:
         raise UsageError(f"{path}: {structure.fault.reason}")
+    if structure.records == 0:
+        raise UsageError(
+            f"{path}: it holds no record, only a header. Export some rows: what they look like tells how to read them."
+        )
     return _File(path=path, format=format_, structure=structure, workspace=workspace)
 
 
@@ -87,14 +95,14 @@ def _is_ascii(path: Path) -> bool:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, at: int, files: Sequence[_File]) -> None:
-    """Load the records of files with one header into the table look_<at>, as text; blank fields are NULL."""
+    """Load the different records of files with one header into the table look_<at>, as text; blank fields are NULL."""
     header = files[0].structure.header or ()
     sources = [csv_source(scanned_file.normal_csv(file.path, file.structure, file.workspace), header) for file in files]
     fields = ", ".join(
         f"case when not {blank(f'_r{place}')} then _r{place} end as c{place}" for place in range(len(header))
     )
     query = " union all ".join(f"select {fields} from {source}" for source in sources)
-    connection.execute(f"create or replace temp table look_{at} as {query}")
+    connection.execute(f"create or replace temp table look_{at} as select distinct * from ({query})")
 
 
 def _look(connection: duckdb.DuckDBPyConnection, at: int, files: Sequence[_File]) -> FileLook:
@@ -105,25 +113,22 @@ def _look(connection: duckdb.DuckDBPyConnection, at: int, files: Sequence[_File]
         records=sum(file.structure.records for file in files),
         broken=sum(file.structure.broken for file in files),
         columns=tuple(_column(connection, at, place, name) for place, name in enumerate(header)),
+        different=_one(connection, f"select count(*) from look_{at}")[0],
     )
     return replace(look, unique_pairs=tuple(_unique_pairs(connection, at, look)))
 
 
 def _column(connection: duckdb.DuckDBPyConnection, at: int, place: int, header: str) -> ColumnLook:
-    forms = patterns()
-    counts = ", ".join(
-        f"count(*) filter (where regexp_full_match(c{place}, {literal(pattern)}))" for pattern in forms.values()
-    )
-    filled, distinct, longest, *found = _one(
+    filled, distinct, longest = _one(
         connection,
-        f"select count(c{place}), count(distinct c{place}), coalesce(max(strlen(c{place})), 0), {counts} from look_{at}",
+        f"select count(c{place}), count(distinct c{place}), coalesce(max(strlen(c{place})), 0) from look_{at}",
     )
+    examined, seen = _forms(connection, at, place)
     values: list[tuple[str]] = []
     if distinct <= _MOST_VALUES:
         values = connection.execute(
             f"select c{place} from look_{at} where c{place} is not null group by all order by count(*) desc, c{place}"
         ).fetchall()
-    seen = {form: count for form, count in zip(forms, found, strict=True) if count}
     has_doubt = any(form.other and form.name in seen for form in TIMES)
     return ColumnLook(
         header=header,
@@ -131,9 +136,22 @@ def _column(connection: duckdb.DuckDBPyConnection, at: int, place: int, header: 
         distinct=distinct,
         longest=longest,
         forms=seen,
+        examined=examined,
         values=tuple(value for (value,) in values),
         largest_parts=_largest_parts(connection, at, place) if has_doubt else (0, 0),
     )
+
+
+def _forms(connection: duckdb.DuckDBPyConnection, at: int, place: int) -> tuple[int, dict[str, int]]:
+    """Return how many different values were examined, and how many of them have each form."""
+    forms = patterns()
+    counts = ", ".join(f"count(*) filter (where regexp_full_match(v, {literal(each)}))" for each in forms.values())
+    examined, *found = _one(
+        connection,
+        f"select count(*), {counts} from"
+        f" (select distinct c{place} as v from look_{at} where c{place} is not null limit {_MOST_EXAMINED})",
+    )
+    return examined, {form: count for form, count in zip(forms, found, strict=True) if count}
 
 
 def _largest_parts(connection: duckdb.DuckDBPyConnection, at: int, place: int) -> tuple[int, int]:
@@ -147,14 +165,14 @@ def _largest_parts(connection: duckdb.DuckDBPyConnection, at: int, place: int) -
 
 def _unique_pairs(connection: duckdb.DuckDBPyConnection, at: int, look: FileLook) -> Iterator[tuple[int, int]]:
     """Yield pairs of filled columns, neither of them unique, that together are different in every record."""
-    sound = look.records - look.broken
+    sound = look.sound
     filled = [
         place for place, column in enumerate(look.columns) if column.filled == sound and not look.is_unique(place)
     ]
     for first, second in combinations(filled[:_MOST_PAIRED], 2):
         if look.columns[first].distinct * look.columns[second].distinct >= sound:
             (pairs,) = _one(connection, f"select count(*) from (select distinct c{first}, c{second} from look_{at})")
-            if pairs == sound:
+            if 100 * pairs >= NEARLY_ALL * sound:
                 yield first, second
 
 

@@ -171,7 +171,7 @@ class DryRun:
             structure, fault = refused[0]
             return Unplaced(file=file, structure=structure, fault=fault, version=_written(file, self.now))
         raise UsageError(
-            f"{file}: neither its folder nor its header tells which dataset it is. Say --dataset products, orders or"
+            f"{file}: neither its folder nor its header shows which dataset it is. Add --dataset products, orders or"
             " order_items."
         )
 

@@ -100,7 +100,8 @@ class Listing:
         )
 
     def _key(self, path: str) -> str:
-        return path[len(str(self.root)) :].lstrip("/")
+        # The path of a store in the working folder, `.`, does not begin with its name.
+        return path.removeprefix(f"{self.root}/").lstrip("/")
 
     def _troubled(self, path: str, trouble: str, *, is_folder: bool = False) -> ObjectInfo:
         """Return the entry of something whose size and time do not matter."""

@@ -76,10 +76,8 @@ class LocalPlatform:
         return FolderStore(self.root)
 
     def contracts(self, settings: Settings) -> Path | None:
-        """Return a profile's folder, or the one that the settings name: within the working folder, else within the store's."""
-        named = contracts_folder(settings.contracts)
-        is_elsewhere = named is not None and not named.is_dir() and (self.root / named).is_dir()
-        return self.root / named if named is not None and is_elsewhere else named
+        """Return the folder that the settings name, or a profile's."""
+        return contracts_folder(settings.contracts)
 
     @contextmanager
     def open(self, _: Settings, kpi_tables: Sequence[KpiTable]) -> Iterator[PlatformPorts]:

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from takings.adoption.proposal import Proposal, ProposedContract
-from takings.composition.adopting import Adoption, Tried, adopt_files, try_out, write_store
+from takings.composition.adopting import Adoption, Tried, adopt_files, check_new, try_out, write_store
 from takings.entrypoints import console
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import out
@@ -19,6 +19,8 @@ from takings.entrypoints.legible import cut, marked
 from takings.errors import UnknownThing, UsageError
 
 _LONGEST: Final = 40
+#: signs that nobody would see
+_SIGNS: Final[dict[object, str]] = {"\t": "a tab", " ": "a blank", "\u00a0": "a no-break space"}
 
 
 def adopt(
@@ -35,10 +37,17 @@ def adopt(
 ) -> None:
     """Look at your shop's files, propose contracts, try them out on the same files, and write them into a store."""
     for file in files:
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder. Name the files in it: {file}/*.csv.")
         if not file.is_file():
             raise UnknownThing(f"{file} is no file.")
     if len({file.name for file in files}) < len(files):
         raise UsageError("two of the files have the same name. Rename one of them.")
+    if str(into).startswith("s3:"):
+        raise UsageError(
+            "a store is adopted into a folder. Name one, look at it, and copy its contracts into the bucket."
+        )
+    check_new(into)
     adoption = adopt_files(files, profile)
     if adoption.proposal is None:
         _show_profile(adoption)
@@ -77,6 +86,8 @@ def _show_proposal(proposal: Proposal) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    for sentence in proposal.notes:
+        out.print(f"[yellow]look at[/] {marked(sentence)}", highlight=False, soft_wrap=True)
     for sentence in proposal.stand_ins:
         out.print(f"[yellow]stands in[/] {marked(sentence)}", highlight=False, soft_wrap=True)
 
@@ -84,9 +95,7 @@ def _show_proposal(proposal: Proposal) -> None:
 def _show(proposed: ProposedContract) -> None:
     """Print which column is read from which, and why."""
     guess = proposed.guess
-    unusual = ", ".join(
-        f"{key} {value!r}" if value == "\t" else f"{key} {value}" for key, value in proposed.file.items()
-    )
+    unusual = ", ".join(f"{key} {_SIGNS.get(value, value)}" for key, value in proposed.file.items())
     out.print(
         f"[bold]{guess.dataset}[/] from {marked(', '.join(guess.file.names))}: {console.count(guess.file.records, 'record')}"
         + (f"; {unusual}" if unusual else ""),
@@ -103,7 +112,7 @@ def _show(proposed: ProposedContract) -> None:
         options = column.fields.get("logicalTypeOptions", {})
         table.add_row(
             column.name,
-            marked(cut(str(source or column.name), _LONGEST)),
+            marked(cut(str(source or ("–" if column.comment.startswith("no column") else column.name)), _LONGEST)),
             " ".join(
                 filter(
                     None, [column.fields["logicalType"], options.get("format"), column.custom.get("takingsCurrency")]
@@ -136,14 +145,18 @@ def _write(adoption: Adoption, into: Path, *, yes: bool) -> None:
         if not sys.stdin.isatty():
             out.print("Nothing was written. Say --yes to write this, or run it on a terminal.", highlight=False)
             return
-        if not typer.confirm(f"Make a store in {into} that reads such files?"):
+        try:
+            is_agreed = typer.confirm(f"Make a store in {into} that reads such files?")
+        except typer.Abort as broken_off:
+            raise KeyboardInterrupt from broken_off
+        if not is_agreed:
             out.print("Nothing was written.", highlight=False)
             return
     write_store(adoption, into)
     folders = sorted({f"{into}/raw-data/{folder}" for folder in adoption.folders.values()})
     out.print(
         f"written: {marked(into / 'takings.toml')}. Next: drop the files into {marked(', '.join(folders))}, and run"
-        f" `takings run {marked(into)} --now`",
+        f" `takings run {marked(into)} --now`. Days are cut in UTC unless takings.toml says `time_zone`.",
         highlight=False,
         soft_wrap=True,
     )
