@@ -61,7 +61,7 @@ select
     '1' as user_id,
     case paid when 'paid' then 'shipped' when 'voided' then 'cancelled' else paid end as status,
     coalesce(
-        cast(try_cast("Lineitem price" as decimal(18, 2)) * try_cast("Lineitem quantity" as integer) as varchar),
+        cast(try_cast("Lineitem price" as decimal(28, 2)) * try_cast("Lineitem quantity" as decimal(9, 0)) as varchar),
         "Lineitem price"
     ) as sale_price
 from numbered

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from takings.adoption.proposal import ProposedColumn, ProposedContract
+from takings.adoption.columns import ProposedColumn
+from takings.adoption.proposal import ProposedContract
 from takings.contracts.model import Dataset
 
 

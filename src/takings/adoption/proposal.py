@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from takings.adoption.forms import CLOCKS, IDENTIFIER, ISO_TIME, MONEY, TIMES, TimeForm
+from takings.adoption.columns import Columns, ProposedColumn, largest_parts
+from takings.adoption.forms import IDENTIFIER
 from takings.adoption.guess import Guess, is_time, line_pair, money_form
 from takings.adoption.looks import ColumnLook, FileLook
 from takings.adoption.words import STATUSES, TOTALS, fit, has_word, stored_status
-from takings.contracts.model import MAX_TEXT_BYTES, Dataset
+from takings.contracts.model import Dataset
 
 #: columns without which there are no KPIs, and no column stands in for another
 _NEEDED: Final = {
@@ -24,32 +24,7 @@ _TARGETS: Final = {
     (Dataset.ORDER_ITEMS, "order_id"): "orders.order_id",
     (Dataset.ORDER_ITEMS, "product_id"): "products.id",
 }
-#: names that another column may not take, because what stands in for theirs has them
-NEEDED_BY_NAME: Final = {
-    Dataset.PRODUCTS: ("category",),
-    Dataset.ORDERS: ("user_id", "status"),
-    Dataset.ORDER_ITEMS: ("id", "status", "returned_at"),
-}
-_MONTHS: Final = 12
 _NO_CATEGORY: Final = "Uncategorized"
-#: what needs no format once date and time are joined by a blank
-_ISO_IN_PARTS: Final = "yyyy-MM-dd HH:mm:ss"
-_SLUG: Final = re.compile(r"[^a-z0-9]+")
-#: names that the lake or a reader of Parquet files has for itself
-_RESERVED: Final = ("order_date", "filename", "file_row_number")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProposedColumn:
-    """One column of a proposed contract."""
-
-    name: str
-    #: keys of ODCS, in order
-    fields: Mapping[str, Any]
-    #: Takings' own properties
-    custom: Mapping[str, Any] = field(default_factory=dict)
-    #: what was guessed, and from what; empty where nothing was
-    comment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +57,7 @@ def propose(guesses: Mapping[Dataset, Guess], files: Sequence[FileLook] = ()) ->
     missing: list[str] = []
     stand_ins: list[str] = []
     notes: list[str] = []
-    largest, text_keys = _largest_parts(guesses.values()), set(_text_keys(guesses))
+    largest, text_keys = largest_parts(guesses.values()), set(_text_keys(guesses))
     taken = {name for one in guesses.values() for name in one.file.names}
     left_out = tuple(name for file in files for name in file.names if name not in taken)
     contracts = {}
@@ -96,7 +71,13 @@ def propose(guesses: Mapping[Dataset, Guess], files: Sequence[FileLook] = ()) ->
             for column in _NEEDED[dataset]
             if column not in one.columns
         ]
-        made = _Made(guess=one, stand_ins=stand_ins, notes=notes, largest_parts=largest, text_keys=text_keys)
+        made = _Made(
+            guess=one,
+            stand_ins=stand_ins,
+            notes=notes,
+            made=Columns(guess=one, largest_parts=largest),
+            text_keys=text_keys,
+        )
         columns = tuple(made.columns())
         contracts[dataset] = ProposedContract(guess=one, file=made.file_format(), columns=columns)
         if dataset is Dataset.ORDER_ITEMS and "id" not in {column.name for column in columns}:
@@ -113,12 +94,9 @@ class _Made:
     guess: Guess
     stand_ins: list[str]
     notes: list[str]
-    #: of all dates of all files that are written with a sign: the largest first and second number
-    largest_parts: Mapping[str, tuple[int, int]]
+    made: Columns
     #: keys that are text, because a key that refers to them, or that they refer to, is
     text_keys: Collection[tuple[Dataset, str]]
-    #: places of columns that something was made of
-    used: set[int] = field(default_factory=set)
 
     def columns(self) -> Iterator[ProposedColumn]:
         """Yield what the KPIs need, then what else the files have."""
@@ -129,7 +107,7 @@ class _Made:
                 yield from self._orders()
             case Dataset.ORDER_ITEMS:
                 yield from self._items()
-        yield from self._others()
+        yield from self.made.others()
 
     def file_format(self) -> dict[str, Any]:
         """Return takingsFile: what is unusual about the files, and how their amounts are written."""
@@ -162,26 +140,26 @@ class _Made:
             )
         for name in ("name", "brand", "department"):
             if name in self.guess.columns:
-                yield self._column(name, "string")
+                yield self.made.column(name, "string")
         for name in ("cost", "retail_price"):
             if name in self.guess.columns:
-                yield self._money(name, required=False)
+                yield self.made.money(name, required=False)
 
     def _category(self) -> ProposedColumn:
         look = self.guess.look("category")
         if look is None or look.filled == self.guess.file.sound:
-            return self._column("category", "string", required=True)
+            return self.made.column("category", "string", required=True)
         self.stand_ins.append(f"some products have no category: they are in the category '{_NO_CATEGORY}'.")
-        return self._column("category", "string", required=True, custom={"takingsDefault": _NO_CATEGORY})
+        return self.made.column("category", "string", required=True, custom={"takingsDefault": _NO_CATEGORY})
 
     def _orders(self) -> Iterator[ProposedColumn]:
         yield from self._key("order_id")
         yield from self._customer()
         yield from self._status()
         if "created_at" in self.guess.columns:
-            yield self._time("created_at", required=True)
+            yield self.made.time("created_at", required=True)
         if "num_of_item" in self.guess.columns:
-            yield self._column("num_of_item", "integer")
+            yield self.made.column("num_of_item", "integer")
 
     def _items(self) -> Iterator[ProposedColumn]:
         yield from self._line_key()
@@ -189,11 +167,11 @@ class _Made:
             yield from self._key(name)
         yield from self._status()
         if "sale_price" in self.guess.columns:
-            yield self._money("sale_price", required=True)
+            yield self.made.money("sale_price", required=True)
         yield from self._quantity()
         for name in ("discount", "refund"):
             if name in self.guess.columns:
-                yield self._money(name, required=False, custom={"takingsRole": name})
+                yield self.made.money(name, required=False, custom={"takingsRole": name})
         for role in ("discount", "refund"):
             for look in self.guess.file.columns:
                 if look.filled and fit(Dataset.ORDER_ITEMS, role, look.header) and role not in self.guess.columns:
@@ -209,7 +187,7 @@ class _Made:
         if "quantity" in self.guess.columns:
             pieces = file.header[self.guess.columns["quantity"].place]
             if price is None or not has_word(file.header[price.place], TOTALS):
-                yield self._column("quantity", "integer", custom={"takingsRole": "quantity"})
+                yield self.made.column("quantity", "integer", custom={"takingsRole": "quantity"})
                 return
             self.stand_ins.append(
                 f"'{file.header[price.place]}' is taken for the price of the whole line, so '{pieces}' is not multiplied with"
@@ -225,9 +203,9 @@ class _Made:
     def _returned_at(self) -> ProposedColumn:
         look = self.guess.look("returned_at")
         if look is not None and is_time(look):
-            return self._time("returned_at", required=False)
+            return self.made.time("returned_at", required=False)
         if look is not None:
-            return self._column("returned_at", "timestamp")
+            return self.made.column("returned_at", "timestamp")
         return ProposedColumn(
             name="returned_at", fields={"logicalType": "timestamp"}, comment="no column looks like it"
         )
@@ -243,7 +221,7 @@ class _Made:
         else:
             fields |= {"relationships": [{"type": "foreignKey", "to": target}]}
         is_number = look is not None and look.is_all(IDENTIFIER) and (self.guess.dataset, name) not in self.text_keys
-        yield self._column(name, "integer" if is_number else "string", fields=fields)
+        yield self.made.column(name, "integer" if is_number else "string", fields=fields)
 
     def _line_key(self) -> Iterator[ProposedColumn]:
         """Yield the key of an item: a column of its own, or the order's number and another column together."""
@@ -268,7 +246,7 @@ class _Made:
     def _own_line_key(self) -> Iterator[ProposedColumn]:
         look = self.guess.look("id")
         kind = "integer" if look is not None and look.is_all(IDENTIFIER) else "string"
-        yield self._column("id", kind, fields={"primaryKey": True, "required": True, "unique": True})
+        yield self.made.column("id", kind, fields={"primaryKey": True, "required": True, "unique": True})
 
     def _customer(self) -> Iterator[ProposedColumn]:
         look = self.guess.look("user_id")
@@ -276,7 +254,7 @@ class _Made:
             is_number = look.is_all(IDENTIFIER)
             kept = {"takingsIdentifier": True} if is_number else {}
             default = {} if look.filled == self.guess.file.sound else {"takingsDefault": "0" if is_number else "guest"}
-            yield self._column(
+            yield self.made.column(
                 "user_id", "integer" if is_number else "string", fields={"required": True}, custom=kept | default
             )
             return
@@ -292,7 +270,7 @@ class _Made:
         look = self.guess.look("status")
         if look is not None:
             self._note_statuses(look)
-            yield self._column("status", "string", fields={"required": True, "enum": _statuses(look)})
+            yield self.made.column("status", "string", fields={"required": True, "enum": _statuses(look)})
         elif self.guess.dataset is Dataset.ORDER_ITEMS:
             self.stand_ins.append("order items have no status: each has its order's.")
         else:
@@ -318,107 +296,6 @@ class _Made:
                 f"'{look.header}' of {self.guess.dataset}: {', '.join(unknown)} is not known, and counts as sold."
             )
 
-    def _money(self, name: str, *, required: bool, custom: Mapping[str, Any] | None = None) -> ProposedColumn:
-        look = self.guess.look(name)
-        form = None if look is None else money_form(look)
-        currency = {"takingsCurrency": form[0]} if form and form[0] else {}
-        return self._column(
-            name, "number", fields={"required": True} if required else {}, custom={**currency, **(custom or {})}
-        )
-
-    def _time(self, name: str, *, required: bool) -> ProposedColumn:
-        look = self.guess.look(name)
-        assert look is not None
-        form = next(form for form in TIMES if look.is_all(form.name))
-        format_, doubt = form.format, ""
-        clock = self._clock() if form.is_date and required else None
-        if form.other is not None:
-            first, second = self.largest_parts.get(_sign(form), (0, 0))
-            if second > _MONTHS >= first:
-                format_ = form.other
-            elif first <= _MONTHS:
-                doubt = f"; no value tells day and month apart: it may be {form.other}"
-        fields: dict[str, Any] = {"required": True} if required else {}
-        if format_:
-            fields["logicalTypeOptions"] = {"format": format_}
-        if clock is not None:
-            return self._date_and_time(name, clock, format_, doubt)
-        kind = "date" if form.is_date else "timestamp"
-        return self._column(name, kind, fields=fields, doubt=doubt)
-
-    def _clock(self) -> tuple[int, str] | None:
-        """Return the place and the form of a column that holds the time of day; None where there is none."""
-        for place, look in enumerate(self.guess.file.columns):
-            for format_ in CLOCKS:
-                if look.is_all(f"clock {format_}") and look.filled == self.guess.file.sound:
-                    return place, format_
-        return None
-
-    def _date_and_time(self, name: str, clock: tuple[int, str], date_format: str, doubt: str) -> ProposedColumn:
-        """Return a time that is made of a column with the date and another one with the time of day."""
-        place, time_format = clock
-        header = self.guess.file.header
-        self.used.add(place)
-        format_ = f"{date_format} {time_format}"
-        options = {} if format_ == _ISO_IN_PARTS else {"logicalTypeOptions": {"format": format_}}
-        return ProposedColumn(
-            name=name,
-            fields={"logicalType": "timestamp", "required": True, **options},
-            custom={"takingsFrom": {"dateTime": [header[self.guess.columns[name].place], header[place]]}},
-            comment=f"guessed: a date and a time of day{doubt}",
-        )
-
-    def _column(
-        self,
-        name: str,
-        kind: str,
-        *,
-        required: bool = False,
-        fields: Mapping[str, Any] | None = None,
-        custom: Mapping[str, Any] | None = None,
-        doubt: str = "",
-    ) -> ProposedColumn:
-        matched = self.guess.columns[name]
-        header = self.guess.file.header[matched.place]
-        named = {} if header == name else {"physicalName": header}
-        return ProposedColumn(
-            name=name,
-            fields={
-                **named,
-                "logicalType": kind,
-                **({"required": True} if required else {}),
-                **(fields or {}),
-            },
-            custom=custom or {},
-            comment="" if header == name and not doubt else f"guessed: {matched.because}{doubt}",
-        )
-
-    def _others(self) -> Iterator[ProposedColumn]:
-        """Yield the files' other columns as text, under names that the lake can have."""
-        taken = {matched.place for matched in self.guess.columns.values()} | self.used
-        used = {*self.guess.columns, *_RESERVED, *NEEDED_BY_NAME[self.guess.dataset]}
-        for place, column in enumerate(self.guess.file.columns):
-            name = _SLUG.sub("_", column.header.lower()).strip("_")[:60]
-            if not name or not name[0].isalpha():
-                name = f"column_{place + 1}"
-            while name in used:
-                name = f"{name}_{place + 1}"
-            if place not in taken and column.longest <= MAX_TEXT_BYTES:
-                used.add(name)
-                named = {} if column.header == name else {"physicalName": column.header}
-                yield ProposedColumn(
-                    name=name,
-                    fields={**named, "logicalType": _plain_type(column)},
-                    custom={"takingsWarnings": ["type"]},
-                )
-
-
-def _plain_type(look: ColumnLook) -> str:
-    """Return the type of a column that no KPI needs."""
-    if look.is_all(ISO_TIME):
-        return "timestamp"
-    return "number" if look.is_all(MONEY[0].name) and not look.is_all(IDENTIFIER) else "string"
-
 
 def _text_keys(guesses: Mapping[Dataset, Guess]) -> Iterator[tuple[Dataset, str]]:
     """Yield the keys of which one end is no whole number, so that both have to be text."""
@@ -427,21 +304,6 @@ def _text_keys(guesses: Mapping[Dataset, Guess]) -> Iterator[tuple[Dataset, str]
         looks = [guesses[dataset].look(name) for dataset, name in ends if dataset in guesses]
         if any(look is not None and not look.is_all(IDENTIFIER) for look in looks):
             yield from ends
-
-
-def _sign(form: TimeForm) -> str:
-    """Return what stands between day, month and year."""
-    return next((letter for letter in form.format if not letter.isalpha()), "")
-
-
-def _largest_parts(guesses: Iterable[Guess]) -> dict[str, tuple[int, int]]:
-    """Return, per sign between them, the largest first and second number of all dates: one shop writes them one way."""
-    largest: dict[str, tuple[int, int]] = {}
-    for look in (look for one in guesses for look in one.file.columns):
-        for form in (form for form in TIMES if form.other and look.is_all(form.name)):
-            first, second = largest.get(_sign(form), (0, 0))
-            largest[_sign(form)] = max(first, look.largest_parts[0]), max(second, look.largest_parts[1])
-    return largest
 
 
 def _statuses(look: ColumnLook | None) -> list[dict[str, Any]]:
