@@ -110,7 +110,7 @@ aws-torture: $(VENV)/.dev $(VENV)-ministack/.done ## kill tasks and spoil events
 	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.aws.harness.torture \
 	  --rounds $(ROUNDS) --files $(FILES) --seed $(SEED) && rm -rf "$$made"
 
-calls: $(VENV)/.dev $(VENV)-ministack/.done ## write tests/aws/harness/calls.json anew: what each role is seen to ask AWS for
+calls: $(VENV)/.dev $(VENV)-ministack/.done ## record tests/aws/harness/calls.json again: the calls of each role to AWS
 	$(IN_MEMORY) export CALLS="$$made/calls" && mkdir "$$CALLS" && MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) \
 	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(wildcard tests/aws/end_to_end/test_end_to_end*.py) tests/aws/end_to_end/test_walk_through.py && \
 	  $(BIN)/python -m tests.aws.harness.calls "$$CALLS" && rm -rf "$$made"
@@ -130,7 +130,7 @@ screenshots: $(VENV)/.dev ## take pictures of every page in build/screenshots, a
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py
 
-bench-validation: $(VENV)/.dev ## measure scan and typed validation beside a bare DuckDB parse
+bench-validation: $(VENV)/.dev ## measure scan and typed validation against a bare DuckDB parse
 	$(BIN)/python benchmarks/validation.py
 
 bench-small-batches: $(VENV)/.dev ## measure what a small batch costs after many others (ARGS=options)

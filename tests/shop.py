@@ -1,4 +1,4 @@
-"""Build a shop from literals: rows of products, orders and items, drops of them, runs, and what comes out.
+"""Build a shop from literals: rows of products, orders and items, their drops, runs, and the results.
 
 drop(root, "orders/a.csv", orders(order(1), order(2, created_at="2025-03-31T09:00:00", status="returned")))
 """
@@ -32,7 +32,7 @@ from takings.runs.pipeline import Ports, RunOutcome
 from tests.oracle.kpis import NO_ROLES, category_kpis, kpis_csv, order_kpis
 from tests.oracle.store import read_store
 
-#: a moment to count from in tests of pure decisions
+#: an instant for tests of pure decisions
 NOON: Final = datetime(2025, 3, 30, 12, tzinfo=UTC)
 
 Fields = Mapping[str, object]
@@ -70,7 +70,7 @@ def item(id_: int, order_id: int, product_id: int = 1, sale_price: str = "10.00"
 
 
 def csv_of(*rows: Fields) -> bytes:
-    """Write rows, which have the same columns, as they stand: quoting is the caller's."""
+    """Write rows with the same columns as they are; the caller quotes."""
     lines = [",".join(rows[0]), *(",".join(str(field) for field in row.values()) for row in rows)]
     return "".join(line + "\n" for line in lines).encode()
 
@@ -90,7 +90,7 @@ def new_store(root: Path) -> Path:
 
 
 def drop(root: Path, file: str, content: bytes, *, written_at: datetime | None = None) -> Path:
-    """Drop a file under raw-data/ the safe way: written elsewhere, then renamed into its place."""
+    """Drop a file under raw-data/ the safe way: write it elsewhere, then rename it into place."""
     target = root / "raw-data" / file
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}")
@@ -125,7 +125,7 @@ def pending(file: str, *, at: datetime = NOON, size: int = 100) -> tuple[ObjectI
 
 @dataclass
 class ShiftedClock:
-    """The machine's clock, some time ahead."""
+    """The machine's clock, moved ahead."""
 
     ahead: timedelta = timedelta(0)
 
@@ -134,17 +134,17 @@ class ShiftedClock:
         return datetime.now(UTC) + self.ahead
 
     def sleep(self, seconds: float) -> None:
-        """Jump."""
+        """Jump ahead instead of sleeping."""
         self.ahead += timedelta(seconds=seconds)
 
 
 def silent(_: str, __: Mapping[str, object]) -> None:
-    """Tell nobody."""
+    """Log nothing."""
 
 
 @contextmanager
 def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any) -> Iterator[Shop]:
-    """Open a store, `later` by its clock, on the one DuckDB of this process unless its options concern that."""
+    """Open a store, `later` by its clock, on this process's one DuckDB, unless the options need another."""
     is_its_own = bool({"memory", "threads"} & options.keys())
     with ExitStack() as stack:
         with patch.object(stores, "open_duckdb", open_duckdb if is_its_own else _session):
@@ -153,14 +153,14 @@ def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any)
 
 
 def _session(_: str, __: int, spill: Path) -> duckdb.DuckDBPyConnection:
-    """Begin a session instead of a DuckDB, and leave in the store what that leaves."""
+    """Begin a session instead of a DuckDB, and leave the same traces in the store."""
     spill.mkdir(parents=True, exist_ok=True)
     return _duckdb().cursor()
 
 
 @cache
 def _duckdb() -> duckdb.DuckDBPyConnection:
-    """Start a DuckDB for this process: each takes 20 ms, as much as many a test itself."""
+    """Start one DuckDB for this process: each takes 20 ms, as long as many a test."""
     return open_duckdb("400MB", 1, Path(tempfile.gettempdir()) / "takings tests" / str(os.getpid()))
 
 
@@ -170,11 +170,11 @@ def run(root: Path | str, *, at_once: bool = True, later: timedelta = timedelta(
         return pipeline.run(shop.ports, at_once=at_once)
 
 
-# What came out
+# Results
 
 
 def kpi_rows(ports: Ports) -> dict[str, list[KpiRow]]:
-    """Return the published rows of each KPI table, hidden ones left out."""
+    """Return the published rows of each KPI table, without hidden ones."""
     return {table.name: list(visible(ports.kpis.rows(table))) for table in ports.kpi_tables}
 
 
@@ -186,7 +186,7 @@ def published(root: Path | str, **options: Any) -> tuple[str, str]:
 
 
 def expected(root: Path, roles: Mapping[str, str] = NO_ROLES) -> tuple[str, str]:
-    """Return what the oracle makes of the store's originals, given the columns of items that have roles."""
+    """Return what the oracle computes from the store's originals, given the item columns with roles."""
     lake = read_store(root, roles)
     return kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
 
@@ -198,7 +198,7 @@ def lineage(root: Path | str, **options: Any) -> list[LineageRecord]:
 
 
 def files(root: Path, *folders: str) -> list[str]:
-    """Return the files under some folders of the store, without days and batches."""
+    """Return the files under some folders of the store, with days and batches removed from their names."""
     found = [path for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file()]
     kept = [path.relative_to(root).parts for path in found]
     return ["/".join(parts[:1] + parts[5:] if parts[0] in {"processed", "failed"} else parts) for parts in kept]

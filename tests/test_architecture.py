@@ -1,4 +1,4 @@
-"""Hold docs/architecture.md against the source."""
+"""Check docs/architecture.md against the source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_picture_shows_the_imports() -> None:
-    """Whoever moves an import draws the picture anew: python -m tools.architecture --write."""
+    """Redraw the picture after moving an import: python -m tools.architecture --write."""
     assert page_with(TEXT, picture(arrows())) == TEXT
 
 
@@ -39,7 +39,7 @@ def test_the_table_lists_the_layers_in_their_order() -> None:
 
 
 def test_every_file_to_touch_exists() -> None:
-    """A list that names a file which was moved is worse than none."""
+    """A list that names a moved file is worse than no list."""
     named = [
         path for row in rows("to add") for path in re.findall(r"`([a-z][\w./-]*/[\w./-]*|\w+\.(?:py|md))`", row[1])
     ]

@@ -1,4 +1,4 @@
-"""docs/brief.md holds: what it names is there, and where it says that something stands, it stands."""
+"""docs/brief.md is true: what it names exists, where it says it is."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Row:
     asked: str
     state: str
     places: tuple[str, ...]
-    #: what stands behind the places: a reason, a limit
+    #: what follows the places: a reason, a limit
     remark: str
 
 
 def spans(text: str) -> tuple[str, ...]:
-    """Return the spans of code."""
+    """Return the code spans."""
     return tuple(re.findall(r"`([^`]+)`", text))
 
 
@@ -52,7 +52,7 @@ ROWS = rows()
 
 
 def content(place: str) -> str | None:
-    """Return what stands at a place: a file's text, or a test's source; None where there is none."""
+    """Return the content of a place: a file's text, or a test's source; None if there is no such place."""
     path, _, test = place.partition("::")
     if not (ROOT / path).is_file():
         return None
@@ -60,13 +60,13 @@ def content(place: str) -> str | None:
     if not test:
         return text
     found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name == test]
-    # What a test is about may stand in the data above it.
+    # The data above a test may say what it is about.
     return text if found else None
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.asked)
 def test_a_row_names_what_shows_it(row: Row) -> None:
-    """Nothing is there without a place, or missing or different without a reason."""
+    """Nothing works without a place that shows it, and nothing is missing or different without a reason."""
     assert row.state in {"yes", "differs", "missing"}
     assert bool(row.places) == (row.state != "missing")
     assert row.remark or row.state == "yes"
@@ -74,17 +74,17 @@ def test_a_row_names_what_shows_it(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.asked)
 def test_its_places_are_there(row: Row) -> None:
-    """Commands and targets of make are checked with those of every page."""
+    """Commands and make targets are checked together with those of every page."""
     paths = [place for place in row.places if not place.startswith(("takings ", "make "))]
     assert [place for place in paths if content(place) is None] == []
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.state != "missing"], ids=lambda row: row.asked)
 def test_its_names_stand_there(row: Row) -> None:
-    """A file, table, column, state or command that is renamed is missed here."""
+    """A renamed file, table, column, state or command is noticed here."""
     texts = [text for place in row.places if (text := content(place)) is not None]
     if "[by hand](#by-hand)" in row.remark:
-        # This part of the page is run by the test that is named.
+        # The named test runs this part of the page.
         texts.append(PAGE.split("## By hand")[1])
     assert [name for name in spans(row.asked) if not any(name in text for text in texts)] == []
 

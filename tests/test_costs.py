@@ -19,12 +19,12 @@ POLICY = Settings().batch_policy
 
 
 def test_the_page_has_the_tables_as_they_are_computed() -> None:
-    """Whoever changes a price or an assumption makes the page again."""
+    """Generate the page again after changing a price or an assumption."""
     assert (ROOT / "docs" / "costs.md").read_text().split("## The tables\n\n")[1] == "\n".join(page()) + "\n"
 
 
 def test_a_batch_enters_as_many_states_as_the_model_says() -> None:
-    """From its start to its end, when nothing fails; each state is paid for, and so is the start."""
+    """From start to end, when nothing fails; every state is paid for, including the start."""
     machine = json.loads((ROOT / "src/takings/adapters/aws/ecommerce-pipeline.asl.json").read_text())
     state, entered = machine["StartAt"], 1
     while state != "Done":
@@ -41,7 +41,7 @@ def test_every_alarm_is_paid_for() -> None:
 
 @pytest.mark.parametrize("files", FILES_A_DAY)
 def test_a_file_of_a_larger_batch_is_cheaper(files: int) -> None:
-    """Waiting for more files never costs more; that is what `batch_files` is for."""
+    """Waiting for more files never costs more; this is why `batch_files` exists."""
     patient = replace(POLICY, batch_files=100, batch_wait=POLICY.batch_wait * 10)
     at_once, later = load(files, POLICY), load(files, patient)
     assert later.batches_a_day <= at_once.batches_a_day
@@ -49,7 +49,7 @@ def test_a_file_of_a_larger_batch_is_cheaper(files: int) -> None:
 
 
 def test_a_shop_that_sends_faster_than_files_are_filed_away_is_not_kept_up_with() -> None:
-    """However large its batches may be."""
+    """However large its batches are."""
     endless = replace(POLICY, batch_max_files=10**9)
     assert [load(files, endless).keeps_up for files in (100, 10_000, 500_000)] == [True, True, True]
     assert not load(1_000_000, endless).keeps_up

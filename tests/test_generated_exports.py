@@ -1,4 +1,4 @@
-"""What the generator writes as other shop systems' exports: the same shop, in their columns and habits."""
+"""What the generator writes as other systems' exports: the same shop, in their columns and habits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def made(folder: Path, shop_format: ShopFormat, *, parts: int = 1, threads: int 
 
 
 def records_of(files: list[Path]) -> Records:
-    """Return the records by the folder that the file is in."""
+    """Return the records by folder."""
     records: Records = defaultdict(list)
     for path in files:
         with path.open(encoding="utf-8", newline="") as text:
@@ -101,7 +101,7 @@ def test_every_byte_stays_what_it_was(tmp_path: Path, shop_format: ShopFormat) -
 
 
 def test_shopify_lines_hold_the_plain_shops_items(plain: Records, shopify: Records) -> None:
-    """Prices less the lines' own discounts are the plain prices, to the cent; the order's discount holds these and a code's."""
+    """Prices minus the lines' own discounts are the plain prices, to the cent; the order's discount adds a code's to these."""
     held: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal()))
     listed: dict[str, Decimal] = defaultdict(Decimal)
     for line in shopify["shopify-orders"]:

@@ -1,4 +1,4 @@
-"""The generator of sample shops: same plan, same bytes; valid unless asked otherwise, then exactly as invalid."""
+"""The generator of sample shops: the same plan makes the same bytes; valid, or exactly as invalid as asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from takings.errors import UsageError
 
 Rows = dict[Dataset, list[dict[str, str]]]
 
-#: those with a file of each dataset, in its columns
+#: the formats with a file for each dataset, in its columns
 FORMATS = (ShopFormat.PLAIN, ShopFormat.THELOOK)
 
 STATUSES = {
@@ -118,7 +118,7 @@ DIGESTS = {
 
 @pytest.mark.parametrize("shop_format", FORMATS)
 def test_bytes_stay_what_they_were(tmp_path: Path, shop_format: ShopFormat) -> None:
-    """A new version of DuckDB or Python changes nothing; a change of the generator on purpose changes these lines."""
+    """A new DuckDB or Python changes nothing; an intended change of the generator changes these lines."""
     generated = generate_shop(tmp_path, ShopPlan(orders=40, seed=8, days=3, format=shop_format))
     assert [path.read_text(encoding="utf-8").splitlines()[:3] for path in generated.files] == GOLDEN[shop_format]
 
@@ -139,7 +139,7 @@ def test_sql_and_python_draw_alike() -> None:
 
 
 def test_parts_only_cut(tmp_path: Path) -> None:
-    """Whatever the number of parts, the records are the same and in the order of their ids."""
+    """Whatever the number of parts, the records are the same, ordered by id."""
     whole = generate_shop(tmp_path / "whole", ShopPlan(orders=333, seed=4))
     cut = generate_shop(tmp_path / "cut", ShopPlan(orders=333, seed=4, parts=3))
     assert rows_of(cut) == rows_of(whole)
@@ -282,7 +282,7 @@ def _money_in(rows: Rows) -> list[str]:
 
 
 def test_later_orders_have_higher_numbers_unless_spread(tmp_path: Path) -> None:
-    """The hard case for a lake laid out by day: every file holds orders of all days."""
+    """The hard case for a lake partitioned by day: every file holds orders of all days."""
     by_time = generate_shop(tmp_path / "by_time", ShopPlan(orders=400, seed=1, days=4, parts=2))
     spread = generate_shop(tmp_path / "spread", ShopPlan(orders=400, seed=1, days=4, parts=2, number_by_time=False))
     moments = [row["created_at"] for row in rows_of(by_time)[Dataset.ORDERS]]
@@ -392,7 +392,7 @@ def dirty_shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 def test_exactly_the_wanted_share_of_each_file_violates(dirty_shop: tuple[Generated, Generated]) -> None:
-    """Judged by an independent reading of the contract, which knows nothing of the faults."""
+    """Checked by an independent reading of the contract, which does not know the faults."""
     _, dirty = dirty_shop
     violating = {path.name: len(violating_records(path)) for path in dirty.files}
     assert violating == {
@@ -414,7 +414,7 @@ def test_undamaged_records_are_left_alone(dirty_shop: tuple[Generated, Generated
 
 
 def test_every_fault_appears_and_breaks_its_own_records(tmp_path: Path) -> None:
-    """A shop that is dirty all over; a duplicate key counts both of its records."""
+    """Everything in the shop is dirty; a duplicate key counts both of its records."""
     generated = generate_shop(tmp_path, ShopPlan(orders=1_000, seed=3, dirty=Decimal(100)))
     assert set(generated.faults) == {fault.name for faults in FAULTS.values() for fault in faults}
     assert generated.damaged == generated.products + generated.orders + generated.items
@@ -433,7 +433,7 @@ _FIELD = re.compile(rb'"(?:[^"]|"")*"|[^",]*')
 
 
 def violating_records(path: Path) -> set[int]:
-    """Return the numbers of the records, from 1, that break a CSV record's structure or an error rule."""
+    """Return the numbers, from 1, of records that violate the CSV structure or an error rule."""
     lines = path.read_bytes().split(b"\n")
     assert lines.pop() == b""
     columns = lines[0].decode().split(",")

@@ -1,4 +1,4 @@
-"""What the pages tell somebody to type exists: commands with their options, targets of make, pages, headings."""
+"""Everything that the pages tell a reader to type exists: commands with options, make targets, pages, headings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMANDS = typer.main.get_command(app)
 
 
 def code(page: str) -> Iterator[str]:
-    """Yield every line of the blocks of shell, and every span of code."""
+    """Yield every line of the shell blocks, and every code span."""
     for block in re.findall(r"^```(?:sh)?\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
         yield from block.replace("\\\n", " ").splitlines()
     without_blocks = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
@@ -30,7 +30,7 @@ def code(page: str) -> Iterator[str]:
 
 
 def typed(line: str, program: str) -> Iterator[list[str]]:
-    """Yield the words behind a program's name, as far as they belong to it."""
+    """Yield the words after a program's name that belong to its call."""
     for part in re.split(r"\s#\s|\||&&|;", line):
         found = re.match(rf"\s*(?:\$ )?(?:\.venv/bin/)?{program} (\S.*)", part)
         if found:
@@ -38,7 +38,7 @@ def typed(line: str, program: str) -> Iterator[list[str]]:
 
 
 def wrong_words(words: list[str]) -> list[str]:
-    """Return what of a call of takings does not exist: its command, or options of it."""
+    """Return the command or options of a takings call that do not exist."""
     command: Any = COMMANDS
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         name, *words = words
@@ -52,7 +52,7 @@ def wrong_words(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_and_targets_exist(page: Path) -> None:
-    """Whoever copies a line gets what it promises."""
+    """A copied line does what the page promises."""
     lines = list(code(page.read_text()))
     assert [line for line in lines for words in typed(line, "takings") if wrong_words(words)] == []
 
@@ -71,13 +71,13 @@ def test_commands_and_targets_exist(page: Path) -> None:
     ],
 )
 def test_a_command_that_does_not_exist_is_found(line: str, wrong: list[str]) -> None:
-    """The search knows commands of commands, and each one's own options."""
+    """The search knows subcommands, and the options of each."""
     assert [word for words in typed(line, "takings") for word in wrong_words(words)] == wrong
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_pages_and_headings_exist(page: Path) -> None:
-    """A link leads to a heading that is there, a page that is named is there."""
+    """Every link leads to an existing page and heading."""
     text = page.read_text()
     headings = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
@@ -88,7 +88,7 @@ def test_pages_and_headings_exist(page: Path) -> None:
 
 
 def test_every_page_is_named_in_the_readme() -> None:
-    """A page that nothing leads to is read by nobody."""
+    """Nobody reads a page that nothing links to."""
     readme = (ROOT / "README.md").read_text()
     pages = [page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").glob("*.md"))]
     assert [page for page in pages if page not in readme] == []

@@ -33,7 +33,7 @@ def contracts_of(profile: str) -> Contracts:
 
 
 def made(profile: str, source: str, dataset: Dataset, records: Sequence[Record], places: Iterable[int] = ()) -> Made:
-    """Return what a source makes of records; `places` is the order in which the database gets them."""
+    """Return what a source makes of records; `places` is the order in which the database receives them."""
     its = contracts_of(profile).sources.by_name[SourceName(source)]
     (query,) = [query for query in its.queries if query.dataset is dataset]
     columns = ", ".join(f"{name(column)} varchar" for column in its.columns)
@@ -63,7 +63,7 @@ ORDERS = st.lists(st.tuples(LINES, st.integers(0, 100), st.integers(0, 120)), mi
 
 
 def shopify_order(number: int, lines: Lines, off: int, back: int) -> list[Record]:
-    """Write an order with so much percent off, and so much of the rest refunded."""
+    """Write an order with a discount in percent, and a refund of part of the rest."""
     goods = sum(cents * quantity for cents, quantity in lines)
     subtotal = goods - goods * off // 100
     first = {
@@ -87,7 +87,7 @@ def shopify_order(number: int, lines: Lines, off: int, back: int) -> list[Record
 @given(ORDERS)
 @settings(max_examples=30 * DEPTH)
 def test_shopify_loses_no_cent_of_discounts_and_refunds(orders: list[tuple[Lines, int, int]]) -> None:
-    """Whatever an order holds: shares are whole cents, none below zero or beyond its line, and their sum is the order's."""
+    """For any order: shares are whole cents, never negative and never more than their line, and add up to the order's."""
     records = [
         record for number, (lines, off, back) in enumerate(orders) for record in shopify_order(number, lines, off, back)
     ]
@@ -114,7 +114,7 @@ def test_shopify_loses_no_cent_of_discounts_and_refunds(orders: list[tuple[Lines
 def test_the_order_in_which_a_database_gets_records_changes_nothing(
     orders: list[tuple[Lines, int, int]], chance: Random
 ) -> None:
-    """What is made depends on the records' numbers, not on how they were laid down."""
+    """The result depends on the records' numbers, not on where the database stores them."""
     records = [
         record for number, (lines, off, back) in enumerate(orders) for record in shopify_order(number, lines, off, back)
     ]
@@ -128,7 +128,7 @@ def test_the_order_in_which_a_database_gets_records_changes_nothing(
 @given(st.lists(st.tuples(st.integers(1, 99_999), st.integers(0, 100), st.integers(1, 9)), min_size=1, max_size=5))
 @settings(max_examples=20 * DEPTH)
 def test_woocommerce_items_are_worth_their_totals(lines: list[tuple[int, int, int]]) -> None:
-    """What all pieces of a line cost is not always so much a piece in cents; its amount is its total all the same."""
+    """A line's total is not always a whole number of cents per piece; the amount is the total all the same."""
     records = [
         {
             "order_id": "7",
@@ -195,7 +195,7 @@ def test_status_and_refund_of_a_shopify_order(fields: Record, status: str, refun
 
 
 def test_a_tip_is_no_goods() -> None:
-    """It is a line of the export, and no part of the order's subtotal; an article of that name has a vendor or an SKU."""
+    """It is a line of the export, but not part of the order's subtotal; a product with that name has a vendor or an SKU."""
     tip = {**SHOPIFY, "Lineitem name": "Tip", "Lineitem price": "6.00"}
     records = [
         {**SHOPIFY, "Subtotal": "36.00", "Discount Amount": "4.00"},
@@ -212,7 +212,7 @@ def test_a_tip_is_no_goods() -> None:
 
 
 def test_customers_of_shopify() -> None:
-    """A mail address is one customer however it is spelt, and is not kept; an order without one is a customer of its own."""
+    """A mail address is one customer, however it is spelt, and is not kept; an order without one is its own customer."""
     emails = ["Ann@Example.com", "ann@example.com", "", ""]
     records = [{**SHOPIFY, "Name": f"#{number}", "Email": email} for number, email in enumerate(emails)]
     customers = [order["user_id"] for order in made("shopify", "shopify-orders", Dataset.ORDERS, records)]
@@ -221,7 +221,7 @@ def test_customers_of_shopify() -> None:
 
 
 def test_articles_of_shopify_are_known_by_sku_or_by_name() -> None:
-    """The products export spells an article as the orders export does, whichever of its two headers it has."""
+    """The products export spells a product as the orders export does, with either of its two headers."""
     old = [
         {"Handle": "bowl", "Title": "Bowl", "Type": "Kitchen", "Vendor": "Fern", "Option1 Value": "Default Title"}
         | {"Variant Price": "40.00"},
@@ -260,7 +260,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "profiles.md"
 
 @pytest.mark.parametrize("profile", ["shopify", "woocommerce", "olist"])
 def test_the_page_names_every_column_that_a_profile_reads(profile: str) -> None:
-    """Which of an export's columns becomes what can be looked up."""
+    """A reader can look up what becomes of each column of an export."""
     _, _, behind = PAGE.read_text(encoding="utf-8").partition(f"\n## {profile}\n")
     section, _, _ = behind.partition("\n## ")
     folder = contracts_folder(PREFIX + profile)

@@ -1,4 +1,4 @@
-"""infra/terraform holds what the package says: documents that are rendered, and tables, settings and names written by hand."""
+"""infra/terraform agrees with the package: rendered documents, and tables, settings and names written by hand."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ALL = "\n".join(TEXTS.values())
 
 
 def test_documents_are_what_the_package_says() -> None:
-    """Whoever changes a role, the state machine or an alarm renders them again: python -m tools.terraform_documents."""
+    """Render them again after changing a role, the state machine or an alarm: python -m tools.terraform_documents."""
     committed = {file.relative_to(FOLDER).as_posix(): file.read_text() for file in FOLDER.rglob("*.*")}
     assert committed == documents()
 
 
 def test_terraform_fills_in_what_they_leave_open() -> None:
-    """`values` in names.tf, and what is merged into them, name each, and no more."""
+    """`values` in names.tf, with what is merged into them, name each of them, and nothing else."""
     (values,) = re.findall(r"^  values = \{\n(.*?)^  \}", TEXTS["names.tf"], re.DOTALL | re.MULTILINE)
     merged = [
         name
@@ -46,12 +46,12 @@ def test_terraform_fills_in_what_they_leave_open() -> None:
     ],
 )
 def test_only_what_is_left_open_is_a_template(document: object, written: str) -> None:
-    """A policy's own variables are for AWS to fill in."""
+    """AWS fills in a policy's own variables."""
     assert template(document) == written
 
 
 def test_every_document_is_used() -> None:
-    """By the file that makes what it is about."""
+    """By the file that creates its subject."""
     named = set(re.findall(r'\$\{path\.module\}/documents/([^"]+)"', ALL))
     used = {name for name in documents() if any(re.fullmatch(re.sub(r"\$\{.*?\}", ".*", each), name) for each in named)}
     assert used == set(documents())
@@ -72,7 +72,7 @@ def test_tables_are_those_of_the_package() -> None:
 
 
 def test_defaults_are_those_of_the_settings() -> None:
-    """A store without a takings.toml is treated alike."""
+    """A store without a takings.toml gets the same ones."""
     usual = Settings()
     for name, setting in (("sweep_minutes", usual.sweep), ("batch_wait_minutes", usual.batch_policy.batch_wait)):
         (block,) = re.findall(rf'^variable "{name}" \{{\n(.*?)^\}}', TEXTS["variables.tf"], re.DOTALL | re.MULTILINE)
@@ -80,7 +80,7 @@ def test_defaults_are_those_of_the_settings() -> None:
 
 
 def test_the_page_names_every_variable_and_file() -> None:
-    """And none that there is not."""
+    """And names none that does not exist."""
     page = (SAMPLE / "README.md").read_text()
     variables = set(re.findall(r'^variable "(\w+)"', ALL, re.MULTILINE))
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == variables

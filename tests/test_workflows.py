@@ -1,4 +1,4 @@
-"""The workflows on GitHub: pinned, allowed as little as possible, and built on what is here."""
+"""The workflows on GitHub: pinned, with the fewest possible permissions, and built on what the repository has."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WORKFLOWS: Final = sorted(FOLDER.glob("*.yml"))
 
 
 def read(name: str) -> dict[str, Any]:
-    """Return a workflow; the key `on` is no truth value here."""
+    """Return a workflow; the key `on` is not a boolean here."""
     document: dict[str, Any] = yaml.load((FOLDER / name).read_text(), Loader=yaml.BaseLoader)
     return document
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit(path: Path) -> None:
-    """A tag can be moved to other code; the version beside the commit is for people."""
+    """A tag can be moved to other code; the version next to the commit is for people."""
     used = re.findall(r"uses: (.*)", path.read_text())
     pinned = re.compile(r"[a-z-]+/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/[a-z]+\.yml( #.*)?")
     assert [action for action in used if not pinned.fullmatch(action)] == []
@@ -33,7 +33,7 @@ def test_actions_are_pinned_by_commit(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_nothing_may_be_written(path: Path) -> None:
-    """But a token, by which AWS knows who deploys."""
+    """Except a token, by which AWS recognises who deploys."""
     document = read(path.name)
     allowed = [document["permissions"], *(job.get("permissions", {}) for job in document["jobs"].values())]
     assert {(name, level) for each in allowed for name, level in each.items()} <= {
@@ -43,7 +43,7 @@ def test_nothing_may_be_written(path: Path) -> None:
 
 
 def test_every_pull_request_is_checked() -> None:
-    """By what anybody runs beforehand."""
+    """With the same commands that anybody can run locally."""
     document = read("ci.yml")
     assert set(document["on"]) == {"pull_request", "workflow_call"}
     steps = [step for job in document["jobs"].values() for step in job["steps"]]
@@ -51,7 +51,7 @@ def test_every_pull_request_is_checked() -> None:
 
 
 def test_failing_tests_block_the_images() -> None:
-    """Images are built by the job that needs the tests, after a push to main."""
+    """The job that builds images needs the tests, and runs after a push to main."""
     document = read("deploy.yml")
     assert document["on"] == {"push": {"branches": ["main"]}}
     assert document["jobs"]["tests"]["uses"] == "./.github/workflows/ci.yml"
@@ -61,7 +61,7 @@ def test_failing_tests_block_the_images() -> None:
 
 
 def test_what_is_built_knows_no_credentials() -> None:
-    """Packages and base images bring code of others along: functions and images are built before there are any."""
+    """Packages and base images bring in other people's code: functions and images are built before any credentials exist."""
     steps = read("deploy.yml")["jobs"]["deploy"]["steps"]
     building = [place for place, step in enumerate(steps) if step.get("run", "").startswith("make ")]
     credentials = [place for place, step in enumerate(steps) if "configure-aws" in step.get("uses", "")]
@@ -72,7 +72,7 @@ def test_what_is_built_knows_no_credentials() -> None:
 
 
 def test_deploying_uses_the_nine_secrets() -> None:
-    """By the names that were asked for, and none beside them."""
+    """Under the names that were asked for, and no others."""
     assert set(re.findall(r"secrets\.(\w+)", (FOLDER / "deploy.yml").read_text())) == set(SECRETS)
 
 
@@ -83,13 +83,13 @@ def run_lines() -> list[str]:
 
 
 def commands_of_deployment(variables: dict[str, str]) -> list[list[str]]:
-    """Return what deploy.yml calls of takings, with the variables of its environment filled in, as a shell does."""
+    """Return the takings calls of deploy.yml, with the environment's variables filled in as a shell would."""
     filled = [re.sub(r"\$(\w+)", lambda name: variables[name[1]], line) for line in run_lines()]
     return [words for line in filled for words in typed(line, "takings")]
 
 
 def test_what_is_run_exists() -> None:
-    """Commands with options in an order that is safe, and targets of make; test_deploying.py runs them."""
+    """Commands, their options and make targets, in a safe order; test_deploying.py runs them."""
     secrets = {"S3_BUCKET_NAME": "shop", "GITHUB_SHA": "abc"}
     called = commands_of_deployment(secrets)
     assert [words[:4] for words in called] == [

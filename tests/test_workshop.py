@@ -1,4 +1,4 @@
-"""Hold the workshop together: targets, pinned packages, the wheel, and a core that asks nobody what time it is."""
+"""The workshop holds together: targets, pinned packages, the wheel, and a core that reads no clock."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_wheel_carries_every_file_of_the_package(tmp_path: Path) -> None:
 
 
 def test_make_lists_every_target() -> None:
-    """`make` alone names each target with one line of help, and none that does not exist."""
+    """`make` alone lists each target with one line of help, and nothing else."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     quiet = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
@@ -65,7 +65,7 @@ def test_make_lists_every_target() -> None:
 
 
 def test_every_target_is_phony() -> None:
-    """A file that happens to be called `test` does not stop `make test`."""
+    """A file named `test` does not stop `make test`."""
     makefile = (ROOT / "Makefile").read_text()
     phony = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert sorted(" ".join(phony).split()) == sorted(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
@@ -78,7 +78,7 @@ def pins(requirements: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_requirements_name_versions_and_hashes_only(requirements: Path) -> None:
-    """No address of a registry stands in a requirements file: whoever installs chooses where from."""
+    """A requirements file names no package index: whoever installs chooses one."""
     pin = re.compile(r"[a-z0-9._-]+(\[[a-z0-9, _-]+\])?==\S+( ; [^\\]+)? \\")
     digest = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
     lines = requirements.read_text().splitlines()
@@ -87,7 +87,7 @@ def test_requirements_name_versions_and_hashes_only(requirements: Path) -> None:
 
 
 def test_requirements_agree() -> None:
-    """A package has one version, whichever of the files pins it, and the workshop has all that the core has."""
+    """A package has the same version in every file that pins it, and the workshop has everything the core has."""
     core, web, dev, build = (pins(ROOT / "requirements" / f"{name}.txt") for name in ("core", "web", "dev", "build"))
     assert core.items() <= web.items() <= dev.items()
     assert pins(ROOT / "requirements" / "test.txt").items() <= dev.items()
@@ -97,7 +97,7 @@ def test_requirements_agree() -> None:
 
 
 def test_requirements_pin_every_dependency() -> None:
-    """A dependency that was added to the project was pinned as well."""
+    """A dependency added to the project is pinned as well."""
 
     def names(wanted: list[str]) -> set[str]:
         return {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() for line in wanted}
@@ -116,7 +116,7 @@ CORE = "The core knows no vendor and asks neither the system nor its clock"
 #: the layers above the core, which may import anything
 ABOVE = ("__main__", "entrypoints", "composition", "adapters")
 
-#: What tells the time or reads the environment. `datetime` itself is a type the core needs.
+#: What reads the clock or the environment. `datetime` itself is a type that the core needs.
 ASKING = re.compile(r"datetime\.(datetime|date)\.(now|utcnow|today)|time\.\w+|os\.(environb?|getenvb?)")
 
 
@@ -134,7 +134,7 @@ def core_files() -> list[Path]:
 
 
 def asks(source: str) -> list[str]:
-    """Return `line: name` for each use of the clock or the environment in a module's source, under whatever name."""
+    """Return `line: name` for each use of the clock or the environment in a module's source, under any name."""
     tree = ast.parse(source)
     meaning: dict[str, str] = {}
     for node in ast.walk(tree):
@@ -154,7 +154,7 @@ def asks(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
 def test_core_reads_neither_clock_nor_environment(path: Path) -> None:
-    """A decision is the same whenever and wherever it is made: "now" comes with the manifest."""
+    """A decision is the same whenever and wherever it is made: "now" comes from the manifest."""
     assert asks(path.read_text()) == []
 
 
@@ -171,12 +171,12 @@ def test_core_reads_neither_clock_nor_environment(path: Path) -> None:
     ],
 )
 def test_a_clock_is_found_under_any_name(source: str, found: list[str]) -> None:
-    """The search knows what an imported name stands for, and leaves a manifest's own `now` alone."""
+    """The search follows imported names, and ignores a manifest's own `now`."""
     assert asks(source) == found
 
 
 def test_only_the_layers_above_the_core_may_import_vendors() -> None:
-    """What is not looked at for vendors and clocks are the layers that the core cannot import, and no others."""
+    """Exactly the layers that the core cannot import may use vendors and clocks."""
     contracts = import_contracts()
     assert contracts[LAYERS]["layers"][: len(ABOVE)] == list(ABOVE)
     assert contracts[CORE]["source_modules"] == ["takings"]

@@ -1,6 +1,6 @@
-"""Build a source from literals: the shape of a shop system's export, one file for orders, items and products.
+"""Build a source from literals, like a shop system's export: one file for orders, items and products.
 
-An order's own fields stand on its first line only, a line has a quantity and no id, and offsets have no colon.
+An order's own fields are only on its first line, a line has a quantity but no id, and offsets have no colon.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 import takings.contracts
 
-#: two orders on two days in Asia/Karachi: 30.00 of three pieces in two lines, and 10.00 that is cancelled
+#: two orders on two days in Asia/Karachi: 30.00 for three pieces in two lines, and a cancelled 10.00
 EXPORT: Final = b"""\
 Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Vendor
 #1001,paid,2026-04-05 23:30:00 +0500,2,Mug - Blue,10.00,Acme
@@ -86,7 +86,7 @@ group by "Lineitem name"
 
 
 def contracts_with(folder: Path, **sources: dict[str, str]) -> Path:
-    """Make a folder with the shipped contracts and these sources: per name, their files."""
+    """Make a folder with the shipped contracts and these sources: the files of each, by name."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in Path(takings.contracts.__file__).parent.glob("*.odcs.yaml"):
         shutil.copy(file, folder)
@@ -99,7 +99,7 @@ def contracts_with(folder: Path, **sources: dict[str, str]) -> Path:
 
 
 def till(**changed: str | None) -> dict[str, str]:
-    """Return the files of the source, with some of them changed or left out (named without their endings)."""
+    """Return the files of the source, with some changed or left out (named without their endings)."""
     files = {"source": SOURCE, "orders": ORDERS_SQL, "order_items": ITEMS_SQL, "products": PRODUCTS_SQL}
     texts = {**files, **changed}
     return {f"{name}.{'yaml' if name == 'source' else 'sql'}": text for name, text in texts.items() if text is not None}

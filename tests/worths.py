@@ -1,4 +1,4 @@
-"""Write contracts in which items say more about their worth than the brief's, or less: roles, and statuses of their order."""
+"""Write contracts in which items say more about their worth than in the brief, or less: roles, and the order's status."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LOGICAL: Final = {"quantity": "integer", "discount": "number", "refund": "numbe
 def contracts_of_worth(
     folder: Path, roles: Mapping[str, str] = ROLES, *, without: tuple[str, ...] = (), optional: tuple[str, ...] = ()
 ) -> str:
-    """Write the shipped contracts into a folder, with roles, and return it.
+    """Write the shipped contracts, with roles, into a folder, and return it.
 
-    Columns of items may be left out (`without`) or be empty (`optional`).
+    Columns of items may be absent (`without`) or empty (`optional`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     for file in Path(takings.contracts.__file__).parent.glob("*.odcs.yaml"):
@@ -32,7 +32,7 @@ def contracts_of_worth(
 
 
 def items_contract(text: str, roles: Mapping[str, str], without: tuple[str, ...], optional: tuple[str, ...]) -> str:
-    """Return a contract of order_items with such columns."""
+    """Return a contract of order_items with these columns."""
     head, *columns = re.split(r"(?m)^(?=      - name: )", text)
     kept = {column.split()[2]: column for column in columns}
     for name in without:

@@ -67,7 +67,7 @@ _FUNCTION_GB: Final = 1.0
 _ARCHIVER_SECONDS: Final = 780
 _DAYS: Final = 30
 _DAY_SECONDS: Final = 86_400
-#: the gate's lease is renewed every 15 s; beside that some ten writes a batch
+#: the gate's lease is renewed every 15 s; in addition, a batch makes about ten writes
 _HEARTBEAT_SECONDS: Final = 15
 _GATE_WRITES: Final = 10
 

@@ -81,21 +81,21 @@ def _fault(place: str, value: object, shape: Shape) -> str | None:
             return _fault_of_object(place, value, shape)
         case [each]:
             if not isinstance(value, list):
-                return f"{place} is no list"
+                return f"{place} is not a list"
             faults = (_fault(f"{place}[{at}]", item, each) for at, item in enumerate(value))
             return next((fault for fault in faults if fault is not None), None)
         case None:
             return None if value is None else f"{place} is not null"
         case type():
             is_other = type(value) is not shape
-            return f"{place} is no {_WORDS[shape]}" if is_other else None
+            return f"{place} is not {_WORDS[shape]}" if is_other else None
         case _:
             return _fault_of_value(place, value, shape)
 
 
 def _fault_of_object(place: str, value: object, shape: Mapping[Any, Shape]) -> str | None:
     if not isinstance(value, dict):
-        return f"{place} is no object"
+        return f"{place} is not an object"
     if str in shape:
         faults = (_fault(f"{place}.{name}", each, shape[str]) for name, each in value.items())
         return next((fault for fault in faults if fault is not None), None)
@@ -117,7 +117,7 @@ def _fault_of_value(place: str, value: object, check: Callable[[Any], object]) -
     return None
 
 
-_WORDS: Final[Mapping[type, str]] = {str: "text", int: "whole number", bool: "yes or no"}
+_WORDS: Final[Mapping[type, str]] = {str: "text", int: "a whole number", bool: "true or false"}
 
 
 def _an_instant(value: str) -> object:
@@ -265,7 +265,7 @@ CHANGES: Final = Kind(
 GAPS: Final = Kind(
     name="list of what days lack",
     shape={"days": [{"day": _a_day, **_GAP}], "undated": _GAP},
-    remedy="Restore it from a back-up, or remove it: the next batch finds anew what waits.",
+    remedy="Restore it from a back-up, or remove it: the next batch finds again what waits.",
 )
 REFUSED_DAYS: Final = Kind(
     name="list of the days of refused files",

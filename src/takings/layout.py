@@ -94,10 +94,10 @@ def read_raw_key(key: str, sources: Mapping[str, SourceName] = _NO_FOLDERS) -> D
         return Ignored(reason="it is hidden")
     if len(file.encode()) > _LONGEST_FILE or any(len(part.encode()) > _LONGEST_NAME for part in file.split("/")):
         return Ignored(
-            reason=f"its name is too long: {_LONGEST_NAME} bytes are the most, {_LONGEST_FILE} with its folders"
+            reason=f"its name is too long: {_LONGEST_NAME} bytes are allowed, {_LONGEST_FILE} with its folders"
         )
     if any(part.endswith((*_SUFFIXES, *_COMPANIONS)) for part in file.lower().split("/")[:-1]):
-        return Ignored(reason="a folder in its name is named as a file is, or as what stands beside one in the archive")
+        return Ignored(reason="a folder in its name is named like a file, or like a companion of one in the archive")
     if not name.lower().endswith(_SUFFIXES):
         return Ignored(reason="its name ends in neither .csv nor .csv.gz")
     return Drop(dataset=kind, file=file)

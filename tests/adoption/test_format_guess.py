@@ -1,4 +1,4 @@
-"""Guess from a file's first bytes how it is written."""
+"""Guess how a file is written from its first bytes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_the_usual_format_is_found() -> None:
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_the_delimiter_is_what_parts_most_lines_alike(delimiter: str) -> None:
-    """Commas within names are no delimiters because they are not in every line."""
+    """Commas within names are not delimiters, because they are not in every line."""
     text = ROWS.replace(",", delimiter).replace("Müller", "Müller, Meier")
     assert guessed(text) == FileFormat(delimiter=delimiter)
 
 
 def test_a_delimiter_within_quotes_is_none() -> None:
-    """As decimal commas are when they are quoted."""
+    """Quoted decimal commas are not delimiters either."""
     assert guessed('id;price\n1;"2,50"\n2;"3,00"\n') == FileFormat(delimiter=";")
 
 
@@ -40,13 +40,13 @@ def test_the_encoding_is_told_by_the_bytes(encoding: str) -> None:
 
 
 def test_a_letter_that_is_cut_in_two_is_still_utf_8() -> None:
-    """The beginning of a long file may end within a character."""
+    """The beginning of a long file may end in the middle of a character."""
     head = ROWS.encode()[:18]
     assert head[-1] == 0xC3
     assert guess_format(head, is_whole=False).encoding == "utf-8"
 
 
 def test_lines_above_the_header_are_skipped() -> None:
-    """Titles, `sep=` lines and blank ones are no header."""
+    """Titles, `sep=` lines and blank ones are not headers."""
     assert guessed("sep=,\n" + ROWS) == FileFormat(skip_lines=1)
     assert guessed("Export of orders\nfrom 2025-01-01 to 2025-01-31\n\n" + ROWS) == FileFormat(skip_lines=3)

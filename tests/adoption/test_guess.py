@@ -1,4 +1,4 @@
-"""Guess which file is which dataset, and which column is which."""
+"""Guess which dataset each file is, and which column is which."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIME = "time ISO"
 
 
 def look(name: str, records: int, **columns: tuple[int, str]) -> FileLook:
-    """Return a file whose columns have so many different values, all of one form."""
+    """Return a file whose columns have this many different values, all of one form."""
     return FileLook(
         names=(name,),
         format=USUAL,
@@ -40,7 +40,7 @@ def read_from(files: list[FileLook], contained: Containments) -> Mapping[Dataset
 
 
 def test_names_tell_the_columns() -> None:
-    """Whatever their spelling, and in whatever order the files come."""
+    """However they are spelt, and in whatever order the files come."""
     items = look(
         *("items.csv", 9), Line_ID=(9, NUMBER), Order_Number=(5, NUMBER), Product_ID=(3, NUMBER), Unit_price=(4, PRICE)
     )
@@ -60,7 +60,7 @@ def test_names_tell_the_columns() -> None:
 
 
 def test_references_tell_keys_that_have_no_name() -> None:
-    """A column whose values are another file's unique ones refers to it."""
+    """A column refers to another file if its values are that file's unique ones."""
     items = look("a.csv", 9, z=(9, NUMBER), y=(5, NUMBER), x=(3, NUMBER), w=(4, PRICE))
     orders = look("b.csv", 5, v=(5, NUMBER), u=(4, NUMBER), t=(5, TIME))
     products = look("c.csv", 3, s=(3, NUMBER), r=(2, "text"))
@@ -72,7 +72,7 @@ def test_references_tell_keys_that_have_no_name() -> None:
 
 
 def test_a_name_is_not_believed_against_its_values() -> None:
-    """A price that is no amount, and a date that is no date, are not taken for one."""
+    """A price without amounts, or a date without dates, is not accepted."""
     items = look(
         *("items.csv", 9),
         id=(9, NUMBER),
@@ -89,7 +89,7 @@ def test_a_name_is_not_believed_against_its_values() -> None:
 
 
 def test_amounts_of_one_form_are_found_although_only_large_ones_have_a_thousands_sign() -> None:
-    """1.234,50 and 12,50 are written alike."""
+    """1.234,50 and 12,50 are written in the same form."""
     one = ColumnLook(header="p", filled=9, distinct=9, longest=9, forms={"money ,": 5, "money ,.": 4})
     assert money_form(one) == (None, ",", ".")
     both = ColumnLook(header="p", filled=9, distinct=9, longest=9, forms={"money .": 5, "money ,": 4})

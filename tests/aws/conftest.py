@@ -1,4 +1,4 @@
-"""Stores in buckets that tests begin with."""
+"""Stores in buckets that tests start from."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def shop(aws: Clients) -> S3Shop:
 
 @pytest.fixture
 def pipe(ministack: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """Return an empty AWS that runs functions, tasks and state machines."""
+    """Return an empty AWS that can run functions, tasks and state machines."""
     from tests.aws.harness.pipeline import pipeline
 
     with pipeline(ministack, monkeypatch) as aws:
         yield aws
-        print(aws.printed())  # a failed test shows it
+        print(aws.printed())  # printed if a test fails
 
 
 @pytest.fixture(scope="session")
 def aws_command_line() -> Path:
-    """Return AWS's own command line, which has the environment of MiniStack."""
+    """Return AWS's own command line, in MiniStack's environment."""
     from tests.emulators import MINISTACK
 
     command = MINISTACK.with_name("aws")
@@ -52,13 +52,13 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.aws.harness.deployed import built_functions
 
     base = tmp_path_factory.getbasetemp()
-    # The folder of a worker lies in that of the run.
+    # A worker's folder is inside that of the run.
     return built_functions((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "functions")
 
 
 @pytest.fixture(scope="module")
 def shared(ministack: Emulator, functions: Path) -> Iterator[Deployed]:
-    """Return a pipeline for all tests of a module, as a deployment takes seconds; `deployed` empties it."""
+    """Return a pipeline for all tests of a module, because a deployment takes seconds; `deployed` empties it."""
     from tests.aws.harness.deployed import deploy
     from tests.aws.harness.pipeline import pipeline
 
@@ -72,7 +72,7 @@ def deployed(shared: Deployed) -> Iterator[Deployed]:
     from tests.aws.harness.calls import leave
 
     yield shared.emptied()
-    print(shared.aws.printed())  # a failed test shows it
+    print(shared.aws.printed())  # printed if a test fails
     calls = shared.aws.calls()
     leave(calls)
     assert [call for call in calls if not call["allowed"]] == []

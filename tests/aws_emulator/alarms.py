@@ -1,6 +1,6 @@
-"""Alarms, and who hears of them, as AWS tells them.
+"""Alarms and their subscribers, as AWS returns them.
 
-In XML, which terraform's provider asks for, MiniStack leaves most of an alarm out; and it takes every address for confirmed.
+In XML, which terraform's provider requests, MiniStack leaves out most of an alarm; and it treats every address as confirmed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MEMBERS: Final = f".//{{{_SPACE}}}MetricAlarms/{{{_SPACE}}}member"
 
 
 def behave() -> None:
-    """Mend what differs from AWS."""
+    """Correct what differs from AWS."""
     needed(cloudwatch, "_alarms")
     needed(sns, "_get_topic", "_p")
     patch(cloudwatch, "_describe_alarms", "params, cbor_data, is_cbor, is_json", _whole)
@@ -34,7 +34,7 @@ def _whole(original: Function) -> Function:
         for member in answer.findall(_MEMBERS):
             alarm = cloudwatch._alarms[member.findtext(f"{{{_SPACE}}}AlarmName")]
             for name, value in alarm.items():
-                # Instants are numbers there, which XML writes otherwise; nobody asks for them.
+                # There, instants are numbers, which XML writes differently; nobody asks for them.
                 is_told = member.find(f"{{{_SPACE}}}{name}") is not None
                 if value is not None and not is_told and not name.endswith("Timestamp"):
                     member.append(_element(name, value))

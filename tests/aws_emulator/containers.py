@@ -1,7 +1,7 @@
 """A Docker client whose containers are child processes: what MiniStack's ECS calls of Docker, and nothing else.
 
-An image is a command; a container gets its environment and nothing of the emulator's, an empty folder of its own to work in,
-and one log file. Nobody but its own process group outlives it.
+An image is a command; a container gets its own environment and nothing of the emulator's, an empty working folder, and one
+log file. Only its own process group may outlive it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Image:
     """What runs in place of an image."""
 
     entrypoint: list[str]
-    #: what a container gets that brings no command of its own
+    #: the container's command, unless it brings its own
     command: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
 
 
 class Container:
-    """A child process that looks like a container."""
+    """A child process that acts like a container."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Container:
             "HOME": str(self.work),
             "TMPDIR": str(self.work),
         }
-        #: while it is being stopped it counts as running, so that the one who stops it tells the end
+        #: while it is being stopped it counts as running, so that the caller of stop reports the end
         self.being_stopped = False
         self.removed = False
         self._leash = leash
@@ -79,13 +79,13 @@ class Container:
 
     @property
     def exit_code(self) -> int | None:
-        """Return the code as a shell tells it, 137 for SIGKILL; nothing while it runs."""
+        """Return the exit code as in a shell, 137 for SIGKILL; None while it runs."""
         code = self.process.poll()
         return code if code is None or code >= 0 else 128 - code
 
     @property
     def status(self) -> str:
-        """Return what Docker would say."""
+        """Return the status that Docker would report."""
         return "running" if self.exit_code is None or self.being_stopped else "exited"
 
     def reload(self) -> None:
@@ -98,11 +98,11 @@ class Container:
         return {"StatusCode": self.exit_code}
 
     def logs(self, *, stream: bool = False, **_how: object) -> bytes | Iterator[bytes]:
-        """Return what was printed, or lines as they are printed until it ends."""
+        """Return the output, or its lines as they come until the end."""
         return self._lines() if stream else self.log.read_bytes()
 
     def stop(self, timeout: float = 5) -> None:
-        """Ask it to end, and end it when the time is over, also when it stands still."""
+        """Ask it to end, and kill it after the timeout, even if it is paused."""
         if self.process.poll() is None:
             self._signal(signal.SIGTERM)
             try:
@@ -112,12 +112,12 @@ class Container:
                 self.process.wait()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it at once."""
         self._signal(signal.SIGKILL)
         self.process.wait()
 
     def remove(self, **_how: object) -> None:
-        """End it with every process it started, and remove its folder; the log stays."""
+        """Kill it with every process it started, and remove its folder; the log stays."""
         if not self.removed:
             self.removed = True
             self.kill()
@@ -133,7 +133,7 @@ class Container:
             while True:
                 ended = self.process.poll() is not None
                 if printed := log.read():
-                    # A line that is being written is waited for.
+                    # Wait for the rest of a line that is being written.
                     while not ended and not printed.endswith(b"\n"):
                         time.sleep(_LOG_POLL_SECONDS)
                         ended = self.process.poll() is not None
@@ -146,15 +146,15 @@ class Container:
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment that the task asks for; without Docker its host's name means this machine."""
+    """Return the environment that the task asks for; without Docker, its host's name means this machine."""
     given: Mapping[str, str] = options.get("environment") or {}
     local = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in given.items()}
-    # MiniStack names an address of credentials that it does not serve.
+    # MiniStack names an address for credentials that it does not serve.
     return {name: value for name, value in local.items() if not name.startswith("AWS_CONTAINER_")}
 
 
 class Docker:
-    """The client that MiniStack's ECS is given."""
+    """The client for MiniStack's ECS."""
 
     def __init__(
         self,
@@ -167,12 +167,12 @@ class Docker:
         self.containers = SimpleNamespace(run=self._run, get=self._get, list=self._list)
         self._folder = folder
         self._refusal = refusal
-        #: what a container of these labels gets of its role
+        #: what a container with these labels gets from its role
         self._credentials = credentials
         self._leash = Leash()
 
     def end_all(self) -> None:
-        """End every container at once, and forget all."""
+        """Kill every container, and forget all."""
         for container in self.all:
             container.remove()
         self.all = []

@@ -1,4 +1,4 @@
-"""What a test may do to the emulator itself, by HTTP under /_takings/, and what a reset ends beside MiniStack's own things.
+"""What a test may do to the emulator itself, by HTTP under /_takings/, and what a reset ends besides MiniStack's own things.
 
 GET tasks, waits, events, calls; PUT images, events, clock, roles; POST events (gives some out); DELETE events (loses all
 that are held).
@@ -25,7 +25,7 @@ _RESET: Final = "/_ministack/reset"
 
 
 def controlled(app: App, docker: Docker, held: Held) -> App:
-    """Return MiniStack's application with the control in front of it."""
+    """Return MiniStack's application behind the control."""
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -74,7 +74,7 @@ def _act(docker: Docker, held: Held, method: str, what: str, body: Any) -> Any:
 
 
 def _end_all(docker: Docker, held: Held) -> None:
-    """End what a test set going, before MiniStack forgets what it was."""
+    """End what a test started, before MiniStack forgets it."""
     lifetime.end()
     docker.end_all()
     docker.known = {}

@@ -1,4 +1,4 @@
-"""S3's event notifications in a test's hand: held back, they are given out late, twice, in another order or never."""
+"""S3's event notifications under a test's control: held back, delivered late, twice, in another order or never."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tests.aws_emulator.patching import Function, patch
 
 @dataclass(kw_only=True)
 class Held:
-    """The events that nobody got yet."""
+    """The events that are not delivered yet."""
 
     holding: bool = False
-    #: key, name of the event, and how it is delivered
+    #: key, name of the event, and how to deliver it
     events: list[tuple[str, str, Callable[[], None]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hold(self, *, holding: bool) -> None:
-        """Hold back every event from now on, or no more."""
+        """Hold every event back from now on, or stop doing so."""
         with self.lock:
             self.holding = holding
 
     def shown(self) -> list[dict[str, str]]:
-        """Return what is held, in the order of the writes."""
+        """Return the held events, in the order of the writes."""
         with self.lock:
             return [{"key": key, "event": event} for key, event, _ in self.events]
 
     def release(self, order: Sequence[int]) -> None:
-        """Deliver held events by their numbers, one after the other; a number may come twice."""
+        """Deliver held events by number, one after the other; a number may occur twice."""
         with self.lock:
             chosen = [self.events[number][2] for number in order]
             self.events = [event for number, event in enumerate(self.events) if number not in order]
@@ -48,7 +48,7 @@ class Held:
 
 
 def hold_in(held: Held) -> None:
-    """Let events go through the test's hand."""
+    """Put events under the test's control."""
     parameters = "bucket_name, key, event_name, size, etag, deletion_type, restore_event_data, "
     parameters += "version_id, sequencer, object_extra, record_extra"
 

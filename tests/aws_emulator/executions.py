@@ -1,4 +1,4 @@
-"""Step Functions as the pipeline uses it: tasks of ECS fail with what AWS says, names are taken once, time limits hold."""
+"""Step Functions as the pipeline uses it: ECS tasks fail with AWS's messages, names are unique, time limits hold."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.aws_emulator.lifetime import leave_if_over
 from tests.aws_emulator.patching import Function, needed, patch, patch_entry
 
 _POLL_SECONDS: Final = 0.05
-#: as the API reference of StartExecution has it
+#: from the API reference of StartExecution
 _NAME: Final = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 _execution: ContextVar[dict[str, Any] | None] = ContextVar("execution", default=None)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -45,7 +45,7 @@ waits: list[Wait] = []
 
 
 def behave() -> None:
-    """Mend what differs from AWS."""
+    """Correct what differs from AWS."""
     needed(stepfunctions, "_executions", "_state_machines", "_resolve_state_machine_arn", "_ExecutionError")
     needed(stepfunctions, "_add_event", "_emit_execution_status_event")
     needed(ecs, "_stop_task", "_describe_tasks", "_task_defs", "_resolve_td_key")
@@ -61,7 +61,7 @@ def behave() -> None:
 
 
 def _once(original: Function) -> Function:
-    """A name that runs with the same input is the same execution; a name that was used is taken."""
+    """A running name with the same input is the same execution; a used name is taken."""
 
     def start_execution(data: dict[str, Any]) -> Any:
         machine = stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
@@ -120,7 +120,7 @@ def _while_it_lives(original: Function) -> Function:
 
 
 def _demand(action: str, resource: str, conditions: Mapping[str, str] | None = None) -> None:
-    """Fail the state where the role of its state machine does not allow what it does."""
+    """Fail the state if its state machine's role does not allow the call."""
     execution = _execution.get()
     machine = execution and stepfunctions._state_machines.get(execution["stateMachineArn"])
     if machine:
@@ -139,7 +139,7 @@ def _leave_if_ended() -> None:
 
 
 def _limited(original: Function) -> Function:
-    """A task of ECS whose time is over is stopped; MiniStack would let it go on."""
+    """Stop an ECS task when its time is over; MiniStack would let it run."""
 
     def invoke_with_timeout(resource: str, input_data: Any, timeout: float) -> Any:
         if ":ecs:runTask.sync" not in resource:
@@ -154,7 +154,7 @@ def _limited(original: Function) -> Function:
 
 
 def _patient(original: Function) -> Function:
-    """MaxDelaySeconds and JitterStrategy count, which MiniStack does not know; it waits a minute at most."""
+    """Apply MaxDelaySeconds and JitterStrategy, which MiniStack ignores; wait at most a minute."""
 
     def find_matching_retrier(retriers: Any, error: str, retry_counts: dict[int, int]) -> Any:
         retrier, index = original(retriers, error, retry_counts)
@@ -204,7 +204,7 @@ def _run_task(original: Function) -> Function:
 
 
 def _until_it_stopped(cluster: str, arn: str) -> dict[str, Any]:
-    """Wait for a task; stop it where its execution ends before it, or its time is over."""
+    """Wait for a task; stop it if its execution ends first, or its time is over."""
     name, in_cluster = {"cluster": cluster, "task": arn}, {"ecs:cluster": cluster}
     _demand("ecs:DescribeTasks", arn, in_cluster)
     while True:
@@ -230,7 +230,7 @@ def _until_it_stopped(cluster: str, arn: str) -> dict[str, Any]:
 
 
 def _in_pascal_case(value: Any) -> Any:
-    """Write names as Step Functions does."""
+    """Write names in Step Functions' style."""
     if isinstance(value, list):
         return [_in_pascal_case(each) for each in value]
     if isinstance(value, dict):

@@ -17,12 +17,12 @@ from tests.aws_emulator.patching import Function, needed, patch, put, put_text
 _TOLD = '"error": str(e), "trace": traceback.format_exc()'
 _TOLD_WITH_TYPE = '"error": str(e), "type": type(e).__name__, "trace": traceback.format_exc()'
 _raised: ContextVar[str | None] = ContextVar("raised", default=None)
-#: by how much the Scheduler's clock is ahead, so that a test need not wait for a sweep
+#: how far the Scheduler's clock is ahead, so that a test need not wait for a sweep
 _ahead = 0.0
 
 
 def behave(python: str, tick: float) -> None:
-    """Mend what differs from AWS; functions run on the given Python."""
+    """Correct what differs from AWS; functions run on the given Python."""
     needed(lambda_svc, "_execution_record_for_config", "_get_func_record_for_ref", "_functions")
     needed(sqs, "_queue_by_arn", "_act_send_message")
     patch(lambda_runtime, "_detect_runtime_binary", "runtime", lambda original: _on(python, original))
@@ -46,7 +46,7 @@ def behave(python: str, tick: float) -> None:
 
 
 def advance(seconds: float) -> None:
-    """Put the Scheduler's clock ahead of the others."""
+    """Move the Scheduler's clock ahead of the others."""
     global _ahead
     _ahead = seconds
 
@@ -69,7 +69,7 @@ def _noting_what_was_raised(original: Function) -> Function:
 
 
 def _with_error_types(original: Function) -> Function:
-    """MiniStack calls every error Runtime.HandlerError; AWS names the exception's class."""
+    """Use the exception's class as on AWS; MiniStack calls every error Runtime.HandlerError."""
 
     def execute(func: Any, event: Any, request_id: str) -> Any:
         _raised.set(None)
@@ -82,7 +82,7 @@ def _with_error_types(original: Function) -> Function:
 
 
 def _within_its_lifetime(original: Function) -> Function:
-    """An event that failed before a reset is not tried again after it."""
+    """Do not retry an event after a reset."""
 
     def execute(func: Any, event: Any) -> Any:
         lifetime.leave_if_over()
@@ -92,7 +92,7 @@ def _within_its_lifetime(original: Function) -> Function:
 
 
 def _unless_its_lifetime_is_over(original: Function) -> Function:
-    """A function that a reset killed leaves no lines in the next test's logs."""
+    """Keep the output of a function killed by a reset out of the next test's logs."""
 
     def emit(*args: Any, **kwargs: Any) -> None:
         if not lifetime.is_over():
@@ -102,7 +102,7 @@ def _unless_its_lifetime_is_over(original: Function) -> Function:
 
 
 def _as_dead_letter(original: Function) -> Function:
-    """A dead-letter queue gets the event as it was, a destination for failures the envelope that MiniStack makes."""
+    """Put the event as it was into a dead-letter queue, and MiniStack's envelope into a destination for failures."""
 
     def route(target_arn: str, func_name: str, event: Any, result: Any) -> None:
         lifetime.leave_if_over()
@@ -121,7 +121,7 @@ def _as_dead_letter(original: Function) -> Function:
 
 
 def _invoke_later(arn: str, payload: str) -> None:
-    """Invoke a function as AWS does for an event: again when it fails, and then as a dead letter."""
+    """Invoke a function as AWS does for an event: repeat it when it fails, then keep it as a dead letter."""
     func, config, _ = lambda_svc._get_func_record_for_ref(arn)
     if func and config:
         lifetime.begin()
@@ -129,7 +129,7 @@ def _invoke_later(arn: str, payload: str) -> None:
 
 
 def _forgetting_what_fired(original: Function) -> Function:
-    """A schedule with the name of an older one would otherwise count as fired."""
+    """Forget fired schedules; otherwise a new schedule with an old name would count as fired."""
 
     def reset() -> None:
         scheduler._schedule_last_fired.clear()

@@ -1,8 +1,8 @@
-"""Start MiniStack with what the pipeline needs beyond it: ECS tasks as child processes, and the mends in this package.
+"""Start MiniStack with what the pipeline needs in addition: ECS tasks as child processes, and the corrections in this package.
 
     python launch.py PORT FOLDER PYTHON     (on MiniStack's own Python; PYTHON is the one that functions run on)
 
-MiniStack has no hooks for this, so its functions are replaced by name; where one has changed, the start fails and names it.
+MiniStack has no hooks for this, so its functions are replaced by name; if one has changed, the start fails and names it.
 """
 
 from __future__ import annotations

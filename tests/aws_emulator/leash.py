@@ -1,4 +1,4 @@
-"""Kill the tasks of an emulator that died: it holds the other end of this process's input, and says who lives.
+"""Kill the tasks of an emulator that died: it holds the other end of this process's input, and reports its tasks.
 
 Lines are `+<process group>` when a task starts and `-<process group>` when it has ended.
 """
@@ -18,7 +18,7 @@ class Leash:
 
     def __init__(self) -> None:
         command = [sys.executable, "-I", __file__]
-        # In a session of its own: Ctrl-C is for the emulator, this has to live a moment longer.
+        # In its own session: Ctrl-C is for the emulator, and this has to live a moment longer.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         self._writing = threading.Lock()
 

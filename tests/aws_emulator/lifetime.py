@@ -1,6 +1,6 @@
-"""A test's lifetime: whatever was set going before the last reset must not act on the next test's AWS.
+"""A test's lifetime: nothing started before the last reset may affect the next test's AWS.
 
-Every request, and every thread that MiniStack starts for one, carries the number of the lifetime it was born in.
+Every request, and every thread that MiniStack starts for one, carries the number of the lifetime in which it began.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _ended = 0
 
 
 def begin() -> None:
-    """Let what follows in this context belong to the current lifetime."""
+    """Make what follows in this context belong to the current lifetime."""
     _born.set(_ended)
 
 
@@ -23,12 +23,12 @@ def end() -> None:
 
 
 def is_over() -> bool:
-    """Return whether what runs here was set going before the last reset."""
+    """Return whether the running code was started before the last reset."""
     born = _born.get()
     return born is not None and born != _ended
 
 
 def leave_if_over() -> None:
-    """End this thread without a word if its lifetime is over."""
+    """End this thread silently if its lifetime is over."""
     if is_over():
         raise SystemExit

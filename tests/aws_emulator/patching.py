@@ -1,4 +1,4 @@
-"""Replace functions of MiniStack by name, and refuse to start where one is no longer what it was."""
+"""Replace functions of MiniStack by name, and refuse to start if one has changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 Function = Callable[..., Any]
 Change = Callable[[Function], Function]
-#: whose name a function is
+#: the module or class that holds a function
 Owner = ModuleType | type
 
 
@@ -19,14 +19,14 @@ class PatchPointGone(Exception):
 
 
 def patch(module: Owner, name: str, parameters: str, change: Change) -> None:
-    """Replace a function of a module by what a change makes of it."""
+    """Replace a function of a module with a changed one."""
     original = _existing(module, name)
     _check(f"{module.__name__}.{name}", original, parameters)
     setattr(module, name, change(original))
 
 
 def patch_entry(module: Owner, table: str, key: str, parameters: str, change: Change) -> None:
-    """Replace a function in a table of a module by what a change makes of it."""
+    """Replace a function in a module's table with a changed one."""
     entries: MutableMapping[str, Function] = _existing(module, table)
     if key not in entries:
         raise _gone(f"{module.__name__}.{table}[{key!r}]", "it is not there")
@@ -41,7 +41,7 @@ def put(module: Owner, name: str, value: object) -> None:
 
 
 def put_text(module: Owner, name: str, old: str, new: str) -> None:
-    """Replace a part of a text of a module."""
+    """Replace a part of a text in a module."""
     text = _existing(module, name)
     if not isinstance(text, str) or text.count(old) != 1:
         raise _gone(f"{module.__name__}.{name}", f"it no longer has {old!r} once")
@@ -49,7 +49,7 @@ def put_text(module: Owner, name: str, old: str, new: str) -> None:
 
 
 def needed(module: Owner, *names: str) -> None:
-    """Refuse to start where a module lacks what a change calls."""
+    """Refuse to start if a module lacks what a change calls."""
     for name in names:
         _existing(module, name)
 

@@ -1,7 +1,7 @@
-"""IAM as AWS has it: whatever functions, tasks, executions and schedules ask for is held to their roles' policies, and noted.
+"""IAM as on AWS: the calls of functions, tasks, executions and schedules are checked against their policies, and recorded.
 
-MiniStack evaluates policies where AUTH is on, for requests that somebody signed. Here it also does for what Step Functions and
-the Scheduler do by themselves, and a task gets the credentials of its task role.
+With AUTH on, MiniStack evaluates policies for signed requests. Here it also does so for the calls of Step Functions and the
+Scheduler themselves, and a task gets the credentials of its task role.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ministack.services import eventbridge, scheduler, sts
 
 from tests.aws_emulator.patching import Function, needed, patch, put
 
-#: conditions that a policy of the pipeline may set; the rest of a request's context says nothing about it
+#: the conditions that the pipeline's policies may use; the rest of a request's context is ignored
 _CONDITIONS: Final = ("s3:prefix", "s3:if-match", "ecs:cluster", "iam:PassedToService")
-#: operations that IAM knows under another name
+#: operations with another name in IAM
 _ACTIONS: Final = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 _headers: ContextVar[Mapping[str, str]] = ContextVar("headers")
 _key: ContextVar[str] = ContextVar("key", default="")
@@ -34,7 +34,7 @@ class NotAllowed(Exception):
 
 
 def hold_to_roles() -> None:
-    """Note and evaluate what is asked for; nobody is held to anything until `enforce` says so."""
+    """Record and evaluate the calls; nothing is refused until `enforce` says so."""
     needed(app, "AUTH")
     needed(iam_evaluator, "EvalContext", "evaluate", "_gather_role_policies", "resolve_caller_identity")
     needed(sts, "register_session")
@@ -50,7 +50,7 @@ def hold_to_roles() -> None:
 
 
 def enforce(*, enforcing: bool) -> None:
-    """Refuse from now on what a role does not allow, or no more."""
+    """Refuse from now on what a role does not allow, or stop doing so."""
     put(app, "AUTH", enforcing)
 
 
@@ -60,7 +60,7 @@ def begin(raw: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def calls() -> list[dict[str, Any]]:
-    """Return what was asked for since the last reset, each once."""
+    """Return the calls since the last reset, each once."""
     return [
         {"role": role, "action": action, "resource": resource, "conditions": dict(conditions), "allowed": allowed}
         for role, action, resource, conditions, allowed in sorted(_calls)
@@ -68,13 +68,13 @@ def calls() -> list[dict[str, Any]]:
 
 
 def forget() -> None:
-    """Begin anew, with nobody held to anything."""
+    """Start again, without enforcing any role."""
     enforce(enforcing=False)
     _calls.clear()
 
 
 def credentials(role: str, name: str) -> dict[str, str]:
-    """Return the environment of who has taken a role; none where nobody is held to a role."""
+    """Return the environment of a caller with this role; empty while no role is enforced."""
     if not app.AUTH:
         return {}
     key, secret, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(20)
@@ -90,7 +90,7 @@ def credentials(role: str, name: str) -> dict[str, str]:
 
 
 def demand(role: str, action: str, resource: str, conditions: Mapping[str, str] | None = None) -> None:
-    """Raise NotAllowed where a role, by its ARN, does not allow what AWS does in its name."""
+    """Raise NotAllowed if a role, by its ARN, does not allow AWS's call in its name."""
     if not app.AUTH:
         return
     name, account = role.rsplit("/", 1)[-1], get_account_id()
@@ -110,7 +110,7 @@ def demand(role: str, action: str, resource: str, conditions: Mapping[str, str] 
 
 
 def _over_tls(original: Function) -> Function:
-    """On AWS every request comes so; a policy may ask for it."""
+    """On AWS, every request uses TLS; a policy may require it."""
 
     def pin(source_ip: str, secure_transport: bool) -> None:
         del secure_transport
@@ -135,7 +135,7 @@ def _noted(original: Function) -> Function:
         _key.set(access_key_id)
         arn = (iam_evaluator.resolve_caller_identity(access_key_id) or {}).get("userArn", ":root")
         if not arn.endswith(":root"):
-            # A session's name stands behind that of its role; users have none.
+            # A session's name follows that of its role; users have none.
             _note(arn.split("/")[1], action, resource_arn, context, refused is None)
         return refused
 
@@ -148,7 +148,7 @@ def _note(role: str, action: str, resource: str, context: Mapping[str, Any], all
 
 
 def _reading_what_it_removes(original: Function) -> Function:
-    """Who removes an object only if it holds certain bytes has to be allowed to read it."""
+    """Removing an object only if it has certain bytes requires permission to read it."""
 
     def checks(method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Any) -> Any:
         found = original(method, path, headers, body, query_params)
@@ -160,7 +160,7 @@ def _reading_what_it_removes(original: Function) -> Function:
 
 
 def _in_its_group(original: Function) -> Function:
-    """MiniStack takes every schedule for one of the default group."""
+    """Keep a schedule's group; MiniStack puts all into the default one."""
 
     def extract(
         service: str, method: str, path: str, headers: Any, body: bytes, params: Any, region: str, account: str
@@ -176,7 +176,7 @@ def _in_its_group(original: Function) -> Function:
 
 
 def _passing_its_role(original: Function) -> Function:
-    """Who makes a schedule has to be allowed to pass its role to the Scheduler, which MiniStack does not ask."""
+    """Creating a schedule requires permission to pass its role to the Scheduler, which MiniStack does not check."""
 
     def write(name: str, body: Mapping[str, Any]) -> Any:
         role = body.get("Target", {}).get("RoleArn", "")
@@ -190,7 +190,7 @@ def _passing_its_role(original: Function) -> Function:
 
 
 def _as_its_role(original: Function) -> Function:
-    """A schedule invokes its target as the role that it names."""
+    """Invoke a schedule's target with the role that it names."""
 
     def invoke(target: Mapping[str, Any], event: Any, rule: Any, view: Any = None) -> Any:
         if ":lambda:" in target["Arn"] and target.get("RoleArn"):

@@ -16,13 +16,13 @@ from tests.aws_emulator import permissions
 from tests.aws_emulator.containers import Container, Docker
 from tests.aws_emulator.patching import Function, needed, patch, patch_entry, put
 
-#: ECS waits 30 s unless the container definition says otherwise; here nobody waits longer than
+#: ECS waits 30 s by default; this is the longest wait here
 LONGEST_GRACE_SECONDS: Final = 3.0
 _TASK: Final = "com.amazonaws.ecs.task-arn"
 
 
 def run_as_children(folder: Path) -> Docker:
-    """Let every task's containers be child processes."""
+    """Run every task's containers as child processes."""
     needed(
         ecs, "_tasks", "_task_defs", "_sanitize", "_resolve_task", "_resolve_cluster_name", "_cleanup_task_resources"
     )
@@ -41,7 +41,7 @@ def run_as_children(folder: Path) -> Docker:
 
 
 def running(docker: Docker) -> list[dict[str, Any]]:
-    """Return every container since the last reset: its process, what it was given, and the size of its task."""
+    """Return every container since the last reset: its process, what it was given, and its task's size."""
     return [_described(container) for container in docker.all]
 
 
@@ -63,14 +63,14 @@ def _described(container: Container) -> dict[str, Any]:
 
 
 def _credentials(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return what a container has of its task role."""
+    """Return what a container gets from its task role."""
     key = ":".join(labels.get(f"com.amazonaws.ecs.task-definition-{part}", "") for part in ("family", "version"))
     role = (ecs._task_defs.get(key) or {}).get("taskRoleArn")
     return permissions.credentials(role, labels[_TASK].rsplit("/", 1)[-1]) if role else {}
 
 
 def _in_another_order(original: Function) -> Function:
-    """ECS answers variables in an order of its own, and those without a value not at all."""
+    """Return variables in another order, without those that have no value, as ECS does."""
 
     def register(data: Any) -> Any:
         containers = [
@@ -92,7 +92,7 @@ def _in_the_words_of_aws(original: Function) -> Function:
 
 
 def _with_overrides(original: Function) -> Function:
-    """MiniStack takes command and environment from the overrides, the size from the task definition only."""
+    """Take the size from the overrides as well; MiniStack takes only command and environment from them."""
 
     def run_task(data: dict[str, Any]) -> Any:
         status, headers, body = original(data)
@@ -110,7 +110,7 @@ def _with_overrides(original: Function) -> Function:
 
 
 def _stop(docker: Docker, data: dict[str, Any]) -> Any:
-    """Answer at once; MiniStack would say that the task ended with exit code 0, and wait for it."""
+    """Answer at once; MiniStack would report exit code 0, and wait for the task."""
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     task = ecs._resolve_task(data.get("task", ""), cluster) if cluster is not None else None
     if task is None:
@@ -135,7 +135,7 @@ def _end(
         for container in containers:
             container.stop(max(0.0, end - time.monotonic()))
         codes = [container.exit_code for container in containers]
-        # What marks it looks whether it still should run.
+        # The process that marks it checks whether it still should run.
         task["desiredStatus"] = "RUNNING"
         ecs._mark_task_stopped(
             task["taskArn"], task, reason, "UserInitiated", max((code or 0 for code in codes), default=None)

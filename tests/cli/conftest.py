@@ -1,4 +1,4 @@
-"""What every test of the command line needs: a terminal, so to speak."""
+"""What every test of the command line needs: something like a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.terminal import Ended, Takings
 
 @pytest.fixture
 def takings(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Takings:
-    """Return what runs a command through `main`, as a shell would, in a folder without settings."""
+    """Return a function that runs a command through `main`, like a shell, in a folder without settings."""
     for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
         monkeypatch.delenv(name)
     (tmp_path / "work").mkdir()

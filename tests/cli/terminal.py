@@ -1,4 +1,4 @@
-"""How a command of the command line ends, seen as a shell sees it."""
+"""How a command ends, as a shell sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`takings adopt`: a shop's own files, whatever their names, delimiters and formats, come to the right KPIs."""
+"""`takings adopt`: a shop's own files get the right KPIs, whatever their names, delimiters and formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.terminal import Takings
 
 SAMPLE: Final = Path(__file__).parents[2] / "sample"
 FOLDERS: Final = {"products": "products", "orders": "orders", "order_items": "order-items"}
-#: other words for the sample's columns
+#: other names for the sample's columns
 RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     "products": {
         "id": "Article",
@@ -49,7 +49,7 @@ def sample_files() -> list[Path]:
 
 
 def rewritten(folder: Path, change: Callable[[str, str], str], *, delimiter: str, encoding: str) -> list[Path]:
-    """Write the sample with other names and another format; `change` rewrites a value of a column."""
+    """Write the sample with other names and another format; `change` rewrites the values of a column."""
     folder.mkdir()
     files = []
     for dataset, names in RENAMED.items():
@@ -64,7 +64,7 @@ def rewritten(folder: Path, change: Callable[[str, str], str], *, delimiter: str
 
 
 def german(column: str, value: str) -> str:
-    """Write times and amounts as a German shop does."""
+    """Write times and amounts as in Germany."""
     if column.endswith("_at") and value:
         return f"{datetime.fromisoformat(value):%d.%m.%Y %H:%M:%S}"
     if column in ("cost", "retail_price", "sale_price"):
@@ -102,7 +102,7 @@ def adopted(takings: Takings, files: list[Path]) -> str:
 
 
 def test_the_sample_is_adopted(takings: Takings) -> None:
-    """It is what the shipped contracts are for."""
+    """The shipped contracts were made for it."""
     assert adopted(takings, sample_files()) == of_the_sample(takings)
     assert 'contracts = "profile:brief"\n' in Path("shop/takings.toml").read_text()
 
@@ -124,15 +124,15 @@ def test_files_in_utf_16_with_tabs_are_adopted(takings: Takings) -> None:
 
 
 def test_nothing_is_written_unless_somebody_agrees(takings: Takings) -> None:
-    """Without a terminal to ask on, the proposal is only shown."""
+    """Without a terminal to ask on, the proposal is only printed."""
     shown = takings("adopt", *sample_files(), "--into", "shop")
     assert (shown.code, shown.err, Path("shop").exists()) == (0, "", False)
-    assert shown.out.endswith("Nothing was written. Say --yes to write this, or run it on a terminal.\n")
+    assert shown.out.endswith("Nothing was written. Use --yes to write this, or run the command in a terminal.\n")
     assert "7 days from 2025-01-01 to 2025-01-07: 200 orders, 601 items, 40,539.18 revenue" in shown.out
 
 
 def test_what_is_missing_is_said(takings: Takings) -> None:
-    """Two kinds of files are not enough, whether they are of a profile or not."""
+    """Two kinds of files are not enough, with a profile or without."""
     for files, sentence in (
         (sample_files()[1:], "none of the files is of products. Name one as well."),
         (
@@ -150,7 +150,7 @@ def test_what_is_missing_is_said(takings: Takings) -> None:
 
 
 def test_what_stands_in_is_said(takings: Takings) -> None:
-    """Lines without a number of their own, items without a status, products without a category."""
+    """Lines without their own number, items without a status, products without a category."""
     Path("p.csv").write_text("sku,title\nA,Mug\nB,Tray\n")
     Path("o.csv").write_text("order,date\n7,2025-01-01\n8,2025-01-02\n")
     Path("i.csv").write_text("order,line,sku,price,qty\n7,1,A,10.00,2\n7,2,B,5.00,1\n8,1,A,10.00,1\n")
@@ -181,7 +181,7 @@ def test_contracts_that_are_there_are_kept(takings: Takings) -> None:
 
 
 def test_a_bad_row_is_shown_by_the_trial(takings: Takings) -> None:
-    """The contracts are proposed all the same; the exit code says that a file was refused."""
+    """The contracts are proposed all the same; the exit code says that the file was refused."""
     files = sample_files()
     Path("orders.csv").write_text(files[1].read_text() + "201,1,shipped,2025-01-08T00:00:00,,,,0,too,many\n")
     made = takings("adopt", files[0], "orders.csv", files[2], "--yes")
@@ -191,7 +191,7 @@ def test_a_bad_row_is_shown_by_the_trial(takings: Takings) -> None:
 
 
 def test_a_shopify_export_is_recognised(takings: Takings) -> None:
-    """Its profile reads it; the KPIs are those of a store with that profile."""
+    """Its profile reads it; the KPIs are the same as in a store with that profile."""
     takings("generate", "export", "--orders", "60", "--format", "shopify", "--days", "5")
     files = sorted(Path("export").rglob("*.csv"))
     made = takings("adopt", *files, "--into", "shop", "--yes")
@@ -212,11 +212,11 @@ def test_a_shopify_export_is_recognised(takings: Takings) -> None:
 
 
 def test_a_profile_can_be_named(takings: Takings) -> None:
-    """Then only its files are taken."""
+    """Then only its files are accepted."""
     refused = takings("adopt", *sample_files(), "--profile", "shopify")
     assert refused.code == 2
     assert refused.err == (
-        "takings: products_part1.csv is no file of the profile 'shopify': it resembles shopify-orders, but the header lacks"
+        "takings: products_part1.csv is not a file of the profile 'shopify': it resembles shopify-orders, but the header lacks"
         " 'Financial Status', 'Created at', 'Lineitem quantity', 'Lineitem name', 'Lineitem price' and says 'name' where 'Name'"
         " is expected: names are matched exactly. Leave --profile out, or name its own exports.\n"
     )
@@ -225,7 +225,7 @@ def test_a_profile_can_be_named(takings: Takings) -> None:
 
 
 def test_dates_and_times_apart_shares_and_other_files_are_understood(takings: Takings) -> None:
-    """A date beside its time of day is one time; a discount of 0.15 is no amount; a file of nothing else is left out."""
+    """A date next to its time of day is one instant; a discount of 0.15 is not an amount; an unrelated file is left out."""
     Path("products.csv").write_text("productID,productName,categoryID\n1,Chai,2\n2,Chang,2\n3,Syrup,5\n")
     Path("orders.csv").write_text(
         "orderID,customerID,date,time\n7,VINET,04/07/2025,23:30:00\n8,HANAR,25/07/2025,00:15:00\n"
@@ -249,7 +249,7 @@ def test_dates_and_times_apart_shares_and_other_files_are_understood(takings: Ta
 
 
 def test_a_store_is_read_by_its_own_contracts(takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the command is typed: beside it, in it, or in another store with contracts of its own."""
+    """Wherever the command is typed: next to it, inside it, or in another store with its own contracts."""
     files = rewritten(Path("export"), german, delimiter=";", encoding="windows-1252")
     assert takings("adopt", *files, "--into", "shop", "--yes").code == 0
     drop(Path("shop"), files)
@@ -275,7 +275,7 @@ def test_a_store_that_is_the_working_folder_has_files(takings: Takings, monkeypa
 
 
 def test_what_an_export_says_of_pieces_is_never_passed_over(takings: Takings) -> None:
-    """A quantity in another language counts; one that is none, and a price of the whole line, are said."""
+    """A quantity in another language counts; one that is unusable, and a price of the whole line, are reported."""
     Path("p.csv").write_text("sku,group\nA,Mugs\nB,\n")
     Path("o.csv").write_text("order,date,status\n7,2025-01-31,paid\n8,2025-02-01,storno\n8,2025-02-01,storno\n")
     header = "order,line,sku,price,Menge\n"
@@ -287,17 +287,17 @@ def test_what_an_export_says_of_pieces_is_never_passed_over(takings: Takings) ->
     assert "stands in some products have no category: they are in the category 'Uncategorized'." in made.out
     Path("i.csv").write_text(header.replace("price", "line_total") + "7,1,A,20.00,2\n7,2,B,5.00,1\n8,1,A,10.00,1\n")
     made = takings("adopt", "p.csv", "o.csv", "i.csv")
-    assert "stands in 'line_total' is taken for the price of the whole line" in made.out
+    assert "stands in 'line_total' is taken as the price of the whole line" in made.out
     assert ": 2 orders, 3 items, 35.00 revenue" in made.out
     Path("i.csv").write_text(header + "7,1,A,10.00,2\n7,2,B,5.00,-1\n8,1,A,10.00,1\n")
     made = takings("adopt", "p.csv", "o.csv", "i.csv")
     assert (
-        "stands in 'Menge' holds other values than whole numbers from 0 on: every line counts as one piece." in made.out
+        "stands in 'Menge' holds values other than whole numbers from 0 up: every line counts as one piece." in made.out
     )
 
 
 def test_american_times_and_overlapping_exports_are_understood(takings: Takings) -> None:
-    """`02/14/2024 03:06 PM`, and an order that stands in two exports."""
+    """`02/14/2024 03:06 PM`, and an order that is in two exports."""
     Path("products.csv").write_text("sku,category\n" + "".join(f"S-{number},Mugs\n" for number in range(30)))
     rows = [f"#{number},02/{1 + number % 28:02d}/2024 03:06 PM,$1,{number:03d}.50" for number in range(40)]
     lines = [row.replace("$1,", '"$1,') + '"\n' for row in rows]

@@ -1,4 +1,4 @@
-"""The command line: what it prints where, and how it ends."""
+"""The command line: what it prints, where, and how it ends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MONDAY = "2025-03-31,1,4.25,1,0.00,1,4.25,0.00,4.25,0.00\n"
 
 
 def everything(folder: Path) -> dict[Path, bytes | None]:
-    """Return every file under a folder with its bytes, and every folder."""
+    """Return a folder's files with their bytes, and its folders."""
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
@@ -55,12 +55,12 @@ class TestExitCodes:
         assert "nothing more is pending" in ended.out
 
     def test_0_when_there_is_nothing_to_do(self, takings: Takings, root: Path) -> None:
-        """An empty store is no error."""
+        """An empty store is not an error."""
         ended = takings("run", root)
         assert (ended.code, ended.out, ended.err) == (0, "nothing to do: no file is pending\n", "")
 
     def test_0_when_it_holds_or_waits(self, takings: Takings, root: Path) -> None:
-        """It says which, and what to do about it."""
+        """The output says which, and what to do about it."""
         drop(root, "orders/a.csv", csv_of(order(1)))
         held = takings("run", root)
         assert (held.code, unwrapped(held.out)) == (
@@ -73,14 +73,14 @@ class TestExitCodes:
         assert unwrapped(waiting.out).startswith("waiting: 3 files pending, dispatched at ")
 
     def test_0_with_waiting_orphans(self, takings: Takings, root: Path) -> None:
-        """They are told, and are no failure."""
+        """They are reported, but are not a failure."""
         drop(root, "order-items/a.csv", ITEMS)
         ended = takings("run", root, "--now")
         assert ended.code == 0
         assert "3 items in the lake wait for an order or a product (orphans)" in ended.out
 
     def test_1_when_a_file_was_rejected(self, takings: Takings, root: Path) -> None:
-        """The others were taken; the reason is on stdout."""
+        """The others were accepted; the reason is on stdout."""
         drop_all(root)
         drop(root, "order-items/bad.csv", csv_of(item(4, 1, sale_price="0")))
         ended = takings("run", root, "--now")
@@ -90,7 +90,7 @@ class TestExitCodes:
 
     @pytest.mark.parametrize("command", ["run", "status", "kpis", "unblock"])
     def test_2_for_an_unknown_store(self, takings: Takings, tmp_path: Path, command: str) -> None:
-        """A folder that is not there, and one that is no store; neither becomes one."""
+        """A missing folder, and a folder that is not a store; neither becomes one."""
         nowhere, empty = tmp_path / "nowhere", tmp_path / "empty"
         empty.mkdir()
         ended = takings(command, nowhere)
@@ -102,7 +102,7 @@ class TestExitCodes:
         assert list(empty.iterdir()) == []
 
     def test_2_for_a_folder_that_the_lake_would_miss(self, takings: Takings, tmp_path: Path) -> None:
-        """delta-rs decodes paths, and would write the tables beside the store, or nowhere; nothing is begun."""
+        """delta-rs decodes paths, and would write the tables next to the store, or nowhere; nothing is begun."""
         root = new_store(tmp_path / "a%20shop")
         ended = takings("run", drop_all(root), "--now")
         assert (ended.code, ended.out) == (2, "")
@@ -119,7 +119,7 @@ class TestExitCodes:
         )
 
     def test_2_for_another_time_zone(self, takings: Takings, done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The store's days are cut already."""
+        """The store is already partitioned by days."""
         monkeypatch.setenv("TAKINGS_TIME_ZONE", "Europe/Berlin")
         ended = takings("run", done)
         told = "takings: time_zone = 'Europe/Berlin': the store's days are those of 'UTC'. Set time_zone = 'UTC' again;"
@@ -144,7 +144,7 @@ class TestExitCodes:
     def test_2_for_a_place_that_is_none(
         self, takings: Takings, tmp_path: Path, arguments: list[str], complaint: str
     ) -> None:
-        """It is named with what belongs there; nothing is made."""
+        """The error names it and says what belongs there; nothing is created."""
         work = tmp_path / "work"
         new_store(work / "shop")
         (work / "file").touch()
@@ -153,7 +153,7 @@ class TestExitCodes:
         assert sorted(path.name for path in work.iterdir()) == ["file", "shop"]
 
     def test_2_for_a_size_below_nothing(self, takings: Takings, root: Path) -> None:
-        """A batch of at most -1 bytes would never go."""
+        """A batch of at most -1 bytes would never start."""
         (root / "takings.toml").write_text("batch_max_bytes = -1\n")
         ended = takings("run", root)
         assert (ended.code, ended.out, unwrapped(ended.err)) == (
@@ -166,13 +166,13 @@ class TestExitCodes:
         "arguments", [["rum"], ["run"], ["run", "shop", "--quick"], ["kpis", "shop", "--from", "1.3."]]
     )
     def test_2_for_wrong_usage(self, takings: Takings, arguments: list[str]) -> None:
-        """Told on stderr."""
+        """The error is on stderr."""
         ended = takings(*arguments)
         assert (ended.code, ended.out) == (2, "")
         assert "Usage: takings" in ended.err
 
     def test_3_for_a_damaged_database(self, takings: Takings, done: Path) -> None:
-        """It is named with what to do; nothing is changed."""
+        """The error names it and says what to do; nothing is changed."""
         database = done / ".takings" / "takings.db"
         database.write_bytes(b"no database" * 1000)
         ended = takings("run", done)
@@ -181,7 +181,7 @@ class TestExitCodes:
         assert database.read_bytes() == b"no database" * 1000
 
     def test_3_for_a_damaged_format(self, takings: Takings, done: Path) -> None:
-        """The lake is not guessed at."""
+        """The lake's format is not guessed."""
         (done / "lake" / "format.json").write_text("{")
         ended = takings("status", done)
         assert (ended.code, ended.out) == (3, "")
@@ -195,7 +195,7 @@ class TestExitCodes:
         assert "the store has format 99; this version of Takings reads format 1" in unwrapped(ended.err)
 
     def test_3_for_an_unexpected_fault(self, takings: Takings, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A sentence, never a traceback."""
+        """One sentence, never a traceback."""
 
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("[boom]")
@@ -219,7 +219,7 @@ class TestExitCodes:
 
 class TestRun:
     def test_json_is_all_there_is_on_stdout(self, takings: Takings, root: Path) -> None:
-        """One document, whatever was told on the way."""
+        """One document, whatever was logged on the way."""
         drop_all(root)
         drop(root, "orders/a.csv.part", b"")
         ended = takings("--verbose", "run", root, "--now", "--json")
@@ -254,7 +254,7 @@ class TestRun:
 
 class TestStatus:
     def test_of_a_store_that_waits(self, takings: Takings, root: Path) -> None:
-        """What is pending and what is missing."""
+        """What is pending, and what is missing."""
         drop(root, "orders/a.csv", csv_of(order(1)))
         document = json.loads(takings("status", root, "--json").out)
         assert document == {
@@ -312,7 +312,7 @@ class TestStatus:
 
 class TestKpis:
     def test_csv_is_byte_for_byte_the_definition(self, takings: Takings, done: Path) -> None:
-        """By day and by category, as the oracle has them."""
+        """By day and by category, as the oracle computes them."""
         by_day = takings("kpis", done, "--format", "csv")
         by_category = takings("kpis", done, "--by", "category", "--format", "csv")
         assert (by_day.out, by_category.out) == expected(done)
@@ -328,7 +328,7 @@ class TestKpis:
         ],
     )
     def test_a_range_has_both_its_ends(self, takings: Takings, done: Path, range_: list[str], rows: str) -> None:
-        """A range without a row has a header."""
+        """A range without rows has a header."""
         assert takings("kpis", done, "--format", "csv", *range_).out == BY_DAY + rows
 
     def test_one_category(self, takings: Takings, done: Path) -> None:
@@ -356,7 +356,7 @@ class TestKpis:
         assert all(origin.values())
 
     def test_files_hold_what_stdout_shows(self, takings: Takings, done: Path, tmp_path: Path) -> None:
-        """CSV and JSON byte for byte; nothing is printed."""
+        """CSV and JSON, byte for byte; nothing is printed."""
         for form in ("csv", "json"):
             shown = takings("kpis", done, "--format", form).out
             ended = takings("kpis", done, "--format", form, "--output", tmp_path / form)
@@ -387,7 +387,7 @@ class TestKpis:
         assert sunday == SUNDAY.strip().split(",")
 
     def test_a_store_without_kpis_has_none(self, takings: Takings, root: Path) -> None:
-        """That is no error, in any form."""
+        """That is not an error, in any format."""
         assert takings("kpis", root).out == "OrderKPIs: no row\n"
         assert takings("kpis", root, "--format", "csv").out == BY_DAY
         assert takings("kpis", root, "--format", "json").out == "[]\n"
@@ -417,7 +417,7 @@ class TestUnblock:
         assert (ended.code, unwrapped(ended.err)) == (2, f"takings: {root}: no batch is blocked.")
 
     def test_a_blocked_batch_goes_on_with_the_next_run(self, takings: Takings, root: Path) -> None:
-        """A run refuses until then, with the reason."""
+        """Until then, runs refuse and print the reason."""
         blocked = Gate(
             generation=1, state=GateState.BLOCKED, batch_id=BatchId("b1"), attempt=1, reason="numbers contradict."
         )
@@ -443,7 +443,7 @@ class TestBatches:
         return done
 
     def test_a_new_store_has_none(self, takings: Takings, root: Path) -> None:
-        """That is no error, in either form."""
+        """That is not an error, as text or as JSON."""
         assert takings("batches", root) == Ended(code=0, out="no batch yet\n", err="")
         assert json.loads(takings("batches", root, "--json").out) == {"schema_version": 1, "batches": []}
 
@@ -489,7 +489,7 @@ class TestBatches:
         ]
 
     def test_one_batch_has_its_files_and_the_days_it_restated(self, takings: Takings, landed: Path) -> None:
-        """Where every original is now."""
+        """Where each original is now."""
         (batch,) = (path.name for path in (landed / "batches").iterdir())
         ended = takings("batches", landed, batch)
         assert (ended.code, ended.err) == (0, "")
@@ -503,7 +503,7 @@ class TestBatches:
         assert ended.out.endswith("  restated: every day\n")
 
     def test_one_batch_has_its_violations(self, takings: Takings, two: Path) -> None:
-        """Line, rule and what to do, never the value."""
+        """Line, rule and what to do, but never the value."""
         batch = max(path.name for path in (two / "batches").iterdir())
         ended = takings("batches", two, batch)
         assert (ended.code, ended.err) == (0, "")
@@ -542,7 +542,7 @@ class TestBatches:
         )
 
     def test_2_for_an_unknown_batch(self, takings: Takings, landed: Path) -> None:
-        """With the command that lists them."""
+        """The error names the command that lists them."""
         ended = takings("batches", landed, "b404")
         assert (ended.code, ended.out, unwrapped(ended.err)) == (
             2,
@@ -561,7 +561,7 @@ class TestValidate:
         return tmp_path / "export"
 
     def test_0_for_files_that_would_be_taken(self, takings: Takings, export: Path) -> None:
-        """What a file is, its folder tells, else its header."""
+        """The folder says what a file is, otherwise its header."""
         by_folder, by_header = export / "orders" / "x.csv", export / "y.csv"
         by_folder.write_bytes(ORDERS)
         by_header.write_bytes(ITEMS)
@@ -617,7 +617,7 @@ class TestValidate:
         ]
 
     def test_a_table_ends_after_twenty_lines(self, takings: Takings, export: Path) -> None:
-        """The rest is counted; JSON has all."""
+        """The rest is only counted; JSON has all."""
         many = export / "many.csv"
         many.write_bytes(csv_of(*(item(number, 1, sale_price="0") for number in range(24))))
         ended = takings("validate", many)
@@ -639,7 +639,7 @@ class TestValidate:
     def test_what_concerns_the_whole_file_is_named_too(
         self, takings: Takings, export: Path, content: bytes, code: int, violation: tuple[str, str | None]
     ) -> None:
-        """Only what rejects the file counts in the exit code."""
+        """Only what rejects the file affects the exit code."""
         path = export / "orders" / "x.csv"
         path.write_bytes(content)
         ended = takings("validate", path, "--format", "json")
@@ -648,7 +648,7 @@ class TestValidate:
         assert (ended.code, violation in found) == (code, True), found
 
     def test_an_option_says_what_a_file_is(self, takings: Takings, export: Path) -> None:
-        """It outdoes folder and header; without any of them nobody knows."""
+        """It overrides folder and header; without any of them, the dataset is unknown."""
         unknown, items = export / "x.csv", export / "orders" / "y.csv"
         unknown.write_bytes(b"a,b\n1,2\n")
         items.write_bytes(ITEMS)
@@ -668,10 +668,10 @@ class TestValidate:
         ("content", "reason"),
         [
             (ORDERS.replace(b"user_id", b"User_ID"), "the header says 'User_ID' where 'user_id' is expected"),
-            (ORDERS.replace(b",", b";"), "fields are parted by ;, not by commas. Export the file with commas"),
-            (b"sep=,\n" + ORDERS, "line 1 is no header but a 'sep=' line"),
-            (b"all orders\n" + ORDERS, "line 1 is no header: that stands in line 2"),
-            (b"\xef\xbb\xbf\xef\xbb\xbf" + ORDERS, "a byte order mark stands twice"),
+            (ORDERS.replace(b",", b";"), "fields are separated by ;, not by commas. Export the file with commas"),
+            (b"sep=,\n" + ORDERS, "line 1 is not a header but a 'sep=' line"),
+            (b"all orders\n" + ORDERS, "line 1 is not the header, which is on line 2"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf" + ORDERS, "the file begins with two byte order marks"),
             (ORDERS.replace(b"\n", b"\r"), "uses CR line ends"),
             (ORDERS.decode().encode("utf-16"), "the file is UTF-16 or UTF-32, not UTF-8"),
         ],
@@ -689,7 +689,7 @@ class TestValidate:
         assert (ended.code, found["dataset"], reason in found["reason"]) == (1, "orders", True), found["reason"]
 
     def test_what_is_no_csv_is_rejected_without_a_dataset(self, takings: Takings, export: Path) -> None:
-        """It is refused whatever it was meant to be, and keeps no other file from being looked at."""
+        """It is refused whatever it was meant to be, and the other files are still validated."""
         page, items = export / "page.csv", export / "y.csv"
         page.write_bytes(b"<!DOCTYPE html><html><body>Log in</body></html>")
         items.write_bytes(ITEMS)
@@ -714,7 +714,7 @@ class TestValidate:
         )
 
     def test_a_file_is_read_as_the_contracts_say(self, takings: Takings, export: Path) -> None:
-        """Also where its header has to tell what it is; what to do is told in the contract's words."""
+        """Even to find out what it is from its header; the remedy uses the contract's words."""
         contracts = export / "contracts"
         contracts.mkdir()
         custom = "customProperties: [{property: takingsFile, value: {delimiter: ';', encoding: utf-16}}]"
@@ -736,11 +736,11 @@ class TestValidate:
         assert takings("validate", unknown, "--contracts", contracts).code == 2
 
     def test_a_batch_says_what_a_dry_run_does(self, takings: Takings, root: Path, export: Path) -> None:
-        """On the terminal, beside the refused file and in the batch's story."""
+        """On the terminal, next to the refused file, and in the batch's record."""
         drop_all(root)
         drop(root, "orders/semicolons.csv", ORDERS.replace(b",", b";"))
         reason = (
-            "line 1: fields are parted by ;, not by commas."
+            "line 1: fields are separated by ;, not by commas."
             " Export the file with commas and drop the file again; it will be a new arrival."
         )
         assert reason in takings("validate", root / "raw-data" / "orders" / "semicolons.csv").out
@@ -759,7 +759,7 @@ class TestValidate:
         )
 
     def test_a_store_knows_copies_of_its_files(self, takings: Takings, done: Path, export: Path) -> None:
-        """A duplicate is no rejection."""
+        """A duplicate is not a rejection."""
         (export / "y.csv").write_bytes(ITEMS)
         assert takings("validate", export / "y.csv", "--store", done) == Ended(
             code=0,
@@ -769,14 +769,14 @@ class TestValidate:
         )
 
     def test_nothing_is_written(self, takings: Takings, export: Path, tmp_path: Path) -> None:
-        """Neither beside the files nor into the working folder."""
+        """Neither next to the files nor in the working folder."""
         (export / "bad.csv").write_bytes(self.BAD)
         before = everything(tmp_path)
         assert takings("validate", export / "bad.csv").code == 1
         assert everything(tmp_path) == before
 
     def test_nothing_of_a_store_is_changed(self, takings: Takings, done: Path, export: Path) -> None:
-        """Every file of it stays as it is."""
+        """All of its files stay as they are."""
         (export / "bad.csv").write_bytes(self.BAD)
         before = everything(done)
         assert takings("validate", export / "bad.csv", "--store", done).code == 1
@@ -784,7 +784,7 @@ class TestValidate:
         assert {path: after.get(path) for path in before} == before
 
     def test_nothing_is_added_to_a_store(self, takings: Takings, done: Path, export: Path) -> None:
-        """Not even a file that SQLite makes to read its database."""
+        """Not even a file that SQLite creates for reading its database."""
         (export / "bad.csv").write_bytes(self.BAD)
         before = set(everything(done))
         assert takings("validate", export / "bad.csv", "--store", done).code == 1
@@ -798,7 +798,7 @@ def test_the_version_is_printed(takings: Takings) -> None:
 
 class TestSamples:
     def test_a_generated_shop_runs(self, takings: Takings, root: Path) -> None:
-        """Into raw-data/ of a store; the same seed gives the same bytes."""
+        """In raw-data/ of a store; the same seed gives the same bytes."""
         ended = takings("generate", root / "raw-data", "--orders", 20, "--seed", 3, "--days", 2)
         assert (ended.code, ended.err) == (0, "")
         first = {path: path.read_bytes() for path in (root / "raw-data").rglob("*.csv")}
@@ -829,7 +829,7 @@ class TestSamples:
         assert (again.code, "nothing to do: no file is pending" in again.out) == (0, True)
 
     def test_the_demo_leaves_other_folders_alone(self, takings: Takings, tmp_path: Path) -> None:
-        """What is no demo store stays as it is."""
+        """A folder that is not a demo store stays as it is."""
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "thesis.txt").write_text("42")
         ended = takings("demo", tmp_path / "mine")

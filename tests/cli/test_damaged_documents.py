@@ -1,4 +1,4 @@
-"""What commands and pages say of a document that was damaged: which file, and what to do; nothing is changed."""
+"""What commands and pages say about a damaged document: which file, and what to do; nothing is changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAMAGES: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store that has taken a batch with a refused file, which nobody changes."""
+    """Return a store that has taken a batch with a refused file; no test changes it."""
     root = drop_all(new_store(tmp_path_factory.mktemp("taken") / "shop"))
     drop(root, "order-items/bad.csv", csv_of(item(9, 1, sale_price="0")))
     run(root)
@@ -32,7 +32,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def damage(root: Path, place: str, how: str) -> tuple[Path, bytes]:
-    """Damage a document; return it with what it held."""
+    """Damage a document, and return it with its former content."""
     (path,) = root.glob(place)
     whole = path.read_bytes()
     path.write_bytes(DAMAGES[how](whole))
@@ -56,7 +56,7 @@ def damage(root: Path, place: str, how: str) -> tuple[Path, bytes]:
 def test_a_command_names_the_document_and_the_remedy(
     takings: Takings, taken: Path, tmp_path: Path, place: str, commands: list[str], how: str
 ) -> None:
-    """Code 3, no traceback, and the document stays as it was found."""
+    """Code 3, no traceback, and the document is unchanged."""
     root = shutil.copytree(taken, tmp_path / "shop")
     path, _ = damage(root, place, how)
     found = path.read_bytes()
@@ -76,7 +76,7 @@ class Killed(BaseException):
 
 
 class Dead:
-    """A port at which the process dies."""
+    """A port where the process dies."""
 
     def __getattr__(self, _: str) -> NoReturn:
         raise Killed
@@ -85,7 +85,7 @@ class Dead:
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("name", ["manifest", "verdicts", "affected"])
 def test_a_batch_that_is_taken_up_again_is_not_retried_over_damage(root: Path, name: str, how: str) -> None:
-    """One attempt, no back-off; with the document restored, the batch is completed."""
+    """One attempt without back-off; once the document is restored, the batch is completed."""
     drop_all(root)
     dead: Any = Dead()
     with opened(root) as shop, pytest.raises(Killed):
@@ -103,7 +103,7 @@ def test_a_batch_that_is_taken_up_again_is_not_retried_over_damage(root: Path, n
 
 
 def test_pages_and_api_name_the_document(taken: Path, tmp_path: Path) -> None:
-    """As a page to people and as a problem to programs; other pages go on."""
+    """As a page for people and as a problem document for programs; other pages still work."""
     pytest.importorskip("fastapi")
     from tests.web.looking import asking
     from tests.web.site import served

@@ -1,4 +1,4 @@
-"""What commands say of a lake that was damaged: which file, and what to do; nothing is changed."""
+"""What commands say about a damaged lake: which file, and what to do; nothing is changed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _lose_table(root: Path) -> None:
 
 
 def _contents(root: Path) -> dict[str, bytes]:
-    """Return every file but the ledger's journal."""
+    """Return every file except the ledger's journal."""
     return {
         file.relative_to(root).as_posix(): file.read_bytes()
         for file in root.rglob("*")
@@ -71,7 +71,7 @@ def _contents(root: Path) -> dict[str, bytes]:
 def test_damage_is_recognised_before_a_batch_begins(
     takings: Takings, done: Path, damage: Callable[[Path], None], told: str
 ) -> None:
-    """The file is named, and the remedy; the drop stays pending."""
+    """The error names the file and the remedy; the drop stays pending."""
     drop_all(done, "b.csv")
     damage(done)
     before = _contents(done)
@@ -84,7 +84,7 @@ def test_damage_is_recognised_before_a_batch_begins(
 
 @pytest.mark.parametrize("command", [("verify",), ("restate",), ("maintain",), ("watch",), ("replay", "--failed")])
 def test_every_command_that_works_on_the_lake_looks(takings: Takings, done: Path, command: tuple[str, ...]) -> None:
-    """None goes on with a part of the rows."""
+    """None continues with a part of the rows."""
     _empty_entry(done)
     before = _contents(done)
     name, *options = command
@@ -95,7 +95,7 @@ def test_every_command_that_works_on_the_lake_looks(takings: Takings, done: Path
 
 
 def test_what_is_published_can_be_read_from_a_damaged_store(takings: Takings, done: Path) -> None:
-    """A day's numbers do not go away with a file of the lake."""
+    """A day's numbers do not disappear with a file of the lake."""
     whole = takings("kpis", done, "--format", "csv")
     _lose_table(done)
     assert takings("kpis", done, "--format", "csv") == whole

@@ -1,4 +1,4 @@
-"""The command line marks incomplete days, tells what a batch's rows replaced, and warns of what looks wrong."""
+"""The command line marks incomplete days, reports what a batch's rows replaced, and warns of suspicious changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GIFT = "order-items/i.csv of this day was refused"
 
 @pytest.fixture
 def waiting(tmp_path: Path) -> Path:
-    """Return a store whose products never came, as of its first run."""
+    """Return a store without products, after its first run."""
     root = new_store(tmp_path / "shop")
     drop(root, "orders/o.csv", csv_of(order(1), order(2, "2025-03-31T09:00:00")))
     drop(root, "order-items/i.csv", csv_of(item(1, 1), item(2, 2, 2, "12.50"), item(3, 99, 2, "1.00")))
@@ -23,7 +23,7 @@ def waiting(tmp_path: Path) -> Path:
 
 
 def test_run_says_which_days_are_incomplete(takings: Takings, waiting: Path) -> None:
-    """Beneath what the batch did; a run that did nothing says nothing."""
+    """Below the batch's summary; a run without a batch prints nothing about it."""
     ended = takings("run", waiting, "--now")
     assert (ended.code, ended.err) == (0, "")
     assert [line for line in ended.out.splitlines() if "incomplete" in line] == [
@@ -35,7 +35,7 @@ def test_run_says_which_days_are_incomplete(takings: Takings, waiting: Path) -> 
 
 
 def test_kpis_marks_the_days_of_a_table(takings: Takings, waiting: Path) -> None:
-    """And says beneath what is missing; of the days that are asked for."""
+    """And says below what is missing, for the days asked for."""
     run(waiting)
     lines = takings("kpis", waiting, "--from", "2025-03-31").out.splitlines()
     (row,) = (line.split() for line in lines if line.startswith(" 2025"))
@@ -51,7 +51,7 @@ def test_kpis_marks_the_days_of_a_table(takings: Takings, waiting: Path) -> None
 
 
 def test_kpis_as_csv_stay_as_they_are(takings: Takings, waiting: Path) -> None:
-    """What is missing is told on stderr."""
+    """What is missing is on stderr."""
     run(waiting)
     ended = takings("kpis", waiting, "--format", "csv", "--to", "2025-03-30")
     assert ended.out.splitlines()[1:] == ["2025-03-30,1,0.00,0,0.00,1,0.00,0.00,0.00,0.00"]
@@ -62,7 +62,7 @@ def test_kpis_as_csv_stay_as_they_are(takings: Takings, waiting: Path) -> None:
 
 
 def test_kpis_as_json_say_what_is_missing(takings: Takings, tmp_path: Path) -> None:
-    """Only in rows of incomplete days, so that the others are what they were."""
+    """Only in rows of incomplete days, so the others are unchanged."""
     root = drop_all(new_store(tmp_path / "shop"))
     drop(root, "orders/o.csv", csv_of(order(9, "2025-04-01T09:00:00")))
     drop(root, "order-items/i.csv", csv_of(item(9, 9), item(8, 9, 404, "2.50"), item(7, 9, sale_price="0.00")))
@@ -80,7 +80,7 @@ def test_kpis_as_json_say_what_is_missing(takings: Takings, tmp_path: Path) -> N
 
 
 def test_status_says_which_days_are_incomplete(takings: Takings, waiting: Path) -> None:
-    """As text and as JSON, which has all of them."""
+    """As text, and as JSON with all of them."""
     run(waiting)
     drop(waiting, "orders/none.csv", b"")
     run(waiting)
@@ -96,7 +96,7 @@ def test_status_says_which_days_are_incomplete(takings: Takings, waiting: Path) 
 
 
 def test_many_incomplete_days_are_cut_short(takings: Takings, tmp_path: Path) -> None:
-    """Ten are shown."""
+    """Ten are printed."""
     root = new_store(tmp_path / "shop")
     drop(root, "orders/o.csv", csv_of(*(order(n, f"2025-03-{n:02}T09:00:00") for n in range(1, 14))))
     run(root)
@@ -108,7 +108,7 @@ def test_many_incomplete_days_are_cut_short(takings: Takings, tmp_path: Path) ->
 
 
 def test_run_and_batches_tell_what_rows_replaced(takings: Takings, tmp_path: Path) -> None:
-    """With the warning that another order came under the same number."""
+    """With the warning that another order came with the same number."""
     root = new_store(tmp_path / "shop")
     drop(root, "products/p.csv", csv_of(product(1)))
     drop(root, "orders/a.csv", csv_of(order(1001)))
@@ -118,8 +118,8 @@ def test_run_and_batches_tell_what_rows_replaced(takings: Takings, tmp_path: Pat
     drop(root, "order-items/b.csv", csv_of(item(1, 1001), item(2, 5)))
     out = takings("run", root, "--now").out.splitlines()
     warning = (
-        "  warning 1 order changes both user_id and created_at: another order under the same number is no correction;"
-        " number each shop's orders apart (1001: orders/b.csv line 2)"
+        "  warning 1 order changes both user_id and created_at: another order with the same number is not a correction;"
+        " give each shop its own numbers (1001: orders/b.csv line 2)"
     )
     assert out[1:3] == [
         "  order_items  2 records read, 2 accepted (1 new, 1 unchanged)",
@@ -129,7 +129,7 @@ def test_run_and_batches_tell_what_rows_replaced(takings: Takings, tmp_path: Pat
     *_, newest = sorted(path.name for path in (root / "batches").iterdir())
     shown = takings("batches", root, newest).out.splitlines()
     assert warning in shown
-    assert "            1 new, 1 unchanged against the lake before" in shown
+    assert "            1 new, 1 unchanged compared with the lake before" in shown
     document = json.loads(takings("batches", root, newest, "--json").out)
     assert document["rows"] == {"new": 2, "changed": 1, "unchanged": 1, "older": 0}
     assert document["changes"]["warnings"][0]["examples"] == [

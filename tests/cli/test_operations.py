@@ -1,4 +1,4 @@
-"""docs/operations.md is true: every reason for a blocked batch stands there, and erasing a customer leaves the numbers."""
+"""docs/operations.md is true: it lists every reason for a blocked batch, and erasing a customer leaves the numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 
 
 def blocking() -> set[str]:
-    """Return what each call that blocks a batch gives as its reason, as source."""
+    """Return the reason that each call to block a batch gives, as source."""
     calls = (
         node
         for path in sorted((ROOT / "src" / "takings").rglob("*.py"))
@@ -32,13 +32,13 @@ def blocking() -> set[str]:
 
 
 def test_every_reason_of_a_blocked_batch_stands_on_the_page() -> None:
-    """A new way to block a batch is a new row for whoever is called at night."""
+    """A new way to block a batch needs a new row for whoever is on call."""
     assert blocking() == {"str(breach)", "f'{attempt} attempts have failed; the last one with: {cause}.'"}
     rows = re.findall(r"^\| `([^`…]+)…` ", PAGE, re.MULTILINE)
     assert rows == [
         "KPIs of ",
         f"{MOST_ATTEMPTS} attempts have failed; the last one with: ",
-        f"{MOST_ATTEMPTS} attempts ended without reporting a result ",  # the detector's, for a batch that nobody holds
+        f"{MOST_ATTEMPTS} attempts ended without reporting a result ",  # the detector's, for a batch that nobody owns
     ]
 
     impossible = {"category": "Books", "order_date": "2025-03-30", "orders": 1, "returned_orders": 2}
@@ -48,7 +48,7 @@ def test_every_reason_of_a_blocked_batch_stands_on_the_page() -> None:
 
 
 def customers_of(root: Path) -> set[int]:
-    """Return every customer that any file of the lake knows of, also files that no table names any more."""
+    """Return every customer in any file of the lake, including files that no table names any more."""
     places = [str(root / "lake" / table / "**" / "*.parquet") for table in ("orders", "order_items")]
     with duckdb.connect() as connection:
         return {
@@ -59,7 +59,7 @@ def customers_of(root: Path) -> set[int]:
 
 
 def test_a_customer_is_erased_by_a_rebuild_from_changed_originals(takings: Takings, tmp_path: Path) -> None:
-    """What the page says: another number in the originals, and the same KPIs from a lake that never knew the old one."""
+    """As the page says: another number in the originals gives the same KPIs, from a lake that never knew the old one."""
     root, new = drop_all(new_store(tmp_path / "shop")), tmp_path / "new"
     run(root)
     right = published(root)

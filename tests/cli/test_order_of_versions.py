@@ -1,4 +1,4 @@
-"""A store whose rows were merged by a contract's own order of versions asks for that contract, where rows are merged."""
+"""A store merged with a contract's own order of versions needs that contract wherever rows are merged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.shop import csv_of, drop, item, new_store, order, product
 
 @pytest.fixture
 def store(tmp_path: Path, takings: Takings) -> Path:
-    """Return a store of which an order has lost a line."""
+    """Return a store with an order that lost a line."""
     root, contracts = new_store(tmp_path / "shop"), write_contracts(tmp_path / "contracts", replaces=True)
     drop(root, "products/p.csv", csv_of(product(1)))
     drop(root, "orders/o.csv", csv_of(order(1)))
@@ -26,7 +26,7 @@ def store(tmp_path: Path, takings: Takings) -> Path:
 
 @pytest.mark.parametrize("command", ["run", "watch", "replay --failed"])
 def test_a_merge_under_other_contracts_is_refused(store: Path, takings: Takings, command: str) -> None:
-    """Before anything is done, and with the way out."""
+    """Before anything is done, with the way out."""
     name, *options = command.split()
     drop(store, "order-items/j.csv", csv_of(item(5, 1)))
     ended = takings(name, store, *options)
@@ -37,7 +37,7 @@ def test_a_merge_under_other_contracts_is_refused(store: Path, takings: Takings,
 
 
 def test_whoever_looks_needs_no_contracts(store: Path, takings: Takings) -> None:
-    """The commands that have no such option say what is published, and what is behind it."""
+    """Commands without that option show what is published, and the rows behind it."""
     assert takings("kpis", store, "--format", "csv").out.splitlines()[1].startswith("2025-03-30,1,10.00,1,")
     assert takings("explain", store, "2025-03-30", "--format", "csv").out.count("\n") == 2
     assert [takings(name, store).code for name in ("status", "batches", "verify", "restate", "maintain")] == [0] * 5
@@ -57,7 +57,7 @@ def test_where_instants_decide_a_dry_run_knows_no_duplicate(takings: Takings, tm
 
 
 def test_a_rebuild_writes_what_the_contracts_say(store: Path, takings: Takings, tmp_path: Path) -> None:
-    """Under the shipped ones the line that was removed counts again."""
+    """Under the shipped ones, the removed line counts again."""
     assert takings("rebuild", store, tmp_path / "rebuilt").code == 0
     assert (
         takings("kpis", tmp_path / "rebuilt", "--format", "csv").out.splitlines()[1].startswith("2025-03-30,1,22.00,2,")

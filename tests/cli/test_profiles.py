@@ -1,4 +1,4 @@
-"""Each profile takes its sample to the right KPIs in one command, whatever engine validates."""
+"""Each profile gets the right KPIs from its sample in one command, whichever engine validates."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_sample_comes_to_its_kpis(
 def test_orders_alone_make_do_until_the_products_come(
     takings: Takings, tmp_path: Path, shop: PlainShop, profile: str, worth: Callable[..., Lake]
 ) -> None:
-    """Stand-ins hold the items' place; the products export restates their categories, whenever it comes."""
+    """Stand-ins take the products' place; the products export restates their categories, whenever it comes."""
     store = sampled(tmp_path / "store", profile, "duckdb")
     products = store / "raw-data" / f"{profile}-products"
     shutil.move(products, tmp_path / "later")
@@ -79,10 +79,10 @@ def test_orders_alone_make_do_until_the_products_come(
     assert kpis_of(takings, store) == kpis_as_csv(worth(shop))
 
 
-# Small exports of Shopify, by hand
+# Small exports of Shopify, written by hand
 
 
-#: an order of two lines with a discount, just before midnight; one that was cancelled, just after; no mail address, no SKU
+#: an order of two lines with a discount, just before midnight; a cancelled one just after, without mail address or SKU
 MUGS = """\
 Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Cancelled at,Discount Amount,\
 Subtotal
@@ -104,7 +104,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_small_export_of_shopify(takings: Takings, tmp_path: Path, engine: str) -> None:
-    """Days are the shop's, pieces are counted, a discount is shared out to the cent, a cancelled order nets nothing."""
+    """Days are the shop's, pieces are counted, a discount is split to the cent, and a cancelled order nets nothing."""
     store = shopify_store(tmp_path / "store", MUGS, engine)
     assert takings("run", store, "--now").code == 0
     days, categories = kpis_of(takings, store)
@@ -126,7 +126,7 @@ def test_a_small_export_of_shopify(takings: Takings, tmp_path: Path, engine: str
 
 
 def test_an_export_that_names_more_columns_and_byte_order(takings: Takings, tmp_path: Path) -> None:
-    """Columns that no figure needs are left out without a word, in whatever order they come, with CRLF and a mark of UTF-8."""
+    """Columns that no KPI needs are silently ignored, in any order, with CRLF and a UTF-8 byte order mark."""
     records = [line.split(",") for line in MUGS.splitlines()]
     turned = [
         ",".join([*reversed(record), "more" if number else "Tax 1 Name"]) for number, record in enumerate(records)
@@ -138,7 +138,7 @@ def test_an_export_that_names_more_columns_and_byte_order(takings: Takings, tmp_
 
 
 def test_a_later_export_restates_what_changed(takings: Takings, tmp_path: Path) -> None:
-    """An order that is refunded since: its money comes back on its own day."""
+    """An order refunded since then: the refund counts on the order's own day."""
     store = shopify_store(tmp_path / "store", MUGS)
     assert takings("run", store, "--now").code == 0
     header, *lines = MUGS.splitlines()
@@ -154,7 +154,7 @@ def test_a_later_export_restates_what_changed(takings: Takings, tmp_path: Path) 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_line_that_was_taken_off_an_order_stops_counting(takings: Takings, tmp_path: Path, engine: str) -> None:
-    """An export holds whole orders, so its lines replace all that the order had before."""
+    """An export holds whole orders, so its lines replace all earlier ones of the order."""
     store = shopify_store(tmp_path / "store", MUGS, engine)
     assert takings("run", store, "--now").code == 0
     header, mugs, *_ = MUGS.splitlines()
@@ -183,7 +183,7 @@ def test_a_line_that_was_taken_off_an_order_stops_counting(takings: Takings, tmp
 def test_what_cannot_be_read_is_refused_with_its_line(
     takings: Takings, tmp_path: Path, old: str, new: str, told: str, engine: str
 ) -> None:
-    """A value that does not fit is never a guess: the file is refused, and the line is named."""
+    """A value that does not fit is never guessed: the file is refused, and the line is named."""
     store = shopify_store(tmp_path / "store", MUGS.replace(old, new, 1), engine)
     assert takings("run", store, "--now").code == 1
     (reasons,) = [json.loads(path.read_text()) for path in store.rglob("*.reason.json")]
@@ -191,12 +191,12 @@ def test_what_cannot_be_read_is_refused_with_its_line(
     assert reasons["violations"][0]["line"] == 2
 
 
-# The others
+# Other profiles
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_sample_of_olist_comes_to_its_kpis(takings: Takings, tmp_path: Path, shop: PlainShop, engine: str) -> None:
-    """Items have their order's status, ids are made of two columns, and what has no category stands in one of its own."""
+    """Items have their order's status, ids consist of two columns, and products without a category get one of their own."""
     store = sampled(tmp_path / "store", "olist", engine)
     ended = takings("run", store, "--now")
     assert ended.code == 0, ended
@@ -220,7 +220,7 @@ def test_the_brief_is_the_shipped_contracts(takings: Takings, tmp_path: Path) ->
 
 
 def test_an_unknown_profile_is_named_with_the_known_ones(takings: Takings, tmp_path: Path) -> None:
-    """Nothing is guessed of a word that comes close."""
+    """A similar name is not guessed."""
     ended = takings("run", new_store(tmp_path / "store"), "--contracts", "profile:shopfy")
     assert ended.code == 2
     assert unwrapped(ended.err) == (

@@ -1,4 +1,4 @@
-"""The commands that prove and repair: explain, verify, restate and maintain; what they print where, and how they end."""
+"""The commands that verify and repair: explain, verify, restate and maintain; what they print, where, and how they end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ITEMS_KEY = "raw-data/order-items/a.csv"
 
 @pytest.fixture(scope="module")
 def busy_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store of three batches, which nobody changes: corrections, orphans, odd names, prices with many digits."""
+    """Return a store of three batches with corrections, orphans, odd names and prices with many digits; no test changes it."""
     root = drop_all(new_store(tmp_path_factory.mktemp("busy") / "shop"))
     run(root)
     drop(root, "products/b.csv", csv_of(product(4, '"[red]Toys, small"')))
@@ -74,12 +74,12 @@ def busy_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def busy(busy_once: Path, tmp_path: Path) -> Path:
-    """Return such a store of one's own."""
+    """Return such a store for this test alone."""
     return shutil.copytree(busy_once, tmp_path / "shop")
 
 
 def everything(folder: Path) -> dict[Path, bytes | None]:
-    """Return every file under a folder with its bytes, and every folder."""
+    """Return a folder's files with their bytes, and its folders."""
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
@@ -94,7 +94,7 @@ def places(root: Path) -> dict[str, str | None]:
 
 
 def tamper(root: Path, *statements: str) -> None:
-    """Change published rows behind everybody's back."""
+    """Change published rows directly in the database."""
     with closing(sqlite3.connect(root / ".takings" / "takings.db")) as database, database:
         for statement in statements:
             assert database.execute(statement).rowcount > 0, statement
@@ -116,7 +116,7 @@ MADE_UP_TUESDAY = (
 
 class TestExplain:
     def test_csv_has_the_rows_behind_a_day(self, takings: Takings, done: Path) -> None:
-        """By order and item, each with the place where it stands; nothing else on stdout."""
+        """By order and item, each with its file and line; nothing else is on stdout."""
         archived = places(done)[ITEMS_KEY]
         assert takings("explain", done, "2025-03-30", "--format", "csv") == Ended(
             code=0,
@@ -127,7 +127,7 @@ class TestExplain:
         )
 
     def test_every_kind_of_row_is_told_apart(self, takings: Takings, busy: Path) -> None:
-        """Orders without counted items have none of an item's fields, and stand in the orders' file; orphans are not there."""
+        """Orders without counted items have no item fields, and name the orders' file; orphans are left out."""
         ended = takings("explain", busy, "2025-03-31", "--format", "csv")
         place = places(busy)
         items, late, orders = "raw-data/order-items/a.csv", "raw-data/order-items/late/a.csv", "raw-data/orders/b.csv"
@@ -139,7 +139,7 @@ class TestExplain:
         )
 
     def test_prices_have_all_their_digits(self, takings: Takings, busy: Path) -> None:
-        """At least two places, and no zeros behind the cents."""
+        """At least two decimal places, and no zeros after the cents."""
         rows = table_of(takings("explain", busy, "2025-03-30", "--format", "csv").out)
         assert {row["item_id"]: (row["sale_price"], row["counted_as"]) for row in rows} == {
             "1": ("10.00", "net"),
@@ -150,7 +150,7 @@ class TestExplain:
         }
 
     def test_file_and_line_hold_the_row(self, takings: Takings, busy: Path) -> None:
-        """The archived original has it on that line, also in a compressed file, and after a correction."""
+        """The archived original has it on that line, even if compressed, and after a correction."""
         rows = table_of(takings("explain", busy, "2025-03-30", "--format", "csv").out)
         assert len(rows) == 5
         for row in rows:
@@ -161,7 +161,7 @@ class TestExplain:
 
     @pytest.mark.parametrize("by", ["day", "category"])
     def test_the_rows_make_the_published_revenue(self, takings: Takings, busy: Path, by: str) -> None:
-        """Of every day and of every category on it: summed exactly, rounded once."""
+        """For every day, and every category on it: summed exactly, rounded once."""
         numbers = table_of(takings("kpis", busy, "--by", by, "--format", "csv").out)
         assert len(numbers) == {"day": 2, "category": 5}[by]
         for number in numbers:
@@ -181,7 +181,7 @@ class TestExplain:
             )
 
     def test_one_category(self, takings: Takings, busy: Path) -> None:
-        """Only its rows, whatever its name."""
+        """Only its rows, whatever the name."""
         ended = takings("explain", busy, "2025-03-30", "--category", "[red]Toys, small", "--format", "csv")
         assert [(row["category"], row["item_id"]) for row in table_of(ended.out)] == [
             ("[red]Toys, small", "4"),
@@ -189,7 +189,7 @@ class TestExplain:
         ]
 
     def test_json_tells_the_exact_sum(self, takings: Takings, busy: Path) -> None:
-        """Amounts are strings, ids are what they are in the lake, what a row has not is null."""
+        """Amounts are strings, ids have the lake's type, and a row's missing values are null."""
         document = json.loads(takings("explain", busy, "2025-03-31", "--format", "json").out)
         rows = document.pop("rows")
         assert document == {"schema_version": 1, "commit": 3, "rows_in_all": 3, "revenue": "4.255"}
@@ -241,7 +241,7 @@ class TestExplain:
         assert document["revenue"] == "1999999999999.9999999999999998"
 
     def test_a_table_is_for_people(self, takings: Takings, busy: Path) -> None:
-        """Rows, then how many items and their sum, and of which commit."""
+        """Rows, then the number of items, their sum, and the commit."""
         ended = takings("explain", busy, "2025-03-31")
         assert (ended.code, ended.err) == (0, "")
         header, _, *rows, summary = [line for line in ended.out.splitlines() if line.strip()]
@@ -256,7 +256,7 @@ class TestExplain:
     def test_a_table_of_items_with_roles_shows_what_they_are_worth(
         self, takings: Takings, root: Path, tmp_path: Path
     ) -> None:
-        """Behind their price; the sum is that of the amounts."""
+        """After their price; the sum is that of the amounts."""
         contracts = contracts_of_worth(tmp_path / "contracts")
         (root / "takings.toml").write_text(f'contracts = "{contracts}"\n', encoding="utf-8")
         drop(root, "products/a.csv", csv_of(product(1)))
@@ -275,7 +275,7 @@ class TestExplain:
         assert summary == "1 items, 29.495 in all, as of commit 1"
 
     def test_a_rebuilt_store_computes_amounts_anew(self, takings: Takings, done: Path, tmp_path: Path) -> None:
-        """Rows keep what they were worth by the contract of their time; a rebuilt store has the present one."""
+        """Rows keep the worth that the contract of their time gave them; a rebuilt store uses the present one."""
         drop(done, "order-items/b.csv", csv_of(item(4, 3, qty=3, taken_off="1.00", paid_back="")))
         run(done)
         contracts = contracts_of_worth(tmp_path / "contracts")
@@ -293,7 +293,7 @@ class TestExplain:
         ]
 
     def test_a_limit_shows_the_first_rows(self, takings: Takings, busy: Path) -> None:
-        """Sum and number of rows are those of all."""
+        """Sum and number of rows cover all."""
         limited = ("explain", busy, "2025-03-30", "--limit", 2)
         assert [row["item_id"] for row in table_of(takings(*limited, "--format", "csv").out)] == ["1", "4"]
         document = json.loads(takings(*limited, "--format", "json").out)
@@ -330,7 +330,7 @@ class TestExplain:
     def test_2_for_an_unknown_day_or_category(
         self, takings: Takings, done: Path, arguments: list[str], of: str
     ) -> None:
-        """In every form; stdout stays empty."""
+        """In every format; stdout stays empty."""
         for form in ("table", "csv", "json"):
             ended = takings("explain", done, *arguments, "--format", form)
             assert (ended.code, ended.out, unwrapped(ended.err)) == (
@@ -341,13 +341,13 @@ class TestExplain:
 
     @pytest.mark.parametrize("arguments", [["31.3.2025"], ["2025-03-30", "--limit", "0"], []])
     def test_2_for_wrong_usage(self, takings: Takings, done: Path, arguments: list[str]) -> None:
-        """Told on stderr."""
+        """The error is on stderr."""
         ended = takings("explain", done, *arguments)
         assert (ended.code, ended.out) == (2, "")
         assert "Usage: takings" in ended.err
 
     def test_2_for_a_store_without_a_lake(self, takings: Takings, root: Path) -> None:
-        """With what to do about it."""
+        """The error says what to do about it."""
         ended = takings("explain", root, "2025-03-30")
         assert (ended.code, ended.out, unwrapped(ended.err)) == (
             2,
@@ -358,7 +358,7 @@ class TestExplain:
 
 class TestVerify:
     def test_0_where_nothing_differs(self, takings: Takings, busy: Path) -> None:
-        """It says how much was compared."""
+        """The output says how much was compared."""
         assert takings("verify", busy) == Ended(code=0, out="no difference: 7 published rows as of commit 3\n", err="")
 
     def test_0_for_a_store_without_a_lake(self, takings: Takings, root: Path) -> None:
@@ -372,20 +372,20 @@ class TestVerify:
         }
 
     def test_it_reads_only(self, takings: Takings, busy: Path) -> None:
-        """Also where it finds something."""
+        """Even if it finds a difference."""
         tamper(busy, WRONG_MONDAY)
         before = everything(busy)
         assert takings("verify", busy).code == 1
         assert everything(busy) == before
 
     def test_a_hidden_row_is_no_difference(self, takings: Takings, done: Path) -> None:
-        """A key that has no rows any more is published with zeros."""
+        """A key that no longer has rows is published with zeros."""
         drop(done, "orders/b.csv", csv_of(order(3, "2025-04-01T08:00:00")))
         run(done)
         assert takings("verify", done).out == "no difference: 5 published rows as of commit 2\n"
 
     def test_1_where_a_value_differs(self, takings: Takings, done: Path) -> None:
-        """Table, key, column and both values are named."""
+        """Table, key, column and both values are printed."""
         tamper(done, WRONG_MONDAY, WRONG_TOYS)
         assert takings("verify", done) == Ended(
             code=1,
@@ -397,7 +397,7 @@ class TestVerify:
         )
 
     def test_1_where_a_row_is_missing_or_made_up(self, takings: Takings, done: Path) -> None:
-        """On either side."""
+        """In either table."""
         tamper(done, LOST_SUNDAY, LOST_BOOKS, MADE_UP_TUESDAY)
         assert takings("verify", done) == Ended(
             code=1,
@@ -411,7 +411,7 @@ class TestVerify:
     def test_1_where_the_definition_has_changed(
         self, takings: Takings, done: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """In one line for all rows; a value that differs as well has its own."""
+        """In one line for all rows; a different value has its own line as well."""
         tamper(done, WRONG_MONDAY)
         monkeypatch.setenv("TAKINGS_POLICY", "row")
         ended = takings("verify", done)
@@ -423,7 +423,7 @@ class TestVerify:
         assert summary == "6 differences in 5 rows. `takings restate STORE` publishes them again."
 
     def test_json_names_every_difference(self, takings: Takings, done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Values as text, null where there is none; the exit code is the same."""
+        """Values as text, null if there is none; the exit code is the same."""
         tamper(done, WRONG_TOYS, LOST_SUNDAY)
         ended = takings("verify", done, "--json")
         assert (ended.code, ended.err) == (1, "")
@@ -462,7 +462,7 @@ class TestVerify:
 
 class TestRestate:
     def test_it_repairs_whatever_differs(self, takings: Takings, done: Path) -> None:
-        """Values, missing rows and made-up ones; the commit stays."""
+        """Values, missing rows and invented ones; the commit stays."""
         tamper(done, WRONG_MONDAY, WRONG_TOYS, LOST_BOOKS, MADE_UP_TUESDAY)
         assert takings("restate", done) == Ended(
             code=0,
@@ -505,7 +505,7 @@ class TestRestate:
         assert {found["table"] for found in differences} == ({"OrderKPIs", "CategoryKPIs"} if still_wrong else set())
 
     def test_a_day_without_orders_any_more_is_in_its_range(self, takings: Takings, done: Path) -> None:
-        """Nothing of it is in the lake, and something is published."""
+        """The lake has nothing of it, but something is published."""
         tamper(done, MADE_UP_TUESDAY)
         ended = takings("restate", done, "--from", "2025-04-01", "--to", "2025-04-01")
         assert ended.out == "published again as of commit 1: 1 key of OrderKPIs, 0 keys of CategoryKPIs\n"
@@ -524,7 +524,7 @@ class TestRestate:
         assert everything(done) == before
 
     def test_2_for_a_store_without_a_lake(self, takings: Takings, root: Path) -> None:
-        """With what to do about it, with and without a range."""
+        """The error says what to do, with and without a range."""
         for range_ in ([], ["--from", "2025-03-30"]):
             ended = takings("restate", root, *range_)
             assert (ended.code, ended.out, unwrapped(ended.err)) == (
@@ -536,7 +536,7 @@ class TestRestate:
 
 @pytest.fixture(scope="module")
 def many_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store of four batches of one day, which nobody changes."""
+    """Return a store of four batches of one day; no test changes it."""
     root = new_store(tmp_path_factory.mktemp("many") / "shop")
     for number in range(1, 5):
         drop(root, f"orders/{number}.csv", csv_of(order(number)))
@@ -546,7 +546,7 @@ def many_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def many(many_once: Path, tmp_path: Path) -> Path:
-    """Return such a store of one's own, where one batch's reports are from the year before."""
+    """Return such a store for this test alone; the reports of one batch are a year old."""
     root = shutil.copytree(many_once, tmp_path / "shop")
     reports = next((root / "validation-reports").iterdir())
     for path in reports.rglob("*.json"):
@@ -557,7 +557,7 @@ def many(many_once: Path, tmp_path: Path) -> Path:
 
 class TestMaintain:
     def test_it_says_what_it_did(self, takings: Takings, many: Path) -> None:
-        """Files, commit and what is gone; the second time there is nothing to do."""
+        """Files, commit and what was removed; the second time there is nothing to do."""
         assert takings("maintain", many) == Ended(
             code=0,
             out="orders: 4 files compacted into 1\n"
@@ -570,7 +570,7 @@ class TestMaintain:
         assert takings("verify", many).out == "no difference: 1 published rows as of commit 5\n"
 
     def test_a_dry_run_says_what_would_be_done(self, takings: Takings, many: Path) -> None:
-        """And does nothing of it."""
+        """And does none of it."""
         before = everything(many)
         assert takings("maintain", many, "--dry-run") == Ended(
             code=0,
@@ -582,7 +582,7 @@ class TestMaintain:
     def test_a_setting_says_how_long_reports_are_kept(
         self, takings: Takings, many: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """90 days unless it says otherwise."""
+        """90 days by default."""
         monkeypatch.setenv("TAKINGS_KEEP_REPORTS", "400d")
         assert takings("maintain", many).out.endswith("0 lake files and 0 old documents removed\n")
         monkeypatch.setenv("TAKINGS_KEEP_REPORTS", "0d")
@@ -595,13 +595,13 @@ class TestMaintain:
         assert takings("explain", many, "2025-03-30", "--format", "csv") == before
 
     def test_an_empty_store_has_nothing_to_do(self, takings: Takings, root: Path) -> None:
-        """That is no error."""
+        """That is not an error."""
         assert takings("maintain", root) == Ended(code=0, out="0 lake files and 0 old documents removed\n", err="")
 
 
 @pytest.mark.parametrize("command", [["explain", "2025-03-30"], ["verify"], ["restate"], ["maintain"]])
 def test_2_for_an_unknown_store(takings: Takings, tmp_path: Path, command: list[str]) -> None:
-    """No store is made."""
+    """No store is created."""
     name, *arguments = command
     ended = takings(name, tmp_path / "nowhere", *arguments)
     assert (ended.code, ended.out) == (2, "")

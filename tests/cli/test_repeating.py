@@ -1,4 +1,4 @@
-"""The commands that run the archive again: replay and rebuild; what they print where, and how they end."""
+"""The commands that process the archive again: replay and rebuild; what they print, where, and how they end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestReplay:
     """takings replay."""
 
     def test_a_refused_file_goes_as_soon_as_it_may(self, takings: Takings, root: Path) -> None:
-        """Exit code 1 while it is refused, 0 when it is taken, and 0 when nothing is left."""
+        """Exit code 1 while it is refused, 0 when it is accepted, and 0 when nothing is left."""
         refused = takings("replay", root, "--failed")
         assert (refused.code, "bad.csv" in refused.out) == (1, True)
         (root / "takings.toml").write_text('policy = "row"\nmax_rejected = "100%"\n')
@@ -33,7 +33,7 @@ class TestReplay:
         assert (nothing.code, nothing.out) == (0, "nothing to do: failed/ has no file to replay\n")
 
     def test_a_batch_and_a_file(self, takings: Takings, root: Path) -> None:
-        """Both show the new batch."""
+        """Both print the new batch."""
         (batch,) = (path.name for path in (root / "batches").iterdir())
         again = takings("replay", root, "--batch", batch)
         assert (again.code, "3 accepted, 1 rejected" in again.out) == (1, True)
@@ -43,7 +43,7 @@ class TestReplay:
 
     @pytest.mark.parametrize("options", [(), ("--failed", "--batch", "x")])
     def test_exactly_one_choice(self, takings: Takings, root: Path, options: tuple[str, ...]) -> None:
-        """None and two are wrong usage."""
+        """None or two are wrong usage."""
         ended = takings("replay", root, *options)
         assert (ended.code, "one of --batch ID, --file KEY and --failed" in ended.err) == (2, True)
 
@@ -52,7 +52,7 @@ class TestRebuild:
     """takings rebuild."""
 
     def test_a_store_without_its_ledger(self, takings: Takings, root: Path, tmp_path: Path) -> None:
-        """Every command says what to do, and the new store has the numbers and the settings of the old one."""
+        """Every command says what to do, and the new store has the old one's numbers and settings."""
         right = published(root)
         (root / "takings.toml").write_text('batch_wait = "5m"\n')
         drop(root, "orders/next.csv", b"id\n")
@@ -76,7 +76,7 @@ class TestRebuild:
         assert takings("verify", new).code == 0
 
     def test_a_store_without_its_lake(self, takings: Takings, root: Path, tmp_path: Path) -> None:
-        """The ledger knows of a commit that is not there."""
+        """The ledger knows a commit that does not exist."""
         right = published(root)
         shutil.rmtree(root / "lake")
         lost = takings("run", root)
@@ -85,14 +85,14 @@ class TestRebuild:
         assert published(tmp_path / "new") == right
 
     def test_only_into_an_empty_folder(self, takings: Takings, root: Path, tmp_path: Path) -> None:
-        """Nothing is mixed with what is there."""
+        """Nothing is mixed with existing files."""
         ended = takings("rebuild", root, root)
         assert (ended.code, f"{root} is not empty" in ended.err) == (2, True)
         unknown = takings("rebuild", tmp_path / "nowhere", tmp_path / "new")
         assert (unknown.code, (tmp_path / "new").exists()) == (2, False)
 
     def test_other_days(self, takings: Takings, root: Path, tmp_path: Path) -> None:
-        """The time zone is an option, and has to go into the new store's settings."""
+        """The time zone is an option, and has to be added to the new store's settings."""
         ended = takings("rebuild", root, tmp_path / "new", "--time-zone", "Asia/Tokyo")
         assert (ended.code, "Set time_zone = 'Asia/Tokyo' in" in ended.err) == (0, True)
         refused = takings("run", tmp_path / "new")

@@ -1,4 +1,4 @@
-"""What comes from a file, a key or a contract is shown by a terminal, and no spreadsheet takes it for a formula."""
+"""Text from a file, a key or a contract is safe on a terminal, and no spreadsheet runs it as a formula."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SOURCE = Path(__file__).resolve().parent.parent.parent / "src" / "takings"
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Return a store whose categories, file names and columns hold what terminals and spreadsheets would obey."""
+    """Return a store whose categories, file names and columns would control terminals and spreadsheets."""
     root = new_store(tmp_path / "shop")
     categories = ["=1+1", ESCAPE, '"a\nb"', "x" * 200, "\x9b31m\u202eC1"]
     drop(root, "products/p.csv", csv_of(*(product(number, name) for number, name in enumerate(categories, 1))))
@@ -56,7 +56,7 @@ def test_no_control_character_reaches_a_terminal(takings: Takings, shop: Path) -
 
 
 def test_a_long_name_is_cut_and_takes_no_room_from_numbers(takings: Takings, shop: Path) -> None:
-    """One line for each category, every number whole."""
+    """One line per category, with every number complete."""
     takings("run", shop, "--now")
     lines = takings("kpis", shop, "--by", "category").out.splitlines()
     rows = [line.split()[:4] for line in lines if "2025-03-30" in line]
@@ -73,7 +73,7 @@ def test_a_long_name_is_cut_and_takes_no_room_from_numbers(takings: Takings, sho
 
 
 def test_csv_keeps_its_bytes_unless_asked(takings: Takings, shop: Path) -> None:
-    """A formula is a text as it stands; with --spreadsheet-safe a ' stands before it. Numbers stay numbers."""
+    """CSV keeps a formula as it is; --spreadsheet-safe puts a ' before it. Numbers stay numbers."""
     takings("run", shop, "--now")
 
     def categories(*command: object) -> set[str]:
@@ -96,7 +96,7 @@ def run_process(*arguments: object, stdout: int) -> subprocess.Popen[bytes]:
 
 
 def test_csv_on_a_terminal_is_legible(takings: Takings, shop: Path) -> None:
-    """Whoever looks at it there wants to see it; a pipe or a file gets the bytes."""
+    """On a terminal, people read it; a pipe or a file gets the bytes."""
     takings("run", shop, "--now")
     ours, theirs = pty.openpty()
     command = run_process("kpis", shop, "--by", "category", "--format", "csv", stdout=theirs)
@@ -126,7 +126,7 @@ def test_csv_on_a_terminal_is_legible(takings: Takings, shop: Path) -> None:
     ],
 )
 def test_a_closed_pipe_is_no_verdict(shop: Path, arguments: tuple[str, ...], code: int) -> None:
-    """The command does its work, and ends with what came of it: 1 only because a file was rejected."""
+    """The command does its work and ends with its result: 1 only because a file was rejected."""
     reading, writing = os.pipe()
     os.close(reading)
     first, *rest = arguments
@@ -138,7 +138,7 @@ def test_a_closed_pipe_is_no_verdict(shop: Path, arguments: tuple[str, ...], cod
 
 
 def test_a_watch_ends_with_its_reader(shop: Path) -> None:
-    """After the batch that nobody reads of, as if it had been asked to."""
+    """It ends after the batch whose output nobody reads, as if asked to."""
     (shop / "takings.toml").write_text("batch_files = 5\n")
     reading, writing = os.pipe()
     os.close(reading)
@@ -153,7 +153,7 @@ def test_a_watch_ends_with_its_reader(shop: Path) -> None:
 
 
 def test_another_pipe_that_breaks_is_a_failure(takings: Takings, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a connection to Spark: it could not finish, and no file was rejected."""
+    """Such as a connection to Spark: the command could not finish, and no file was rejected."""
 
     def broken(*_: object, **__: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
@@ -176,7 +176,7 @@ def test_another_pipe_that_breaks_is_a_failure(takings: Takings, shop: Path, mon
     ],
 )
 def test_control_characters_are_seen(text: str, seen: str) -> None:
-    """Each by its number; every script stays as it is. JSON says the same in its own way."""
+    """Each by its number; every script stays as it is. JSON does the same in its own way."""
     assert legible(text) == seen
     assert json.loads(as_json(text)) == text
     assert not RAW.search(as_json(text))
@@ -184,12 +184,12 @@ def test_control_characters_are_seen(text: str, seen: str) -> None:
 
 @pytest.mark.parametrize(("name", "shown"), [("Books", "Books"), ("abcdefghi", "abcdefg…"), ("你好你好你", "你好你…")])
 def test_a_name_is_cut_by_the_columns_that_it_takes(name: str, shown: str) -> None:
-    """A Chinese character takes two."""
+    """A Chinese character takes two columns."""
     assert cut(name, 8) == shown
 
 
 def test_no_message_has_pythons_spelling() -> None:
-    """No `!r` and no `repr` in what may be shown: a value is written as its owner wrote it."""
+    """No `!r` and no `repr` in what may be printed: a value is written as its owner wrote it."""
     found = []
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -211,11 +211,11 @@ def test_no_message_has_pythons_spelling() -> None:
     ],
 )
 def test_a_cause_is_told_in_words(fault: Exception, told: str) -> None:
-    """`OSError(18, …)` tells a programmer something, and nobody else."""
+    """`OSError(18, …)` means something only to a programmer."""
     assert cause_of(fault) == told
 
 
 def test_amounts_are_written_out() -> None:
-    """Nobody reads 0E-16 as nothing."""
+    """Nobody reads 0E-16 as zero."""
     amounts = ["0E-16", "1.50000", "12", "-0.125", "1E+3"]
     assert [exact(Decimal(text)) for text in amounts] == ["0.00", "1.50", "12.00", "-0.125", "1000.00"]

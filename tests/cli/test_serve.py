@@ -17,14 +17,14 @@ from tests.web.site import served
 
 
 def test_another_address_needs_a_token(takings: Takings, done: Path) -> None:
-    """It refuses to start, and says which setting to set."""
+    """It refuses to start, and says which setting to use."""
     ended = takings("serve", done, "--host", "0.0.0.0")
     assert (ended.code, ended.out) == (2, "")
     assert "TAKINGS_SERVE_TOKEN" in ended.err
 
 
 def test_a_short_token_is_refused(takings: Takings, done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not printed."""
+    """It is not printed."""
     monkeypatch.setenv("TAKINGS_SERVE_TOKEN", "guessable")
     ended = takings("serve", done, "--host", "0.0.0.0")
     assert ended.code == 2
@@ -38,7 +38,7 @@ def test_no_store_no_page(takings: Takings, tmp_path: Path) -> None:
 
 
 def test_explain_as_csv_is_what_the_command_prints(takings: Takings, done: Path) -> None:
-    """And for a spreadsheet, the same without formulas."""
+    """The CSV for spreadsheets is the same, without formulas."""
     with served(done) as site, asking(site) as ask:
         answer = ask("/api/v1/explain?day=2025-03-30&format=csv")
         assert answer.text == takings("explain", done, "2025-03-30", "--format", "csv").out
@@ -49,7 +49,7 @@ def test_explain_as_csv_is_what_the_command_prints(takings: Takings, done: Path)
 
 
 def test_only_serve_loads_what_a_page_needs() -> None:
-    """The extra is not installed for those who do not look."""
+    """Other commands work without the extra."""
     asked = (
         "import sys, takings.entrypoints.cli; print({'fastapi', 'jinja2', 'starlette', 'uvicorn'} & set(sys.modules))"
     )
@@ -58,7 +58,7 @@ def test_only_serve_loads_what_a_page_needs() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_serve_ends_as_asked(done: Path, number: signal.Signals, code: int) -> None:
-    """Also while a page listens."""
+    """Even while a page listens."""
     command = [sys.executable, "-m", "takings", "serve", str(done), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None

@@ -1,4 +1,4 @@
-"""A source on the command line: what is printed of its files, and what is said of its mistakes."""
+"""A source on the command line: what is printed about its files and its mistakes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def root(tmp_path: Path, contracts: Path) -> Path:
 
 
 def test_a_run_accounts_for_the_file_and_for_what_it_yields(root: Path, takings: Takings) -> None:
-    """Records of the file in one line, rows made in one line per dataset."""
+    """The file's records in one line, its rows in one line per dataset."""
     drop(root, "till/a.csv", EXPORT)
     drop(root, "till/bad.csv", BAD)
     ended = takings("run", root, "--now")
@@ -44,7 +44,7 @@ def test_a_run_accounts_for_the_file_and_for_what_it_yields(root: Path, takings:
 
 
 def test_status_counts_its_files_as_pending(root: Path, takings: Takings) -> None:
-    """Beside those of the datasets."""
+    """Next to those of the datasets."""
     drop(root, "till/a.csv", EXPORT)
     pending = json.loads(takings("status", root, "--json").out)["pending"]
     assert pending == {"products": 0, "orders": 0, "order_items": 0, "till": 1}
@@ -52,7 +52,7 @@ def test_status_counts_its_files_as_pending(root: Path, takings: Takings) -> Non
 
 
 def test_a_batch_shows_where_it_failed(root: Path, takings: Takings) -> None:
-    """Line, dataset and column of what was made, and what to do."""
+    """Line, dataset and column of the row, and what to do."""
     drop(root, "till/bad.csv", BAD)
     takings("run", root, "--now")
     (batch,) = (root / "batches").iterdir()
@@ -63,7 +63,7 @@ def test_a_batch_shows_where_it_failed(root: Path, takings: Takings) -> None:
 
 @pytest.mark.parametrize("place", ["raw-data/till", "elsewhere"], ids=["by its folder", "by its header"])
 def test_a_file_is_validated_before_it_is_dropped(root: Path, tmp_path: Path, takings: Takings, place: str) -> None:
-    """On the way of a run, with nothing written."""
+    """As in a run, with nothing written."""
     folder = tmp_path / place
     folder.mkdir(parents=True)
     (folder / "good.csv").write_bytes(EXPORT)
@@ -85,7 +85,7 @@ def test_a_file_is_validated_before_it_is_dropped(root: Path, tmp_path: Path, ta
 
 
 def test_a_copy_is_recognised_by_a_dry_run(root: Path, tmp_path: Path, takings: Takings) -> None:
-    """Only a file of the same source is one."""
+    """Only within the same source."""
     drop(root, "till/a.csv", EXPORT)
     takings("run", root, "--now")
     (tmp_path / "copy.csv").write_bytes(EXPORT)

@@ -1,4 +1,4 @@
-"""What status and batches tell of batches in flight, resumed and given up."""
+"""What status and batches say about batches in flight, resumed and given up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TestStatus:
     """takings status."""
 
     def test_of_a_batch_in_flight(self, takings: Takings, root: Path) -> None:
-        """Whose it is, until when, and what is being read; and what files have killed a process."""
+        """Who owns it, until when, and what is being read; also which files have killed a process."""
         drop_all(root)
         with opened(root) as shop:
             now = shop.ports.clock.now()
@@ -47,7 +47,7 @@ class TestBatches:
     """takings batches."""
 
     def test_every_attempt_is_told(self, takings: Takings, root: Path) -> None:
-        """Who began it, and how the one before ended."""
+        """Who began it, and how the previous one ended."""
         drop_all(root)
 
         def stop(fact: str, _: Mapping[str, object]) -> None:

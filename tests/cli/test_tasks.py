@@ -1,4 +1,4 @@
-"""A batch's steps as container tasks: what they print, and how they end."""
+"""A batch's steps as container tasks: what they log, and how they end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Task:
     printed: Callable[[], str]
 
     def run(self, step: str, **environment: str) -> int:
-        """Run a step as the platform does: by its environment."""
+        """Run a step as the platform does: controlled by its environment."""
         work = {"TAKINGS_STORE": str(self.root), "TAKINGS_BATCH_ID": self.batch_id, "TAKINGS_ATTEMPT": "1"}
         with pytest.MonkeyPatch.context() as patched:
             for name, value in (work | environment).items():
@@ -42,13 +42,13 @@ class Task:
             return tasks.run([step], [])
 
     def facts(self) -> list[dict[str, Any]]:
-        """Return what was printed since the last look."""
+        """Return what was logged since the last call."""
         return [json.loads(line) for line in self.printed().splitlines()]
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Keep this process's signal handler."""
+    """Restore this process's signal handlers afterwards."""
     kept = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, kept)
@@ -61,7 +61,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def begun(root: Path) -> BatchId:
-    """Take what is pending through the gate, as for a state machine."""
+    """Take what is pending through the gate, as the state machine does."""
     with opened(root) as shop:
         sighting, _ = look(shop.ports, shop.ports.ledger.gate(), at_once=True)
         claimed = claim_batch(shop.ports, shop.ports.ledger.gate(), sighting.drops)
@@ -71,12 +71,12 @@ def begun(root: Path) -> BatchId:
 
 @pytest.fixture
 def task(root: Path, capsys: pytest.CaptureFixture[str]) -> Task:
-    """Return the tasks of a batch that has begun."""
+    """Return the tasks of a batch that was started."""
     return Task(root, begun(root), lambda: capsys.readouterr().out)
 
 
 def test_the_steps_of_a_batch(task: Task) -> None:
-    """Both end with 0 and say what they did, fact by fact."""
+    """Both end with 0 and log what they did, fact by fact."""
     assert task.run("validate") == tasks.DONE
     facts = task.facts()
     assert [fact["fact"] for fact in facts] == [*["file.validating", "file.judged"] * 3, "task.done"]
@@ -86,7 +86,7 @@ def test_the_steps_of_a_batch(task: Task) -> None:
 
 
 def test_bad_data_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing of the batch was accepted."""
+    """No file of the batch was accepted."""
     root = drop(new_store(tmp_path / "shop"), "orders/bad.csv", b"id\n1\n").parents[2]
     assert Task(root, begun(root), lambda: capsys.readouterr().out).run("validate") == tasks.BAD_DATA
 
@@ -111,7 +111,7 @@ def test_a_newer_attempt_is_no_failure(task: Task) -> None:
 def test_what_breaks_is_told_apart(
     task: Task, monkeypatch: pytest.MonkeyPatch, fault: Exception, code: int, fact: str
 ) -> None:
-    """More memory is another remedy than another try; either way the batch can be taken up again."""
+    """Lack of memory needs another remedy than a retry; in both cases, the batch can be resumed."""
 
     def broken(*_: object, **__: object) -> None:
         raise fault
@@ -124,7 +124,7 @@ def test_what_breaks_is_told_apart(
 
 
 def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM breaks off what it does; the gate says that nobody works on the batch, and no file is suspected."""
+    """SIGTERM interrupts it; the gate says that nobody works on the batch, and no file is suspected."""
 
     def terminated(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -145,9 +145,9 @@ def test_a_terminated_task_hands_its_batch_back(task: Task, monkeypatch: pytest.
     assert task.run("validate") == tasks.DONE
 
 
-#: what takes for ever, and says when it begins: a query of DuckDB, the start of a JVM, a job of Spark
+#: what runs forever, and says when it begins: a DuckDB query, the start of a JVM, a Spark job
 ENDLESS = {
-    # DuckDB itself would hear it at the query's end: its main thread sleeps where another one has the last of the work.
+    # DuckDB would notice it only at the query's end: its main thread sleeps while another thread does the last work.
     "duckdb": """
 from takings.adapters.duckdb.validation import DuckDbValidation
 def validate(self, *_, **__):
@@ -155,7 +155,7 @@ def validate(self, *_, **__):
     self._connection.cursor().execute("select sum(sin(range)) from range(1000000000000000)").fetchall()
 DuckDbValidation.validate = validate
 """,
-    # Its batch is handed back beside it, which a beat of its lease does not come to tell, however slow the end is.
+    # Meanwhile its batch is released, even if no heartbeat notices, and however slow the end is.
     "a deaf library": """
 import ctypes, datetime, os, signal, time
 from takings.adapters import heartbeat
@@ -189,7 +189,7 @@ SparkEngine._rows = rows
 @pytest.mark.xdist_group("spark")
 @pytest.mark.parametrize(("work", "seconds"), [("duckdb", 1), ("a deaf library", 0.5), ("jvm", 0.5), ("spark", 3)])
 def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work: str, seconds: float) -> None:
-    """Fargate kills after 120 s at most. Whatever the task began ends with it: nobody keeps its output open."""
+    """Fargate kills after at most 120 s. Everything that the task began ends with it: nobody keeps its output open."""
     is_spark = work in {"jvm", "spark"}
     if is_spark:
         pytest.importorskip("pyspark")
@@ -223,8 +223,8 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
     (last,) = (json.loads(line) for line in rest.splitlines())
     assert last["fact"] == "task.terminated"
     if work != "a deaf library":
-        # It breaks off in order, and does not have to be given up: what PySpark asks of a busy JVM on the way out would be
-        # answered at the query's end.
+        # It stops in order, without being given up: PySpark's calls to a busy JVM on the way out would be answered only at
+        # the query's end.
         assert "after_seconds" not in last
     with opened(task.root) as shop:
         left = shop.ports.ledger.gate()
@@ -260,7 +260,7 @@ def test_wrong_usage(
 
 
 def test_a_step_is_a_process_of_its_own() -> None:
-    """Its exit code says how it went, and what it prints are facts."""
+    """Its exit code says how it went, and it prints facts."""
     command = [sys.executable, "-m", "takings.entrypoints.tasks", "archive"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
@@ -269,7 +269,7 @@ def test_a_step_is_a_process_of_its_own() -> None:
 
 
 def test_the_last_step_finds_what_tasks_did(task: Task) -> None:
-    """A Lambda files the originals away after them."""
+    """Afterwards, a Lambda archives the originals."""
     task.run("validate")
     task.run("transform")
     with opened(task.root) as shop:

@@ -1,6 +1,6 @@
-"""Files that may not be read and stores that may not be written, as the command line meets them: with real permissions.
+"""Unreadable files and read-only stores on the command line, with real permissions.
 
-Root passes over permissions, so a child of root gives up what lets it.
+Root ignores permissions, so a child of root gives up that capability.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DENIED = "it cannot be read: Permission denied. Let the user that runs Takings r
 FOLDER_DENIED = (
     "the folder cannot be listed: Permission denied. Let the user that runs Takings read and enter it (chmod, chown)."
 )
-#: what only looks
+#: commands that only read
 LOOKS = (
     *(("kpis",), ("kpis", "--by", "category"), ("status",), ("status", "--json"), ("explain", "2025-03-30")),
     *(("verify",), ("batches",), ("batches", "--json")),
@@ -75,7 +75,7 @@ print(json.dumps(ends))
 
 
 def as_user(*commands: tuple[object, ...], **environment: str) -> list[Ended]:
-    """Run commands whom permissions bind, in one process; return how each ended."""
+    """Run commands that obey permissions, in one process; return how each ended."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")}
     texts = json.dumps([[str(part) for part in command] for command in commands])
     done = as_ordinary_user([sys.executable, "-c", COMMANDS, texts], env=kept | {"TAKINGS_THREADS": "1"} | environment)
@@ -102,12 +102,12 @@ def test_files_that_may_not_be_read_are_named_and_left(root: Path) -> None:
 
 
 def by_key(documents: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return what is named in the order of its keys."""
+    """Return the named keys in their order."""
     return sorted(documents, key=lambda each: each["key"])
 
 
 def test_validate_checks_the_files_that_can_be_read(root: Path) -> None:
-    """The other is named, and the exit code says that something was left."""
+    """The others are named, and the exit code says that something was left out."""
     products = root / "raw-data" / "products" / "a.csv"
     (root / KEY).chmod(0)
     (done,) = as_user(("validate", root / KEY, products))
@@ -120,7 +120,7 @@ def test_validate_checks_the_files_that_can_be_read(root: Path) -> None:
 
 
 def test_raw_data_without_permission_is_told_before_a_batch_begins(root: Path) -> None:
-    """Nothing is merged or published, and nothing moved."""
+    """Nothing is merged, published or moved."""
     for name in ("products", "orders", "order-items"):
         (root / "raw-data" / name).chmod(0o555)
     (done,) = as_user(("run", root, "--now"))
@@ -133,7 +133,7 @@ def test_raw_data_without_permission_is_told_before_a_batch_begins(root: Path) -
 
 
 def test_a_store_without_permission_to_write_is_looked_at(root: Path, takings: Takings) -> None:
-    """Every command that only looks says the same as before, and what works says that it cannot."""
+    """Commands that only read say the same as before; the others say that they cannot write."""
     run(root)
     before = [takings(arguments[0], root, *arguments[1:]) for arguments in LOOKS]
     for path in (root, root / ".takings", *(root / "lake").rglob("*")):
@@ -147,7 +147,7 @@ def test_a_store_without_permission_to_write_is_looked_at(root: Path, takings: T
 
 
 def test_a_read_only_store_is_looked_at(root: Path, tmp_path: Path, takings: Takings) -> None:
-    """On a file system that is mounted read-only: nothing can be written beside the ledger."""
+    """On a file system that is mounted read-only: nothing can be written next to the ledger."""
     run(root)
     drop(root, "orders/b.csv", csv_of(order(4)))
     before = {
@@ -162,11 +162,11 @@ def test_a_read_only_store_is_looked_at(root: Path, tmp_path: Path, takings: Tak
 
 
 def test_a_read_only_copy_of_a_crashed_store_shows_what_is_in_the_write_ahead_log(root: Path, tmp_path: Path) -> None:
-    """SQLite has not yet moved it into the database, and there it cannot be moved."""
+    """SQLite has not moved it into the database yet, and cannot do so there."""
     copy = tmp_path / "copy"
     with opened(root) as shop:
         run(root)
-        # The open connection keeps the log from being moved.
+        # The open connection keeps SQLite from moving the log.
         assert shop.ports.ledger.gate().last_commit == 1
         shutil.copytree(root, copy)
     (copy / ".takings" / "takings.db-shm").unlink()
@@ -176,7 +176,7 @@ def test_a_read_only_copy_of_a_crashed_store_shows_what_is_in_the_write_ahead_lo
 
 
 def test_a_new_read_only_store_has_nothing_to_show(root: Path, tmp_path: Path, takings: Takings) -> None:
-    """It has no ledger yet, and none is made."""
+    """It has no ledger yet, and none is created."""
     with read_only(root, at=tmp_path / "seen"):
         assert takings("kpis", tmp_path / "seen").out == "OrderKPIs: no row\n"
         assert takings("verify", tmp_path / "seen").out == "nothing is published yet\n"

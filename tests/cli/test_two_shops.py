@@ -1,4 +1,4 @@
-"""Two shops in one store: the folder of a drop is part of the keys, so that equal order numbers are two orders."""
+"""Two shops in one store: the drop's folder is part of the keys, so equal order numbers are two orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT: Final[dict[str, Any]] = {"logicalType": "string", "physicalType": "VARCHAR
 
 
 def of_shop(part: str) -> dict[str, Any]:
-    """Return the keys of a column that is a number of the shop in whose folder the file lies."""
+    """Return the keys of a column that is numbered by the shop in whose folder the file is."""
     return {**TEXT, "takingsFrom": {"concat": [part, {"folder": 1}][::-1], "separator": "/"}}
 
 
@@ -43,7 +43,7 @@ def explained(takings: Takings, root: Path, contracts: Path) -> list[dict[str, s
 
 
 def test_equal_order_numbers_of_two_shops_both_count(tmp_path: Path, contracts: Path, takings: Takings) -> None:
-    """The KPIs are those of files that say the whole key themselves, and explain names the file of each item."""
+    """The KPIs are the same as with complete keys in the files, and explain names the file of each item."""
     root, plain = new_store(tmp_path / "shops"), new_store(tmp_path / "plain")
     keyed = write_contracts(
         tmp_path / "keyed",
@@ -78,7 +78,7 @@ def test_equal_order_numbers_of_two_shops_both_count(tmp_path: Path, contracts: 
 
 
 def test_equal_bytes_in_two_folders_are_no_duplicate(tmp_path: Path, contracts: Path) -> None:
-    """The folder makes them other rows; a second copy in the same folder is one, however deep it lies there."""
+    """The folder makes their rows different; a second copy in the same folder is a duplicate, at any depth."""
     root = new_store(tmp_path / "shops")
     content = csv_of(order(1))
     for file in ("orders/shop-a/o.csv", "orders/shop-b/o.csv", "orders/shop-a/again.csv", "orders/shop-a/deeper/o.csv"):
@@ -95,7 +95,7 @@ def test_equal_bytes_in_two_folders_are_no_duplicate(tmp_path: Path, contracts: 
 
 
 def test_many_small_files_of_two_shops_are_told_apart(tmp_path: Path, contracts: Path) -> None:
-    """Files that are read together are of one folder."""
+    """Files that are read together are from one folder."""
     root = new_store(tmp_path / "shops")
     drop(root, "products/p.csv", PRODUCTS)
     for number in range(1, 18):
@@ -108,7 +108,7 @@ def test_many_small_files_of_two_shops_are_told_apart(tmp_path: Path, contracts:
 
 
 def test_a_row_of_a_shop_comes_back_from_quarantine(tmp_path: Path, contracts: Path, takings: Takings) -> None:
-    """It stays a row of that shop wherever it is dropped, also after it went to quarantine twice."""
+    """It stays a row of that shop wherever it is dropped, even after two quarantines."""
     root = new_store(tmp_path / "shops")
     options: dict[str, Any] = {"contracts": str(contracts), "policy": "row", "max_rejected": "100"}
     drop(root, "products/p.csv", PRODUCTS)
@@ -130,7 +130,7 @@ def test_a_row_of_a_shop_comes_back_from_quarantine(tmp_path: Path, contracts: P
 
 
 def test_a_dry_run_knows_the_folder(tmp_path: Path, contracts: Path, takings: Takings) -> None:
-    """A file that lies where it would be dropped is judged as there."""
+    """A file in the place where it would be dropped is validated for that place."""
     target = drop(new_store(tmp_path / "shops"), "orders/shop-a/o.csv", csv_of(order(1), order("1/2")))  # type: ignore[arg-type]
     ended = takings("validate", target, "--contracts", contracts)
     assert (ended.code, "order_id|type" in ended.out) == (1, True)
@@ -141,7 +141,7 @@ def test_a_dry_run_knows_the_folder(tmp_path: Path, contracts: Path, takings: Ta
 
 
 def test_equal_bytes_of_another_dataset_are_no_copy(tmp_path: Path) -> None:
-    """A file dropped into a wrong folder first does not make a duplicate of the one in the right folder, nor the other way."""
+    """A file first dropped into a wrong folder does not make the right one a duplicate, nor the other way round."""
     root = new_store(tmp_path / "shop")
     for file in ("orders/o.csv", "order-items/o.csv", "orders/again.csv"):
         drop(root, file, csv_of(order(1)))

@@ -1,4 +1,4 @@
-"""`takings watch` as a process of its own: real files, real signals, real deaths."""
+"""`takings watch` as its own process: real files, real signals, real deaths."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ from tests.shop import (
 )
 from tests.shop import run as run_store
 
-#: longer than anything takes, however busy the machine; only a failing test waits so long
+#: longer than anything takes, however busy the machine; only a failing test waits this long
 PATIENCE_SECONDS = 60
 
-#: `takings` whose batches pause at a fact until there is a file `go`; a file `paused` says that one does
+#: `takings` whose batches pause at a fact until a file `go` exists; a file `paused` says that one is pausing
 PAUSING = """
 import sys, time
 from pathlib import Path
@@ -65,7 +65,7 @@ console.Teller.__call__ = pausing
 cli.main()
 """
 
-#: `takings` on a system that has no more file events to give
+#: `takings` on a system without any more file events
 DEAF = """
 from watchdog.observers import Observer
 from takings.entrypoints import cli
@@ -77,7 +77,7 @@ Observer.schedule = refuse
 cli.main()
 """
 
-#: `takings` whose KPIs are never computed
+#: `takings` that never finishes computing its KPIs
 ENDLESS = """
 from takings.adapters.spark.kpi_engine import SparkEngine
 from takings.entrypoints import cli
@@ -95,13 +95,13 @@ cli.main()
 
 
 def shell() -> dict[str, str]:
-    """Return the environment of a process without settings, which finds the package wherever it stands."""
+    """Return the environment of a process without settings, which finds the package anywhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")}
     return kept | {"PYTHONPATH": str(Path(takings.__file__).parent.parent)}
 
 
 def eventually(is_so: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < end, "that never came"
@@ -121,7 +121,7 @@ class Watching:
         return " ".join(self.printed.read_text().split())
 
     def err(self) -> str:
-        """Return what it has told on stderr so far, in one line."""
+        """Return what it has printed on stderr so far, in one line."""
         return " ".join(self.told.read_text().split())
 
     def ended(self, *signals: int) -> int:
@@ -136,7 +136,7 @@ Watch = Callable[..., Watching]
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
-    """Return what starts a watch and waits until it watches; whatever still runs at the end is killed."""
+    """Return a function that starts a watch and waits until it watches; watches still running at the end are killed."""
     environment = shell()
     running: list[Watching] = []
     with ExitStack() as open_files:
@@ -165,7 +165,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
 @pytest.fixture
 def pausing(watch: Watch, tmp_path: Path) -> Callable[[Path, str], Watching]:
-    """Return what starts a watch whose batch stands still at a fact."""
+    """Return a function that starts a watch whose batch pauses at a fact."""
 
     def start(root: Path, fact: str) -> Watching:
         paused = watch(root, code=PAUSING, before=(str(tmp_path), fact), batch_files=3)
@@ -187,7 +187,7 @@ def commits(root: Path) -> int:
 
 
 def deadline(root: Path) -> int | None:
-    """Return the deadline that stands in the gate."""
+    """Return the deadline in the gate."""
     with closing(sqlite3.connect(root / ".takings" / "takings.db")) as database:
         found = database.execute("select deadline from PendingBatches").fetchone()
     return None if found is None else int(found[0])
@@ -195,7 +195,7 @@ def deadline(root: Path) -> int | None:
 
 class TestReacting:
     def test_files_are_taken_as_they_come(self, watch: Watch, root: Path) -> None:
-        """Also into folders that did not exist; what waits is told."""
+        """Even in new folders; what waits is reported."""
         (root / "raw-data").rmdir()
         (root / "lake").mkdir()
         watching = watch(root, batch_files=3)
@@ -216,7 +216,7 @@ class TestReacting:
         assert (watching.ended(signal.SIGTERM), commits(done)) == (0, 2)
 
     def test_a_file_that_is_held_open_is_taken_when_it_is_closed(self, watch: Watch, root: Path) -> None:
-        """Whole."""
+        """The whole of it."""
         watching = watch(root, batch_files=3)
         path = root / "raw-data" / "order-items" / "a.csv"
         path.parent.mkdir()
@@ -230,7 +230,7 @@ class TestReacting:
         assert (watching.ended(signal.SIGTERM), published(root)) == (0, expected(root))
 
     def test_json_is_one_line_per_batch(self, watch: Watch, done: Path) -> None:
-        """Each keeps to the outcome's schema; whatever else is told goes to stderr."""
+        """Each keeps to the outcome's schema; everything else goes to stderr."""
         drop(done, "orders/notes.txt", b"")
         watching = watch(done, "--json", batch_files=1)
         drop(done, "orders/b.csv", csv_of(order(9)))
@@ -248,7 +248,7 @@ class TestReacting:
         assert "left alone raw-data/orders/notes.txt: its name ends in neither .csv nor .csv.gz" in watching.err()
 
     def test_the_sweep_finds_files_where_there_are_no_events(self, watch: Watch, done: Path) -> None:
-        """It is said once that there are none."""
+        """It says once that there are none."""
         watching = watch(done, code=DEAF, batch_files=1, sweep="1s")
         drop(done, "orders/b.csv", csv_of(order(8)))
         eventually(lambda: commits(done) == 2)
@@ -260,7 +260,7 @@ class TestReacting:
         )
 
     def test_a_restarted_watch_keeps_the_deadline(self, watch: Watch, root: Path) -> None:
-        """And dispatches then, though nothing happens any more."""
+        """And dispatches then, although nothing else happens."""
         drop_all(root)
         first = watch(root, batch_wait="5s")
         eventually(lambda: "waiting: 3 files pending" in first.out())
@@ -275,7 +275,7 @@ class TestReacting:
 class TestEnding:
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
     def test_an_idle_watch_ends_at_once(self, watch: Watch, done: Path, number: int, code: int) -> None:
-        """Without a word more."""
+        """Without another word."""
         watching = watch(done)
         assert (watching.ended(number), watching.out()) == (code, "")
         assert watching.err().endswith("Ctrl-C ends it")
@@ -304,11 +304,11 @@ class TestEnding:
     def test_a_batch_that_does_not_end_soon_is_let_go(
         self, pausing: Callable[[Path, str], Watching], root: Path, signals: tuple[int, ...], code: int
     ) -> None:
-        """At the second signal, or by and by after the first; anybody resumes it at once."""
+        """At the second signal, or soon after the first; another process resumes it at once."""
         watching = pausing(drop_all(root), "lake.merging")
         for place, number in enumerate(signals):
             if place:
-                # Two signals of a kind in one moment are one.
+                # Two signals of a kind at the same moment are one.
                 time.sleep(0.5)
             watching.process.send_signal(number)
         assert watching.ended() == code
@@ -325,7 +325,7 @@ class TestEnding:
 
     @pytest.mark.xdist_group("spark")
     def test_a_query_of_spark_is_broken_off(self, watch: Watch, root: Path) -> None:
-        """Not waited for: what PySpark asks of a busy JVM on an exception's way out would be answered at the query's end."""
+        """It does not wait: on an exception's way out, a busy JVM would answer PySpark only at the query's end."""
         pytest.importorskip("pyspark")
         watching = watch(drop_all(root), "--engine", "spark", code=ENDLESS, batch_files=3)
         eventually(lambda: "begun" in watching.out())
@@ -334,7 +334,7 @@ class TestEnding:
         assert re.fullmatch(r"watching \S+; Ctrl-C ends it batch \S+ is not finished; .* continues it", watching.err())
 
     def test_3_while_a_batch_is_blocked(self, watch: Watch, root: Path) -> None:
-        """It is told once, and the watch stays until it is asked to end."""
+        """It is reported once, and the watch stays until it is asked to end."""
         with opened(root) as shop:
             gate = Gate(state=GateState.RUNNING, batch_id=BatchId("b1"), attempt=1)
             shop.ports.ledger.change_gate(gate.blocked("numbers contradict."))
@@ -361,7 +361,7 @@ class TestTogether:
     def test_a_batch_of_a_killed_watch_is_resumed_by_another(
         self, pausing: Callable[[Path, str], Watching], watch: Watch, root: Path
     ) -> None:
-        """At once, and without an event."""
+        """At once, without an event."""
         victim = pausing(drop_all(root), "lake.merging")
         other = watch(root)
         victim.process.kill()
@@ -371,7 +371,7 @@ class TestTogether:
         assert (commits(root), published(root)) == (1, expected(root))
 
     def test_several_watches_and_runs_share_a_store(self, watch: Watch, root: Path) -> None:
-        """Every file is taken once, by one owner per batch."""
+        """Every file is taken once, with one owner per batch."""
         watching = [watch(root, "--json", batch_files=2) for _ in range(3)]
         drop_all(root)
         codes = []

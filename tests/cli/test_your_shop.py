@@ -1,4 +1,4 @@
-"""docs/your-shop.md: each of its examples takes an export to the page, line by line as it is typed."""
+"""docs/your-shop.md: each example takes an export to the page, line by line as typed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES: Final = {heading: block.splitlines() for heading, block in _EXAMPLE.fi
 
 
 def words_of(line: str) -> list[str]:
-    """Return a line's words, with what a shell makes of `*`."""
+    """Return a line's words, with `*` expanded as in a shell."""
     words = shlex.split(line)
     return [path for word in words for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
 
@@ -33,7 +33,7 @@ def test_the_page_has_its_examples() -> None:
 
 @pytest.mark.parametrize("heading", EXAMPLES)
 def test_an_export_becomes_a_page(heading: str, takings: Takings) -> None:
-    """Every line works as it stands, and the page has all orders of the export."""
+    """Every line works as it is, and the page has all orders of the export."""
     *lines, last = EXAMPLES[heading]
     for line in lines:
         program, *words = words_of(line)

@@ -24,12 +24,12 @@ _SUBMIT: Final = Path(pyspark.__file__).parent / "bin" / "spark-submit"
 _SPARK_JOB: Final = Path(__file__).parents[2] / "src" / "takings" / "entrypoints" / "spark_job.py"
 
 
-#: spark-submit logs each task unless it is told otherwise
+#: spark-submit logs each task by default
 _QUIETLY: Final = (
     *("--conf", "spark.ui.enabled=false"),
     *("--driver-java-options", f"-Dlog4j2.configurationFile={_SPARK_JOB.parents[1]}/adapters/spark/log4j2.properties"),
 )
-#: a task of the second stage or a later one: by then the first stage's results lie with the workers
+#: a task of the second stage or later: then the workers hold the first stage's results
 _MIDDLE: Final = r"(Running task \d+\.\d+ in stage [1-9]\d*\.)"
 
 
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 def restate(store: Path, cluster: Cluster, meanwhile: Callable[[Cluster, int], None]) -> None:
-    """Take every published number away and let the cluster publish all of them again; something happens meanwhile."""
+    """Remove every published number and let the cluster publish all of them again; meanwhile, something happens."""
     with closing(sqlite3.connect(store / ".takings" / "takings.db")) as database, database:
         for table in ("OrderKPIs", "CategoryKPIs"):
             database.execute(f"delete from {table}")
@@ -75,7 +75,7 @@ def restate(store: Path, cluster: Cluster, meanwhile: Callable[[Cluster, int], N
 
 
 def look_for_open_doors(cluster: Cluster, earlier: int) -> None:
-    """While all of it runs, nobody from elsewhere can reach any of it."""
+    """While it runs, check that no other machine can reach any of it."""
     await_line(executor_log(cluster, earlier), _MIDDLE)
     if sys.platform == "linux":
         doors = open_doors(os.getpid())
@@ -100,20 +100,20 @@ def executor_log(cluster: Cluster, earlier: int) -> Path:
 
 
 def compare(store: Path, right: bytes) -> None:
-    """Hold what is published now against what DuckDB had published, and let DuckDB verify it."""
+    """Compare what is published now with what DuckDB published, and let DuckDB verify it."""
     assert numbers(store) == right
     command(*_TAKINGS, "verify", store)
 
 
 def numbers(store: Path) -> bytes:
-    """Return what `takings kpis` prints of both tables."""
+    """Return the output of `takings kpis` for both tables."""
     return b"".join(
         command(*_TAKINGS, "kpis", store, "--by", table, "--format", "csv") for table in ("day", "category")
     )
 
 
 def command(*words: object) -> bytes:
-    """Run a command that has to end well; return what it prints."""
+    """Run a command that has to succeed; return its output."""
     ended = subprocess.run([str(word) for word in words], env=environment(), stdout=subprocess.PIPE, check=False)
     assert ended.returncode == 0, (words, ended.returncode, ended.stdout)
     return ended.stdout

@@ -20,7 +20,7 @@ import pyspark
 #: longer than a JVM takes to start on a busy machine
 PATIENCE_SECONDS: Final = 120.0
 _HOME: Final = Path(pyspark.__file__).parent
-#: how /proc/net/tcp6 and tcp write loopback, and the state of a socket that listens
+#: how /proc/net/tcp6 and tcp write loopback, and the state of a listening socket
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000")
 _LISTENS: Final = "0A"
 
@@ -34,12 +34,12 @@ class Member:
     printed: Path
 
     def kill(self) -> None:
-        """Kill it as `kill -9` does."""
+        """Kill it like `kill -9`."""
         self.process.kill()
         self.process.wait()
 
     def await_line(self, pattern: str) -> str:
-        """Wait until it has printed a line that matches; return what the group in it matched."""
+        """Wait until it has printed a matching line; return the line's group."""
         return await_line(self.printed, pattern)
 
 
@@ -50,16 +50,16 @@ class Cluster:
     #: spark://127.0.0.1:…
     url: str
     workers: tuple[Member, ...]
-    #: a worker's folder holds those of its executors
+    #: each worker's folder holds those of its executors
     folders: tuple[Path, ...]
 
     def executor_logs(self, worker: int) -> list[Path]:
-        """Return the logs of the executors that a worker has started."""
+        """Return the logs of the executors that a worker started."""
         return sorted(self.folders[worker].glob("app-*/*/stderr"))
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of every process that belongs to the cluster, the driver included."""
+    """Return the environment of every process in the cluster, including the driver."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_", "TAKINGS_"))
     }
@@ -75,7 +75,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def standalone(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
-    """Run a cluster for the length of a block; each worker has one processor and 1 GB."""
+    """Run a cluster until the block ends; each worker has one processor and 1 GB."""
     with ExitStack() as stack:
         master = stack.enter_context(_member("master.Master", folder / "master"))
         url = master.await_line(r"Starting Spark master at (spark://127\.0\.0\.1:\d+)")
@@ -94,7 +94,7 @@ def standalone(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
 def _member(name: str, folder: Path, *options: str) -> Iterator[Member]:
     folder.mkdir(parents=True)
     printed = folder / "printed"
-    # It becomes the JVM itself, so its process is the one to stop or kill.
+    # It becomes the JVM itself, so this is the process to stop or kill.
     command = [f"{_HOME}/bin/spark-class", f"org.apache.spark.deploy.{name}"]
     command += ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0", *options]
     with printed.open("wb") as log:
@@ -112,7 +112,7 @@ def _member(name: str, folder: Path, *options: str) -> Iterator[Member]:
 
 
 def await_line(file: Path, pattern: str) -> str:
-    """Wait until a file has a line that matches; return what the group in it matched."""
+    """Wait until a file has a matching line; return the line's group."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         found = re.search(pattern, file.read_text(errors="replace")) if file.exists() else None
@@ -123,7 +123,7 @@ def await_line(file: Path, pattern: str) -> str:
 
 
 def open_doors(root: int) -> list[str]:
-    """Return the sockets of a process and its descendants on which others than this machine could reach them (Linux)."""
+    """Return the sockets of a process and its descendants that other machines could reach (Linux)."""
     ours = {inode for pid in _family(root) for inode in _sockets(pid)}
     lines = [
         line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()[1:]

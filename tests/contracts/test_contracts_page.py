@@ -1,4 +1,4 @@
-"""docs/contracts.md shows every rule kind by an example that loads."""
+"""docs/contracts.md shows every rule kind with an example that loads."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ EXAMPLES = re.findall(r"```yaml\n(- name: .*?)```", PAGE, flags=re.DOTALL)
 
 @pytest.mark.parametrize("columns", EXAMPLES)
 def test_every_example_loads(columns: str) -> None:
-    """A reader may copy the columns as they stand."""
+    """A reader may copy the columns as they are."""
     contract = parse_contract(PRODUCTS + textwrap.indent(columns, " " * 6), "example")
     assert [column.name for column in contract.columns[4:]] == re.findall("^- name: (.*)$", columns, flags=re.MULTILINE)
 
 
 def test_every_rule_kind_has_an_example() -> None:
-    """What a contract can say is shown, the foreign keys by the shipped contract's own lines."""
+    """Every kind of rule is shown; for foreign keys, the shipped contract's own lines."""
     text = PRODUCTS + "".join(textwrap.indent(columns, " " * 6) for columns in EXAMPLES)
     shown = {rule.kind for rule in parse_contract(text, "examples").rules}
     assert set(STANDARD_KINDS) - shown == {"in_products", "in_orders", "in_order_items"}
@@ -37,7 +37,7 @@ def shipped() -> Contracts:
 
 
 def test_the_table_has_every_column_and_rule_of_the_shipped_contracts(shipped: Contracts) -> None:
-    """The table is the first thing that a data engineer reads, so it leaves nothing out."""
+    """A data engineer reads the table first, so it leaves nothing out."""
     table = PAGE.split("## What the shipped contracts say")[1].split("A rule is named")[0]
     for contract in shipped.by_dataset.values():
         rows = table.split(f"| {contract.dataset} |")[1]

@@ -1,4 +1,4 @@
-"""Whatever happens to a contract's file, the loader answers with a contract or with a ContractError."""
+"""Whatever is wrong with a contract's file, the loader returns a contract or raises ContractError."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHIPPED = [
     resources.files("takings.contracts").joinpath(f"{name}.odcs.yaml").read_text(encoding="utf-8")
     for name in ("products", "orders", "order_items")
 ]
-#: Pieces that mean something to YAML or to a contract, and characters that mean nothing.
+#: Pieces with a meaning in YAML or in a contract, and characters without one.
 PIECES = st.one_of(
     st.sampled_from(
         [
@@ -72,7 +72,7 @@ PIECES = st.one_of(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    """Return a shipped contract after some deletions, replacements and insertions of characters or lines."""
+    """Return a shipped contract after deleting, replacing or inserting some characters or lines."""
     text = draw(st.sampled_from(SHIPPED))
     for _ in range(draw(st.integers(1, 4))):
         if draw(st.booleans()):
@@ -109,11 +109,11 @@ def check(text: str) -> None:
 @example("a: &a {b: *a}")
 @example("\ud800")
 def test_damage_is_refused_and_never_crashes(text: str) -> None:
-    """A broken contract names its line, whatever broke it."""
+    """The error names the line of a broken contract, whatever broke it."""
     check(text)
 
 
 @given(st.text())
 def test_any_text_is_refused_and_never_crashes(text: str) -> None:
-    """Not even YAML is taken for granted."""
+    """The file need not even be YAML."""
     check(text)

@@ -1,4 +1,4 @@
-"""`takingsFile` at a table: how its files are written, and what the loader refuses."""
+"""`takingsFile` of a table: how its files are written, and what the loader refuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from takings.kpis.definitions import definition_hash, load_kpi_tables
 
 MINIMAL = Path(__file__).parent / "minimal"
 PRODUCTS = (MINIMAL / "products.odcs.yaml").read_text(encoding="utf-8")
-#: of the contracts and KPI tables in the package; stores hold both, and a change would ask every one for a rebuild
+#: the hashes of the packaged contracts and KPI tables; stores keep both, and a change would force every store to rebuild
 SHIPPED_CONTRACTS = "c62847daa41842170468aa868acc30768a81deaa81d05fabb5ca1da3e5979cbe"
 SHIPPED_KPIS = "78d497af7863a28b"
 
@@ -32,19 +32,19 @@ def file_format(value: str) -> FileFormat:
 
 
 def test_the_shipped_contracts_and_kpis_keep_their_hashes() -> None:
-    """A feature that is not used leaves every store as it is."""
+    """An unused feature leaves every store as it is."""
     assert load_contracts().hash == SHIPPED_CONTRACTS
     assert definition_hash(load_kpi_tables(), policy="file", time_zone="UTC") == SHIPPED_KPIS
 
 
 def test_a_contract_without_it_takes_the_usual_files() -> None:
-    """UTF-8 with commas and a header in the first line, as it always was."""
+    """UTF-8 with commas, and a header in the first line, as always."""
     assert [contract.file for contract in load_contracts().by_dataset.values()] == [USUAL] * len(Dataset)
     assert file_format("{}") == USUAL
 
 
 def test_reads_every_key() -> None:
-    """All of them are understood together."""
+    """They work together."""
     value = (
         '{delimiter: "\\t", encoding: ISO-8859-15, decimal: ",", thousands: "\\u00a0", header: loose, skipLines: 2,'
         ' nullWords: ["NULL", n/a]}'
@@ -61,13 +61,13 @@ def test_reads_every_key() -> None:
 
 
 def test_a_delimiter_may_stand_in_numbers() -> None:
-    """A field that holds it is quoted, and one that is not quoted has too many fields: nothing is ambiguous."""
+    """A field that holds it is quoted; unquoted, the record has too many fields. Nothing is ambiguous."""
     assert file_format('{delimiter: ",", decimal: ","}') == FileFormat(decimal=",")
     assert file_format('{thousands: ","}') == FileFormat(thousands=",")
 
 
 def test_the_example_of_the_documentation_loads() -> None:
-    """A reader may copy it as it stands."""
+    """A reader may copy it as it is."""
     page = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```yaml\n(schema:\n.*?takingsFile.*?)```", page, flags=re.DOTALL)
     frame, _, table = (MINIMAL / "orders.odcs.yaml").read_text(encoding="utf-8").partition("schema:\n")
@@ -87,20 +87,20 @@ SIGNS = 'Write one of a comma, a semicolon, "\\t" (a tab), |, ~, ^, "\\x01", "\\
 REFUSED = [
     ("{separator: ','}", "9: unknown key 'separator'. Known here: decimal, delimiter, encoding, header, nullWords, "),
     ("[]", "9: 'takingsFile' must hold 'key: value' lines."),
-    ("{delimiter: '\"'}", f"9: '\"' cannot part fields. {SIGNS}"),
-    ('{delimiter: "\\n"}', f"9: '\n' cannot part fields. {SIGNS}"),
-    ("{delimiter: '.'}", f"9: '.' cannot part fields. {SIGNS}"),
-    ("{delimiter: x}", f"9: 'x' cannot part fields. {SIGNS}"),
+    ("{delimiter: '\"'}", f"9: '\"' cannot separate fields. {SIGNS}"),
+    ('{delimiter: "\\n"}', f"9: '\n' cannot separate fields. {SIGNS}"),
+    ("{delimiter: '.'}", f"9: '.' cannot separate fields. {SIGNS}"),
+    ("{delimiter: x}", f"9: 'x' cannot separate fields. {SIGNS}"),
     ("{delimiter: '::'}", "9: 'delimiter' must be one character, in quotes."),
     ("{delimiter: 1}", "9: 'delimiter' must be one character, in quotes."),
     ("{encoding: utf8}", "9: unknown encoding 'utf8'. Did you mean 'utf-8'?"),
     ("{encoding: iso-8859-12}", "9: unknown encoding 'iso-8859-12'. Did you mean 'iso-8859-"),
     ("{decimal: ';'}", "9: 'decimal' cannot be ';'. Write one of \".\", \",\"."),
     ("{thousands: _}", '9: \'thousands\' cannot be \'_\'. Write one of ".", ",", "\'", " ", "\\u00a0".'),
-    ("{thousands: '.'}", "9: 'thousands' is '.', which 'decimal' is too. Write another sign, or leave one out."),
+    ("{thousands: '.'}", "9: 'thousands' and 'decimal' are both '.'. Write another sign, or leave one out."),
     (
         "{thousands: ',', decimal: ','}",
-        "9: 'thousands' is ',', which 'decimal' is too. Write another sign, or leave one out.",
+        "9: 'thousands' and 'decimal' are both ','. Write another sign, or leave one out.",
     ),
     ("{header: any}", "9: unknown kind of header 'any'. Write exact or loose."),
     ("{skipLines: -1}", "9: 'skipLines' is -1. Write a number from 0 to 1,000."),
@@ -109,7 +109,7 @@ REFUSED = [
     ("{nullWords: n/a}", "9: 'nullWords' must be a list. Begin each word with '- '."),
     ("{nullWords: [null]}", "9: 'word' must be text. Write one, in quotes where it looks like a number or a date."),
     ("{nullWords: [' ']}", "9: 'word' must be text. Write one, in quotes where it looks like a number or a date."),
-    ("{nullWords: [x, x]}", "9: the word 'x' stands here already. Keep one of them."),
+    ("{nullWords: [x, x]}", "9: the word 'x' is listed twice. Keep one of them."),
 ]
 
 
@@ -122,7 +122,7 @@ def test_refuses_what_it_cannot_read(value: str, message: str) -> None:
 
 
 def test_it_belongs_to_a_table() -> None:
-    """A file is written in one way, whatever stands in a column."""
+    """All columns of a file are written in the same way."""
     text = PRODUCTS.replace("schema:\n", "customProperties: [{property: takingsFile, value: {}}]\nschema:\n", 1)
     with pytest.raises(ContractError) as caught:
         parse_contract(text, "products.odcs.yaml")
@@ -132,7 +132,7 @@ def test_it_belongs_to_a_table() -> None:
 
 
 def test_the_hash_sees_what_is_unusual(tmp_path: Path) -> None:
-    """What changes a file's meaning changes the hash; what says the usual in words does not."""
+    """What changes a file's meaning changes the hash; writing out a default does not."""
     values = ["{delimiter: ';'}", "{encoding: utf-16}", "{decimal: ','}", "{thousands: ','}", "{header: loose}"]
     values += ["{skipLines: 1}", "{nullWords: [x]}", "{nullWords: [y]}"]
     hashes = {value: hash_with(tmp_path / str(at), with_file(value)) for at, value in enumerate(values)}

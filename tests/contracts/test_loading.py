@@ -42,7 +42,7 @@ def folder_with(folder: Path, products: str = PRODUCTS, orders: str = ORDERS, it
 
 
 def test_a_folder_replaces_the_shipped_contracts() -> None:
-    """Nothing of the shipped ones is left beside the user's own."""
+    """Nothing of the shipped contracts remains."""
     contracts = load_contracts(MINIMAL)
     assert [column.name for column in contracts[Dataset.PRODUCTS].columns] == ["id", "category", "cost", "retail_price"]
 
@@ -56,7 +56,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_primary_key_is_never_empty_and_never_twice() -> None:
-    """The standard says so; `required` and `unique` need not repeat it."""
+    """The standard says so; `required` and `unique` are not needed."""
     rules = parse_contract(PRODUCTS, "products").rules
     assert [rule.id for rule in rules if rule.column == "id"] == ["id|required", "id|type", "id|unique"]
 
@@ -72,7 +72,7 @@ def test_an_id_may_be_a_string(tmp_path: Path) -> None:
 
 
 def test_a_column_may_be_added() -> None:
-    """A column that the contract names is optional unless it is required or said to be mandatory."""
+    """A column in the contract is optional unless it is required or declared mandatory."""
     more = """\
       - name: weight
         description: In grams.
@@ -106,7 +106,7 @@ def test_a_column_may_be_added() -> None:
 
 
 def test_the_rules_of_a_column_have_a_fixed_order() -> None:
-    """However the keys are ordered in the file, reports list a column's rules alike."""
+    """Reports list a column's rules in the same order, whatever the order of keys in the file."""
     more = """\
       - name: ean
         unique: true
@@ -170,7 +170,7 @@ EXPRESSIONS = [
 def test_a_timestamp_is_compared_with_another_with_now_or_with_a_day(
     expression: str, kind: str, bound: OtherColumn | Now | StartOfDay, demand: str
 ) -> None:
-    """A rule without a name takes one from what it says; without a severity it is an error."""
+    """A rule without a name takes one from its content; without a severity it is an error."""
     entry = f"quality: [{{type: text, customProperties: [{{property: takingsRule, value: {expression}}}]}}]"
     rule = parse_contract(ORDERS.replace(CREATED, f"{CREATED}        {entry}\n"), "orders").rules[-1]
     assert isinstance(rule.check, Compared)
@@ -199,7 +199,7 @@ def test_a_second_bound_may_only_warn() -> None:
 
 
 def test_a_rule_of_the_standards_keys_may_only_warn() -> None:
-    """`takingsWarnings` names the kinds of a column's rules that shall refuse nothing."""
+    """`takingsWarnings` names the kinds of a column's rules that do not refuse anything."""
     entry = """\
         logicalTypeOptions: {minimum: 0}
         customProperties:
@@ -214,7 +214,7 @@ def test_a_rule_of_the_standards_keys_may_only_warn() -> None:
 
 
 def test_what_only_describes_is_left_alone() -> None:
-    """Servers, teams, prices, other tools' properties and their quality checks are theirs."""
+    """Servers, teams, prices, other tools' properties and quality checks belong to others."""
     top = (
         "team: {name: shop}\nservers: []\ntags: [sales]\ncustomProperties: [{property: owner, value: us, vendor: x}]\n"
     )
@@ -232,7 +232,7 @@ def test_what_only_describes_is_left_alone() -> None:
 
 
 def test_a_value_is_stored_as_the_contract_spells_it() -> None:
-    """A-Z and a-z are the same, other letters are not: databases and Python disagree about those."""
+    """A-Z and a-z are the same; other letters are not, because databases and Python disagree about them."""
     more = "      - {name: size, logicalType: string, enum: [{value: Small}, {value: GROß}]}\n"
     contract = parse_contract(PRODUCTS + more, "products")
     assert contract.column("size").values == {"small": "Small", "groß": "GROß"}

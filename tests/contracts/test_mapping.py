@@ -1,4 +1,4 @@
-"""What a contract says about the file of a column: names, parts, defaults, formats; and what is refused of it."""
+"""What a contract says about a column in the file: names, parts, defaults, formats; and what the loader refuses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from takings.errors import ContractError
 
 MINIMAL = Path(__file__).parent / "minimal"
 HEAD = (MINIMAL / "products.odcs.yaml").read_text(encoding="utf-8")
-#: the line of the column that is added below
+#: the line of the added column
 FIRST = HEAD.count("\n") + 1
 
 
 def column_of(*lines: str) -> Column:
-    """Return a column `extra` that is added to a minimal contract of products."""
+    """Return a column `extra`, added to a minimal contract of products."""
     return contract_of(*lines).column("extra")
 
 
@@ -32,7 +32,7 @@ def custom(name: str, value: str) -> str:
 
 
 def refusal(*lines: str) -> str:
-    """Return what the loader says, with the line counted from the column's first."""
+    """Return the loader's message, with the line counted from the column's first line."""
     with pytest.raises(ContractError) as caught:
         contract_of(*lines)
     _, line, text = str(caught.value).split(":", 2)
@@ -43,7 +43,7 @@ TEXT, MONEY, TIME, DAY = ("logicalType: " + kind for kind in ("string", "number"
 
 
 def test_a_header_text_is_anything() -> None:
-    """Blanks and any script included; aliases come behind it, or behind the name."""
+    """Any script, with blanks; aliases come after it, or after the name."""
     assert column_of(TEXT, "physicalName: ' Größe (cm) '").known_as == (" Größe (cm) ",)
     assert column_of(TEXT, "physicalName: Size", custom("takingsAliases", "[size, 尺寸]")).known_as == (
         "Size",
@@ -79,7 +79,7 @@ def test_a_time_is_made_of_two_fields() -> None:
 
 
 def test_a_default_stands_for_a_missing_column() -> None:
-    """So the header need not have it, unless the contract says so."""
+    """So the header may lack it, unless the contract says otherwise."""
     required = "required: true"
     assert column_of(TEXT, required, custom("takingsDefault", "none")).is_mandatory is False
     both = "[{property: takingsDefault, value: none}, {property: takingsMandatory, value: true}]"
@@ -87,7 +87,7 @@ def test_a_default_stands_for_a_missing_column() -> None:
 
 
 def test_demands_name_the_format() -> None:
-    """Who reads a report sees what is expected, not what is usual."""
+    """A report shows what this contract expects, not the usual format."""
     demands = {
         rule.demand
         for lines in (
@@ -102,8 +102,8 @@ def test_demands_name_the_format() -> None:
         "must be a date like 2025-12-31, in the format yyyy-MM-dd",
         "must be a date and time like 12/31/25 4:14 PM, in the format M/d/yy h:mm a",
         (
-            "must be a number like 1234.50, with or without $ or USD before or behind it, with at most 12 digits before the ."
-            " and 16 behind it"
+            "must be a number like 1234.50, with or without $ or USD before or after it, with at most 12 digits before the ."
+            " and 16 after it"
         ),
     }
 
@@ -111,13 +111,13 @@ def test_demands_name_the_format() -> None:
 REFUSED = {
     "a header text twice": (
         (TEXT, "physicalName: a", custom("takingsAliases", "[b, a]")),
-        "3: the header text 'a' stands here twice. Keep one of them.",
+        "3: the header text 'a' is here twice. Keep one of them.",
     ),
     "another column's name": (
         (TEXT, "physicalName: cost"),
         (
-            "0: the header text 'cost' names 'cost' in line 14 already, and a field of the file is one column. Give 'extra'"
-            " another 'physicalName', or make it of others with 'takingsFrom'."
+            "0: the header text 'cost' already names 'cost' on line 14, and a field of the file is one column. Give 'extra'"
+            " another 'physicalName', or build it from others with 'takingsFrom'."
         ),
     ),
     "no alias": (
@@ -142,7 +142,7 @@ REFUSED = {
     ),
     "no separator": (
         (TEXT, custom("takingsFrom", "{concat: [a, b]}")),
-        "2: 'concat' needs a 'separator', or 1 and 23 would be 12 and 3. Add one, such as '-'.",
+        "2: 'concat' needs a 'separator', or 1 and 23 would look like 12 and 3. Add one, such as '-'.",
     ),
     "an empty separator": (
         (TEXT, custom("takingsFrom", "{concat: [a, b], separator: ''}")),
@@ -150,7 +150,7 @@ REFUSED = {
     ),
     "a letter that separates": (
         (TEXT, custom("takingsFrom", "{concat: [a, b], separator: x}")),
-        "2: 'separator' must be a sign, such as '-' or '/': letters and digits stand in most texts.",
+        "2: 'separator' must be a sign, such as '-' or '/': most texts contain letters and digits.",
     ),
     "a separator of its own": (
         (TEXT, custom("takingsFrom", "{folder: 1, separator: '-'}")),
@@ -180,7 +180,7 @@ REFUSED = {
         (MONEY, custom("takingsFrom", "{constant: cheap}")),
         (
             "2: 'cheap' does not fit 'extra': it must be a number like 12.50, with at most 12 digits before the point and 16"
-            " behind it."
+            " after it."
         ),
     ),
     "a default that does not fit": (
@@ -201,7 +201,7 @@ REFUSED = {
     ),
     "a currency that ends like a number": (
         (MONEY, custom("takingsCurrency", "Fr.")),
-        "2: the currency 'Fr.' begins or ends with a sign that numbers have. Write another one.",
+        "2: the currency 'Fr.' begins or ends with a sign that also occurs in numbers. Write another one.",
     ),
     "a currency with a blank": (
         (MONEY, custom("takingsCurrency", "' $'")),
@@ -232,9 +232,9 @@ FORMATS = {
     "yyyy-MM-dd HH:ss": "it has the second without the minute. Add mm.",
     "yyyy-MM-dd HH:mm.SSS": "it has the fraction without the second. Add ss.",
     "yyyy-MM-dd hh:mm": "it has the hour of 12 without the half of the day. Add a.",
-    "yyyy-MM-dd HH:mm a": "H is an hour of 24, h with a an hour of 12. Keep either.",
-    "yyyy-MM-dd HH dd": "'dd' says the day again. Keep one of them.",
-    "yyyyMd HH": "'M' may be one digit or two, and more digits follow at once. Write it twice.",
+    "yyyy-MM-dd HH:mm a": "H is the hour of 24, h with a is the hour of 12. Keep one of them.",
+    "yyyy-MM-dd HH dd": "'dd' repeats the day. Keep one of them.",
+    "yyyyMd HH": "'M' may be one digit or two, and more digits follow directly. Write it twice.",
     "yyyy-MM-dd [HH]": "'[' at character 12 has no meaning. Put text in '…'.",
     "yyyy-MM-dd HH 'Uhr": "''' at character 15 has no meaning. Put text in '…'.",
 }
@@ -248,7 +248,7 @@ def test_refuses_a_format_that_cannot_be_read(pattern: str, fault: str) -> None:
 
 
 def test_a_word_of_another_standard_is_no_format() -> None:
-    """What is understood is listed."""
+    """The message lists what is understood."""
     said = refusal(TIME, "logicalTypeOptions: {format: yyyy-MM-DD HH}")
     assert said.startswith(
         "2: the format 'yyyy-MM-DD HH' of 'extra' cannot be read: 'DD' is not understood. Write yyyy, yy,"
@@ -258,7 +258,7 @@ def test_a_word_of_another_standard_is_no_format() -> None:
 
 
 def test_the_shipped_contracts_keep_their_hash() -> None:
-    """Stores know by it whether every day has to be restated."""
+    """Stores use it to decide whether every day has to be restated."""
     assert load_contracts().hash == "c62847daa41842170468aa868acc30768a81deaa81d05fabb5ca1da3e5979cbe"
 
 
@@ -276,6 +276,6 @@ def test_the_shipped_contracts_keep_their_hash() -> None:
     ],
 )
 def test_every_mapping_changes_the_meaning(lines: tuple[str, ...]) -> None:
-    """A file is then read otherwise, so every day is restated."""
+    """A file is then read differently, so every day is restated."""
     plain, mapped = contract_of(TEXT), contract_of(TEXT, *lines)
     assert hash_of({Dataset.PRODUCTS: plain}) != hash_of({Dataset.PRODUCTS: mapped})

@@ -1,4 +1,4 @@
-"""A source's `optionalColumns`: what the SQL may read of files that have it, and what the loader refuses."""
+"""A source's `optionalColumns`: what the SQL may read if a file has it, and what the loader refuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_file_may_lack_an_optional_column(tmp_path: Path) -> None:
 
 
 def test_the_hash_knows_which_columns_are_optional(tmp_path: Path) -> None:
-    """A source without any keeps the hash that it had before there were some."""
+    """A source without any keeps the hash it had before the option existed."""
     source = source_with(tmp_path, "[Vendor]")
     hashes = {Sources({source.name: replace(source, optional=names)}).hash for names in ((), ("Vendor",))}
     assert len(hashes) == 2
@@ -47,9 +47,9 @@ def test_the_hash_knows_which_columns_are_optional(tmp_path: Path) -> None:
     [
         (
             "[Vendor, vendor]",
-            "the column 'vendor' stands in line 9 already; case makes no difference in SQL. Keep one.",
+            "the column 'vendor' is already on line 9; case makes no difference in SQL. Keep one.",
         ),
-        ("[name]", "the column 'name' stands among 'columns' already; case makes no difference in SQL. Keep one."),
+        ("[name]", "the column 'name' is already under 'columns'; case makes no difference in SQL. Keep one."),
         ("[]", "'optionalColumns' is empty. Name the columns of the file's header that the SQL uses."),
         ("[_line]", "'_line' has a meaning of its own. Rename the column in the file."),
     ],

@@ -1,4 +1,4 @@
-"""What a contract may say about which rows count, and that a contract which says nothing means what it always did."""
+"""What a contract may say about which rows count; a contract that says nothing means what it always did."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUSTOM = "    customProperties:\n      - property: %s\n        value: %s\n"
 
 
 def contract_text(dataset: str, *properties: tuple[str, str], columns: str = "") -> str:
-    """Return a minimal contract whose table has some properties and columns more; the first property is in line 7."""
+    """Return a minimal contract whose table has more properties and columns; the first property is on line 7."""
     text = (MINIMAL / f"{dataset}.odcs.yaml").read_text(encoding="utf-8")
     lines = "".join(
         CUSTOM % pair if place == 0 else (CUSTOM % pair).split("\n", 1)[1] for place, pair in enumerate(properties)
@@ -34,7 +34,7 @@ REFUSED = [
     (
         ("products", ("takingsVersion", "updated")),
         UPDATED % "",
-        "9: 'takingsVersion' names the column 'updated', which is none",
+        "9: 'takingsVersion' names the column 'updated', which does not exist",
     ),
     (("products", ("takingsVersion", "category")), "", "9: 'takingsVersion' names 'category', which is text"),
     (
@@ -69,7 +69,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("table", "columns", "message"), REFUSED, ids=[message[:60] for _, _, message in REFUSED])
 def test_what_cannot_be_kept_is_refused(table: tuple[str, tuple[str, str]], columns: str, message: str) -> None:
-    """With file, line and remedy."""
+    """Each refusal has file, line and remedy."""
     dataset, pair = table
     with pytest.raises(ContractError) as refused:
         parse_contract(contract_text(dataset, pair, columns=columns), "c.yaml")
@@ -78,14 +78,14 @@ def test_what_cannot_be_kept_is_refused(table: tuple[str, tuple[str, str]], colu
 
 
 def test_a_property_of_a_table_belongs_to_a_table() -> None:
-    """Not to the column that it names."""
+    """Not to the column it names."""
     column = UPDATED % ", customProperties: [{property: takingsVersion, value: updated_at}]"
     with pytest.raises(ContractError, match="'takingsVersion' belongs to a table, not to a column"):
         parse_contract(contract_text("products", columns=column), "c.yaml")
 
 
 def test_the_rules_that_come_with_it() -> None:
-    """Errors, behind those of the contract; the primary key says within what it is unique."""
+    """They are errors and follow the contract's own; the primary key must be unique only within a unit."""
     pairs = ("takingsVersion", "updated_at"), ("takingsReplaces", "order_id")
     both = parse_contract(contract_text("order_items", *pairs, columns=UPDATED % ""), "c.yaml")
     assert [rule.id for rule in both.rules[-2:]] == [
@@ -102,7 +102,7 @@ def test_the_rules_that_come_with_it() -> None:
 
 
 def test_each_has_a_hash_of_its_own(tmp_path: Path) -> None:
-    """Also where columns and rules are the same."""
+    """Even if columns and rules are the same."""
     plain = load_contracts(Path(write_contracts(tmp_path / "plain"))).hash
     hashes = {plain}
     for number, (versioned, replaces) in enumerate([((), True), (("orders",), False), (("orders",), True)]):
@@ -112,7 +112,7 @@ def test_each_has_a_hash_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_shipped_contracts_mean_what_they_did() -> None:
-    """Their hash, the SQL that checks a file, and the definition of the numbers: a change restates every store."""
+    """A change to their hash, the SQL that checks a file, or the KPIs' definition would restate every store."""
     contracts = load_contracts()
     assert contracts.hash == "c62847daa41842170468aa868acc30768a81deaa81d05fabb5ca1da3e5979cbe"
     queries = {
@@ -134,7 +134,7 @@ def test_the_shipped_contracts_mean_what_they_did() -> None:
 
 
 def test_the_pages_example_loads() -> None:
-    """A reader may copy it as it stands."""
+    """A reader may copy it as it is."""
     page = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
     example = page.split("## Which row counts")[1].split("```yaml\nschema:\n  - name: order_items\n")[1].split("```")[0]
     text = contract_text("order_items", columns=UPDATED % "").replace("    properties:\n", example, 1)

@@ -1,4 +1,4 @@
-"""Which regular expressions a contract may use: those that RE2 and Python read alike."""
+"""Which regular expressions a contract may use: those that RE2 and Python read the same way."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ UNUSABLE = {
     "a++": "'+' at character 3 makes a possessive repeat",
     "a{2}+": "'+' at character 5 makes a possessive repeat",
     "a{1001}": "'{1001}' repeats more than 1000 times",
-    "(a{2}){3}": "'{3}' repeats a group that holds such a repeat itself",
-    "((a{2}))({3})": "it is no regular expression (nothing to repeat at position 9)",
-    "a**": "it is no regular expression (multiple repeat at position 2)",
+    "(a{2}){3}": "'{3}' repeats a group that itself contains such a repeat",
+    "((a{2}))({3})": "it is not a regular expression (nothing to repeat at position 9)",
+    "a**": "it is not a regular expression (multiple repeat at position 2)",
     "x" * 257: "it is longer than 256 characters",
 }
 
 
 @pytest.mark.parametrize("pattern", USABLE)
 def test_accepts_what_every_engine_understands(pattern: str) -> None:
-    """Sets, groups, repeats and escapes of ASCII are common ground."""
+    """Sets, groups, repeats and ASCII escapes work everywhere."""
     assert pattern_fault(pattern) is None
 
 
@@ -49,7 +49,7 @@ def test_names_what_engines_would_read_differently(pattern: str, fault: str) -> 
     st.lists(st.text(st.sampled_from("ab1-. \néE\v"), max_size=4), min_size=1, max_size=5),
 )
 def test_an_accepted_pattern_means_the_same_to_both_engines(pattern: str, texts: list[str]) -> None:
-    """What passes matches alike in RE2, through DuckDB, and in Python."""
+    """An accepted pattern matches the same texts in RE2, through DuckDB, and in Python."""
     if pattern_fault(pattern) is None:
         for text in texts:
             found = duckdb.execute("SELECT regexp_full_match(?, ?)", [text, pattern]).fetchone()

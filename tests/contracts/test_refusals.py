@@ -33,7 +33,7 @@ def custom(column: str, name: str, value: str) -> str:
 
 
 def refusal(dataset: str, old: str, new: str) -> str:
-    """Return what the loader says about a minimal contract in which `old` was replaced."""
+    """Return the loader's message about a minimal contract in which `old` was replaced."""
     text = (MINIMAL / f"{dataset}.odcs.yaml").read_text(encoding="utf-8")
     assert old in text
     with pytest.raises(ContractError) as caught:
@@ -48,7 +48,7 @@ DOCUMENT = [
         "apiVersion: v2.2.2",
         "1: unknown apiVersion 'v2.2.2'. Write one of v3.0.0, v3.0.1, v3.0.2, v3.1.0, v3.2.0.",
     ),
-    ("kind: DataContract\n", "", "1: the standard demands 'kind'. Add it."),
+    ("kind: DataContract\n", "", "1: the standard requires 'kind'. Add it."),
     ("version: 1.0.0\n", "verson: 1.0.0\n", "4: unknown key 'verson'. Did you mean 'version'?"),
     (
         "version: 1.0.0",
@@ -62,17 +62,17 @@ DOCUMENT = [
         "6: the table has no 'name'. Write products, orders or order_items.",
     ),
     ("    properties:", "    logicalType: array\n    properties:", "7: the 'logicalType' of a table must be 'object'."),
-    ("schema:\n", "schema:\n  - name: orders\n", "5: 'schema' holds 2 tables. Write one dataset a file."),
+    ("schema:\n", "schema:\n  - name: orders\n", "5: 'schema' holds 2 tables. Write one file per dataset."),
     ("    properties:", "    fields:", "7: unknown key 'fields'. Known here: "),
     (
         "    properties:",
         "    relationships: [{from: products.id, to: orders.order_id}]\n    properties:",
-        "7: a relationship must stand at its column. Move it there, without 'from'.",
+        "7: a relationship belongs to its column. Move it there, without 'from'.",
     ),
     (
         "    properties:",
         "    quality: [{type: sql, query: SELECT 0, mustBe: 0}]\n    properties:",
-        "7: a rule must stand under the 'quality' of a column. Move it to the column it is about.",
+        "7: a rule belongs under the 'quality' of a column. Move it to the column it is about.",
     ),
     (
         "schema:",
@@ -89,7 +89,7 @@ DOCUMENT = [
 
 @pytest.mark.parametrize(("old", "new", "message"), DOCUMENT)
 def test_refuses_a_document_that_is_no_contract_of_one_dataset(old: str, new: str, message: str) -> None:
-    """The standard's frame has to be right before a column is looked at."""
+    """The frame that the standard requires is checked before any column."""
     said = refusal("products", old, new)
     assert said == message if not message.endswith(": ") else said.startswith(message)
 
@@ -99,7 +99,7 @@ YAML = [
     (
         "kind: DataContract",
         "kind: DataContract\nkind: DataContract",
-        "3: not readable as YAML: the key 'kind' stands in line 2 already; keep one of them.",
+        "3: not readable as YAML: the key 'kind' is already on line 2; keep one of them.",
     ),
     (
         "kind: DataContract",
@@ -144,7 +144,7 @@ def test_refuses_a_file_of_megabytes() -> None:
 
 
 def test_refuses_a_bomb_of_aliases_at_once() -> None:
-    """A document that would unfold to billions of values is refused at its first alias."""
+    """A document that would expand to billions of values is refused at its first alias."""
     bomb = "a: &a [x, x]\n" + "".join(
         f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
     )
@@ -182,7 +182,7 @@ COLUMN = [
         "name: cost",
         "name: Filename",
         (
-            "14: the column name 'Filename' is reserved: the reader of Parquet files has a column of that name itself."
+            "14: the column name 'Filename' is reserved: the reader of Parquet files has its own column of that name."
             " Leave the column out: it is then reported as extra and stays out of the lake."
         ),
     ),
@@ -194,14 +194,14 @@ COLUMN = [
     (
         "name: cost",
         "name: Category",
-        "14: the column 'Category' stands in line 11 already; case makes no difference. Keep one.",
+        "14: the column 'Category' is already on line 11; case makes no difference. Keep one.",
     ),
     (
         COST,
         COST + "        physicalName: category\n",
         (
-            "14: the header text 'category' names 'category' in line 11 already, and a field of the file is one column. Give"
-            " 'cost' another 'physicalName', or make it of others with 'takingsFrom'."
+            "14: the header text 'category' already names 'category' on line 11, and a field of the file is one column. Give"
+            " 'cost' another 'physicalName', or build it from others with 'takingsFrom'."
         ),
     ),
     (
@@ -209,7 +209,7 @@ COLUMN = [
         COST + "        physicalType: NUMERIC(10,2)\n",
         "16: 'cost' is stored as DECIMAL(28,16), not as NUMERIC(10,2). Write 'physicalType: DECIMAL(28,16)' or leave it out.",
     ),
-    ("        primaryKey: true\n", "", "6: the table has no primary key. Write 'primaryKey: true' at one column."),
+    ("        primaryKey: true\n", "", "6: the table has no primary key. Write 'primaryKey: true' for one column."),
     (
         COST,
         COST + "        primaryKey: true\n",
@@ -218,7 +218,7 @@ COLUMN = [
     (
         "        required: true\n",
         "        primaryKey: true\n",
-        "11: 'id' is the primary key already. Keep 'primaryKey: true' at one column.",
+        "11: 'id' is already the primary key. Keep 'primaryKey: true' for one column.",
     ),
     (
         "primaryKey: true",
@@ -228,7 +228,7 @@ COLUMN = [
     (
         "primaryKey: true",
         "primaryKey: true\n        required: false",
-        "11: a primary key is never empty and never twice. Write 'required: true'.",
+        "11: a primary key is never empty and never repeated. Write 'required: true'.",
     ),
     (
         "primaryKey: true",
@@ -253,7 +253,7 @@ COLUMN = [
     (
         COST,
         custom(COST, "takingsMandatory", "true") + "          - {property: takingsMandatory, value: true}\n",
-        "19: 'takingsMandatory' stands in line 18 already. Keep one of them.",
+        "19: 'takingsMandatory' is already on line 18. Keep one of them.",
     ),
     (
         COST,
@@ -275,7 +275,7 @@ COLUMN = [
 
 @pytest.mark.parametrize(("old", "new", "message"), COLUMN)
 def test_refuses_a_column_that_cannot_be_meant(old: str, new: str, message: str) -> None:
-    """Names, types, keys and custom properties are taken literally or not at all."""
+    """Names, types, keys and custom properties are taken literally, or refused."""
     assert refusal("products", old, new) == message
 
 
@@ -287,11 +287,11 @@ OPTION = [
     ),
     (
         "{minimum: 1e3}",
-        "16: 'minimum' must be a number such as 0 or 12.50, with at most 19 digits before the point and 16 behind it.",
+        "16: 'minimum' must be a number such as 0 or 12.50, with at most 19 digits before the point and 16 after it.",
     ),
     (
         "{minimum: '0'}",
-        "16: 'minimum' must be a number such as 0 or 12.50, with at most 19 digits before the point and 16 behind it.",
+        "16: 'minimum' must be a number such as 0 or 12.50, with at most 19 digits before the point and 16 after it.",
     ),
     ("{maximum: 1000000000000}", "16: 'maximum' is larger than any value of 'cost'. Write a smaller number."),
     ("[minimum]", "16: 'logicalTypeOptions' must hold 'key: value' lines."),
@@ -312,14 +312,14 @@ TEXT_OPTION = [
         "{pattern: 'a(?=b)'}",
         (
             "13: the pattern of 'category' cannot be used: '(?=' at character 2 is not understood by every engine. "
-            "Write it otherwise."
+            "Write it differently."
         ),
     ),
     (
         "{pattern: '(a'}",
         (
-            "13: the pattern of 'category' cannot be used: it is no regular expression "
-            "(missing ), unterminated subpattern at position 0). Write it otherwise."
+            "13: the pattern of 'category' cannot be used: it is not a regular expression "
+            "(missing ), unterminated subpattern at position 0). Write it differently."
         ),
     ),
 ]
@@ -327,13 +327,13 @@ TEXT_OPTION = [
 
 @pytest.mark.parametrize(("options", "message"), TEXT_OPTION)
 def test_refuses_an_option_of_text_that_would_not_be_checked(options: str, message: str) -> None:
-    """A length or a pattern holds for every engine."""
+    """Every engine checks a length or a pattern."""
     old = "      - name: category\n        logicalType: string\n"
     assert refusal("products", old, f"{old}        logicalTypeOptions: {options}\n") == message
 
 
 def test_refuses_options_of_a_timestamp() -> None:
-    """A moment is compared by an expression, so a bound here would be a promise nobody keeps."""
+    """A moment is compared by an expression; nobody would check a bound here."""
     assert refusal("orders", CREATED, CREATED + "        logicalTypeOptions: {minimum: 0}\n") == (
         "24: unknown key 'minimum'. Known here: defaultTimezone, format."
     )
@@ -355,7 +355,7 @@ ENUM = [
     (
         "          - value: complete\n",
         "          - value: Returned\n",
-        "19: the value 'returned' stands twice; case makes no difference. Keep one.",
+        "19: the value 'returned' is listed twice; case makes no difference. Keep one.",
     ),
     (
         "          - value: complete\n",
@@ -365,7 +365,7 @@ ENUM = [
     (
         "          - value: complete\n",
         "          - value: retour\n            customProperties: [{property: takingsStoredAs, value: return}]\n",
-        "19: 'retour' is stored as 'return', which is no value of this enum. Did you mean 'returned'?",
+        "19: 'retour' is stored as 'return', which is not a value of this enum. Did you mean 'returned'?",
     ),
     (
         "value: returned",
@@ -390,7 +390,7 @@ ENUM = [
 
 @pytest.mark.parametrize(("old", "new", "message"), ENUM)
 def test_refuses_a_list_of_values_that_cannot_be_stored(old: str, new: str, message: str) -> None:
-    """Each spelling has one stored value, and KPIs find the statuses they count."""
+    """Each spelling has one stored value, and the KPIs find the statuses they count."""
     assert refusal("orders", old, new) == message
 
 
@@ -430,7 +430,7 @@ def test_refuses_a_row_expression_that_cannot_be_evaluated(column: str, expressi
 
 
 def test_refuses_to_order_text() -> None:
-    """The order of text depends on who sorts it."""
+    """The order of text depends on the locale."""
     old = "      - name: category\n        logicalType: string\n"
     assert refusal("products", old, rule(old, "{atMost: {column: id}}")) == (
         "15: 'category' is text, which has no order. Compare numbers or timestamps."
@@ -449,7 +449,7 @@ TIME_EXPRESSION = [
     ("{atMost: {now: 5 minutes}}", "28: 'now' must be a duration to add to it, such as 0s, 5m, 2h or -1d."),
     (
         "{atMost: {now: -999999d}}",
-        "28: 'now' may be moved by 36,525 days at most: there is a calendar's end.",
+        "28: 'now' may be moved by at most 36,525 days, because the calendar ends.",
     ),
     (
         "{presentWhen: {column: status, value: retourned}}",
@@ -460,14 +460,14 @@ TIME_EXPRESSION = [
 
 @pytest.mark.parametrize(("expression", "message"), TIME_EXPRESSION)
 def test_refuses_a_time_compared_with_no_time(expression: str, message: str) -> None:
-    """A timestamp is compared with another one or with now, a status with a value it can have."""
+    """A timestamp is compared with another one or with now, a status with one of its values."""
     assert refusal("orders", RETURNED, rule(RETURNED, expression)) == message
 
 
 QUALITY = [
     (
         ("type: sql", "query: SELECT 0", "mustBe: 0"),
-        "17: SQL is not run by Takings. Say the same in a 'takingsRule' beside it, or write 'type: text'.",
+        "17: Takings does not run SQL. Write the same as a 'takingsRule' next to it, or write 'type: text'.",
     ),
     (
         ("type: sql", "mustBe: 0", "customProperties: [{property: takingsRule, value: {atMost: {number: 9}}}]"),
@@ -509,7 +509,7 @@ QUALITY = [
 
 @pytest.mark.parametrize(("lines", "message"), QUALITY)
 def test_refuses_a_rule_that_nobody_would_check(lines: tuple[str, ...], message: str) -> None:
-    """What stands under `quality` is checked for every row, said to be text, or another engine's."""
+    """Each entry under `quality` is checked for every row, marked as text, or another engine's."""
     assert refusal("products", COST, quality(COST, *lines)) == message
 
 
@@ -517,7 +517,7 @@ RELATIONSHIP = [
     (
         "to: orders.order_id",
         "to: order.order_id",
-        "15: the foreign key refers to 'order.order_id', which is no primary key. Did you mean 'orders.order_id'?",
+        "15: the foreign key refers to 'order.order_id', which is not a primary key. Did you mean 'orders.order_id'?",
     ),
     (
         "- to: orders.order_id",
@@ -570,7 +570,7 @@ RELATIONSHIP = [
 
 @pytest.mark.parametrize(("old", "new", "message"), RELATIONSHIP)
 def test_refuses_a_relationship_to_nowhere(old: str, new: str, message: str) -> None:
-    """Items wait for orders and products by their primary keys, and nothing else waits."""
+    """Items wait for orders and products by primary key, and nothing else waits."""
     assert refusal("order_items", old, new) == message
 
 
@@ -633,7 +633,7 @@ NEED = [
 def test_refuses_a_contract_that_lacks_what_the_kpis_are_made_of(
     dataset: str, old: str, new: str, message: str
 ) -> None:
-    """A contract may say more than the KPIs need, never less."""
+    """A contract may say more than the KPIs need, but never less."""
     assert refusal(dataset, old, new) == message
 
 
@@ -654,7 +654,7 @@ def copy_of_minimal(folder: Path, *, without: str = "") -> Path:
 
 
 def test_refuses_a_folder_without_a_dataset(tmp_path: Path) -> None:
-    """The three contracts hold together; one from elsewhere is not mixed in."""
+    """The three contracts belong together; none is mixed in from elsewhere."""
     with pytest.raises(ContractError) as caught:
         load_contracts(copy_of_minimal(tmp_path, without="orders"))
     assert str(caught.value) == (
@@ -663,19 +663,19 @@ def test_refuses_a_folder_without_a_dataset(tmp_path: Path) -> None:
 
 
 def test_refuses_two_contracts_of_one_dataset(tmp_path: Path) -> None:
-    """Nobody could say which of them holds."""
+    """It would be unclear which one applies."""
     folder = copy_of_minimal(tmp_path)
     (folder / "orders-new.odcs.yaml").write_bytes((folder / "orders.odcs.yaml").read_bytes())
     with pytest.raises(ContractError) as caught:
         load_contracts(folder)
     assert str(caught.value) == (
-        f"{folder / 'orders.odcs.yaml'}:6: the contract of 'orders' is in {folder / 'orders-new.odcs.yaml'} already. "
+        f"{folder / 'orders.odcs.yaml'}:6: the contract of 'orders' is already in {folder / 'orders-new.odcs.yaml'}. "
         "Keep one of them."
     )
 
 
 def test_refuses_a_foreign_key_of_another_type(tmp_path: Path) -> None:
-    """An id that is text in one contract is text in all."""
+    """An id that is text in one contract is text in all of them."""
     folder = copy_of_minimal(tmp_path)
     items = folder / "order_items.odcs.yaml"
     named = "      - name: product_id\n        logicalType: "
@@ -689,7 +689,7 @@ def test_refuses_a_foreign_key_of_another_type(tmp_path: Path) -> None:
 
 
 def test_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    """A typo on the command line is not taken for an empty folder."""
+    """A typo on the command line does not count as an empty folder."""
     with pytest.raises(ContractError) as caught:
         load_contracts(tmp_path / "contrats")
     assert str(caught.value) == (
@@ -698,7 +698,7 @@ def test_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_refuses_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
-    """A contract is read as UTF-8 and nothing else."""
+    """A contract is read as UTF-8 only."""
     (tmp_path / "orders.odcs.yaml").write_bytes(b"kind: DataContract\nid: \xff\n")
     with pytest.raises(ContractError) as caught:
         load_contracts(tmp_path)
@@ -706,7 +706,7 @@ def test_refuses_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_refuses_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """A folder with the name of a contract is no contract."""
+    """A folder named like a contract is not one."""
     (tmp_path / "orders.odcs.yaml").mkdir()
     with pytest.raises(ContractError) as caught:
         load_contracts(tmp_path)

@@ -24,7 +24,7 @@ def read(*columns: str, without: tuple[str, ...] = (), optional: tuple[str, ...]
 
 
 def refusal(*columns: str, without: tuple[str, ...] = (), optional: tuple[str, ...] = (), text: str = MINIMAL) -> str:
-    """Return what the loader says about such a contract."""
+    """Return the loader's message about such a contract."""
     with pytest.raises(ContractError) as caught:
         read(*columns, without=without, optional=optional, text=text)
     return str(caught.value).removeprefix("order_items.odcs.yaml:")
@@ -34,7 +34,7 @@ def refusal(*columns: str, without: tuple[str, ...] = (), optional: tuple[str, .
 
 
 def test_the_shipped_contracts_mean_what_they_always_did() -> None:
-    """Their hash, and that of the KPIs' definition: with another one, every store would publish every day again."""
+    """With another hash of theirs or of the KPIs' definition, every store would publish every day again."""
     contracts = load_contracts()
     assert contracts.hash == "c62847daa41842170468aa868acc30768a81deaa81d05fabb5ca1da3e5979cbe"
     assert contracts[Dataset.ORDER_ITEMS].worth == USUAL_WORTH
@@ -43,7 +43,7 @@ def test_the_shipped_contracts_mean_what_they_always_did() -> None:
 
 
 def test_a_usual_contract_stores_its_columns_alone() -> None:
-    """An amount is kept only where a column has a role."""
+    """An amount is kept only if a column has a role."""
     for dataset in Dataset:
         contract = load_contracts()[dataset]
         assert contract.stored == {column.name: column.type for column in contract.columns}
@@ -54,7 +54,7 @@ def test_a_usual_contract_stores_its_columns_alone() -> None:
 
 
 def test_a_role_adds_its_bounds_as_errors() -> None:
-    """In the order of every report; the amount's rule comes last, and only where it can be broken."""
+    """In the order of every report; the amount's rule comes last, and only if it can be violated."""
     contract = read(*(role_column(role, name) for role, name in ROLES.items()))
     rules = [rule.id for rule in contract.rules]
     assert rules[rules.index("qty|type") :] == [
@@ -68,7 +68,7 @@ def test_a_role_adds_its_bounds_as_errors() -> None:
 
 
 def test_a_contracts_own_bounds_stay() -> None:
-    """Narrower ones take the place of the role's."""
+    """Narrower ones replace the role's."""
     quantity = role_column("quantity", "qty", "unique: true", "logicalTypeOptions: {exclusiveMinimum: 0, maximum: 12}")
     discount = role_column("discount", "less", "logicalTypeOptions: {minimum: 1, maximum: 5}")
     rules = {rule.id: rule.demand for rule in read(quantity, discount).rules if rule.column in ("qty", "less")}
@@ -91,7 +91,7 @@ def test_roles_are_part_of_the_hash() -> None:
 
 
 def test_a_definition_names_the_columns_that_it_reads() -> None:
-    """Each kind of worth has its own hash; the columns are the same."""
+    """Each kind of worth has its own hash; the published columns are the same."""
     worths = (
         USUAL_WORTH,
         *(Worth(**{role.value: "a"}) for role in Role),  # type: ignore[arg-type]  # the roles are names of its fields
@@ -101,14 +101,14 @@ def test_a_definition_names_the_columns_that_it_reads() -> None:
         Worth(may_lack_status=True, has_status=False, has_returned_at=False),
     )
     hashes = {definition_hash(load_kpi_tables(worth), policy="file", time_zone="UTC") for worth in worths}
-    # A discount is in the amount already, which is stored.
+    # The amount, which is stored, already includes a discount.
     assert len(hashes) == len(worths)
     headers = {tuple(table.header for table in load_kpi_tables(worth)) for worth in worths}
     assert len(headers) == 1
 
 
 def test_the_pages_example_loads() -> None:
-    """A reader may copy it as it stands."""
+    """A reader may copy it as it is."""
     page = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```yaml\n# order_items.odcs.yaml\n(- name: quantity\n.*?)```", page, flags=re.DOTALL)
     assert read(textwrap.indent(example, " " * 6)).worth == Worth(quantity="quantity")
@@ -118,7 +118,7 @@ def test_the_pages_example_loads() -> None:
 
 
 def test_items_may_do_without_a_status() -> None:
-    """Then the order's is theirs; a contract without the column may lack returned_at as well."""
+    """Then they have the order's status; a contract without the column may lack returned_at as well."""
     assert read().worth == USUAL_WORTH
     assert read(optional=("status",)).worth == Worth(may_lack_status=True)
     assert read(without=("status",)).worth == Worth(may_lack_status=True, has_status=False)
@@ -128,7 +128,7 @@ def test_items_may_do_without_a_status() -> None:
 
 @pytest.mark.parametrize(("custom", "value"), [("takingsMandatory", "false"), ("takingsWarnings", "[required]")])
 def test_a_status_that_a_row_may_lack_is_optional(custom: str, value: str) -> None:
-    """However the contract says so."""
+    """Whichever way the contract says so."""
     status = "      - name: status\n"
     text = MINIMAL.replace(status, f"{status}        customProperties: [{{property: {custom}, value: {value}}}]\n")
     assert read(text=text).worth == Worth(may_lack_status=True)
@@ -146,32 +146,32 @@ def test_a_status_that_a_row_may_lack_is_optional(custom: str, value: str) -> No
         ),
         (
             [role_column("refund", "a"), role_column("refund", "b")],
-            "42: the role 'refund' is that of another column, in line 37. Keep one of them.",
+            "42: another column has the role 'refund' already, on line 37. Keep one of them.",
         ),
         (
             [role_column("quantity", "qty").replace("integer", "number")],
-            "37: the role 'quantity' goes with integer, 'qty' is money. Write 'logicalType: integer'.",
+            "37: the role 'quantity' needs integer, but 'qty' is money. Write 'logicalType: integer'.",
         ),
         (
             [role_column("discount", "less").replace("number", "string")],
-            "37: the role 'discount' goes with money, 'less' is text. Write 'logicalType: number'.",
+            "37: the role 'discount' needs money, but 'less' is text. Write 'logicalType: number'.",
         ),
         (
             [role_column("quantity", "qty") + "          - {property: takingsIdentifier, value: true}\n"],
-            "37: the role 'quantity' goes with integer, 'qty' is identifier. Write 'logicalType: integer'.",
+            "37: the role 'quantity' needs integer, but 'qty' is identifier. Write 'logicalType: integer'.",
         ),
         (
             [role_column("quantity", "qty", "logicalTypeOptions: {minimum: -1}")],
             (
-                "38: a quantity is from 0 to 999,999,999, and the bounds of 'qty' let others pass. Leave them out of "
-                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may stand under 'quality'."
+                "38: a quantity is from 0 to 999,999,999, and the bounds of 'qty' allow others. Remove them from "
+                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may go under 'quality'."
             ),
         ),
         (
             [role_column("quantity", "qty", "logicalTypeOptions: {maximum: 1000000000}")],
             (
-                "38: a quantity is from 0 to 999,999,999, and the bounds of 'qty' let others pass. Leave them out of "
-                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may stand under 'quality'."
+                "38: a quantity is from 0 to 999,999,999, and the bounds of 'qty' allow others. Remove them from "
+                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may go under 'quality'."
             ),
         ),
         (
@@ -180,8 +180,8 @@ def test_a_status_that_a_row_may_lack_is_optional(custom: str, value: str) -> No
                 + "          - {property: takingsWarnings, value: [at_least]}\n"
             ],
             (
-                "38: a refund is 0 or more, and the bounds of 'back' let others pass. Leave them out of "
-                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may stand under 'quality'."
+                "38: a refund is 0 or more, and the bounds of 'back' allow others. Remove them from "
+                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may go under 'quality'."
             ),
         ),
         (
@@ -191,16 +191,16 @@ def test_a_status_that_a_row_may_lack_is_optional(custom: str, value: str) -> No
     ],
 )
 def test_refuses_a_role_that_cannot_be_meant(columns: list[str], message: str) -> None:
-    """A value that is no quantity, discount or refund would make a wrong amount."""
+    """A value that is not a quantity, discount or refund would make a wrong amount."""
     assert refusal(*columns) == message
 
 
 def test_a_price_has_no_other_role() -> None:
-    """It is the price of one piece."""
+    """It is always the price of one piece."""
     price = "        logicalType: number\n"
     role = f"{price}        customProperties: [{{property: takingsRole, value: discount}}]\n"
     assert refusal(text=MINIMAL.replace(price, role)) == (
-        "30: 'sale_price' is the price of one piece already. Give the role to another column."
+        "30: 'sale_price' is already the price of one piece. Give the role to another column."
     )
 
 
@@ -208,13 +208,13 @@ def test_only_items_have_roles() -> None:
     """An order has no pieces."""
     text = (Path(__file__).parent / "minimal" / "orders.odcs.yaml").read_text(encoding="utf-8")
     with pytest.raises(
-        ContractError, match=r"'takingsRole' goes with columns of order_items, not of orders\. Leave it out\."
+        ContractError, match=r"'takingsRole' is for columns of order_items, not of orders\. Leave it out\."
     ):
         parse_contract(text + role_column("refund", "back"), "orders.odcs.yaml")
 
 
 def test_the_amounts_rule_keeps_its_name() -> None:
-    """No expression may pass for it; without a role it may have the name."""
+    """No other rule may take it; without a role, the name is free."""
     price = "        logicalType: number\n"
     own = (
         f"{price}        quality: [{{type: text, name: amount, customProperties:"
@@ -223,7 +223,7 @@ def test_the_amounts_rule_keeps_its_name() -> None:
     text = MINIMAL.replace(price, own)
     assert "sale_price|amount" in {rule.id for rule in read(text=text).rules}
     assert refusal(role_column("quantity", "qty"), text=text) == (
-        "6: the rule 'sale_price|amount' is that of the item's amount. Give your own rule another 'name'."
+        "6: the rule 'sale_price|amount' is already taken by the item's amount. Give your own rule another 'name'."
     )
 
 
@@ -254,12 +254,12 @@ def test_the_amounts_rule_keeps_its_name() -> None:
     ],
 )
 def test_refuses_a_status_that_is_none(text: str, message: str) -> None:
-    """Misspelt, it would silently be the order's."""
+    """A misspelt status would silently become the order's."""
     assert refusal(text=text) == message
 
 
 def test_returned_at_is_needed_where_nothing_else_tells_of_a_return() -> None:
-    """An own status says that an item came back, but rarely when; a contract without the time may be a slip."""
+    """An item's own status says that it came back, but rarely when; a contract without the time may be an oversight."""
     assert refusal(without=("returned_at",)) == (
         "6: the KPIs need the column 'returned_at' of order_items. Add it, with 'logicalType: timestamp'."
     )

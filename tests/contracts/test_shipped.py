@@ -1,4 +1,4 @@
-"""The shipped contracts, written out: what they say is what users and KPIs rely on."""
+"""The shipped contracts, written out: users and KPIs rely on what they say."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STATUSES = {
     "canceled": "cancelled",
 }
 
-#: name, type, must stand in the header, must not be empty
+#: name, type, whether the header must have it, whether it must not be empty
 COLUMNS = {
     Dataset.PRODUCTS: [
         ("id", IDENTIFIER, True, True),
@@ -117,7 +117,7 @@ ZERO = Compared(operator=Operator.GREATER, bound=Decimal(0))
 NOT_AFTER_NOW = Compared(operator=Operator.AT_MOST, bound=Now())
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
-#: every check that is more than its kind, with severity and demand
+#: every check with more than a kind, with severity and demand
 CHECKS = {
     (Dataset.PRODUCTS, "cost|greater_than"): (ERROR, ZERO, "must be greater than 0"),
     (Dataset.PRODUCTS, "retail_price|greater_than"): (ERROR, ZERO, "must be greater than 0"),
@@ -170,19 +170,19 @@ def shipped() -> Contracts:
 
 @pytest.mark.parametrize("dataset", list(Dataset))
 def test_each_dataset_has_its_columns_in_the_lakes_order(shipped: Contracts, dataset: Dataset) -> None:
-    """Mandatory columns stand in the header, and only name and brand of them may be empty."""
+    """The header must have mandatory columns; of these, only name and brand may be empty."""
     columns = shipped[dataset].columns
     assert [(one.name, one.type, one.is_mandatory, one.is_required) for one in columns] == COLUMNS[dataset]
 
 
 @pytest.mark.parametrize("dataset", list(Dataset))
 def test_each_dataset_has_its_rules_in_the_order_of_a_rows_bits(shipped: Contracts, dataset: Dataset) -> None:
-    """The standard's rules come column by column, row expressions behind them in the order of the file."""
+    """The standard's rules come column by column, then row expressions in the order of the file."""
     assert [rule.id for rule in shipped[dataset].rules] == RULES[dataset].split()
 
 
 def test_the_checks_demand_what_they_should(shipped: Contracts) -> None:
-    """Bounds, keys and severities are exact; only oddities that real drops hold are warnings."""
+    """Bounds, keys and severities are exact; only oddities found in real drops are warnings."""
     kinds = {"required", "type", "one_of", "unique"}
     found: dict[tuple[Dataset, str], tuple[Severity, object, str]] = {
         (contract.dataset, rule.id): (rule.severity, rule.check, rule.demand)
@@ -220,7 +220,7 @@ def test_each_dataset_has_one_primary_key(shipped: Contracts) -> None:
 
 
 def test_a_reader_finds_a_word_about_every_column(shipped: Contracts) -> None:
-    """Each column is described for people."""
+    """Each column has a description for people."""
     nameless = [
         column.name for contract in shipped.by_dataset.values() for column in contract.columns if not column.description
     ]

@@ -1,4 +1,4 @@
-"""A source is checked strictly when it is loaded: what is wrong is named with file, line and what to do."""
+"""A source is checked strictly when it is loaded: an error names file, line and remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load(folder: Path, **sources: dict[str, str]) -> Contracts:
 
 
 def test_a_source_names_folder_columns_and_sql(tmp_path: Path) -> None:
-    """What it does not say is as usual; its datasets stand in their own order."""
+    """What it leaves out has the defaults; its datasets are in the usual order."""
     source = load(tmp_path, till=till()).sources.by_name[SourceName("till")]
     assert isinstance(source, Source)
     assert (source.folder, source.datasets) == (
@@ -36,13 +36,13 @@ def test_a_source_names_folder_columns_and_sql(tmp_path: Path) -> None:
 
 
 def test_its_folder_is_its_name_unless_it_says_another(tmp_path: Path) -> None:
-    """So the shortest source names only columns and datasets."""
+    """So the shortest source only names columns and datasets."""
     short = SOURCE.replace("rawData: till\n", "")
     assert load(tmp_path, till=till(source=short)).sources.folders == {"till": SourceName("till")}
 
 
 def test_a_folder_without_sources_has_none(tmp_path: Path) -> None:
-    """Neither have the shipped contracts, and the contracts' hash knows nothing of sources."""
+    """The shipped contracts have none either, and sources are not part of the contracts' hash."""
     assert load(tmp_path).sources == load_contracts().sources == NO_SOURCES
     assert load(tmp_path / "b", till=till()).hash == load_contracts().hash
     assert NO_SOURCES.hash is None
@@ -60,7 +60,7 @@ def test_a_folder_without_sources_has_none(tmp_path: Path) -> None:
     ids=["SQL", "folder", "format", "stand-ins", "columns"],
 )
 def test_the_hash_knows_what_decides_what_a_file_yields(tmp_path: Path, changed: Mapping[str, str]) -> None:
-    """A description does not."""
+    """A description does not change it."""
     usual = load(tmp_path / "a", till=till()).sources.hash
     assert load(tmp_path / "b", till=till(**changed)).sources.hash != usual
     other_words = SOURCE.replace("Orders as", "Sales as")
@@ -70,7 +70,7 @@ def test_the_hash_knows_what_decides_what_a_file_yields(tmp_path: Path, changed:
 @pytest.mark.parametrize("text", ["Orders", "../x", "a b", "", "order-items", "1a"])
 def test_no_other_text_is_a_name(text: str) -> None:
     """A name is part of keys and paths."""
-    with pytest.raises(ValueError, match="name of no dataset"):
+    with pytest.raises(ValueError, match="not the name of a dataset"):
         kind_of(text)
 
 
@@ -85,7 +85,7 @@ REFUSED = {
     ),
     "a column twice": (
         {"source": SOURCE.replace("[Name,", "[Name, name,")},
-        "source.yaml:3: the column 'name' stands in line 3 already; case makes no difference in SQL. Keep one.",
+        "source.yaml:3: the column 'name' is already on line 3; case makes no difference in SQL. Keep one.",
     ),
     "a column with a meaning": (
         {"source": SOURCE.replace("[Name,", "[_line, Name,")},
@@ -93,7 +93,7 @@ REFUSED = {
     ),
     "a dataset twice": (
         {"source": SOURCE.replace("  products:", "  orders: other.sql\n  products:")},
-        "source.yaml:7: not readable as YAML: the key 'orders' stands in line 5 already; keep one of them.",
+        "source.yaml:7: not readable as YAML: the key 'orders' is already on line 5; keep one of them.",
     ),
     "an unknown dataset": (
         {"source": SOURCE.replace("  products:", "  product:")},
@@ -105,11 +105,11 @@ REFUSED = {
     ),
     "SQL of no dataset": (
         {"refunds": "select 1"},
-        "refunds.sql is the SQL of no dataset. Name it here, or remove it.",
+        "refunds.sql is the SQL of no dataset here. Name it, or remove it.",
     ),
     "a file elsewhere": (
         {"source": SOURCE.replace("orders: orders.sql", "orders: ../orders.sql")},
-        "source.yaml:5: '../orders.sql' cannot hold SQL. Name a file beside source.yaml that ends in .sql.",
+        "source.yaml:5: '../orders.sql' cannot hold SQL. Name a file next to source.yaml that ends in .sql.",
     ),
     "stand-ins that are not yielded": (
         {"source": SOURCE.replace("[products]", "[customers]")},
@@ -125,7 +125,7 @@ REFUSED = {
     ),
     "a format that is none": (
         {"source": SOURCE + "takingsFile: {delimiter: x}\n"},
-        "source.yaml:9: 'x' cannot part fields.",
+        "source.yaml:9: 'x' cannot separate fields.",
     ),
     "no SQL": ({"orders": "selec 1"}, 'orders.sql:1: syntax error at or near "selec". Correct the SQL.'),
     "an empty file": ({"orders": "-- nothing\n"}, "orders.sql:1: "),
@@ -166,13 +166,13 @@ REFUSED = {
 
 @pytest.mark.parametrize(("changed", "problem"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_wrong_is_refused(tmp_path: Path, changed: Mapping[str, str | None], problem: str) -> None:
-    """Every refusal names the file and the line, and says what to do."""
+    """Each refusal names file and line, and says what to do."""
     with pytest.raises(ContractError) as refused:
         load(tmp_path, till=till(**changed))
     assert problem in str(refused.value)
 
 
-#: a part of the orders' SQL -> what makes it depend on more than the records, the line and what is said of it
+#: a part of the orders' SQL -> what makes it depend on more than the records, the line, and the message
 UNSOUND = {
     "now": ("'1' as user_id", "now() as user_id", 6, "'now' does not depend on the file's records alone."),
     "today": ("'1' as user_id", "current_date as user_id", 6, "'current_date' does not depend on the file's"),
@@ -230,7 +230,7 @@ UNSOUND = {
 def test_sql_that_depends_on_more_than_the_records_is_refused(
     tmp_path: Path, old: str, new: str, line: int, problem: str
 ) -> None:
-    """The same file has to yield the same rows on every machine, in every year."""
+    """The same file has to yield the same rows on every machine, in any year."""
     assert old in ORDERS_SQL
     with pytest.raises(ContractError) as refused:
         load(tmp_path, till=till(orders=ORDERS_SQL.replace(old, new)))
@@ -273,7 +273,7 @@ def test_a_recursive_query_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_dataset_whose_rows_say_their_instant_has_no_stand_ins(tmp_path: Path) -> None:
-    """The instant would decide before the version that makes a stand-in older than any real row."""
+    """The row's instant would decide first, before the version that makes a stand-in older than any real row."""
     folder = contracts_with(tmp_path, till=till())
     contract = folder / "products.odcs.yaml"
     text = contract.read_text(encoding="utf-8")
@@ -293,20 +293,20 @@ def test_a_dataset_whose_rows_say_their_instant_has_no_stand_ins(tmp_path: Path)
 
 
 def test_two_sources_need_two_folders(tmp_path: Path) -> None:
-    """A file is of one source only; on some systems case makes no difference."""
-    with pytest.raises(ContractError, match=r"raw-data/TILL is the folder of .* already"):
+    """A file belongs to only one source; on some systems case makes no difference."""
+    with pytest.raises(ContractError, match=r"raw-data/TILL is already the folder of"):
         load(tmp_path, till=till(), tilly=till(source=SOURCE.replace("rawData: till", "rawData: TILL")))
 
 
 @pytest.mark.parametrize("name", ["Till", "products", "order-items", "a b"])
 def test_a_source_needs_a_plain_name(tmp_path: Path, name: str) -> None:
-    """It stands in keys beside the datasets' names."""
+    """It is used in keys next to the datasets' names."""
     with pytest.raises(ContractError, match=r"source\.yaml:1: a source cannot be called"):
         load(tmp_path, **{name: till()})
 
 
 def test_a_folder_without_its_file_is_refused(tmp_path: Path) -> None:
-    """A hidden one is nobody's."""
+    """A hidden one belongs to nobody."""
     folder = contracts_with(tmp_path, till=till())
     (folder / "sources" / ".git").mkdir()
     load(tmp_path)
@@ -316,13 +316,13 @@ def test_a_folder_without_its_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_may_be_called_as_a_function_is(tmp_path: Path) -> None:
-    """`user` is a name in many exports."""
+    """Many exports have a column `user`."""
     source = SOURCE.replace("columns: [", "columns: [user, ")
     load(tmp_path, till=till(source=source, orders=ORDERS_SQL.replace("'1' as user_id", '"user" as user_id')))
 
 
 def test_who_only_looks_needs_no_database_for_it(tmp_path: Path) -> None:
-    """A function on AWS knows the sources' folders; the SQL is checked by who runs it."""
+    """A function on AWS knows only the sources' folders; the process that runs the SQL checks it."""
     folder = contracts_with(tmp_path, till=till())
     asked = (
         "import sys; from pathlib import Path; from takings.contracts import load_contracts;"

@@ -3,17 +3,17 @@ r"""Every way to be bad, and every way to be odd but good: one small file each, 
 A case is a YAML file under validation/:
 
     says       what it shows
-    dataset    whose contract it is held to
-    columns    the keys that columns of the dataset's contract have beside those of the shipped one
+    dataset    whose contract applies
+    columns    keys that are added to columns of the dataset's shipped contract
     file       its name, a.csv by default, or its path; one that ends in .gz is compressed and then loses its last `cut` bytes
     input      its text, written in `encoding` (UTF-8 by default), or
     bytes      its bytes, one character each: "\xFF" is the byte 255
-    takingsFile                          what the dataset's contract says of its files
+    takingsFile                          what the dataset's contract says about its files
     time_zone, policy, max_rejected      as in the settings
-    roles, optional      of columns of items, where the contract is not the shipped one
+    roles, optional      of columns of items, if the contract is not the shipped one
     versioned, replaces      datasets with takingsVersion: updated_at; whether order_items have takingsReplaces: order_id
     expected   verdict, records (read, accepted, rejected, identical duplicates), errors, warnings, reason,
-               violations (`line rule`) and stored, a CSV of line and stored values, empty where there is none
+               violations (`line rule`) and stored, a CSV of line and stored values, empty if there is none
 
 `<<x*1024>>` stands for 1,024 times x.
 """
@@ -78,20 +78,20 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 def engine_of(name: str, duck: duckdb.DuckDBPyConnection, time_zone: str) -> ValidationEngine:
-    """Return an engine in a business time zone."""
+    """Return an engine with a business time zone."""
     module, cls = ENGINES[name]
     engine: ValidationEngine = getattr(import_module(module), cls)(duck, business_time(time_zone))
     return engine
 
 
 def repeated(text: str) -> str:
-    """Return the text with what is repeated in it written out."""
+    """Return the text with its repeats written out."""
     return re.sub(r"<<(.+?)\*(\d+)>>", lambda match: match[1] * int(match[2]), text, flags=re.DOTALL)
 
 
 @cache
 def contracts_with(versioned: tuple[str, ...], *, replaces: bool) -> Contracts:
-    """Return the shipped contracts, or some that say which rows count."""
+    """Return the shipped contracts, or contracts that say which rows count."""
     if not (versioned or replaces):
         return CONTRACTS
     with TemporaryDirectory(prefix="takings contracts ") as folder:
@@ -112,7 +112,7 @@ def content_of(case: Mapping[str, Any]) -> bytes:
 
 
 def contracts_of(case: Mapping[str, Any]) -> Contracts:
-    """Return the shipped contracts, that of the case's dataset changed as the case says."""
+    """Return the shipped contracts, with the case's dataset changed as the case says."""
     if not {"columns", "takingsFile"} & set(case):
         return CONTRACTS
     dataset = Dataset(case["dataset"])
@@ -134,7 +134,7 @@ def shown(value: object) -> str:
 
 
 def stored_in(staged: Path, columns: list[str], duck: duckdb.DuckDBPyConnection) -> list[list[str]]:
-    """Return the staged rows of these columns, in the file's order; without `_line`, record i stands on line i + 2."""
+    """Return these columns of the staged rows, in the file's order; without `_line`, record i is on line i + 2."""
     with duck.cursor() as cursor:
         result = cursor.execute(f"select * from read_parquet('{staged}', file_row_number = true)")
         names = [column[0] for column in result.description or ()]
@@ -147,7 +147,7 @@ def stored_in(staged: Path, columns: list[str], duck: duckdb.DuckDBPyConnection)
 def outcome(
     validated: ValidatedFile, staged: Path, expected: Mapping[str, Any], duck: duckdb.DuckDBPyConnection
 ) -> dict[str, Any]:
-    """Return what was found, in the words of a case and as far as the case speaks of it."""
+    """Return the result in the terms of a case, as far as the case states one."""
     report = validated.report
     counts = report.records
     found: dict[str, Any] = {
@@ -169,7 +169,7 @@ def outcome(
 
 
 def check_counts(validated: ValidatedFile) -> None:
-    """Check that reports, chunks and violations count the same; a fault of the whole file stands in the report only."""
+    """Check that reports, chunks and violations agree; a fault of the whole file is in the report only."""
     rules = Counter(violation.rule for record in validated.faulty_records() for violation in record.violations)
     chunked: Counter[str] = Counter()
     for chunk in validated.chunks:
@@ -189,7 +189,7 @@ def check_counts(validated: ValidatedFile) -> None:
     ],
 )
 def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    """What goes in comes out as the case says."""
+    """Each input has the expected result."""
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     dataset = Dataset(case["dataset"])
     file = case.get("file", "a.csv")
@@ -224,7 +224,7 @@ def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, t
 
 
 def test_every_rule_has_a_case() -> None:
-    """Every rule of the shipped contracts, but those on times that items may break, and every structural rule."""
+    """Every rule of the shipped contracts has one, except those on times that items may break, and every structural rule."""
     named = "\n".join(path.read_text(encoding="utf-8") for path in CASES.rglob("*.yaml"))
     rules = {rule.id for dataset in Dataset for rule in CONTRACTS[dataset].rules}
     structural = {

@@ -1,1 +1,1 @@
-"""Whole histories of a shop, made by numbers: files in any order, split in any way, corrected, spoilt and interrupted."""
+"""Whole histories of a shop, made from numbers: files in any order, split in any way, corrected, damaged and interrupted."""

@@ -1,4 +1,4 @@
-"""Live through histories by hand: `python -m tests.histories corrections 17`, or `… arrivals 100-199 [LANES]`."""
+"""Run histories by hand: `python -m tests.histories corrections 17`, or `… arrivals 100-199 [LANES]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.histories.test_histories import LANES, MAKERS
 
 
 def main(kind: str, numbers: str, lanes: str = str(LANES)) -> int:
-    """Live through the histories of some numbers; print how each went, and how much was tried."""
+    """Run the histories of some numbers; print how each went, and how much was tried."""
     first, _, last = numbers.partition("-")
     make, begun, failures = MAKERS[kind], time.monotonic(), 0
     for seed in range(int(first), int(last or first) + 1):

@@ -1,4 +1,4 @@
-"""Say what each file's rows were to the lake before its batch: new, older, or in the place of a former one."""
+"""Compute how each file's rows compare with the lake before its batch: new, older, or replacing another row."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Literal
 
 from tests.oracle.kpis import Item, Row
 
-#: what a row may be; "present" is changed or unchanged, which the oracle's columns do not tell
+#: what a row may be; "present" is changed or unchanged, which the oracle's columns do not show
 Kind = Literal["new", "present", "older"]
 Place = tuple[datetime, datetime, str, int]
 Unit = tuple[str, str]
 
 
 def kinds_of(batches: Iterable[Mapping[str, Sequence[Row]]], *, replaces: bool) -> list[dict[str, Counter[Kind]]]:
-    """Return how many rows of each file are what, batch by batch; each batch is its accepted files' rows by key."""
+    """Return how many rows of each file are of each kind, batch by batch; a batch is its accepted files' rows by key."""
     lake: dict[Unit, Place] = {}
     keys: dict[Unit, set[str]] = {}
     found = []
@@ -61,5 +61,5 @@ def _place(row: Row, *, replaces: bool) -> Place:
 
 
 def _distinct(rows: Sequence[Row], *, replaces: bool) -> list[Row]:
-    """Leave out identical duplicates: of a valid file, what has the same key and the same instant."""
+    """Leave out identical duplicates: in a valid file, rows with the same key and the same instant."""
     return list({(_unit(row, replaces=replaces), row.id, row.instant): row for row in reversed(rows)}.values())

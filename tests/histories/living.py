@@ -1,4 +1,4 @@
-"""Live through a history on a real store, and hold everything that is published against the oracle after every run."""
+"""Run a history on a real store, and compare everything published with the oracle after every run."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ STEPS: Final = {
     "tables": {"prepare", "apply"},
     "kpis": {"publish"},
 }
-#: keys whose rows are looked at in the end
+#: keys whose rows are checked at the end
 EXPLAINED: Final = 8
 
 
 class Killed(BaseException):
-    """The process died: nothing of it runs any more, not even its cleaning up."""
+    """The process died: it does nothing more, not even cleaning up."""
 
 
 @dataclass
@@ -52,13 +52,13 @@ class Mishap:
     """Something that goes wrong once, at the n-th step."""
 
     at: int
-    #: killed before the step, a fault before it, or a fault although it was done
+    #: killed before the step, a fault before it, or a fault after it was done
     kind: str
     steps: list[str] = field(default_factory=list)
 
     @property
     def has_happened(self) -> bool:
-        """Return whether it did go wrong."""
+        """Return whether it has gone wrong."""
         return len(self.steps) > self.at
 
     def take(self, step: str, call: Callable[[], object]) -> object:
@@ -77,14 +77,14 @@ class Mishap:
 
 @dataclass
 class Shaken:
-    """A port on which something goes wrong."""
+    """A port where something goes wrong."""
 
     port: object
     name: str
     mishap: Mishap
 
     def __getattr__(self, method: str) -> object:
-        """Return the port's method, counted where it changes something."""
+        """Return the port's method; methods that change something are counted."""
         call = cast("Callable[..., object]", getattr(self.port, method))
         if method not in STEPS[self.name]:
             return call
@@ -92,7 +92,7 @@ class Shaken:
 
 
 def shaken(ports: Ports, mishap: Mishap) -> Ports:
-    """Return ports on which something goes wrong."""
+    """Return ports where something goes wrong."""
     wrapped: dict[str, Any] = {name: Shaken(getattr(ports, name), name, mishap) for name in STEPS}
     return replace(ports, **wrapped)
 
@@ -107,7 +107,7 @@ class Tally:
     files: int = 0
     mishaps: int = 0
     hidden: int = 0
-    #: copies of superseded bytes under another key that were ignored, each as often as it was looked at
+    #: ignored copies of superseded bytes under another key, counted each time they were checked
     ignored: int = 0
     explained: int = 0
 
@@ -117,15 +117,15 @@ TALLY: Final = Tally()
 
 @dataclass
 class Life:
-    """A store and what is known to have been taken by it."""
+    """A store and what is known to have been accepted by it."""
 
     shop: Shop
     history: History
     clock: ShiftedClock
     taken: list[Write] = field(default_factory=list)
-    #: what the oracle reads of each write, once it was asked
+    #: what the oracle reads from each write, kept once it was asked
     _rows: dict[tuple[str, datetime], list[Row]] = field(default_factory=dict)
-    #: keys that were ever seen in each KPI table
+    #: keys that have been in each KPI table
     seen: dict[str, set[Any]] = field(default_factory=lambda: defaultdict(set))
 
     @property
@@ -135,15 +135,15 @@ class Life:
 
     @property
     def lake(self) -> Lake:
-        """Return the oracle's lake of what was taken."""
+        """Return the oracle's lake of the accepted rows."""
         rows = (row for write in self.counted() for row in self._rows_of(write))
         return lake_of(rows, self.history.time_zone, replaces_lines=self.history.replaces)
 
     def counted(self) -> list[Write]:
-        """Return the writes that count, in the order in which they were processed, and check that order's verdicts.
+        """Return the writes that count, in processing order, after checking the verdicts in that order.
 
-        Whichever of several equal contents is processed first fixes the version; a later copy never counts, unless its
-        own key brings it back over a correction. Where the shop's instants decide, a copy under another key counts as well.
+        The first of several equal contents to be processed fixes the version; a later copy never counts, unless its own
+        key reverts a correction with it. If the shop's instants decide, a copy under another key counts as well.
         """
         written = {(write.key, write.version): write for write in self.taken}
         keys: dict[bytes, set[str]] = defaultdict(set)
@@ -179,19 +179,19 @@ class Life:
         return by_day, by_category
 
     def drop(self, writes: Sequence[Write]) -> None:
-        """Drop files, each with the time that makes its version."""
+        """Drop files, each with the time that becomes its version."""
         for write in writes:
             path = drop(self.shop.root, write.file, write.content)
             os.utime(path, (write.version.timestamp(),) * 2)
             self.taken.append(write)
 
     def run(self, mishaps: Sequence[Mishap] = ()) -> None:
-        """Process what is pending, in as many runs as the mishaps make necessary."""
+        """Process what is pending, in as many runs as the mishaps require."""
         for mishap in mishaps:
             try:
                 outcome = pipeline.run(shaken(self.ports, mishap), at_once=True)
             except (Killed, StoreError, Superseded):
-                # By then a lease has ended.
+                # By then, any lease has ended.
                 self.clock.ahead += timedelta(minutes=2)
                 TALLY.mishaps += 1
             else:
@@ -202,7 +202,7 @@ class Life:
 
 
 def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[tuple[str, str], list[Write]]:
-    """Live through a history and check everything; return the KPIs it ends with, and the writes that count."""
+    """Run a history and check everything; return the final KPIs and the writes that count."""
     TALLY.histories += lanes
     TALLY.stores += 1
     with _life(history) as life:
@@ -216,7 +216,7 @@ def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[tuple[str, 
                 first = _mishap(history, writes)
                 with_more = _interrupt(life, first)
                 if with_more and drops and not {write.file for write in drops[0]} & {write.file for write in writes}:
-                    # What is dropped before the batch is resumed makes the next one.
+                    # What is dropped before the batch is resumed goes into the next one.
                     life.drop(drops.pop(0))
                 life.run([_mishap(history, writes)] if history.chance.random() < 0.4 else [])
             else:
@@ -232,7 +232,7 @@ def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[tuple[str, 
 
 
 def at_once(history: History, writes: Sequence[Write]) -> tuple[str, str]:
-    """Return the KPIs of a store into which the newest rows of a history's writes are dropped as three files."""
+    """Return the KPIs of a store that gets the newest rows of a history's writes as three files."""
     plain = replace(history, drops=(), batch_max_files=1000)
     with _life(plain) as life:
         for dataset, records in newest(writes, replaces=history.replaces).items():
@@ -266,7 +266,7 @@ def _mishap(history: History, writes: Sequence[Write]) -> Mishap:
 
 
 def _interrupt(life: Life, mishap: Mishap) -> bool:
-    """Run into a mishap; tell whether it did happen."""
+    """Run into a mishap; return whether it happened."""
     try:
         pipeline.run(shaken(life.ports, mishap), at_once=True)
     except (Killed, StoreError, Superseded):
@@ -279,7 +279,7 @@ def _interrupt(life: Life, mishap: Mishap) -> bool:
 
 
 def _check_numbers(life: Life) -> None:
-    """The published numbers are the oracle's; a key that was ever published keeps its row, with zeros where it is gone."""
+    """The published numbers are the oracle's; a key that was ever published keeps its row, with zeros if it is gone."""
     lake = life.lake
     right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
     for name, oracles, actual in zip(("by day", "by category"), right, life.published(), strict=True):
@@ -300,8 +300,8 @@ def _check_numbers(life: Life) -> None:
 
 
 def _check_stories(life: Life) -> None:
-    """Each write has one record, with its version and verdict; nothing lies about."""
-    # A file is given back that was being read when its process died, or after failures; then another batch has it.
+    """Each write has one record, with its version and verdict; nothing else is left."""
+    # A file that was being read when its process died, or after failures, is given back; then another batch has it.
     told = Counter(
         (record.file_key, record.version, str(record.verdict))
         for record in life.ports.ledger.lineage()
@@ -318,7 +318,7 @@ def _check_stories(life: Life) -> None:
 
 
 def _check_changes(life: Life) -> None:
-    """Each batch has counted rightly what its rows were to the lake."""
+    """Each batch has counted correctly how its rows compared with the lake."""
     counted = {(write.key, write.version): write for write in life.counted()}
     batches: dict[str, dict[str, list[Row]]] = defaultdict(dict)
     for record in life._processed():

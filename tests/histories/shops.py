@@ -1,8 +1,8 @@
-"""Make up what a shop writes: the same number makes the same writes, in the same order, with the same interruptions.
+"""Invent what a shop writes: the same number makes the same writes, in the same order, with the same interruptions.
 
-A history is the life of one lane: 3 products, 4 orders and 6 items, in categories and, but for its three neighbours, on
-days of their own. The lanes of a store share its files and batches, which makes a history cheap, and the lake around each
-of them large.
+A history is the life of one lane: 3 products, 4 orders and 6 items, in categories of its own, on
+days that it shares only with its three neighbours. The lanes of a store share its files and batches, which makes a history
+cheap, and gives each a large lake around it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ FOLDERS: Final[dict[Dataset, str]] = {"products": "products", "orders": "orders"
 KEYS: Final[dict[Dataset, str]] = {"products": "id", "orders": "order_id", "order_items": "id"}
 #: rows of a lane; items also name an order and a product beyond these, which never come
 SIZES: Final[dict[Dataset, int]] = {"products": 3, "orders": 4, "order_items": 6}
-#: primary keys between two lanes
+#: keys between two lanes
 STRIDE: Final = 10
-#: both of Berlin's changes of the clock are days of some lane
+#: both of Berlin's clock changes are days of some lane
 FIRST_DAYS: Final = (date(2025, 3, 29), date(2025, 10, 25), date(2025, 12, 30))
 #: lanes that share their days, but no category
 NEIGHBOURS: Final = 4
-#: days between two neighbourhoods: its own two, and one that a time zone may add on either side
+#: days between two neighbourhoods: two of its own, and one that a time zone may add on either side
 DAYS_APART: Final = 4
 ZONES: Final = ("UTC", "UTC", "Europe/Berlin", "America/New_York")
 TIMES: Final = ("00:00:00", "00:30:00+02:00", "02:30:00", "10:00:00Z", "22:30:00Z", "23:59:59.999999", "23:30:00 UTC")
@@ -46,7 +46,7 @@ PRICES: Final = (
     "0.0000000000000001",
 )
 CATEGORIES: Final = ("Books", "Toys", "Games, old & new")
-#: the column that says when the shop changed a row, and what it says: instants of which many are the same
+#: the column that says when the shop changed a row, and its values: many instants are the same
 VERSIONED_BY: Final = "updated_at"
 CHANGED: Final = (
     "2025-06-01T08:00:00Z",
@@ -61,16 +61,16 @@ EPOCH: Final = datetime(2026, 1, 5, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """One file as it is dropped."""
+    """One file, as it is dropped."""
 
     dataset: Dataset
-    #: behind raw-data/
+    #: the part of the key after raw-data/
     file: str
     version: datetime
     records: Sequence[Fields]
     content: bytes
     damage: Damage = "none"
-    #: the column that says when the shop changed a row, where the contract names one
+    #: the column that says when the shop changed a row, if the contract names one
     versioned_by: str | None = None
 
     @property
@@ -95,17 +95,17 @@ class Write:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What happens to one store."""
+    """What happens in one store."""
 
     seed: int
     time_zone: str
-    #: files that are dropped together; a run follows each
+    #: files that are dropped together, each group followed by a run
     drops: Sequence[Sequence[Write]]
-    #: at most so many files make a batch
+    #: a batch has at most this many files
     batch_max_files: int
-    #: draws what is left to chance while it is lived through
+    #: draws what is random while the history runs
     chance: Random
-    #: items have quantities, discounts and refunds, and some have their order's status
+    #: items have quantities, discounts and refunds, and some take their order's status
     is_of_worth: bool = False
     #: datasets in which the shop's own instants decide
     versioned: frozenset[Dataset] = frozenset()
@@ -138,7 +138,7 @@ def arrivals_in_any_order(seed: int, lanes: int, chance: Random | None = None) -
 
 
 def worth_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
-    """Correct rows of a shop whose items have quantities, discounts and refunds, and no status unless it differs."""
+    """Correct rows of a shop whose items have quantities, discounts and refunds, and a status only if it differs."""
     history = corrections_in_any_order(seed, lanes, chance or Random(f"worth {seed}"), is_of_worth=True)
     return replace(history, is_of_worth=True)
 
@@ -146,7 +146,7 @@ def worth_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> H
 def corrections_in_any_order(
     seed: int, lanes: int, chance: Random | None = None, *, is_of_worth: bool = False
 ) -> History:
-    """Write rows again and again, under the same key and under others: each write keeps its version."""
+    """Write rows again and again, under the same key and others: each write keeps its version."""
     chance = chance or Random(f"corrections {seed}")
     first_day = chance.choice(FIRST_DAYS)
     writes: list[Write] = []
@@ -160,7 +160,7 @@ def corrections_in_any_order(
                 if is_of_worth and dataset == "order_items":
                     records = [record | _worth(chance, record) for record in records]
                 if records:
-                    # No two writes have the same bytes: a copy would be a duplicate, and not counted.
+                    # No two writes have the same bytes: a copy would be a duplicate, which does not count.
                     mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
                     records = [record | {mark: len(writes) + 1} for record in records]
                     writes.append(_write(chance, dataset, f"{number}.csv", records, moment))
@@ -168,10 +168,10 @@ def corrections_in_any_order(
 
 
 def superseded_copies_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
-    """Write rows again and again, and drop copies of what was corrected meanwhile, or before or beside it, under other keys.
+    """Write rows again and again, and drop copies of what was corrected, before, after or together with it, under other keys.
 
-    This is the one thing to which the order of processing matters: the first of several equal contents that is accepted
-    fixes the version, a later one never counts.
+    Only here does the order of processing matter: the first accepted one of several equal contents fixes the version, and
+    a later one never counts.
     """
     chance = chance or Random(f"superseded {seed}")
     first_day = chance.choice(FIRST_DAYS)
@@ -192,9 +192,9 @@ def superseded_copies_in_any_order(seed: int, lanes: int, chance: Random | None 
 
 
 def instants_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
-    """Write rows again and again, of which the shop says when it changed them, also twice in one file; and copies of files.
+    """Write rows again and again with the shop's instants, sometimes twice in one file; also copies of files.
 
-    Copies of superseded bytes as well: the instants keep them from reverting anything.
+    This includes copies of superseded bytes: because of the instants, they revert nothing.
     """
     chance = chance or Random(f"instants {seed}")
     first_day = chance.choice(FIRST_DAYS)
@@ -208,7 +208,7 @@ def instants_in_any_order(seed: int, lanes: int, chance: Random | None = None) -
                 places = [place for place in _places(dataset, lanes) if chance.random() < 0.6] or [(0, 1)]
                 records = []
                 for lane, place in places:
-                    # A row may stand twice in a file, but not with the same instant.
+                    # A row may be in a file twice, but not with the same instant.
                     twice = [chance.choice(CHANGED[:4]), CHANGED[4]]
                     times = twice if chance.random() < 0.3 else [chance.choice(CHANGED)]
                     for time in times if dataset in versioned else [""]:
@@ -220,7 +220,7 @@ def instants_in_any_order(seed: int, lanes: int, chance: Random | None = None) -
 
 
 def deliveries_in_any_order(seed: int, lanes: int, chance: Random | None = None) -> History:
-    """Write the lines of orders again and again, an order's in one file; lines come, go, move and wait."""
+    """Write the lines of orders again and again, each order's in one file; lines come, go, move and wait."""
     chance = chance or Random(f"deliveries {seed}")
     first_day = chance.choice(FIRST_DAYS)
     versioned: frozenset[Dataset] = frozenset(chance.choice(((), ("order_items",))))
@@ -240,7 +240,7 @@ def deliveries_in_any_order(seed: int, lanes: int, chance: Random | None = None)
 
 
 def _deliveries(chance: Random, lanes: int, first_day: date, *, has_instants: bool) -> list[Record]:
-    """Draw the lines of some orders; each has one instant, and an id may be one of several orders."""
+    """Draw the lines of some orders; an order's lines share an instant, and an id may be used in several orders."""
     records: list[Record] = []
     for lane in range(lanes):
         orders = [order for order in (1, 2, 3, 4, 9) if chance.random() < 0.5] or [1]
@@ -257,7 +257,7 @@ def _dated(record: Record, time: str) -> Record:
 
 
 def _marked(dataset: Dataset, records: list[Record], number: int) -> list[Record]:
-    """Give each write bytes of its own."""
+    """Give each write its own bytes."""
     mark = {"products": "name", "orders": "num_of_item", "order_items": "user_id"}[dataset]
     return [record | {mark: number + 1} for record in records]
 
@@ -312,7 +312,7 @@ def _record(chance: Random, dataset: Dataset, lane: int, place: int, first_day: 
 
 
 def _worth(chance: Random, record: Record) -> Record:
-    """Draw what an item says about its worth; most have their order's status."""
+    """Draw what an item says about its worth; most take their order's status."""
     return {
         "qty": chance.choice(("", "", "0", "1", "3", "007")),
         "taken_off": chance.choice(("", "0", "0.0050", "2.5", "0.0000000000000001")),
@@ -360,7 +360,7 @@ def _copy(write: Write, name: str, version: datetime) -> Write:
 
 
 def _moment(chance: Random) -> datetime:
-    """Draw an instant; files of the same second are wanted."""
+    """Draw an instant; several files should share a second."""
     return EPOCH + timedelta(seconds=chance.randrange(6))
 
 
@@ -368,7 +368,7 @@ def _moment(chance: Random) -> datetime:
 
 
 def _spoilt(chance: Random, write: Write, first_version: datetime) -> Write:
-    """Return a file that is refused as a whole, under a key of its own."""
+    """Return a file that is refused as a whole, under its own key."""
     lines = write.content.splitlines(keepends=True)
     number = chance.randrange(10**9)
     match chance.randrange(6):
@@ -395,11 +395,11 @@ def _spoilt(chance: Random, write: Write, first_version: datetime) -> Write:
     )
 
 
-# The order of things
+# The order of events
 
 
 def _history(chance: Random, seed: int, writes: list[Write], lanes: int) -> History:
-    """Put writes in any order in which the versions of a key follow each other, and cut it into drops."""
+    """Put writes in any order that keeps the versions of each key in order, and cut it into drops."""
     if chance.random() < 0.7:
         writes = writes + [
             _spoilt(chance, write, _moment(chance)) for write in chance.sample(writes, chance.randint(1, 2))
@@ -425,9 +425,9 @@ def _history(chance: Random, seed: int, writes: list[Write], lanes: int) -> Hist
 
 
 def newest(writes: Iterable[Write], *, replaces: bool = False) -> dict[Dataset, list[Fields]]:
-    """Return the content that each primary key has in the end: that of its newest version, of equal ones the later key.
+    """Return the final content of each primary key: its newest version, or of equal ones the later key.
 
-    Where the lines of an order are replaced together, of each order the lines of its newest delivery.
+    If the lines of an order are replaced together, these are the lines of each order's newest delivery.
     """
     kept: dict[Dataset, dict[object, tuple[tuple[datetime, datetime, str], list[Fields]]]]
     kept = {dataset: {} for dataset in FOLDERS}

@@ -1,7 +1,7 @@
-"""Whatever order files come in, however they are split, corrected, spoilt and interrupted: the KPIs are the same.
+"""Whatever order files come in, however they are split, corrected, damaged and interrupted: the KPIs are the same.
 
-A number makes a store (shops.py) whose lanes are histories of their own; living.py holds everything that is published
-against the oracle after every run. A failure names its number; `python -m tests.histories corrections 17` replays it.
+A number makes a store (shops.py) whose lanes are separate histories; living.py compares everything published with the
+oracle after every run. A failure names its number; `python -m tests.histories corrections 17` replays it.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from tests.histories.shops import (
     worth_in_any_order,
 )
 
-# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+# Tracing every line makes these half as fast; other tests cover what they run.
 pytestmark = pytest.mark.no_cover
 
-#: histories of one store
+#: histories in one store
 LANES = 60
-#: stores of each kind, one for each number of mishaps; with their lanes 360 histories
+#: stores of each kind, one for each number of mishaps; 360 histories with their lanes
 STORES = 3 * DEPTH
-#: six are enough from here on to hold what they are meant to try
+#: from six stores on, they try everything they are meant to
 SEEDS = range(6, 6 + STORES)
 
-#: what comes to the same whatever the order of processing …
+#: whose result does not depend on the order of processing …
 ORDERLESS = {
     "arrivals": arrivals_in_any_order,
     "corrections": corrections_in_any_order,
@@ -48,7 +48,7 @@ MAKERS = ORDERLESS | {"superseded": superseded_copies_in_any_order}
 
 
 def live_and_compare(make: Callable[[int, int], History], seed: int, lanes: int, *, mishaps: int) -> None:
-    """Live through a history, and drop what it comes to as three files at once."""
+    """Run a history, and drop its final rows as three files at once."""
     try:
         published, counted = live(make(seed, lanes), lanes, mishaps=mishaps)
         assert published == at_once(make(seed, lanes), counted)
@@ -59,19 +59,19 @@ def live_and_compare(make: Callable[[int, int], History], seed: int, lanes: int,
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_valid_rows_in_any_order_and_any_split_give_the_same_kpis(seed: int) -> None:
-    """With identical duplicates of rows and files, bad files, another time zone; two of three stores meet mishaps."""
+    """With identical duplicates of rows and files, bad files, another time zone; two of three stores suffer mishaps."""
     live_and_compare(arrivals_in_any_order, seed, LANES, mishaps=seed % 3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_corrections_processed_in_any_order_give_the_same_kpis(seed: int) -> None:
-    """Orders move, items change order and product, products change category or come late; some days end up empty."""
+    """Orders move, items change order and product, products change category or come late; some days become empty."""
     live_and_compare(corrections_in_any_order, seed, LANES, mishaps=seed % 3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_quantities_discounts_refunds_and_statuses_of_orders_do_as_well(seed: int) -> None:
-    """Items whose worth and status change with any write, and whose order's status is theirs where they have none."""
+    """Items change worth and status with any write; an item without a status takes its order's."""
     live_and_compare(worth_in_any_order, seed, LANES, mishaps=seed % 3)
 
 
@@ -89,13 +89,13 @@ def test_the_newest_delivery_of_each_order_counts_in_any_order(seed: int) -> Non
 
 @pytest.mark.parametrize("seed", range(2, 2 + DEPTH))
 def test_a_copy_of_superseded_bytes_counts_only_where_its_original_never_did(seed: int) -> None:
-    """The first of several equal contents that is processed fixes the version, under whichever key it came."""
+    """The first of several equal contents to be processed fixes the version, whatever its key."""
     live_and_compare(superseded_copies_in_any_order, seed, LANES, mishaps=1)
 
 
 @pytest.mark.parametrize("kind", ORDERLESS)
 def test_no_history_that_hypothesis_thinks_of_gives_other_kpis(kind: str) -> None:
-    """A store with a single history, drawn and made as small as it can be where it fails."""
+    """A store with a single history, drawn by Hypothesis and reduced if it fails."""
 
     @settings(max_examples=4 * DEPTH, deadline=None, suppress_health_check=list(HealthCheck))
     @given(chance=st.randoms(use_true_random=False), mishaps=st.integers(0, 1))
@@ -111,12 +111,12 @@ def test_no_history_that_hypothesis_thinks_of_gives_other_kpis(kind: str) -> Non
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("seed", range(1000, 1000 + DEPTH))
 def test_every_number_of_a_store_is_explained(kind: str, seed: int) -> None:
-    """A store with a single history: the rows behind each of its numbers are looked at."""
+    """A store with a single history: the rows behind each of its numbers are checked."""
     live_and_compare(MAKERS[kind], seed, 1, mishaps=1)
 
 
 def test_the_histories_are_worth_their_time() -> None:
-    """They hold what they are meant to try."""
+    """They try everything they are meant to."""
     made = [make(seed, LANES) for make in ORDERLESS.values() for seed in SEEDS]
     writes = [write for history in made for write in history.writes]
     assert {write.damage for write in writes} == {"none", "copy", "dirty"}

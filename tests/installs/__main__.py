@@ -1,4 +1,4 @@
-"""Write down what each pinned package asks for, as the environments of this checkout know it: `make asked`."""
+"""Record what each pinned package requires, according to this checkout's environments: `make asked`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.installs.pins import ASKED, FILES, ROOT, Pin, environments, pins_of, 
 
 
 def installed(folders: Iterable[Path]) -> Iterator[Distribution]:
-    """Yield what is installed in virtual environments."""
+    """Yield the packages that are installed in virtual environments."""
     for folder in folders:
         for packages in sorted(folder.glob("lib/python*/site-packages")):
             yield from distributions(path=[str(packages)])
 
 
 def record(pins: Iterable[Pin], found: Iterable[Distribution]) -> dict[str, list[str]]:
-    """Return what each pin asks for anywhere, of those that are installed."""
+    """Return what each pin requires anywhere, for installed packages."""
     by_pin: dict[tuple[str, str], Distribution] = {}
     for each in found:
         by_pin.setdefault((canonicalize_name(each.metadata["Name"]), each.version), each)
@@ -43,7 +43,7 @@ def all_pins() -> list[Pin]:
 
 
 def main(folders: list[Path]) -> None:
-    """Write the file, or say what is installed nowhere."""
+    """Write the file, or print what is installed nowhere."""
     pins = all_pins()
     asked = record(pins, installed(folders))
     missing = sorted({str(pin) for pin in pins} - asked.keys())

@@ -1,4 +1,4 @@
-"""Make an index of packages, in a folder, that stand for the pinned ones and for what is published tomorrow."""
+"""Make a package index in a folder, with stand-ins for the pinned packages and for future releases."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from packaging.requirements import Requirement
 
 from tests.installs.pins import FILES, ROOT, Pin, pins_of
 
-#: newer than whatever is pinned
+#: newer than any pin
 TOMORROW: Final = "99999"
-#: no setting of this machine
+#: without this machine's settings
 _ALONE: Final = {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -36,7 +36,7 @@ class Index:
         return self.root / "packages"
 
     def publish(self, pin: Pin, version: str, asks: Iterable[Requirement]) -> None:
-        """Add a release of a pin's package that asks for the same as the pinned one."""
+        """Add a release of a pin's package with the same requirements as the pinned one."""
         name = pin.name.replace("-", "_")
         info = f"{name}-{version}.dist-info"
         head = ["Metadata-Version: 2.1", f"Name: {pin.name}", f"Version: {version}"]
@@ -53,7 +53,7 @@ class Index:
         self.hashes[f"{pin.name}=={version}"] = hashlib.sha256(wheel.read_bytes()).hexdigest()
 
     def copy_files(self, *, stripped: bool = False) -> None:
-        """Copy every requirements file, with the hashes of this folder; `stripped` leaves the extras out."""
+        """Copy every requirements file, with this folder's hashes; `stripped` leaves the extras out."""
         for file in FILES:
             target = self.root / file
             target.parent.mkdir(exist_ok=True)
@@ -65,14 +65,14 @@ class Index:
             return line
         name, _, version = pinned.groups()
         kept = re.sub(r" +--hash=\S+", "", line)
-        # What is for another system is in no folder of wheels; its line has to stay.
+        # A folder of wheels has nothing for other systems; such a line stays.
         digest = self.hashes.get(f"{name}=={version}", "0" * 64)
         if stripped:
             kept = re.sub(r"\[.*?\]", "", kept, count=1)
         return f"{kept} --hash=sha256:{digest}"
 
     def install(self, file: str) -> subprocess.CompletedProcess[str]:
-        """Let pip choose what it would install of a file, as `name==version` in the report that it prints."""
+        """Let pip choose what it would install from a file, as `name==version` in its report."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
         options = ["--dry-run", "--ignore-installed", "--quiet", "--report", "-", "--index-url", self.packages.as_uri()]
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Read the files of pinned packages, and say where one of them leaves something open."""
+"""Read the files of pinned packages, and find what they leave open."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-#: what each pinned package asks for, as its metadata says; `make asked` writes it
+#: what each pinned package requires, from its metadata; `make asked` writes it
 ASKED: Final = Path(__file__).with_name("asked.json")
 SERVICES: Final = ("validation-service", "transformation-service")
-#: every file that an install begins with
+#: every file that an install starts from
 FILES: Final = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "requirements").glob("*.txt")),
     *(f"{service}/{name}" for service in SERVICES for name in ("image.txt", "requirements.txt")),
@@ -54,9 +54,9 @@ class Pin:
 
 
 def environments() -> Iterator[dict[str, str]]:
-    """Yield what a marker may ask for, on every Python and platform that is supported."""
+    """Yield the environments for markers, on every supported Python and platform."""
     for python in ("3.11", "3.12", "3.13"):
-        # A marker may ask for the patch as well.
+        # A marker may also use the patch version.
         for patch in ("0", "99"):
             for platform, machine in _MACHINES:
                 yield {
@@ -75,7 +75,7 @@ def environments() -> Iterator[dict[str, str]]:
 
 
 def pins_of(file: Path) -> list[Pin]:
-    """Return what a file pins, and the files that it names."""
+    """Return what a file pins, and the files that it includes."""
     found: list[Pin] = []
     for line in file.read_text().replace("\\\n", " ").splitlines():
         if line.startswith("-r "):
@@ -97,13 +97,13 @@ def pins_of(file: Path) -> list[Pin]:
 
 
 def asked() -> dict[str, list[Requirement]]:
-    """Return what each pin asks for, wherever it is supported."""
+    """Return what each pin requires, on all supported platforms."""
     recorded = json.loads(ASKED.read_text())
     return {pin: [Requirement(line) for line in lines] for pin, lines in recorded.items()}
 
 
 def wanted_by(pin: Pin, lines: Iterable[Requirement], environment: Mapping[str, str]) -> Iterator[Requirement]:
-    """Yield what a pin with its extras asks for in an environment."""
+    """Yield what a pin with its extras requires in an environment."""
     for line in lines:
         marker = line.marker
         if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *pin.extras)):
@@ -111,7 +111,7 @@ def wanted_by(pin: Pin, lines: Iterable[Requirement], environment: Mapping[str, 
 
 
 def project_asks(file: str) -> list[Requirement]:
-    """Return what pyproject.toml asks for in a file, which `make lock` says."""
+    """Return what pyproject.toml requires for a file, as `make lock` says."""
     path = ROOT / file
     named = [line.removeprefix("-r ") for line in path.read_text().splitlines() if line.startswith("-r ")]
     if named:

@@ -1,4 +1,4 @@
-"""Nothing that is published tomorrow changes what an install does today."""
+"""Nothing that is published tomorrow changes today's install."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.installs.index import Index, chosen, index_of_tomorrow
 from tests.installs.pins import FILES, ROOT, SERVICES, Pin, asked, environments, gaps, pins_of, project_asks
 
 each_file = pytest.mark.parametrize("file", FILES)
-#: in these, as in requirements/dev.txt, a package asks for another one with an extra
+#: here, as in requirements/dev.txt, a package requires another one with an extra
 ASKING_FOR_EXTRAS = ["requirements/test.txt", "validation-service/requirements.txt"]
 
 
 @each_file
 def test_a_file_of_pins_is_closed(file: str) -> None:
-    """What the project and every pinned package ask for is pinned, with its extras, on every supported Python and platform."""
+    """Everything that project and packages require is pinned, with extras, on every supported Python and platform."""
     pins, known, by_project = pins_of(ROOT / file), asked(), project_asks(file)
     found = [
         (place["python_full_version"], place["sys_platform"], gap)
@@ -54,7 +54,7 @@ def pin(name: str, version: str = "1", *extras: str, hashes: tuple[str, ...] = (
     ],
 )
 def test_what_is_open_is_found(pins: list[Pin], found: list[str]) -> None:
-    """An extra that is missing, a wrong version, an extra's own package, a hash, a root, a package that nobody looked at."""
+    """A missing extra, a wrong version, an extra's own package, a hash, a root, an unchecked package."""
     known = {
         "a==1": [Requirement("b[x]>=2"), Requirement("nowhere; sys_platform == 'win32'")],
         "b==2": [],
@@ -70,7 +70,7 @@ ENVIRONMENTS = [".venv", ".venv-ministack", ".venv-lock", ".venv-security"]
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_what_packages_ask_for_is_what_they_say(environment: str) -> None:
-    """asked.json was read from the packages themselves; it is compared with those that are installed here."""
+    """asked.json was read from the packages; it is compared with those installed here."""
     said = record(all_pins(), installed([ROOT / environment]))
     if not said:
         pytest.skip(f"{environment} is not there: `make asked` makes it")
@@ -80,14 +80,14 @@ def test_what_packages_ask_for_is_what_they_say(environment: str) -> None:
 
 @pytest.fixture(scope="module")
 def tomorrow(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """Return a folder with all that is pinned and a newer release of each."""
+    """Return a folder with everything that is pinned and a newer release of each."""
     pytest.importorskip("pip")
     return index_of_tomorrow(tmp_path_factory.mktemp("tomorrow"), asked())
 
 
 @each_file
 def test_a_newer_release_changes_nothing(tomorrow: Index, file: str) -> None:
-    """Pip takes the pinned packages, all of them and nothing else."""
+    """Pip takes exactly the pinned packages."""
     tomorrow.copy_files()
     ended = tomorrow.install(file)
     assert ended.returncode == 0, ended.stderr
@@ -97,7 +97,7 @@ def test_a_newer_release_changes_nothing(tomorrow: Index, file: str) -> None:
 
 @pytest.mark.parametrize("file", ASKING_FOR_EXTRAS)
 def test_a_pin_without_its_extra_is_refused_then(tomorrow: Index, file: str) -> None:
-    """This is what the extras in the files are for (pypa/pip#9644); a newer pip than that of Python 3.11 may do without."""
+    """The extras in the files are needed for this (pypa/pip#9644); a newer pip than Python 3.11's may not need them."""
     tomorrow.copy_files(stripped=True)
     ended = tomorrow.install(file)
     if Version(version("pip")) < Version("23.3"):
@@ -111,7 +111,7 @@ def test_a_pin_without_its_extra_is_refused_then(tomorrow: Index, file: str) -> 
 
 
 def installing_lines() -> Iterator[tuple[str, str]]:
-    """Yield each line by which pip installs or builds something for us, with its file."""
+    """Yield each line in which pip installs or builds something for us, with its file."""
     places = [ROOT / "Makefile", ROOT / ".ci" / "run", *sorted((ROOT / ".github" / "workflows").iterdir())]
     places += [ROOT / service / "Dockerfile" for service in SERVICES]
     makefile = (ROOT / "Makefile").read_text()
@@ -126,7 +126,7 @@ LINES = list(installing_lines())
 
 
 def test_the_lines_that_install_are_found() -> None:
-    """Those that begin with a script of their own are tools.build_lambdas and tests.services."""
+    """Those that begin with their own script are tools.build_lambdas and tests.services."""
     places = [place for place, _ in LINES]
     assert {place: places.count(place) for place in places} == {
         "Makefile": 5,
@@ -136,7 +136,7 @@ def test_the_lines_that_install_are_found() -> None:
 
 
 def is_closed(line: str) -> bool:
-    """Say whether a call of pip has hashes and fetches no tools to build with, or takes one thing without what it asks for."""
+    """Return whether a pip call has hashes and fetches no build tools, or takes one package without its requirements."""
     has_hashes = "--require-hashes" in line and re.search(r"(-r|--requirement) ", line) is not None
     fetches_no_tools = "--no-build-isolation" in line or "--only-binary=:all:" in line
     is_alone = "--no-deps" in line and ("--no-index" in line or "--no-build-isolation" in line)
@@ -145,7 +145,7 @@ def is_closed(line: str) -> bool:
 
 @pytest.mark.parametrize(("place", "line"), LINES)
 def test_every_install_is_closed(place: str, line: str) -> None:
-    """No newer release, and no newer tool to build one with, gets into it."""
+    """No newer release, and no newer build tool, gets in."""
     assert is_closed(line), f"{place}: {line}"
 
 
@@ -159,12 +159,12 @@ def test_every_install_is_closed(place: str, line: str) -> None:
     ],
 )
 def test_an_open_install_is_found(line: str) -> None:
-    """It builds in isolation, has no hashes, or names a package only."""
+    """It builds in isolation, has no hashes, or only names a package."""
     assert not is_closed(line)
 
 
 def test_scripts_that_install_are_closed() -> None:
-    """The functions' packages are wheels with hashes; so are the services' own tests, but for PySpark."""
+    """The functions' packages are wheels with hashes; so are the services' own, except PySpark."""
     source = (ROOT / "tools" / "build_lambdas.py").read_text()
     assert all(option in source for option in ('"--require-hashes"', '"--no-deps"', '"--only-binary=:all:"'))
     others = [

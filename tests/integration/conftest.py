@@ -1,4 +1,4 @@
-"""An AWS for the tests in this folder: the one that AWS_ENDPOINT_URL names, else an emulator that is started for them."""
+"""An AWS for the tests in this folder: the one that AWS_ENDPOINT_URL names, or an emulator started for them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.cli.terminal import Takings
 from tests.emulators import Emulator, environment
 
 takings = takings_fixture
-#: read before any fixture points this process to an emulator; credentials are never taken from it, emulators accept any
+#: read before any fixture points this process to an emulator; credentials are never read from it, emulators accept any
 _GIVEN: Final = os.environ.get("AWS_ENDPOINT_URL")
 _START_SECONDS: Final = 60
 
 
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Return the AWS_* variables of what the tests run against."""
+    """Return the AWS_* variables for the tests' endpoint."""
     if _GIVEN:
         _wait_until_it_answers(_GIVEN)
         return environment(_GIVEN)
@@ -51,14 +51,14 @@ def _wait_until_it_answers(url: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """A bucket and tables whose names nobody else has, as there may be other things at the endpoint."""
+    """A bucket and tables with unique names, because the endpoint may have others."""
 
     name: str
     settings: dict[str, str]
 
     @property
     def store(self) -> str:
-        """Return the store as the command line names it."""
+        """Return the store's name on the command line."""
         return f"s3://{self.name}"
 
     def resource(self, service: str) -> Any:
@@ -66,7 +66,7 @@ class Shop:
         return boto3.resource(service, endpoint_url=self.settings["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """Return what a table holds."""
+        """Return the items of a table."""
         rows: list[dict[str, Any]] = self.resource("dynamodb").Table(f"{self.name}.{table}").scan()["Items"]
         return rows
 

@@ -1,4 +1,4 @@
-"""The pipeline on AWS beside other things: set up by the command line under a prefix of its own, and taken down again."""
+"""The pipeline on AWS next to others: set up by the command line under its own prefix, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def client(shop: Shop, service: str) -> Any:
 def test_the_sample_files_become_numbers_by_themselves(
     shop: Shop, takings: Takings, functions: Path, ministack: Emulator, tmp_path: Path
 ) -> None:
-    """Events start the batch of a second shop in the account; the numbers are those of a folder, and nothing is left behind.
+    """Events start the batch of the account's second shop; the numbers are those of a folder, and nothing is left behind.
 
-    Its parts have only what their roles allow.
+    Its parts may do only what their roles allow.
     """
     aws = Aws(emulator=ministack)
     aws.run_images({f"{shop.name}-{name}": command for name, command in SERVICES.items()})

@@ -1,4 +1,4 @@
-"""A shop's day on AWS, as the README tells it: files go up, a batch runs, the numbers are in the tables."""
+"""A shop's day on AWS, as in the README: upload files, run a batch, find the numbers in the tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DROPS = {"products": "products", "orders": "orders", "order-items": "order_items
 
 
 def test_the_sample_files_become_numbers(shop: Shop, takings: Takings, tmp_path: Path) -> None:
-    """The same as on a folder, to the byte; the originals are filed away, and the tables add up for whoever scans them."""
+    """The same as in a folder, to the byte; the originals are archived, and a scan of the tables gives the right sums."""
     root, bucket = new_store(tmp_path / "local"), shop.resource("s3").Bucket(shop.name)
     for folder, name in DROPS.items():
         sample = ROOT / "sample" / f"{name}_part1.csv"

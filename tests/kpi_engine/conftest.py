@@ -1,4 +1,4 @@
-"""The one Spark session of all tests: starting one takes seconds."""
+"""The one Spark session for all tests: starting one takes seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-#: what these tests compute is small: compiling it thoroughly takes longer than running it
+#: these tests compute little: thorough compilation would take longer than running
 QUICK: Final = {
     "PYSPARK_SUBMIT_ARGS": "--conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 pyspark-shell",
 }
@@ -18,7 +18,7 @@ QUICK: Final = {
 
 @pytest.fixture(scope="package")
 def spark() -> Iterator[SparkSession]:
-    """Return the session of a local application, which every engine that is opened meanwhile uses."""
+    """Return the session of a local application; every engine opened in the meantime uses it."""
     from takings.adapters.spark.session import open_spark
 
     with pytest.MonkeyPatch.context() as environment:

@@ -1,4 +1,4 @@
-"""Spark publishes what DuckDB does, byte for byte: every golden case, generated histories, ten thousand items, odd lakes."""
+"""Spark publishes the same as DuckDB, byte for byte: every golden case, generated histories, ten thousand items, odd lakes."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ from tests.worths import ROLES, contracts_of_worth
 
 pytestmark = [
     pytest.mark.xdist_group("spark"),
-    # PySpark lets go of the socket of each result without closing it.
+    # PySpark drops the socket of each result without closing it.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.usefixtures("spark"),
 ]
 
-#: histories of one store
+#: histories in one store
 LANES: Final = 20
 
 
 def published_by_spark(root: Path, **options: Any) -> tuple[str, str]:
-    """Take every published number away, and let Spark publish all of them again."""
+    """Remove every published number, and let Spark publish all of them again."""
     forget_numbers(root)
     with opened(root, engine="spark", **options) as shop:
         restate(shop.ports)
@@ -67,7 +67,7 @@ def forget_numbers(root: Path) -> None:
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_golden_kpis(path: Path, tmp_path: Path) -> None:
-    """Each case is the literal again."""
+    """Each case gives its literal result again."""
     case, options = read_case(path, tmp_path)
     root = new_store(tmp_path / "shop")
     with opened(root, **options) as shop:
@@ -94,7 +94,7 @@ def test_histories(make: Callable[[int, int], History], seed: int, tmp_path: Pat
 
 
 def test_a_shop_of_ten_thousand_items(tmp_path: Path) -> None:
-    """Spark computes each of its two batches; each engine verifies what the other one has published."""
+    """Spark computes each of its two batches; each engine verifies what the other one published."""
     both = []
     for engine in ("duckdb", "spark"):
         root = new_store(tmp_path / engine)
@@ -111,7 +111,7 @@ def test_a_shop_of_ten_thousand_items(tmp_path: Path) -> None:
 
 
 def test_numbers_have_the_same_definition(done: Path) -> None:
-    """A store may change its engine without a day being published again."""
+    """A store may change its engine without publishing any day again."""
     with opened(done) as shop:
         before = kpi_rows(shop.ports)
     with opened(done, engine="spark") as shop:
@@ -124,14 +124,14 @@ def test_numbers_have_the_same_definition(done: Path) -> None:
 
 
 def test_a_store_with_a_strange_name(tmp_path: Path) -> None:
-    """Hadoop takes much for a pattern, and a percent sign for the beginning of a code."""
+    """Hadoop reads some characters as a pattern, and a percent sign as the start of a code."""
     root = drop_all(new_store(tmp_path / "a 5% [b] {c,d} *?#=é"))
     run(root)
     assert published_by_spark(root) == expected(root)
 
 
 def test_days_of_other_calendars(root: Path) -> None:
-    """Before 1582 Spark's calendar could be another one; and no day is too early."""
+    """Before 1582, Spark's calendar could be another one; and no day is too early."""
     days = ("0001-01-01", "1500-02-28", "1582-10-10", "1899-12-31", "2024-02-29")
     drop(root, "products/a.csv", csv_of(product(1)))
     drop(root, "orders/a.csv", csv_of(*(order(at, f"{day}T00:00:00") for at, day in enumerate(days))))
@@ -145,7 +145,7 @@ def test_days_of_other_calendars(root: Path) -> None:
 
 
 def test_a_widened_lake(root: Path, tmp_path: Path) -> None:
-    """Older files lack the column that the contract has gained, newer ones have it."""
+    """Older files lack the column that the contract gained, newer ones have it."""
     folder = tmp_path / "contracts"
     folder.mkdir()
     for file in Path(takings.contracts.__file__).parent.glob("*.odcs.yaml"):
@@ -161,7 +161,7 @@ def test_a_widened_lake(root: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_days_that_are_asked_for(done: Path) -> None:
-    """Measures of a day are read from its files alone."""
+    """Measures of a day are read only from its files."""
     for days in ({date(2025, 3, 31)}, {date(2025, 3, 30), date(2025, 4, 1)}, {date(2025, 4, 1)}, set[date]()):
         by_engine = []
         for engine in ("duckdb", "spark"):
@@ -182,7 +182,7 @@ def test_a_lost_file_is_no_day_without_sales(done: Path) -> None:
 
 
 def test_a_session_that_was_there_before_goes_on(done: Path, spark: SparkSession) -> None:
-    """Its settings stay as they were, too."""
+    """Its settings are unchanged, too."""
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     try:
         with opened(done, engine="spark") as shop:

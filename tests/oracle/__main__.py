@@ -13,7 +13,7 @@ from tests.oracle.store import DamagedArchive, read_store
 
 
 def main(arguments: list[str]) -> int:
-    """Print the differences, or what was compared; return the exit code."""
+    """Print the differences, or how much was compared; return the exit code."""
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         print("usage: python -m tests.oracle STORE    (a folder)", file=sys.stderr)
         return 2

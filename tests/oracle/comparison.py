@@ -1,4 +1,4 @@
-"""Hold what `takings kpis` prints of a store against what the oracle makes of the store's originals."""
+"""Compare what `takings kpis` prints about a store with what the oracle computes from the store's originals."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from tests.oracle.kpis import Lake, category_kpis, counted_items, kpis_csv, order_kpis, waiting_orphans
 from tests.oracle.store import read_store
 
-#: differing lines that are shown of each of the two tables
+#: differing lines to show for each of the two tables
 SHOWN = 20
 
 
 def compare(folder: Path) -> list[str]:
-    """Return the lines in which oracle and Takings differ on a store; none if they say the same, byte for byte."""
+    """Return the lines where oracle and Takings differ on a store; none if both are the same, byte for byte."""
     lake = read_store(folder)
     return [
         *differences("by day", kpis_csv(order_kpis(lake), "day"), *printed(folder, "day")),
@@ -24,7 +24,7 @@ def compare(folder: Path) -> list[str]:
 
 
 def printed(folder: Path, by: str) -> tuple[str, str]:
-    """Return what `takings kpis` prints, and what it complains about if it fails."""
+    """Return what `takings kpis` prints, and its errors if it fails."""
     command = [sys.executable, "-m", "takings", "kpis", str(folder), "--by", by, "--format", "csv"]
     done = subprocess.run(command, capture_output=True, check=False)
     complaint = f"takings kpis ended with exit code {done.returncode}: {done.stderr.decode(errors='replace').strip()}"
@@ -32,7 +32,7 @@ def printed(folder: Path, by: str) -> tuple[str, str]:
 
 
 def differences(name: str, expected: str, actual: str, complaint: str = "") -> list[str]:
-    """Return the first differing lines as a unified diff, oracle against Takings, a complaint before them."""
+    """Return the first differing lines as a unified diff, oracle against Takings, after any error."""
     found = [f"{name}: {complaint}"] if complaint else []
     if expected == actual:
         return found
@@ -47,7 +47,7 @@ def differences(name: str, expected: str, actual: str, complaint: str = "") -> l
 
 
 def compared(lake: Lake) -> str:
-    """Say in one line how much was compared."""
+    """Return one line that says how much was compared."""
     return (
         f"No difference: {len(order_kpis(lake))} days, {len(category_kpis(lake))} category rows, "
         f"{len(lake.orders)} orders, {len(counted_items(lake))} items, {len(waiting_orphans(lake))} waiting orphans."

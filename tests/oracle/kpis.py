@@ -1,7 +1,7 @@
-"""Say what the KPIs of some rows are, so plainly that a reader checks it against the definitions by eye.
+"""Compute the KPIs of some rows, so plainly that a reader can check the code against the definitions.
 
-Nothing here is fast and nothing is shared with Takings. `order_kpis` and `category_kpis` are the definitions, `newest`
-says which of several rows with one primary key counts, `read_rows` turns the text of a valid file into rows.
+Nothing here is fast, and nothing is shared with Takings. `order_kpis` and `category_kpis` are the definitions, `newest`
+says which of several rows with the same primary key counts, `read_rows` turns the text of a valid file into rows.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 
 Dataset = Literal["products", "orders", "order_items"]
 
-# Sums of 38 digits are exact in 100. A quotient is cut, not rounded, so that the one rounding comes at publication.
+# Sums of 38 digits are exact with 100. A quotient is cut, not rounded, so that the only rounding is at publication.
 EXACT = Context(prec=100, rounding=ROUND_DOWN)
 CENT = Decimal("0.01")
-#: no column of items says more than the brief's; otherwise: quantity, discount, refund -> the column
+#: items have only the brief's columns; otherwise: quantity, discount, refund -> the column
 NO_ROLES: Mapping[str, str] = {}
 #: before every instant
 FIRST = datetime.min.replace(tzinfo=UTC)
@@ -30,15 +30,15 @@ FIRST = datetime.min.replace(tzinfo=UTC)
 class Row:
     """One record of a file, and its place in the order of writes."""
 
-    #: the primary key: id of products and order_items, order_id of orders
+    #: the primary key: id for products and order_items, order_id for orders
     id: str
     #: when the row was written
     version: datetime
-    #: key of the file it stands in
+    #: key of its file
     source: str
     #: physical line on which it starts; the header is line 1
     line: int
-    #: when the shop says that it changed; None where the contract has no takingsVersion
+    #: when the shop says the row changed; None if the contract has no takingsVersion
     instant: datetime | None = None
 
     @property
@@ -49,14 +49,14 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Product(Row):
-    """What the KPIs need of a product."""
+    """The product's columns that the KPIs need."""
 
     category: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order(Row):
-    """What the KPIs need of an order."""
+    """The order's columns that the KPIs need."""
 
     user_id: str
     #: as stored: lower case, `complete`, `cancelled`
@@ -67,16 +67,16 @@ class Order(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Item(Row):
-    """What the KPIs need of an order item."""
+    """The item's columns that the KPIs need."""
 
     order_id: str
     product_id: str
-    #: as stored: lower case, `complete`, `cancelled`; None: its order's
+    #: as stored: lower case, `complete`, `cancelled`; None: its order's status
     status: str | None
     #: its returned_at is set
     has_returned_at: bool
     sale_price: Decimal
-    #: what the columns with these roles say; None where there is no such column, or nothing in it
+    #: the values of the columns with these roles; None without such a column, or if it is empty
     quantity: int | None = None
     discount: Decimal | None = None
     refund: Decimal | None = None
@@ -88,7 +88,7 @@ class Lake:
 
     products: dict[str, Product]
     orders: dict[str, Order]
-    #: by order_id and id where the lines of an order replace each other together
+    #: by order_id and id if the lines of an order replace each other together
     items: dict[str, Item]
     #: IANA name of the business time zone
     time_zone: str
@@ -96,7 +96,7 @@ class Lake:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderKpis:
-    """The site's numbers of one day, published."""
+    """The site's published numbers of one day."""
 
     order_date: date
     total_orders: int
@@ -112,7 +112,7 @@ class OrderKpis:
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryKpis:
-    """One category's numbers of one day, published."""
+    """One category's published numbers of one day."""
 
     category: str
     order_date: date
@@ -212,14 +212,14 @@ def counted_items(lake: Lake) -> list[Item]:
 
 
 def waiting_orphans(lake: Lake) -> list[Item]:
-    """Return the other items: they wait and are in no figure."""
+    """Return the other items: they wait and count nowhere."""
     return [
         item for item in lake.items.values() if item.order_id not in lake.orders or item.product_id not in lake.products
     ]
 
 
 def status_of(item: Item, lake: Lake) -> str:
-    """Return the item's own status; its order's where it has none."""
+    """Return the item's own status, or its order's if it has none."""
     return lake.orders[item.order_id].status if item.status is None else item.status
 
 
@@ -234,19 +234,19 @@ def amount(item: Item) -> Decimal:
 
 
 def is_returned(item: Item, lake: Lake) -> bool:
-    """Tell whether the item's status is returned, its returned_at is set, or something of it was refunded."""
+    """Return whether the item's status is returned, its returned_at is set, or part of it was refunded."""
     return status_of(item, lake) == "returned" or item.has_returned_at or (item.refund is not None and item.refund > 0)
 
 
 def returned_value(item: Item, lake: Lake) -> Decimal:
-    """Return what was refunded; where nobody knows, the amount of a returned item."""
+    """Return what was refunded; if that is unknown, the amount of a returned item."""
     if item.refund is not None:
         return item.refund
     return amount(item) if is_returned(item, lake) else Decimal(0)
 
 
 def cancelled_value(item: Item, lake: Lake) -> Decimal:
-    """Return what of a cancelled item was not returned."""
+    """Return what a cancelled item is worth, less what was returned."""
     if status_of(item, lake) != "cancelled":
         return Decimal(0)
     return EXACT.subtract(amount(item), returned_value(item, lake))
@@ -276,7 +276,7 @@ def percent(part: int, whole: int) -> Decimal | None:
 
 
 def published(value: Decimal) -> Decimal:
-    """Round half-up to 2 places; what rounds to nothing has no sign."""
+    """Round half-up to 2 places; a number that rounds to zero has no sign."""
     return EXACT.add(value.quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT), Decimal("0.00"))
 
 
@@ -293,7 +293,7 @@ def kpis_csv(rows: Sequence[OrderKpis | CategoryKpis], by: Literal["day", "categ
 
 
 def field_text(value: str | int | date | Decimal | None) -> str:
-    """Write a field; only what could be mistaken for structure is quoted (RFC 4180)."""
+    """Write a field; quote it only if it could be mistaken for structure (RFC 4180)."""
     text = "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
     return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\r\n') else text
 
@@ -302,7 +302,7 @@ def field_text(value: str | int | date | Decimal | None) -> str:
 
 
 def lake_of(rows: Iterable[Row], time_zone: str, *, replaces_lines: bool = False) -> Lake:
-    """Return the lake that these rows make, in whatever order they come."""
+    """Return the lake of these rows, in whatever order they come."""
     known = list(rows)
     kept = newest(known)
     items = {row.id: row for row in kept if isinstance(row, Item)}
@@ -315,7 +315,7 @@ def lake_of(rows: Iterable[Row], time_zone: str, *, replaces_lines: bool = False
 
 
 def newest(rows: Iterable[Row]) -> list[Row]:
-    """Keep the newest version of each primary key of each dataset; of equal versions the greater source, then line."""
+    """Keep the newest version of each primary key in each dataset; of equal versions, the greater source, then line."""
     kept: dict[tuple[type[Row], str], Row] = {}
     for row in rows:
         other = kept.setdefault((type(row), row.id), row)
@@ -325,7 +325,7 @@ def newest(rows: Iterable[Row]) -> list[Row]:
 
 
 def newest_deliveries(items: Iterable[Item]) -> dict[str, Item]:
-    """Keep the newest delivery of each order, its lines in one file; a line is named by its order and its id."""
+    """Keep the newest delivery of each order, its lines in one file; a line is identified by its order and its id."""
     deliveries: dict[str, dict[tuple[datetime, datetime, str], list[Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
         deliveries[item.order_id][item.place[:3]].append(item)
@@ -333,7 +333,7 @@ def newest_deliveries(items: Iterable[Item]) -> dict[str, Item]:
     return {f"{line.order_id}/{line.id}": line for line in sorted(newest_lines, key=lambda line: line.place)}
 
 
-# What a file says
+# How a file is read
 
 
 def read_rows(
@@ -348,8 +348,8 @@ def read_rows(
 ) -> list[Row]:
     """Read a valid CSV file, except for the records that start on the physical lines `without`.
 
-    Columns are found by their names, those of an item's quantity, discount and refund by `roles`; others are ignored. The
-    column `versioned_by` says when a row changed. ValueError where a record cannot be read.
+    Columns are found by name, those of an item's quantity, discount and refund by `roles`; others are ignored. The column
+    `versioned_by` says when a row changed. Raise ValueError if a record cannot be read.
     """
     data = content.encode() if isinstance(content, str) else content
     (_, header), *body = records(data)
@@ -368,9 +368,9 @@ def read_rows(
 
 
 def records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield each record, the header first, with the physical line on which it starts; blank lines are no records.
+    """Yield each record, the header first, with the physical line where it starts; blank lines are not records.
 
-    A record ends with the line in which its quotes become even in number: a line end between quotes belongs to a field.
+    A record ends with the line that makes its number of quotes even: a line break between quotes belongs to a field.
     """
     lines: list[bytes] = []
     quotes = 0
@@ -388,7 +388,7 @@ def records(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def fields(record: bytes) -> list[str]:
     """Split one record into its fields."""
-    csv.field_size_limit(2**31 - 1)  # an extra column may hold a text of any length
+    csv.field_size_limit(2**31 - 1)  # an unknown column may hold a text of any length
     return next(csv.reader([record.decode()], strict=True))
 
 
@@ -403,7 +403,7 @@ def row_of(
 ) -> Product | Order | Item:
     """Read the fields of one record."""
     if not is_empty(values.get("_takings_version", "")):
-        # A row that was quarantined, mended and dropped again stands right behind its original.
+        # A quarantined row that was corrected and dropped again comes right after its original.
         version = instant(values["_takings_version"], time_zone) + timedelta(microseconds=1)
     match dataset:
         case "products":
@@ -445,7 +445,7 @@ def row_of(
 
 
 def is_empty(text: str) -> bool:
-    """Return whether a field is empty: an all-blank one is."""
+    """Return whether a field is empty; one with only blanks is."""
     return not text.strip()
 
 

@@ -1,4 +1,4 @@
-"""Make a lake of a local store's archived originals, by docs/store.md alone, without a look at the store's own lake."""
+"""Compute a lake from a local store's archived originals, following docs/store.md only, without reading the store's lake."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.oracle.kpis import NO_ROLES, Lake, Row, fields, lake_of, read_rows, r
 
 
 class DamagedArchive(Exception):
-    """Tell that an original is gone, has other bytes, or holds other records than its verdict says."""
+    """An original is missing, has other bytes, or other records than its verdict says."""
 
 
 def read_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Lake:
-    """Return the lake that the accepted originals of all finished or committed batches make."""
+    """Return the lake of the accepted originals in all finished or committed batches."""
     replaces = kept_format(folder).get("takingsReplaces", {})
     return lake_of(rows_of_store(folder, roles), business_time_zone(folder), replaces_lines="order_items" in replaces)
 
 
 def rows_of_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Iterator[Row]:
-    """Yield every accepted row of every such batch, old ones and replaced ones too."""
+    """Yield every accepted row of every such batch, including older and replaced ones."""
     committed = {read_json(path)["batch_id"] for path in (folder / "lake" / "commits").glob("*.json")}
     for batch in sorted((folder / "batches").glob("*")):
         is_committed = batch.name in committed
@@ -36,7 +36,7 @@ def rows_of_store(folder: Path, roles: Mapping[str, str] = NO_ROLES) -> Iterator
 def rows_of_batch(
     folder: Path, manifest: dict[str, Any], roles: Mapping[str, str], *, is_committed: bool
 ) -> Iterator[Row]:
-    """Yield the rows of the batch's accepted files, less those that policy "row" set aside."""
+    """Yield the rows of the batch's accepted files, without those that policy "row" set aside."""
     arrivals = {arrival["key"]: arrival for arrival in manifest["files"]}
     for verdict in read_verdicts(folder, manifest, is_committed=is_committed):
         if verdict["verdict"] != "accepted":
@@ -66,7 +66,7 @@ def rows_of_batch(
 
 
 def read_verdicts(folder: Path, manifest: dict[str, Any], *, is_committed: bool) -> list[dict[str, Any]]:
-    """Return the batch's verdicts; a batch that was given up before it was committed may have none."""
+    """Return the batch's verdicts; a batch that was given up before its commit may have none."""
     path = folder / "batches" / manifest["batch_id"] / "verdicts.json"
     if not path.exists() and not is_committed:
         return []
@@ -75,10 +75,10 @@ def read_verdicts(folder: Path, manifest: dict[str, Any], *, is_committed: bool)
 
 
 def original(folder: Path, manifest: dict[str, Any], verdict: dict[str, Any], *, is_committed: bool) -> bytes | None:
-    """Return the bytes of an accepted file, checked against its fingerprint; None where its batch was given up.
+    """Return the bytes of an accepted file, checked against its fingerprint; None if its batch was given up.
 
-    A batch that is committed but not archived yet has them in raw-data/ still, a replayed one may have them under the
-    batch that took them first. What is neither archived nor committed never came to count.
+    A batch that is committed but not archived yet still has them in raw-data/; a replayed one may have them under the batch
+    that took them first. What is neither archived nor committed never counted.
     """
     year, month, day = manifest["now"][:4], manifest["now"][5:7], manifest["now"][8:10]
     inside = Path(verdict["dataset"], file_of(verdict["key"]))
@@ -113,7 +113,7 @@ def quarantined_lines(folder: Path, manifest: dict[str, Any], verdict: dict[str,
 
 
 def without_broken(folder: Path, manifest: dict[str, Any], verdict: dict[str, Any], data: bytes) -> bytes:
-    """Return a file's bytes with the physical lines of each record that cannot be a CSV row left empty."""
+    """Return a file's bytes; the physical lines of each record that cannot be a CSV row are emptied."""
     place = folder / "quarantine" / manifest["batch_id"] / verdict["dataset"]
     path = place / f"{file_of(verdict['key'])}.broken.jsonl"
     if not path.exists():
@@ -129,7 +129,7 @@ def without_broken(folder: Path, manifest: dict[str, Any], verdict: dict[str, An
 
 
 def business_time_zone(folder: Path) -> str:
-    """Return the time zone in which orders have their day: the lake's; of a store without a lake, its manifests'."""
+    """Return the time zone of the business days: the lake's; in a store without a lake, its manifests'."""
     for path in [folder / "lake" / "format.json", *sorted((folder / "batches").glob("*/manifest.json"), reverse=True)]:
         if path.exists():
             return str(read_json(path)["time_zone"])
@@ -137,13 +137,13 @@ def business_time_zone(folder: Path) -> str:
 
 
 def kept_format(folder: Path) -> Any:
-    """Return what the store keeps beside its lake: in which order versions stand, and what is replaced together."""
+    """Return what the store keeps about its lake: the order of versions, and what is replaced together."""
     path = folder / "lake" / "format.json"
     return read_json(path) if path.exists() else {}
 
 
 def file_of(key: str) -> str:
-    """Return all of the key behind raw-data/<prefix>/."""
+    """Return the part of the key after raw-data/<prefix>/."""
     _, _, file = key.split("/", maxsplit=2)
     return file
 
@@ -154,5 +154,5 @@ def fingerprint(data: bytes) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds."""
+    """Return the content of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Check the oracle itself, sentence by sentence of the definitions, with numbers worked out by hand."""
+"""The oracle itself, sentence by sentence of the definitions, with numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TestDefinitions:
         ]
 
     def test_a_day_of_each_category(self) -> None:
-        """Every field of CategoryKPIs: three books in three orders, one toy that came back."""
+        """Every field of CategoryKPIs: three books in three orders, and one returned toy."""
         assert category_kpis(lake(THREE_ORDERS, FOUR_ITEMS)) == [
             CategoryKpis(
                 category="Books",
@@ -142,7 +142,7 @@ class TestDefinitions:
         assert [row.order_date for row in berlin] == [date(2025, 3, 29), date(2025, 6, 30)]
 
     def test_an_item_inherits_its_orders_day(self) -> None:
-        """An item that was made after midnight counts on the day before, with its order."""
+        """An item created after midnight counts on the day before, with its order."""
         item_after_midnight = rows(
             "order_items",
             "id,order_id,product_id,user_id,status,sale_price,created_at\n1,1,1,7,shipped,3.00,2025-03-31T00:10:00\n",
@@ -163,13 +163,13 @@ class TestDefinitions:
         assert (row.total_revenue, row.avg_order_value) == (Decimal("0.02"), Decimal("0.02"))
 
     def test_rounding_is_half_up_and_not_to_even(self) -> None:
-        """0.125 is 0.13; a 16th digit below the half is enough for 0.12."""
+        """0.125 becomes 0.13; one digit below the half, in the 16th place, is enough for 0.12."""
         order = "1,7,shipped,2025-03-30,1\n"
         assert by_day(order, "1,1,1,7,shipped,,0.125\n").total_revenue == Decimal("0.13")
         assert by_day(order, "1,1,1,7,shipped,,0.1249999999999999\n").total_revenue == Decimal("0.12")
 
     def test_sums_keep_every_digit(self) -> None:
-        """Of a sum's 30 digits the last decides: .0049999999999999 is .00, .0050000000000000 is .01."""
+        """The last of a sum's 30 digits decides: .0049999999999999 is .00, .0050000000000000 is .01."""
         order = "1,7,shipped,2025-03-30,1\n"
         items = "".join(f"{n},1,1,7,shipped,,999999999999.0000000000000001\n" for n in range(11))
         below, half = "11,1,1,7,shipped,,0.0049999999999988\n", "11,1,1,7,shipped,,0.0049999999999989\n"
@@ -243,7 +243,7 @@ class TestDefinitions:
     def test_an_item_may_say_what_it_is_worth(
         self, status: str, cells: str, pieces: int, revenue: str, returned: str, cancelled: str, rate: str
     ) -> None:
-        """Quantity, discount and refund: an empty one is one piece, nothing off, and not known."""
+        """Quantity, discount and refund: empty means one piece, no discount, and unknown."""
         content = "id,order_id,product_id,status,sale_price,n,off,back\n" + f"1,1,1,{status},8.00,{cells}\n"
         roles = {"quantity": "n", "discount": "off", "refund": "back"}
         found = [
@@ -264,7 +264,7 @@ class TestDefinitions:
         assert (site.total_orders, category.total_orders, category.avg_return_rate) == (1, 1, Decimal(rate))
 
     def test_an_item_without_a_status_has_its_orders(self) -> None:
-        """Returned with it, cancelled with it; one of its own stays its own."""
+        """Returned with it, cancelled with it; its own status takes precedence."""
         items = "1,1,1,7,,,8.00\n2,1,1,7,shipped,,1.00\n"
         for status, returned, cancelled in (("returned", "8.00", "0.00"), ("cancelled", "0.00", "8.00")):
             site = by_day(f"1,7,{status},2025-03-30,1\n", items)
@@ -294,7 +294,7 @@ class TestDefinitions:
         assert [item.id for item in waiting_orphans(waiting)] == ["2", "3"]
 
     def test_an_order_without_counted_items_counts_with_nothing(self) -> None:
-        """It is an order with 0.00 on its day, also in the average, and it makes no category row."""
+        """It counts on its day with 0.00, in the average as well, and makes no category row."""
         alone = lake("1,7,shipped,2025-03-30,1\n", "1,1,9,7,shipped,,8.00\n")
         assert kpis_csv(order_kpis(alone), "day").split("\n")[1] == "2025-03-30,1,0.00,0,0.00,1,0.00,0.00,0.00,0.00"
         assert category_kpis(alone) == []
@@ -309,7 +309,7 @@ class TestDefinitions:
         assert (row.avg_order_value, row.avg_return_rate) == (Decimal("4.50"), Decimal("50.00"))
 
     def test_a_categorys_return_rate_looks_at_its_own_items(self) -> None:
-        """A toy that came back is no returned book."""
+        """A returned toy is not a returned book."""
         rates = {
             row.category: row.avg_return_rate
             for row in category_kpis(
@@ -331,7 +331,7 @@ class TestCsv:
         )
 
     def test_the_categories_in_their_order(self) -> None:
-        """By category in code point order, then order_date; only what needs quotes has them."""
+        """By category in code point order, then order_date; quotes only if needed."""
         products = PRODUCTS.replace("2,B-2,1.00,Books", "2,B-2,1.00,accessories").replace("Toys", '"Toys, ""big"""')
         orders = "1,7,shipped,2025-04-01,1\n2,7,shipped,2025-03-30,1\n"
         items = "1,1,2,7,shipped,,1\n2,1,3,7,shipped,,2\n3,1,1,7,shipped,,3\n4,2,1,7,shipped,,4\n"
@@ -345,7 +345,7 @@ class TestCsv:
         )
 
     def test_no_value_is_an_empty_field(self) -> None:
-        """A ratio over zero is neither 0 nor NaN."""
+        """A ratio with a zero denominator is neither 0 nor NaN."""
         nothing = OrderKpis(
             order_date=date(2025, 3, 30),
             total_orders=0,
@@ -380,7 +380,7 @@ class TestNewest:
         assert newest([self.FIRST, self.SECOND]) == newest([self.SECOND, self.FIRST]) == [self.SECOND]
 
     def test_of_equal_versions_the_greater_source_then_line_wins(self) -> None:
-        """`b.csv` is behind `a.csv`, line 9 behind line 2."""
+        """`b.csv` comes after `a.csv`, line 9 after line 2."""
         content = ORDERS_HEADER + "1,7,shipped,2025-03-30,1\n1,7,returned,2025-03-30,1\n"
         a, a_again = read_rows("orders", content, VERSION, "a.csv", "UTC")
         b, _ = read_rows("orders", content, VERSION, "b.csv", "UTC")
@@ -388,11 +388,11 @@ class TestNewest:
         assert newest([a_again, b, a]) == [b]
 
     def test_a_product_and_an_order_with_the_same_id_are_two_things(self) -> None:
-        """Keys are those of a dataset."""
+        """Keys belong to a dataset."""
         assert len(newest([*rows("products", PRODUCTS), self.FIRST])) == 4
 
     def test_an_order_that_moves_leaves_its_old_day(self) -> None:
-        """A correction takes the items along."""
+        """A correction takes its items along."""
         correction = rows("orders", ORDERS_HEADER + "1,7,shipped,2025-04-01,1\n", VERSION + timedelta(seconds=1))
         others = [
             *rows("products", PRODUCTS),
@@ -405,7 +405,7 @@ class TestNewest:
         ]
 
     def test_the_shops_instant_comes_before_the_arrivals_version(self) -> None:
-        """A file that comes late with an older instant reverts nothing; of equal instants the later arrival counts."""
+        """A late file with an older instant reverts nothing; of equal instants, the later arrival counts."""
         early, late = (changed_at(hour, VERSION - timedelta(hours=hour)) for hour in (9, 10))
         again = changed_at(10, VERSION)
         assert newest([early, late]) == newest([late, early]) == [late]
@@ -420,7 +420,7 @@ def changed_at(hour: int, version: datetime) -> Row:
 
 
 class TestDeliveries:
-    """Where the lines of an order replace each other together."""
+    """The lines of an order replace each other together."""
 
     @staticmethod
     def lines(*content: str, minutes: int = 0, source: str = "a.csv") -> list[Row]:
@@ -443,7 +443,7 @@ class TestDeliveries:
         return found[0]
 
     def test_the_newest_delivery_of_an_order_replaces_all_its_lines(self) -> None:
-        """Item 2 was removed; order 2, which the newer file does not name, stays."""
+        """Item 2 was removed; order 2, which the newer file does not mention, stays."""
         first, second = self.lines("1 1 10.00", "2 1 12.00", "3 2 5.00"), self.lines("1 1 10.00", minutes=1)
         assert self.kept(first, second) == [("1", "1", "10.00"), ("2", "3", "5.00")]
 
@@ -457,7 +457,7 @@ class TestDeliveries:
         assert self.kept(self.lines("1 1 1.00"), self.lines("2 1 2.00", source="b.csv")) == [("1", "2", "2.00")]
 
     def test_one_id_in_two_orders_is_two_items(self) -> None:
-        """A line is named by its order and its id."""
+        """A line is identified by its order and its id."""
         assert self.kept(self.lines("1 1 1.00", "1 2 2.00")) == [("1", "1", "1.00"), ("2", "1", "2.00")]
 
 
@@ -509,12 +509,12 @@ class TestReading:
         ]
 
     def test_physical_lines(self) -> None:
-        """A quoted line end belongs to its field, a blank line is no record, CRLF is one line end."""
+        """A quoted line break belongs to its field, a blank line is not a record, CRLF is one line end."""
         content = b'\xef\xbb\xbfid,name\r\n1,"a\r\nb ""c""\n"\r\n\r\n2,d\n\n\n3,"e,f"'
         assert list(records(content)) == [(1, b"id,name"), (2, b'1,"a\r\nb ""c""\n"'), (6, b"2,d"), (9, b'3,"e,f"')]
 
     def test_columns_by_name(self) -> None:
-        """Their order is free, extra ones are ignored, optional ones may be missing; a byte order mark is no name."""
+        """In any order; unknown ones are ignored, optional ones may be missing; a byte order mark is not part of a name."""
         content = '\ufeffsale_price,gift,status,product_id,id,user_id,order_id\n"0.50",yes,Shipped,3,2,7,1\n'
         assert rows("order_items", content) == [
             Item(
@@ -536,17 +536,17 @@ class TestReading:
             rows("orders", ORDERS_HEADER + "1,7,shipped,2025-03-30,1\n2,7,shipped,2025-03-30\n")
 
     def test_a_mended_row_stands_right_behind_its_original(self) -> None:
-        """Its version is the original's and a microsecond, whenever it was dropped."""
+        """Its version is the original's plus a microsecond, whenever it was dropped."""
         content = "order_id,user_id,status,created_at,num_of_item,_takings_line,_takings_version\n"
         (row,) = rows("orders", content + "1,7,shipped,2025-03-30,1,5,2025-03-01T00:00:00.000009Z\n")
         assert row.version == datetime(2025, 3, 1, 0, 0, 0, 10, tzinfo=UTC)
 
 
 class Archive:
-    """A store made by hand: what docs/store.md says, and no more."""
+    """A handmade store: what docs/store.md says, and no more."""
 
     def __init__(self, root: Path) -> None:
-        """Begin an empty store in UTC."""
+        """Start an empty store in UTC."""
         self.root = root
         self.write("lake/format.json", json.dumps({"schema_version": 1, "time_zone": "UTC"}))
 
@@ -608,7 +608,7 @@ class Archive:
         return batch_id
 
     def days(self) -> list[tuple[str, int, str]]:
-        """Return day, orders and revenue as the oracle sees them."""
+        """Return day, orders and revenue as the oracle computes them."""
         return [
             (str(row.order_date), row.total_orders, str(row.total_revenue)) for row in order_kpis(read_store(self.root))
         ]
@@ -637,7 +637,7 @@ class TestStore:
         assert archive.days() == [("2025-03-30", 2, "12.50")]
 
     def test_an_empty_store_has_no_kpis(self, tmp_path: Path) -> None:
-        """A store that has never seen a batch is no error."""
+        """A store that never had a batch is not an error."""
         assert order_kpis(read_store(tmp_path)) == []
 
     def test_a_later_batch_corrects_an_earlier_one(self, archive: Archive) -> None:
@@ -647,7 +647,7 @@ class TestStore:
 
     @pytest.mark.parametrize("verdict", ["duplicate", "rejected"])
     def test_only_accepted_files_count(self, archive: Archive, verdict: str) -> None:
-        """A duplicate lies in processed/, but was never counted."""
+        """A duplicate is in processed/, but does not count."""
         archive.batch(2, {"orders/o.csv": ORDERS_HEADER + "3,7,shipped,2025-03-30,1\n"}, verdict=verdict)
         assert archive.days() == [("2025-03-30", 2, "12.50")]
 
@@ -668,7 +668,7 @@ class TestStore:
         assert archive.days() == [("2025-03-30", 3, "12.50")]
 
     def test_a_batch_that_was_refused_as_a_whole_does_not_count(self, archive: Archive) -> None:
-        """A good file of a failed strict batch lies in failed/."""
+        """A good file of a failed strict batch is in failed/."""
         archive.batch(
             2,
             {"orders/o.csv": ORDERS_HEADER + "3,7,shipped,2025-03-30,1\n"},
@@ -678,7 +678,7 @@ class TestStore:
         assert archive.days() == [("2025-03-30", 2, "12.50")]
 
     def test_quarantined_rows_are_left_out(self, archive: Archive) -> None:
-        """A bad row behind a quoted line end and a broken record are named by their physical lines."""
+        """A bad row after a quoted line break and a broken record are named by their physical lines."""
         content = (
             "order_id,user_id,status,created_at,num_of_item,note\n"
             '3,7,shipped,2025-03-31,1,"two\nlines"\n'
@@ -698,14 +698,14 @@ class TestStore:
         assert archive.days() == [("2025-03-30", 2, "12.50"), ("2025-03-31", 2, "0.00")]
 
     def test_other_bytes_are_a_loud_complaint(self, archive: Archive) -> None:
-        """An original whose fingerprint is not the verdict's is not read."""
+        """An original whose fingerprint differs from the verdict's is not read."""
         (changed,) = archive.root.glob("processed/2025/04/01/*/orders/north/o.csv")
         changed.write_bytes(changed.read_bytes() + b"9,9,shipped,2025-03-30,1\n")
         with pytest.raises(DamagedArchive, match="the fingerprint is"):
             archive.days()
 
     def test_a_lost_original_is_a_loud_complaint(self, archive: Archive) -> None:
-        """A commit that nothing stands behind any more cannot be checked."""
+        """A commit without its original cannot be checked."""
         archive.batch(2, {"orders/o.csv": ORDERS_HEADER + "3,7,shipped,2025-03-30,1\n"}, ending="commit")
         (lost,) = archive.root.glob("processed/2025/04/01/*/orders/o.csv")
         lost.unlink()
@@ -713,20 +713,20 @@ class TestStore:
             archive.days()
 
     def test_a_verdict_that_counts_otherwise_is_a_loud_complaint(self, archive: Archive) -> None:
-        """Records that were neither accepted nor quarantined have vanished."""
+        """Records that were neither accepted nor quarantined are missing."""
         archive.batch(2, {"orders/o.csv": ORDERS_HEADER + "3,7,shipped,2025-03-30,1\n"}, kept=2)
         with pytest.raises(DamagedArchive, match="the verdict says 2 records"):
             archive.days()
 
     def test_zoneless_times_are_the_manifests_and_days_the_lakes(self, archive: Archive) -> None:
-        """After a restatement in another time zone the instants stay, the days move."""
+        """After a restatement in another time zone, the instants stay and the days move."""
         archive.write("lake/format.json", json.dumps({"schema_version": 1, "time_zone": "America/New_York"}))
         assert archive.days() == [("2025-03-29", 2, "12.50")]
 
 
 class TestComparison:
     def test_differences_are_a_diff_of_at_most_twenty_lines(self) -> None:
-        """What the oracle says has a minus, what Takings says a plus."""
+        """The oracle's lines have a minus, those of Takings a plus."""
         assert differences("by day", "a\nb\n", "a\nb\n") == []
         assert differences("by day", "a\nb\n", "a\nc\n") == [
             "--- oracle, by day",
@@ -743,7 +743,7 @@ class TestComparison:
     def test_the_command_says_whether_takings_says_the_same(
         self, archive: Archive, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, revenue: str
     ) -> None:
-        """A stand-in for Takings prints a day's revenue, right or wrong."""
+        """A substitute for Takings prints a day's revenue, right or wrong."""
         stand_in = tmp_path_factory.mktemp("stand_in")
         lake = read_store(archive.root)
         texts = {

@@ -1,4 +1,4 @@
-"""A blocked batch has a way out that loses nothing, whatever its reason; docs/operations.md says which."""
+"""A blocked batch has a way out that loses nothing, whatever the reason; docs/operations.md lists them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MORE_ITEMS = csv_of(item(4, 1, 2, "3.00"), item(5, 3, 3, "1.25"))
 
 
 def duplicate_products(root: Path) -> None:
-    """Damage the lake as no merge would: every product is there twice, so every category counts twice."""
+    """Damage the lake as no merge would: every product occurs twice, so every category counts twice."""
     with opened(root) as shop:
         tables = shop.ports.tables
         snapshot = tables.snapshot()[Dataset.PRODUCTS]
@@ -30,7 +30,7 @@ def duplicate_products(root: Path) -> None:
 
 
 def test_a_damaged_lake_is_left_behind_by_a_rebuild(root: Path, tmp_path: Path) -> None:
-    """`KPIs of …`: the archive makes a sound store, and the batch's files, which are drops still, go there."""
+    """`KPIs of …`: the archive makes a sound store, and the batch's files, which are still drops, go there."""
     run(drop_all(root))
     duplicate_products(root)
     drop(root, "order-items/b.csv", MORE_ITEMS)
@@ -56,7 +56,7 @@ def test_a_damaged_lake_is_left_behind_by_a_rebuild(root: Path, tmp_path: Path) 
 def test_bytes_that_were_overwritten_meanwhile_are_in_the_batchs_own_copy(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A blocked batch keeps what it read, under `.takings/fetched/BATCH/`, for as long as it is blocked."""
+    """A blocked batch keeps what it read, under `.takings/fetched/BATCH/`, as long as it is blocked."""
     run(drop_all(root))
     drop(root, "order-items/b.csv", MORE_ITEMS)
 
@@ -71,7 +71,7 @@ def test_bytes_that_were_overwritten_meanwhile_are_in_the_batchs_own_copy(
     drop(root, "order-items/b.csv", newer)
     (copy,) = (root / ".takings" / "fetched").rglob("b.csv")
     assert copy.read_bytes() == MORE_ITEMS
-    # The way out of a fault of Takings itself: a mended version, and `takings unblock`. Both contents count.
+    # The way out of a fault in Takings itself: a corrected version, and `takings unblock`. Both contents count.
     unblock(root)
     assert [batch.commit for batch in run(root).batches] == [2, 3]
     assert published(root) == expected(root)
@@ -79,7 +79,7 @@ def test_bytes_that_were_overwritten_meanwhile_are_in_the_batchs_own_copy(
 
 @pytest.mark.parametrize("has_word", [True, False], ids=["five failed attempts", "five silent attempts"])
 def test_what_failed_five_times_is_completed_once_its_cause_is_mended(root: Path, has_word: bool) -> None:
-    """`5 attempts have …`: unblocked, the next attempt goes on with the same verdicts, and every file counts once."""
+    """`5 attempts have …`: once unblocked, the next attempt continues with the same verdicts, and every file counts once."""
     drop_all(root)
     with opened(root) as shop:
         gate = shop.ports.ledger.gate()

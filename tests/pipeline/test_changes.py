@@ -1,4 +1,4 @@
-"""What a batch's rows were to the lake is counted once, before its first merge, and what looks wrong is told."""
+"""What a batch's rows change in the lake is counted once, before its first merge, and suspicious changes are reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def only(root: Path, **options: Any) -> BatchOutcome:
 
 
 def changes_of(batch: BatchOutcome) -> BatchChanges:
-    """Return what was counted of a batch."""
+    """Return a batch's counts."""
     assert batch.changes is not None
     return batch.changes
 
@@ -65,7 +65,7 @@ def store(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 class TestCounts:
     def test_each_row_is_new_changed_unchanged_or_older(self, store: Path, engine: str) -> None:
-        """By its key and content, as the lake was before; NULLs and decimals are compared as values."""
+        """By key and content, compared with the earlier lake; NULLs and decimals are compared as values."""
         late = csv_of(item(1, 1, sale_price="10.0"), item(2, 1, 2, "11.00"), item(9, 2, 2, "1.00"))
         drop(store, "order-items/late.csv", late, written_at=NOON + MINUTE)
         drop(store, "orders/early.csv", csv_of(order(1, status="processing")), written_at=NOON - MINUTE)
@@ -76,7 +76,7 @@ class TestCounts:
         }
 
     def test_a_row_that_loses_within_the_batch_is_older(self, store: Path, engine: str) -> None:
-        """So that the four counts of a file add up to its accepted rows."""
+        """So a file's four counts add up to its accepted rows."""
         for minute, price in ((1, "3.00"), (2, "4.00"), (3, "5.00")):
             rows = csv_of(item(1, 1, sale_price=price), item(100 + minute, 2))
             drop(store, f"order-items/{minute}.csv", rows, written_at=NOON + minute * MINUTE)
@@ -90,7 +90,7 @@ class TestCounts:
 
 
 def test_a_replay_changes_nothing(store: Path) -> None:
-    """The rows of a batch that is replayed are in the lake already, with their versions."""
+    """The rows of a replayed batch are already in the lake, with their versions."""
     with opened(store) as shop:
         (first,) = {record.batch_id for record in shop.ports.ledger.lineage()}
         (again,) = replay_batch(shop.ports, first)
@@ -98,14 +98,14 @@ def test_a_replay_changes_nothing(store: Path) -> None:
 
 
 def test_a_file_without_rows_has_no_changes(store: Path) -> None:
-    """It was accepted, and brings nothing; a refused file is not counted."""
+    """It is accepted without rows; a refused file is not counted."""
     drop(store, "orders/none.csv", b"order_id,user_id,status,created_at,num_of_item\n")
     drop(store, "orders/bad.csv", csv_of(order(5, status="lost")))
     assert changes_of(only(store)).files == {"raw-data/orders/none.csv": RowChanges()}
 
 
 class Failing:
-    """Tables that fail when a dataset is merged for the first time."""
+    """Tables that fail at the first merge of a dataset."""
 
     def __init__(self, tables: LakeTables, dataset: Dataset, meanwhile: Callable[[], None] = lambda: None) -> None:
         self._tables = tables
@@ -126,7 +126,7 @@ class Failing:
 
 @pytest.mark.parametrize("dataset", list(Dataset))
 def test_a_resumed_batch_says_the_same(store: Path, dataset: Dataset) -> None:
-    """Whatever of it is merged already: the counts are kept before the first merge."""
+    """Whatever is already merged: the counts are kept before the first merge."""
     drop(store, "products/q.csv", csv_of(product(2, "Games"), product(3)), written_at=NOON + MINUTE)
     drop(store, "orders/q.csv", csv_of(order(2, status="complete"), order(3)), written_at=NOON + MINUTE)
     drop(store, "order-items/q.csv", csv_of(item(3, 2, 3, "9.00"), item(4, 3)), written_at=NOON + MINUTE)
@@ -138,7 +138,7 @@ def test_a_resumed_batch_says_the_same(store: Path, dataset: Dataset) -> None:
 
 
 def test_a_merge_that_an_older_version_began_is_not_counted(store: Path) -> None:
-    """Rows of the batch may be in the lake by then, so that any count would be wrong."""
+    """Rows of the batch may already be in the lake, so any count would be wrong."""
     drop(store, "orders/q.csv", csv_of(order(3)))
 
     def forget_the_counts() -> None:
@@ -153,7 +153,7 @@ def test_a_merge_that_an_older_version_began_is_not_counted(store: Path) -> None
 
 
 def test_damaged_counts_are_corrupt_state(store: Path) -> None:
-    """The file is named with its remedy."""
+    """The error names the file and the remedy."""
     (path,) = store.glob("batches/*/changes.json")
     path.write_bytes(b"{")
     with (
@@ -165,7 +165,7 @@ def test_damaged_counts_are_corrupt_state(store: Path) -> None:
 
 class TestWarnings:
     def test_another_order_under_the_same_number(self, store: Path) -> None:
-        """Two shops number their orders alike: the last one counts, and it is told."""
+        """Two shops use the same order numbers: the last one counts, with a warning."""
         drop(store, "orders/b.csv", csv_of(order(1, "2025-04-05T11:00:00", user_id=77, num_of_item=2)))
         batch = only(store)
         assert warnings_of(batch) == [("another_order", 1, [(1, "orders/b.csv", 2)])]
@@ -178,18 +178,18 @@ class TestWarnings:
         assert warnings_of(only(store)) == []
 
     def test_an_older_order_is_told_of_by_nobody(self, store: Path) -> None:
-        """It replaces nothing."""
+        """It replaces nothing, so nothing is reported."""
         rows = csv_of(order(1, "2025-04-05T11:00:00", user_id=77))
         drop(store, "orders/b.csv", rows, written_at=NOON - MINUTE)
         assert warnings_of(only(store)) == []
 
     def test_an_item_of_another_order(self, store: Path) -> None:
-        """The item leaves the order that had it."""
+        """The item leaves its former order."""
         drop(store, "order-items/b.csv", csv_of(item(9, 2), item(1, 1), item(2, 77)))
         assert warnings_of(only(store))[0] == ("item_of_another_order", 1, [(2, "order-items/b.csv", 4)])
 
     def test_an_order_with_more_items_than_it_says(self, store: Path) -> None:
-        """An edited order came without the item that was removed, which stays in the lake."""
+        """An edited order came without the removed item, which stays in the lake."""
         drop(store, "orders/o2.csv", csv_of(order(1, num_of_item=1)))
         drop(store, "order-items/i2.csv", csv_of(item(1, 1)))
         batch = only(store)
@@ -203,32 +203,32 @@ class TestWarnings:
         assert published(store)[0].splitlines()[1].startswith("2025-03-30,2,32.00,3")
 
     def test_items_that_come_to_a_full_order(self, store: Path) -> None:
-        """Also those that wait for their product: the order is not in the batch, its line is the lake's."""
+        """Even if they wait for their product: the order is not in the batch, and its line is the lake's."""
         drop(store, "order-items/more.csv", csv_of(item(8, 2, 404), item(9, 404, 1)))
         assert warnings_of(only(store)) == [("more_items_than_stated", 1, [(2, "orders/o.csv", 3)])]
 
     def test_items_that_are_still_to_come_are_no_warning(self, store: Path) -> None:
-        """An order often comes before its items."""
+        """An order often arrives before its items."""
         drop(store, "orders/more.csv", csv_of(order(3, num_of_item=5)))
         drop(store, "order-items/more.csv", csv_of(item(9, 3)))
         assert warnings_of(only(store)) == []
 
     def test_several_contents_of_one_key_at_the_same_time(self, store: Path) -> None:
-        """A bulk copy has set their times anew, so which one counts is chance."""
+        """A bulk copy has reset their times, so chance decides which one counts."""
         for seconds, price in ((10, "3.00"), (11, "4.00"), (60, "5.00")):
             rows = csv_of(item(1, 1, sale_price=price), item(3, 2))
             drop(store, f"order-items/{seconds}.csv", rows, written_at=NOON + timedelta(seconds=seconds))
         assert warnings_of(only(store)) == [("same_time", 1, [(1, "order-items/11.csv", 2)])]
 
     def test_corrections_of_their_own_time_are_no_warning(self, store: Path) -> None:
-        """Nor is the same content, however close."""
+        """Nor is the same content, however close in time."""
         for seconds, price in ((10, "3.00"), (13, "4.00"), (13.5, "4.0")):
             rows = csv_of(item(1, 1, sale_price=price))
             drop(store, f"order-items/{seconds}.csv", rows, written_at=NOON + timedelta(seconds=seconds))
         assert warnings_of(only(store)) == []
 
     def test_three_examples_are_shown(self, tmp_path: Path) -> None:
-        """And how many rows there are."""
+        """With the number of all rows."""
         root = drop_all(new_store(tmp_path / "shop"))
         run(root)
         drop(root, "order-items/b.csv", csv_of(*(item(id_, 4) for id_ in (1, 2, 3)), item(5, 4)))
@@ -261,7 +261,7 @@ def without(contract: str, column: str) -> str:
 
 
 def test_what_is_kept_is_what_is_shown(store: Path) -> None:
-    """changes.json and the outcome hold the same."""
+    """changes.json and the outcome agree."""
     (path,) = store.glob("batches/*/changes.json")
     kept = json.loads(path.read_bytes())
     outcome = json.loads(path.with_name("outcome.json").read_bytes())

@@ -1,4 +1,4 @@
-"""Whatever dies when: another run completes the batch, nothing is lost and nothing is counted twice."""
+"""Whatever dies, and whenever: another run completes the batch, nothing is lost and nothing counts twice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.shop import (
     run,
 )
 
-#: by then a lease has ended
+#: by then, any lease has ended
 LATER = timedelta(minutes=2)
 
 #: every call that changes something outside the process
@@ -51,7 +51,7 @@ STEPS = {
 
 
 class Killed(BaseException):
-    """The process died: nothing of it runs any more, not even its cleaning up."""
+    """The process died: it does nothing more, not even cleaning up."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Death:
     is_dead: bool = False
 
     def before(self, step: str, *, is_counted: bool) -> None:
-        """Die before a step; whoever is dead takes none any more."""
+        """Die before a step; a dead process takes no more steps."""
         if is_counted and not self.is_dead:
             self.is_dead = len(self.steps) == self.at
             self.steps.append(step)
@@ -72,7 +72,7 @@ class Death:
 
 
 class Mortal:
-    """A port of a process that dies: the real port until then."""
+    """A port of a process that dies: it works until then."""
 
     def __init__(self, port: object, name: str, death: Death) -> None:
         self._port = port
@@ -96,7 +96,7 @@ def mortal(ports: Ports, death: Death) -> Ports:
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with one batch in its lake, which nobody changes."""
+    """Return a store with one batch in its lake; no test changes it."""
     root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
     drop(root, "order-items/orphan.csv", csv_of(item(4, 4, 2, "1.50")))
     run(root)
@@ -112,13 +112,13 @@ def root(landed: Path, tmp_path: Path) -> Path:
     return root
 
 
-#: so that the deaths spread over processes; each part tries every third step
+#: so the work is spread over processes; each part tries every third step
 PARTS = 3
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_death_at_any_step_changes_nothing_in_the_end(root: Path, tmp_path: Path, part: int) -> None:
-    """The same KPIs, every original in its place exactly once, every story told to its end."""
+    """The KPIs are the same, every original is in its place exactly once, and every file's history is complete."""
     undisturbed = shutil.copytree(root, tmp_path / "undisturbed")
     run(undisturbed)
     right = published(undisturbed)
@@ -140,7 +140,7 @@ def test_a_death_at_any_step_changes_nothing_in_the_end(root: Path, tmp_path: Pa
         run(store, later=LATER)
         assert published(store) == right == expected(store), died_at
         assert files(store, *folders) == places, died_at
-        # What was being read at that death is tried again alone, the others before it.
+        # The file being read at that death is tried again alone, the others first.
         ends = [record for record in lineage(store) if record.reason != RETURNED_TO_PENDING]
         statuses = Counter((record.file_key, record.status) for record in ends)
         assert statuses == {
@@ -154,7 +154,7 @@ def test_a_death_at_any_step_changes_nothing_in_the_end(root: Path, tmp_path: Pa
 
 
 def test_an_error_lets_go_of_the_batch(root: Path) -> None:
-    """After three attempts; the next run need not wait for the lease to end, it resumes the same batch at once."""
+    """After three attempts; the next run resumes the same batch at once, without waiting for the lease."""
 
     class FullDisk:
         def __init__(self, port: object) -> None:
@@ -177,7 +177,7 @@ def test_an_error_lets_go_of_the_batch(root: Path) -> None:
 
 @dataclass
 class Contested:
-    """Lake tables to which somebody else commits between the reading and the writing, once."""
+    """Lake tables to which another writer commits once, between reading and writing."""
 
     tables: LakeTables
     is_contested: bool = False
@@ -186,7 +186,7 @@ class Contested:
         return getattr(self.tables, method)
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
-        """Take every file of the table out and put it back, as two commits, then try the change."""
+        """Remove every file of the table and add it again, in two commits, then try the change."""
         if base.files and not self.is_contested:
             self.is_contested = True
             self.tables.apply(dataset, TableChange(added=(), removed=base.files), base, batch_id)
@@ -208,7 +208,7 @@ class Contested:
 
 
 def test_a_merge_that_loses_to_another_writer_reads_again(root: Path) -> None:
-    """Its rows come from the newer version."""
+    """It computes its rows from the newer version."""
     with opened(root) as shop:
         contested = Contested(shop.ports.tables)
         pipeline.run(replace(shop.ports, tables=cast("LakeTables", contested)), at_once=True)
@@ -240,7 +240,7 @@ def test_contradicting_measures_block_the_batch_until_it_is_unblocked(root: Path
 
 
 def world(root: Path, ports: Ports) -> object:
-    """Return all that a superseded attempt must not change any more."""
+    """Return everything that a superseded attempt must not change."""
     return (
         files(root, "raw-data", "processed", "failed", "batches", "lake/commits"),
         {dataset: table.version for dataset, table in ports.tables.snapshot().tables.items()},
@@ -252,7 +252,7 @@ def world(root: Path, ports: Ports) -> object:
 
 @pytest.mark.parametrize("fact", ["file.validating", "file.judged", "lake.merging", "kpis.computing", "kpis.published"])
 def test_a_superseded_attempt_ends_without_a_side_effect(root: Path, fact: str) -> None:
-    """From the step on at which another attempt took over, nothing of it is seen; that attempt completes the batch."""
+    """Once another attempt has taken over, the first one changes nothing; the other completes the batch."""
     after: list[object] = []
     with opened(root) as shop, opened(root) as other:
 
@@ -271,7 +271,7 @@ def test_a_superseded_attempt_ends_without_a_side_effect(root: Path, fact: str) 
 
 
 def test_an_attempt_superseded_before_its_first_step_leaves_no_story(root: Path) -> None:
-    """Another run completed the batch while it slept; every file's story is that run's."""
+    """Another run completed the batch while it slept; every file's history is that run's."""
     with opened(root) as shop, opened(root, later=LATER) as other:
         completed: list[RunOutcome] = []
 
@@ -293,7 +293,7 @@ def test_an_attempt_superseded_before_its_first_step_leaves_no_story(root: Path)
 
 
 def test_of_two_who_find_an_abandoned_batch_one_resumes_it(root: Path) -> None:
-    """The other sees that it is done, and has nothing to do."""
+    """The other one sees that the batch is done, and has nothing to do."""
 
     def fail(told: str, _: Mapping[str, object]) -> None:
         if told == "kpis.computing":
@@ -305,7 +305,7 @@ def test_of_two_who_find_an_abandoned_batch_one_resumes_it(root: Path) -> None:
         completed: list[RunOutcome] = []
 
         class Slow:
-            """A clock before whose first answer the other run is through."""
+            """A clock that lets the other run finish before its first answer."""
 
             def now(self) -> Any:
                 if not completed:
@@ -350,7 +350,7 @@ def test_a_run_beside_a_living_owner_waits_for_it(root: Path) -> None:
 
 
 def test_bytes_that_change_while_they_are_read_go_back_to_pending(root: Path) -> None:
-    """The batch goes on without the file; its newer bytes are taken next."""
+    """The batch continues without the file; its newer bytes are taken next."""
     changed: list[str] = []
 
     def overwrite(told: str, known: Mapping[str, object]) -> None:
@@ -375,7 +375,7 @@ def test_bytes_that_change_while_they_are_read_go_back_to_pending(root: Path) ->
 
 
 def test_a_file_replaced_while_its_batch_runs_is_the_next_batchs(root: Path) -> None:
-    """The bytes that were read are archived, the newer ones wait, and both count in their order."""
+    """The bytes that were read are archived, the newer ones wait, and both count in order."""
     newer = csv_of(order(4, "2025-04-02T08:00:00"))
 
     def replace_file(told: str, _: Mapping[str, object]) -> None:
@@ -392,7 +392,7 @@ def test_a_file_replaced_while_its_batch_runs_is_the_next_batchs(root: Path) -> 
 
 
 def test_a_file_appended_to_while_its_batch_runs_is_the_next_batchs(root: Path) -> None:
-    """What was judged is archived, without the new rows; the longer file is another arrival."""
+    """What was validated is archived, without the new rows; the longer file is another arrival."""
     judged = (root / "raw-data" / "orders" / "b.csv").read_bytes()
     longer = judged + csv_of(order(5)).split(b"\n", 1)[1]
 

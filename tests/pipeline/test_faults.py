@@ -1,4 +1,4 @@
-"""What breaks in the machinery is told as what it is, and can be run again."""
+"""Broken machinery is reported as what it is, and can be run again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from takings.refusals import code_in, remedy_of
 from takings.runs import pipeline
 from tests.shop import drop_all, new_store, opened
 
-#: far less than any of the queries takes, and enough for a busy machine
+#: far less than any of the queries takes, but enough on a busy machine
 _SOON_SECONDS: Final = 15
 
 
@@ -73,7 +73,7 @@ _SOON_SECONDS: Final = 15
     ],
 )
 def test_faults_of_libraries_name_the_next_step(raised: Exception, told: type[Exception], text: str) -> None:
-    """A library's error becomes one of Takings, whose text says what to do."""
+    """A library's error becomes a Takings error that says what to do."""
     with pytest.raises(told) as found, translated_faults("400MB"):
         raise raised
     assert text in str(found.value)
@@ -81,9 +81,9 @@ def test_faults_of_libraries_name_the_next_step(raised: Exception, told: type[Ex
 
 
 def test_a_signal_during_a_query_that_duckdb_runs_itself_interrupts() -> None:
-    """DuckDB makes it a RuntimeError of the interruption, which nothing may take for a failure and try again.
+    """DuckDB makes it a RuntimeError, which nothing may mistake for a failure and retry.
 
-    On one thread: beside others the main thread may wait for the query's end before it looks for signals.
+    On one thread: with others, the main thread may wait for the end of the query before it looks for signals.
     """
     alarm = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with closing(duckdb.connect(config={"threads": 1})) as connection:
@@ -92,7 +92,7 @@ def test_a_signal_during_a_query_that_duckdb_runs_itself_interrupts() -> None:
             connection.execute(ENDLESS["aggregate"]).fetchall()
 
 
-#: what takes hours, each in another part of an engine
+#: queries that take hours, each in another part of an engine
 ENDLESS: Final = {
     "aggregate": "select sum(sin(number)) from range(1_000_000_000_000_000) numbers (number)",
     "group": "select number % 5_000_000, count(*) from range(1_000_000_000_000) numbers (number) group by all",
@@ -102,7 +102,7 @@ ENDLESS: Final = {
 
 
 class Asked(KeyboardInterrupt):
-    """What a handler of one's own raises."""
+    """What a custom handler raises."""
 
 
 def exhaust(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -116,7 +116,7 @@ class TestInterruption:
     @pytest.mark.parametrize("threads", [1, 2])
     @pytest.mark.parametrize("query", ENDLESS)
     def test_a_signal_breaks_off_whatever_a_query_is_at(self, tmp_path: Path, query: str, threads: int) -> None:
-        """Beside other threads as well, where DuckDB itself would hear it at the query's end; then the session goes on."""
+        """Even next to other threads, where DuckDB alone would notice it only at the query's end; the session stays usable."""
         with closing(open_duckdb("400MB", threads, tmp_path)) as connection:
             alarm = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
             alarm.start()
@@ -127,7 +127,7 @@ class TestInterruption:
             assert connection.execute("select 1").fetchall() == [(1,)]
 
     def test_what_a_handler_raises_arrives_and_what_it_does_not_raise_breaks_nothing_off(self, tmp_path: Path) -> None:
-        """A watch finishes its batch after the first signal, and a task has an interruption of its own."""
+        """A watch finishes its batch after the first signal, and a task has its own interruption."""
         heard: list[int] = []
 
         def handler(number: int, _: object) -> None:
@@ -150,7 +150,7 @@ class TestInterruption:
         assert heard == [signal.SIGTERM] * 2
 
     def test_other_threads_ask_duckdb_themselves(self, tmp_path: Path) -> None:
-        """A page's; several may ask at a time, each on a cursor of its own."""
+        """A web page does; several may ask at once, each on its own cursor."""
         answers: list[object] = []
         with closing(open_duckdb("400MB", 2, tmp_path)) as connection:
 
@@ -166,7 +166,7 @@ class TestInterruption:
         assert sorted(map(str, answers)) == [f"({number},)" for number in range(5)]
 
     def test_errors_of_duckdb_stay_what_they_are(self, tmp_path: Path) -> None:
-        """Raised where the query was asked, with DuckDB's own words."""
+        """They are raised where the query was run, in DuckDB's own words."""
         with (
             closing(open_duckdb("400MB", 1, tmp_path)) as connection,
             pytest.raises(duckdb.BinderException, match="nowhere"),
@@ -174,7 +174,7 @@ class TestInterruption:
             connection.execute("select nowhere")
 
     def test_no_thread_is_left_behind(self, tmp_path: Path) -> None:
-        """A process that opens stores again and again has as many threads as before."""
+        """A process that keeps opening stores has as many threads as before."""
         before = set(enumerate_threads())
         for _ in range(3):
             with closing(open_duckdb("400MB", 1, tmp_path)) as connection:
@@ -187,13 +187,13 @@ class TestInterruption:
 
 
 def test_a_program_error_stays_what_it_is() -> None:
-    """Only DuckDB's interruption is one."""
+    """Only DuckDB's own interruption counts as one."""
     with pytest.raises(RuntimeError, match="nonsense"), translated_faults("400MB"):
         raise RuntimeError("nonsense")
 
 
 def test_an_interrupted_batch_is_not_tried_again(tmp_path: Path) -> None:
-    """It is let go of, to be resumed by whoever comes first."""
+    """It is released, and the next process resumes it."""
     root = drop_all(new_store(tmp_path / "shop"))
     with opened(root) as shop:
 
@@ -210,7 +210,7 @@ def test_an_interrupted_batch_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_with_its_file() -> None:
-    """The system's own errors name the file, what happened and the next step."""
+    """The system's errors name the file, what happened, and the next step."""
     full = OSError(errno.ENOSPC, "No space left on device", "/shop/lake/x")
     assert explain_os_error(full) == (
         "/shop/lake/x: No space left on device. The disk is full. Free some space and run again; nothing is lost."
@@ -218,7 +218,7 @@ def test_a_full_disk_is_told_with_its_file() -> None:
 
 
 def test_a_lack_of_open_files_is_told_as_such_by_every_library(tmp_path: Path) -> None:
-    """DuckDB, SQLite and delta-rs, whose panic is no Exception, each with a limit that is reached."""
+    """DuckDB, SQLite and delta-rs, whose panic is not an Exception, each with a limit that is reached."""
     script = """
 import sys, resource
 from contextlib import suppress
@@ -254,14 +254,14 @@ for refused in (
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EROFS])
 def test_what_the_system_refuses_is_known_by_number_and_by_text(code: int) -> None:
-    """Libraries pass on one or the other."""
+    """Libraries report one or the other."""
     assert code_in(f"IO Error: {os.strerror(code)}\nmore") == code
     assert code_in(f"it failed (os error {code})") == code
     assert remedy_of(code) is not None
 
 
 def test_an_answer_lost_at_the_very_end_is_told_as_what_it_is(tmp_path: Path) -> None:
-    """The gate was released, only its answer was lost: that fault is told, not that the gate is gone."""
+    """The gate was released and only the answer was lost: the error says so, not that the gate is gone."""
     root = drop_all(new_store(tmp_path / "shop"))
     with opened(root) as shop:
 

@@ -1,4 +1,4 @@
-"""A store whose files are not UTF-8 with commas: dropped, set aside, mended and dropped again, on both engines."""
+"""A store whose files are not UTF-8 with commas: dropped, set aside, corrected and dropped again, on both engines."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def contracts(tmp_path: Path) -> str:
 
 
 def as_written(content: bytes) -> bytes:
-    """Return a file as the shop writes it: no field of these holds a comma or a quote."""
+    """Return a file as the shop writes it: no field contains a comma or a quote."""
     header, _, rows = content.decode().replace(",", ";").partition("\n")
     return (TITLE + header.upper() + "\n" + rows).encode("windows-1252")
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_set_aside_rows_are_mended_and_dropped_again(tmp_path: Path, contracts: str, engine: str) -> None:
-    """The file from quarantine is UTF-8 with commas, whatever the contract says, and its rows take their places."""
+    """The quarantine file is UTF-8 with commas, whatever the contract says, and its rows replace the bad ones."""
     pytest.importorskip(f"takings.adapters.{engine}.validation", exc_type=ImportError)
     options: dict[str, Any] = {
         "contracts": contracts,

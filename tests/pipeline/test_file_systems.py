@@ -1,4 +1,4 @@
-"""A store works on whatever file systems its folders lie on, and says before a batch begins where it cannot."""
+"""A store works on any file systems its folders are on; if it cannot, it says so before a batch begins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH = BatchId("b1")
 KEY = "raw-data/orders/a.csv"
 TAKEN = "processed/2025/03/30/b1/orders/a.csv"
 BAD = csv_of(order(4, status="nonsense"))
-#: what is in the archive after a run of the standard files and a bad one
+#: the archive after a run of the standard files and a bad one
 ARCHIVE = [
     *("processed/order_items/a.csv", "processed/orders/a.csv", "processed/products/a.csv"),
     *("failed/orders/bad.csv", "failed/orders/bad.csv.reason.json"),
@@ -38,7 +38,7 @@ def drop_four(root: Path) -> Path:
 
 
 def assert_all_is_done(root: Path) -> None:
-    """Assert that the four files are where they belong, and nothing else is anywhere."""
+    """Assert that the four files are where they belong, and that nothing else is left anywhere."""
     assert files(root, "processed", "failed", "raw-data", "staging", ".takings/fetched", ".takings/drafts") == ARCHIVE
     assert [path for path in root.rglob(f"{OWN}*") if path.name != ".takings"] == []
     assert published(root) == expected(root)
@@ -46,7 +46,7 @@ def assert_all_is_done(root: Path) -> None:
 
 @pytest.mark.parametrize("kind", FILE_SYSTEMS)
 def test_a_store_works_on_it(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file ends where it belongs, with its bytes, and a second run has nothing to do."""
+    """Every file ends up where it belongs, with its bytes, and a second run has nothing to do."""
     root = drop_four(new_store(tmp_path / "shop"))
     FILE_SYSTEMS[kind](monkeypatch, root)
     run(root)
@@ -55,7 +55,7 @@ def test_a_store_works_on_it(tmp_path: Path, kind: str, monkeypatch: pytest.Monk
 
 
 def test_every_folder_of_a_store_may_be_a_mount(tmp_path: Path) -> None:
-    """Each on a file system of its own: the real thing."""
+    """Each on its own, real file system."""
     root = new_store(tmp_path / "shop")
     with ExitStack() as stack:
         for name in ("raw-data", "processed", "failed", "lake", ".takings", "batches", "staging"):
@@ -76,7 +76,7 @@ def test_raw_data_may_be_a_mount(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["raw-data", "processed", "failed"])
 def test_a_folder_may_be_a_link_to_another_disk(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever keeps it elsewhere has put it there."""
+    """Somebody who keeps it elsewhere has put the link there."""
     root, elsewhere = new_store(tmp_path / "shop"), tmp_path / "elsewhere"
     drop_four(root)
     if name == "raw-data":
@@ -98,12 +98,12 @@ class Killed(BaseException):
 
 
 def mortal(real: Callable[..., object], calls: list[object], last: int) -> Callable[..., object]:
-    """Return a call of the system, at which the process dies if it is the last."""
+    """Return a system call during which the process dies if it is the last one."""
 
     def call_it(*values: Any, **named: Any) -> object:
         calls.append(real)
         if len(calls) >= last:
-            # Nothing of a dead process runs, not even its cleaning up.
+            # A dead process runs nothing, not even its cleaning up.
             raise Killed
         return real(*values, **named)
 
@@ -112,7 +112,7 @@ def mortal(real: Callable[..., object], calls: list[object], last: int) -> Calla
 
 @contextmanager
 def killed_at(call: int) -> Iterator[None]:
-    """Die before the system's call of this number that changes a name or waits for the disk."""
+    """Die before the system call with this number that changes a name or waits for the disk."""
     calls: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
         for name in ("link", "rename", "unlink", "fsync", "mkdir", "utime"):
@@ -125,7 +125,7 @@ def killed_at(call: int) -> Iterator[None]:
 def test_filing_away_may_be_repeated_after_a_crash_at_any_call(
     tmp_path: Path, kind: str, is_overwritten: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever was done: the bytes that were read are archived once, newer ones are still there, nothing else is."""
+    """In any case: the bytes that were read are archived once, newer ones are still there, and nothing else is."""
     call = 1
     while True:
         root = new_store(tmp_path / f"shop{call}")
@@ -158,7 +158,7 @@ def test_filing_away_may_be_repeated_after_a_crash_at_any_call(
 
 
 def archive(store: FolderStore, etag: str) -> None:
-    """File the standard file away."""
+    """Archive the standard file."""
     store.archive(KEY, etag, BATCH, TAKEN, NOON, sha256(b"old rows").hexdigest())
 
 
@@ -166,7 +166,7 @@ def archive(store: FolderStore, etag: str) -> None:
 def test_what_a_dead_attempt_has_set_aside_goes_back_with_the_batch(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It had not been compared, so it may be newer bytes."""
+    """It was not compared yet, so it may hold newer bytes."""
     root = new_store(tmp_path / "shop")
     FILE_SYSTEMS[kind](monkeypatch, root)
     store = FolderStore(root)
@@ -214,7 +214,7 @@ def test_bytes_that_come_while_the_older_ones_are_set_aside_stay(
 
 
 def test_drafts_of_dead_processes_are_removed_an_hour_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the next file is placed beside them; a younger one may be somebody's."""
+    """When the next file is written next to them; a younger draft may still be in use."""
     root = new_store(tmp_path / "shop")
     keep_apart(monkeypatch, root)
     draft = root / "batches" / "b1" / f"{OWN}draft-0"
@@ -235,7 +235,7 @@ def test_drafts_of_dead_processes_are_removed_an_hour_later(tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", ["raw-data", "processed", "lake"])
 def test_a_read_only_folder_is_told_before_a_batch_begins(tmp_path: Path, name: str) -> None:
-    """Nothing is merged or published; with the folder writable again, the files go."""
+    """Nothing is merged or published; once the folder is writable again, the files are taken."""
     root = drop_all(new_store(tmp_path / "shop"))
     (root / name).mkdir(exist_ok=True)
     with read_only(root / name, at=root / name), pytest.raises(StoreError) as refused:
@@ -253,7 +253,7 @@ def test_a_read_only_folder_is_told_before_a_batch_begins(tmp_path: Path, name: 
 def test_a_folder_without_permission_is_told_before_a_batch_begins(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system is asked; root, as which tests may run, may everything, so its answer is another here."""
+    """The test fakes the system's answer, because it may run as root, who may write anywhere."""
     root = drop_all(new_store(tmp_path / "shop"))
     (root / name).mkdir(exist_ok=True)
     refuse_to_write(monkeypatch, lambda path: path.is_relative_to(root / name.partition("/")[0]) and path != root)
@@ -265,7 +265,7 @@ def test_a_folder_without_permission_is_told_before_a_batch_begins(
 def test_one_folder_of_raw_data_without_permission_keeps_no_other_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its files could not be removed, so they are not taken, and named."""
+    """Its files could not be removed, so they are not taken, but named."""
     root = drop_all(new_store(tmp_path / "shop"))
     orders = root / "raw-data" / "orders"
     refuse_to_write(monkeypatch, lambda path: path == orders)
@@ -280,7 +280,7 @@ def test_one_folder_of_raw_data_without_permission_keeps_no_other_waiting(
 
 @pytest.mark.parametrize("name", ["raw-data", "processed"])
 def test_a_folder_that_is_a_link_to_nothing_is_told(tmp_path: Path, name: str) -> None:
-    """Its disk is not mounted; nothing is made in its place, and nothing taken for an empty folder."""
+    """Its disk is not mounted; no folder is created in its place, and it does not count as empty."""
     root = drop_all(new_store(tmp_path / "shop"))
     if name == "raw-data":
         (root / name).rename(tmp_path / "unmounted")
@@ -303,7 +303,7 @@ def assert_nothing_has_begun(root: Path) -> None:
 
 
 def refuse_to_write(patch: pytest.MonkeyPatch, is_refused: Callable[[Path], bool]) -> None:
-    """Let the system say that some folders may not be written to."""
+    """Make the system say that some folders may not be written to."""
     real = os.access
 
     def access(path: Any, mode: int, **more: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Days whose numbers are known to lack something say so, until it has come; the numbers stay as they are."""
+"""Days whose numbers are known to be incomplete say so until the rest arrives; the numbers stay."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def incomplete(root: Path) -> Incomplete:
 
 
 def said(root: Path) -> tuple[dict[date, str], tuple[str, ...]]:
-    """Return what is said of days, and what of none."""
+    """Return what is reported about days, and what about no day."""
     found = incomplete(root)
     return {day: each.sentence for day, each in found.days.items()}, found.notes
 
@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_whole_store_lacks_nothing(root: Path) -> None:
-    """Nor does a store without a batch."""
+    """Neither does a store without a batch."""
     assert said(root) == ({}, ())
     run(drop_all(root))
     assert said(root) == ({}, ())
@@ -49,7 +49,7 @@ def test_a_whole_store_lacks_nothing(root: Path) -> None:
 
 class TestWaitingItems:
     def test_items_whose_products_never_came_mark_their_days(self, root: Path) -> None:
-        """With how many wait, and what they are worth; until the products come."""
+        """With their number and worth, until the products arrive."""
         drop(root, "orders/o.csv", csv_of(order(1), order(2), order(3, "2025-03-31T09:00:00")))
         drop(root, "order-items/i.csv", csv_of(item(1, 1), item(2, 2, 2, "12.50"), item(3, 3, 2, "0.01")))
         run(root)
@@ -75,7 +75,7 @@ class TestWaitingItems:
         assert said(root) == ({}, ())
 
     def test_items_without_an_order_have_no_day(self, root: Path) -> None:
-        """They are told beside the days, until their order comes."""
+        """They are reported separately until their order arrives."""
         run(drop_all(root))
         drop(root, "order-items/i.csv", csv_of(item(8, 404), item(9, 404, 405, "2.25")))
         run(root)
@@ -85,7 +85,7 @@ class TestWaitingItems:
         assert said(root) == ({TUESDAY: "1 item worth 2.25 waits for its product"}, ())
 
     def test_waiting_items_follow_their_order_to_another_day(self, root: Path) -> None:
-        """The day that it left is whole again."""
+        """The day that it left is complete again."""
         run(drop_all(root))
         drop(root, "order-items/i.csv", csv_of(item(9, 3, 404)))
         run(root)
@@ -95,7 +95,7 @@ class TestWaitingItems:
         assert said(root)[0] == {TUESDAY: "1 item worth 10.00 waits for its product"}
 
     def test_a_waiting_item_that_changes_its_order_changes_its_day(self, root: Path) -> None:
-        """Though no number of either day changes."""
+        """Even if no number of either day changes."""
         run(drop_all(root))
         drop(root, "order-items/i.csv", csv_of(item(9, 3, 404)), written_at=NOON)
         run(root)
@@ -106,7 +106,7 @@ class TestWaitingItems:
 
 class TestOrdersWithoutItems:
     def test_orders_of_which_no_item_has_come_mark_their_day(self, root: Path) -> None:
-        """Every order says that it has one at least; items that wait are told as such."""
+        """Every order says it has at least one; waiting items are reported as waiting."""
         run(drop_all(root))
         late = [order(n, "2025-04-01T09:00:00") for n in (7, 8, 9)]
         drop(root, "orders/o.csv", csv_of(*late))
@@ -130,7 +130,7 @@ class TestOrdersWithoutItems:
         assert said(root) == ({TUESDAY: "1 order has no item"}, ())
 
     def test_an_order_that_loses_its_only_item(self, root: Path) -> None:
-        """The item now is another order's."""
+        """The item now belongs to another order."""
         drop(root, "products/p.csv", csv_of(product(1)), written_at=NOON)
         drop(root, "orders/o.csv", csv_of(order(1), order(2, "2025-03-31T09:00:00")), written_at=NOON)
         drop(root, "order-items/i.csv", csv_of(item(1, 1), item(2, 2)), written_at=NOON)
@@ -143,7 +143,7 @@ class TestOrdersWithoutItems:
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 class TestRefusedFiles:
     def test_a_refused_file_of_items_marks_the_days_of_its_orders(self, root: Path, engine: str) -> None:
-        """Also when these come with the same batch: a gift at 0.00 refuses the whole file."""
+        """Even if the orders come with the same batch: a gift at 0.00 refuses the whole file."""
         drop(root, "products/p.csv", csv_of(product(1), product(2)))
         drop(root, "orders/o.csv", csv_of(order(1), order(2, "2025-03-31T09:00:00")))
         drop(root, "order-items/i.csv", csv_of(item(1, 1), item(2, 2, 2, "12.50"), item(3, 1, 2, "0.00")))
@@ -160,7 +160,7 @@ class TestRefusedFiles:
         assert said(root) == ({}, ())
 
     def test_a_refused_correction_marks_the_days_of_its_good_rows(self, root: Path, engine: str) -> None:
-        """The days of orders are their own; a batch that accepts nothing tells as well."""
+        """The days of orders are known from the file; a batch that accepts nothing reports them, too."""
         run(drop_all(root), validation_engine=engine)
         drop(root, "orders/b.csv", csv_of(order(1), order(5, "2025-04-01T09:00:00"), order(6, **BAD)))
         drop(root, "order-items/b.csv", csv_of(item(1, 3), item(2, 404), item(3, 3, **BAD)))
@@ -175,7 +175,7 @@ class TestRefusedFiles:
         )
 
     def test_a_refused_file_whose_days_are_not_known_is_told_beside_the_days(self, root: Path, engine: str) -> None:
-        """Products, files without a good row, files that cannot be read, and items of orders that never came."""
+        """Products, files without a good row, unreadable files, and items of orders that never came."""
         run(drop_all(root), validation_engine=engine)
         drop(root, "products/p.csv", csv_of(product(9, cost="-1")))
         drop(root, "orders/all-bad.csv", csv_of(order(9, **BAD)))
@@ -217,7 +217,7 @@ class TestReplacedFiles:
         assert said(root) == ({}, ())
 
     def test_both_names_of_the_items_folder_are_found(self, root: Path) -> None:
-        """Archived, order_items/ and order-items/ look alike."""
+        """In the archive, order_items/ and order-items/ look alike."""
         run(drop_all(root))
         drop(root, "order_items/b.csv", csv_of(item(1, 3), item(2, 1, **BAD)))
         run(root)
@@ -234,7 +234,7 @@ class TestReplacedFiles:
 
 class TestReading:
     def test_a_store_of_an_older_version_tells_what_waits(self, root: Path) -> None:
-        """Its next batch keeps all of what is lacking."""
+        """Its next batch finds everything that is missing."""
         run(drop_all(root))
         drop(root, "orders/o.csv", csv_of(order(7, "2025-04-01T09:00:00"), order(8, "2025-04-01T09:00:00")))
         drop(root, "order-items/i.csv", csv_of(item(7, 7, 404)))
@@ -251,7 +251,7 @@ class TestReading:
         assert said(root) == ({TUESDAY: "1 item worth 10.00 waits for its product; 1 order has no item"}, refused)
 
     def test_a_damaged_lake_hides_no_number(self, root: Path) -> None:
-        """Not in a store of an older version either, whose lake is asked what waits."""
+        """Not in a store of an older version either, which asks the lake what waits."""
         drop(root, "orders/o.csv", csv_of(order(1)))
         run(root)
         (path,) = root.glob("batches/*/gaps.json")
@@ -262,7 +262,7 @@ class TestReading:
         assert note.startswith("it is not known what is missing: ")
 
     def test_while_a_batch_goes_on_the_one_before_is_told(self, root: Path) -> None:
-        """A commit whose gaps are not kept yet."""
+        """It is a commit whose gaps are not kept yet."""
         run(drop_all(root))
         drop(root, "orders/o.csv", csv_of(order(7, "2025-04-01T09:00:00")))
         run(root)
@@ -273,7 +273,7 @@ class TestReading:
     @pytest.mark.parametrize("name", ["gaps", "refused"])
     @pytest.mark.parametrize("content", [b"{", b"{}", b'{"days": [1], "files": [1]}'])
     def test_damage_is_told_and_hides_no_number(self, root: Path, name: str, content: bytes) -> None:
-        """The file is named with its remedy; the next batch finds anew what the lake lacks."""
+        """The error names file and remedy; the next batch finds out again what the lake lacks."""
         drop_all(root)
         drop(root, "orders/bad.csv", csv_of(order(9, **BAD)))
         run(root)
@@ -290,7 +290,7 @@ class TestReading:
         assert said(root) == ({TUESDAY: "1 order has no item"}, ())
 
     def test_maintenance_changes_nothing_of_it(self, root: Path) -> None:
-        """Its commit shows the same rows."""
+        """Its commit has the same rows."""
         for n in range(1, 6):
             drop(root, f"orders/{n}.csv", csv_of(order(n)))
             drop(root, f"order-items/{n}.csv", csv_of(item(n, n, 404)))
@@ -305,7 +305,7 @@ class TestReading:
         assert said(root) == ({}, ())
 
     def test_what_is_kept_is_what_a_fresh_look_finds(self, root: Path) -> None:
-        """After batches of every kind, the chain of days that were looked at has lost none."""
+        """After batches of every kind, looking at changed days only has missed nothing."""
         drops: list[dict[str, bytes]] = [
             {"orders/1.csv": csv_of(order(1), order(2, "2025-03-31T09:00:00"), order(3, "2025-04-01T09:00:00"))},
             {"order-items/1.csv": csv_of(item(1, 1), item(2, 2, 2), item(9, 99))},
@@ -326,7 +326,7 @@ class TestReading:
 
 
 def test_a_look_costs_a_moment(root: Path) -> None:
-    """A store that lacks nothing is asked for two documents and one empty folder, whatever is in its lake."""
+    """A complete store reads only two documents and one empty folder, whatever is in its lake."""
     run(drop_all(root))
     with opened(root) as shop:
 

@@ -1,4 +1,4 @@
-"""What breaks around a batch condemns no file: it is tried again, given back, and only a file that kills is set aside."""
+"""What breaks around a batch is no file's fault: it is retried or given back, and only a file that kills is set aside."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.shop import csv_of, drop, drop_all, expected, files, item, lineage, n
 
 
 class Killed(BaseException):
-    """The process died: nothing of it runs any more, not even its cleaning up."""
+    """The process died: it does nothing more, not even cleaning up."""
 
 
 @dataclass
 class Failing:
-    """A store on which a method fails a number of times."""
+    """A store with a method that fails several times."""
 
     store: ObjectStore
     method: str
@@ -50,7 +50,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_what_passes_is_tried_again_as_the_next_attempt(root: Path) -> None:
-    """Two failures, a pause after each, and the batch goes through."""
+    """Two failures, a pause after each, and the batch succeeds."""
     told: list[tuple[str, Mapping[str, object]]] = []
     with opened(root) as shop:
         ports = replace(failing(shop.ports, "fetch", 2), tell=lambda fact, known: told.append((fact, known)))
@@ -64,7 +64,7 @@ def test_what_passes_is_tried_again_as_the_next_attempt(root: Path) -> None:
 
 
 def test_what_does_not_pass_gives_the_files_back(root: Path) -> None:
-    """Before the point of no return: no file is condemned, each is pending again, the gate is free."""
+    """Before the point of no return: no file is refused, all are pending again, and the gate is free."""
     with opened(root) as shop:
         with pytest.raises(StoreError, match="no space left"):
             pipeline.run(failing(shop.ports, "fetch", 3), at_once=True)
@@ -77,7 +77,7 @@ def test_what_does_not_pass_gives_the_files_back(root: Path) -> None:
 
 
 def test_from_the_point_of_no_return_on_the_files_stay_with_the_batch(root: Path) -> None:
-    """It is left to be resumed, whatever often it fails."""
+    """It stays to be resumed, however often it fails."""
     with opened(root) as shop:
         with pytest.raises(StoreError):
             pipeline.run(failing(shop.ports, "archive", 3), at_once=True)
@@ -89,7 +89,7 @@ def test_from_the_point_of_no_return_on_the_files_stay_with_the_batch(root: Path
 
 
 def test_the_first_fault_is_told_where_the_gate_cannot_be_written_either(root: Path) -> None:
-    """The other one stands in its notes."""
+    """The second one is in its notes."""
     with opened(root) as shop:
 
         class FullLedger:
@@ -138,7 +138,7 @@ class Reader(Mortal):
     """A validation engine that a file kills."""
 
     def read_structure(self, path: Path, workspace: Path, file: Any) -> Any:
-        """Die of the poisonous file."""
+        """Die of the deadly file."""
         if path.name == Path(KEY).name:
             self._deaths.append(path.name)
             raise Killed
@@ -146,7 +146,7 @@ class Reader(Mortal):
 
 
 def die_reading(root: Path, *, leases: int) -> None:
-    """Run until the process dies of the poisonous file, so many leases from now."""
+    """Run until the process dies of the deadly file, this many leases from now."""
     deaths: list[str] = []
     with opened(root, later=leases * LEASE) as shop:
         mortal = {name: Mortal(getattr(shop.ports, name), deaths) for name in ("store", "ledger", "tables", "kpis")}
@@ -156,7 +156,7 @@ def die_reading(root: Path, *, leases: int) -> None:
 
 
 def suspects(root: Path) -> list[tuple[str, int]]:
-    """Return the suspected files and how many deaths they are held responsible for."""
+    """Return the suspected files and how many deaths each is blamed for."""
     with opened(root) as shop:
         return [(suspect.key, suspect.deaths) for suspect in shop.ports.ledger.gate().suspects]
 
@@ -170,7 +170,7 @@ def poisonous(root: Path) -> Path:
 
 
 def test_a_file_that_killed_its_reader_is_tried_alone_and_may_be_sound(poisonous: Path) -> None:
-    """Maybe somebody else killed the process; the others do not wait for it."""
+    """Something else may have killed the process; the other files do not wait for it."""
     others, alone = run(poisonous, later=2 * LEASE).batches
     assert [len(batch.reports) for batch in (others, alone)] == [3, 1]
     assert (alone.reports[0].key, alone.reports[0].verdict) == (KEY, Verdict.ACCEPTED)
@@ -179,7 +179,7 @@ def test_a_file_that_killed_its_reader_is_tried_alone_and_may_be_sound(poisonous
 
 
 def test_a_file_that_kills_its_reader_is_refused_unread_after_three_deaths(poisonous: Path) -> None:
-    """At first in company, then twice alone; it goes to failed/ with that cause."""
+    """First with others, then twice alone; it goes to failed/ with that reason."""
     die_reading(poisonous, leases=2)
     assert suspects(poisonous) == [(KEY, 1)]
     die_reading(poisonous, leases=4)
@@ -187,7 +187,7 @@ def test_a_file_that_kills_its_reader_is_refused_unread_after_three_deaths(poiso
     (batch,) = run(poisonous, later=6 * LEASE).batches
     (report,) = batch.reports
     assert (report.key, report.verdict, dict(report.errors)) == (KEY, Verdict.REJECTED, {"file|kills_reader": 1})
-    assert report.reason == "reading it killed the process 3 times, at last alone. It was not read again."
+    assert report.reason == "reading it killed the process 3 times, the last time alone. It was not read again."
     assert files(poisonous, "failed") == [
         "failed/order_items/poison.csv",
         "failed/order_items/poison.csv.reason.json",
@@ -197,7 +197,7 @@ def test_a_file_that_kills_its_reader_is_refused_unread_after_three_deaths(poiso
 
 
 def test_bytes_that_were_overwritten_stay_with_their_batch(poisonous: Path) -> None:
-    """It holds the only copy, so it is not given up for the suspect; the new bytes go with the next batch, unsuspected."""
+    """The batch holds the only copy, so it is not given up for the suspect; the next batch takes the new bytes, unsuspected."""
     drop(poisonous, "order-items/poison.csv", csv_of(item(7, 2)))
     resumed, new = run(poisonous, later=2 * LEASE).batches
     assert (resumed.attempt, len(resumed.reports)) == (2, 4)

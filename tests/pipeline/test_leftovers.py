@@ -1,4 +1,4 @@
-"""What killed processes leave in a store does not stay for ever, and nothing of a living one goes."""
+"""What killed processes leave in a store is removed in time, and nothing of a living process is."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DAY = timedelta(days=1).total_seconds()
 
 @pytest.fixture(scope="module")
 def dead() -> str:
-    """Return the number of a process that has ended."""
+    """Return the id of a process that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     return str(process.pid)
 
 
 def left(root: Path, place: str, *, days: float) -> Path:
-    """Leave a file in the store's private folder, so many days ago."""
+    """Create a file in the store's private folder, this many days old."""
     path = root / ".takings" / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"left")
@@ -48,7 +48,7 @@ def left(root: Path, place: str, *, days: float) -> Path:
 def test_opening_a_store_removes_what_is_old_and_nobodys(
     root: Path, dead: str, place: str, days: float, stays: bool
 ) -> None:
-    """A draft after a day; what DuckDB spilled if its process is gone as well: another host's may go on for hours."""
+    """A draft after a day; DuckDB's spill files only if their process is gone, because another host's may run for hours."""
     path = left(root, place.replace("DEAD", dead).replace("ALIVE", str(os.getppid())), days=days)
     with opened(root):
         assert path.exists() == stays
@@ -56,7 +56,7 @@ def test_opening_a_store_removes_what_is_old_and_nobodys(
 
 
 def test_a_spill_folder_in_which_anything_is_new_stays(root: Path, dead: str) -> None:
-    """A process of another container, whose number is nobody's here, still writes into it."""
+    """A process in another container, whose id is unused here, still writes into it."""
     old = left(root, f"spill/{dead}/old.tmp", days=3)
     new = left(root, f"spill/{dead}/new.tmp", days=0)
     os.utime(new.parent, (0, 0))
@@ -66,7 +66,7 @@ def test_a_spill_folder_in_which_anything_is_new_stays(root: Path, dead: str) ->
 
 
 def test_looking_at_a_store_removes_nothing(root: Path) -> None:
-    """Who only reads leaves everything as it is; so does an opening of what lies elsewhere in the store."""
+    """Read-only access leaves everything as it is, and opening never removes files elsewhere in the store."""
     from takings.composition.stores import open_store_to_read
     from tests.shop import silent
 

@@ -1,4 +1,4 @@
-"""Maintenance makes a store small and quick; no number changes by it, whatever runs beside it."""
+"""Maintenance makes a store small and fast; it changes no number, whatever runs at the same time."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tests.shop import csv_of, drop, drop_all, expected, item, new_store, opened
 SUNDAY, MONDAY, TUESDAY = date(2025, 3, 30), date(2025, 3, 31), date(2025, 4, 1)
 LONG = timedelta(days=90)
 NOTHING = Maintenance(compacted={}, commit=None, vacuumed=0, expired=0)
-#: what maintenance makes of the crowded store's files
+#: the files of the crowded store after maintenance
 COMPACTED = {"products": (5, 1), "orders": (10, 2), "order_items": (14, 3)}
 
 
 @pytest.fixture(scope="module")
 def crowded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store of six batches, 29 lake files on two days and a replaced one, which nobody changes."""
+    """Return a store of six batches, with 29 lake files on two days and a replaced one; no test changes it."""
     root = drop_all(new_store(tmp_path_factory.mktemp("crowded") / "shop"))
     run(root)
     for n in range(4, 8):
@@ -53,7 +53,7 @@ def crowded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def crowded(crowded_once: Path, tmp_path: Path) -> Path:
-    """Return such a store of one's own."""
+    """Return such a store for this test alone."""
     return shutil.copytree(crowded_once, tmp_path / "shop")
 
 
@@ -100,7 +100,7 @@ def on_disk(root: Path) -> set[str]:
 
 
 def grow_old(folder: Path, age: timedelta) -> None:
-    """Make every file under a folder as old as if it had been written so much earlier; drops stay the same arrivals."""
+    """Make every file under a folder this much older; drops stay the same arrivals."""
     for path in folder.rglob("*"):
         if path.is_file() and "raw-data" not in path.parts:
             written_at = path.stat().st_mtime - age.total_seconds()
@@ -108,12 +108,12 @@ def grow_old(folder: Path, age: timedelta) -> None:
 
 
 def content(root: Path) -> dict[str, bytes | None]:
-    """Return every file of a store with its bytes, and every folder."""
+    """Return a store's files with their bytes, and its folders."""
     return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
 
 
 def stop_at(fact: str, **known_then: object) -> Callable[[str, Mapping[str, object]], None]:
-    """Return what stops a batch when this is told."""
+    """Return what stops a batch when it logs this."""
 
     def tell(told: str, known: Mapping[str, object]) -> None:
         if told == fact and known_then.items() <= known.items():
@@ -123,7 +123,7 @@ def stop_at(fact: str, **known_then: object) -> Callable[[str, Mapping[str, obje
 
 
 def leave_unfinished(root: Path, fact: str, **known_then: object) -> BatchId:
-    """Run what is pending until something is told; the batch stays in flight."""
+    """Run what is pending until something is logged; the batch stays in flight."""
     with opened(root) as shop:
         with pytest.raises(KeyboardInterrupt):
             pipeline.run(replace(shop.ports, tell=stop_at(fact, **known_then)), at_once=True)
@@ -134,7 +134,7 @@ def leave_unfinished(root: Path, fact: str, **known_then: object) -> BatchId:
 
 
 def drop_corrections(root: Path) -> None:
-    """Drop a batch that moves, changes and completes rows of many files, and adds new ones."""
+    """Drop a batch that moves, changes and completes rows in many files, and adds new ones."""
     drop(root, "products/late.csv", csv_of(product(6, "Games"), product(50)))
     drop(root, "orders/late.csv", csv_of(order(5, "2025-04-01T08:00:00"), order(14), order(404), order(50)))
     drop(
@@ -146,7 +146,7 @@ def drop_corrections(root: Path) -> None:
 
 class TestCompaction:
     def test_many_small_files_of_a_day_become_one(self, crowded: Path) -> None:
-        """A commit of its own shows them; the files that an older commit names are still there."""
+        """A new commit shows them; the files that an older commit names are still there."""
         before = on_disk(crowded)
         assert tended(crowded) == Maintenance(compacted=COMPACTED, commit=7, vacuumed=0, expired=0)
         assert days(crowded) == {
@@ -158,14 +158,14 @@ class TestCompaction:
         assert before < on_disk(crowded)
 
     def test_no_number_changes(self, crowded: Path) -> None:
-        """Neither the published ones, nor what the lake makes of them."""
+        """Not the published ones, and not what the lake yields."""
         before = published(crowded)
         tended(crowded)
         assert published(crowded) == before == expected(crowded)
         assert verified(crowded) == Verification(commit=7, rows=5, differences=())
 
     def test_a_batch_replaces_compacted_rows(self, crowded: Path) -> None:
-        """It moves orders, changes items and categories, and orphans find their order; commit follows commit."""
+        """It moves orders, changes items and categories, and gives orphans their order; commit follows commit."""
         tended(crowded)
         drop_corrections(crowded)
         (batch,) = run(crowded).batches
@@ -174,7 +174,7 @@ class TestCompaction:
         assert verified(crowded).differences == ()
 
     def test_a_late_file_restates_only_its_days(self, crowded: Path) -> None:
-        """A commit without a batch does not look like a changed contract."""
+        """A commit without a batch is not mistaken for a changed contract."""
         tended(crowded)
         drop(crowded, "order-items/late.csv", csv_of(item(60, 3, 3, "1.00")))
         (batch,) = run(crowded).batches
@@ -182,7 +182,7 @@ class TestCompaction:
         assert published(crowded) == expected(crowded)
 
     def test_a_second_maintenance_does_nothing(self, crowded: Path) -> None:
-        """No table has a newer version, and there is no commit more."""
+        """No table has a newer version, and there is no new commit."""
         tended(crowded)
         before = last_commit(crowded)
         assert tended(crowded) == NOTHING
@@ -192,13 +192,13 @@ class TestCompaction:
         assert {dataset: newest[dataset].version for dataset in Dataset} == before.versions
 
     def test_a_store_without_a_lake_has_nothing_to_do(self, tmp_path: Path) -> None:
-        """No lake is made."""
+        """It does not create a lake."""
         root = drop_all(new_store(tmp_path / "new"))
         assert tended(root) == NOTHING
         assert not (root / "lake").exists()
 
     def test_only_days_with_many_small_files_are_compacted(self) -> None:
-        """Four small files are many; large ones stay as they are."""
+        """Four small files are enough; large ones stay as they are."""
 
         def lake_file(name: str, day: date, rows: int = 3) -> LakeFile:
             return LakeFile(path=name, rows=rows, order_date=day)
@@ -211,12 +211,12 @@ class TestCompaction:
 
 @dataclass
 class Interrupted:
-    """Lake tables where something happens between the reading and the writing of a dataset's change, once."""
+    """Lake tables where something happens once, between reading and writing a dataset's change."""
 
     tables: LakeTables
     dataset: Dataset
     happening: Callable[[], object]
-    #: the table version behind each attempt to write
+    #: the table version that each attempt to write started from
     bases: list[int] = field(default_factory=list)
 
     def __getattr__(self, method: str) -> object:
@@ -242,7 +242,7 @@ class TestBesideABatch:
         ids=["before the first merge", "half merged", "committed"],
     )
     def test_no_commit_shows_a_batch_in_flight(self, crowded: Path, fact: str, known: dict[str, object]) -> None:
-        """Tables are compacted, readers see what they saw before, and the batch is completed on top."""
+        """Tables are compacted, readers see what they saw before, and the batch completes on top."""
         drop_corrections(crowded)
         before = published(crowded)
         unfinished = leave_unfinished(crowded, fact, **known)
@@ -279,7 +279,7 @@ class TestBesideABatch:
     def test_a_batch_that_lands_while_files_are_rewritten_wins(
         self, crowded: Path, dataset: Dataset, compacted: set[str]
     ) -> None:
-        """What it changed is left alone, and compacted the next time; nothing of it is lost."""
+        """Its changes are left alone and compacted the next time; none is lost."""
         drop_corrections(crowded)
         with opened(crowded) as shop:
             tables = Interrupted(shop.ports.tables, dataset, lambda: run(crowded))
@@ -297,7 +297,7 @@ class TestBesideABatch:
 
     @pytest.mark.parametrize("dataset", list(Dataset))
     def test_a_merge_that_loses_to_a_compaction_reads_again(self, crowded: Path, dataset: Dataset) -> None:
-        """Its rows replace those of the compacted files; maintenance commits nothing meanwhile."""
+        """Its rows replace those of the compacted files; meanwhile, maintenance commits nothing."""
         drop_corrections(crowded)
         beside: list[Maintenance] = []
         with opened(crowded) as shop:
@@ -310,7 +310,7 @@ class TestBesideABatch:
         assert verified(crowded).differences == ()
 
     def test_a_batch_that_begins_and_ends_meanwhile_is_the_one_that_commits(self, crowded: Path) -> None:
-        """The number is taken, so maintenance writes none."""
+        """The commit number is taken, so maintenance writes none."""
         drop_corrections(crowded)
         with opened(crowded) as shop:
 
@@ -334,7 +334,7 @@ class TestBesideABatch:
 
 class TestVacuum:
     def test_files_of_the_last_7_days_stay(self, crowded: Path) -> None:
-        """Also when nothing names them: a merge may be about to."""
+        """Even if nothing names them: a merge may be about to."""
         tended(crowded)
         stray = crowded / "lake/orders/order_date=2025-03-30/stray.parquet"
         stray.write_bytes(b"written, not yet committed")
@@ -344,7 +344,7 @@ class TestVacuum:
         assert on_disk(crowded) == before
 
     def test_what_the_newest_commit_of_7_days_ago_names_stays(self, crowded: Path) -> None:
-        """Until a moment ago it was what everybody read; what only older commits name goes."""
+        """Until a moment ago, everybody read it; what only older commits name is removed."""
         replaced = on_disk(crowded) - named(crowded, 6)
         assert len(replaced) == 1
         assert replaced < named(crowded, 5)
@@ -354,7 +354,7 @@ class TestVacuum:
         assert published(crowded) == expected(crowded)
 
     def test_a_commit_that_was_the_newest_within_7_days_keeps_its_files(self, crowded: Path) -> None:
-        """However old it and its files are; a week after it was replaced they go."""
+        """However old it and its files are; they go a week after it was replaced."""
         grow_old(crowded, timedelta(days=300))
         tended(crowded)
         grow_old(crowded, timedelta(days=6, hours=23))
@@ -364,7 +364,7 @@ class TestVacuum:
         assert on_disk(crowded) == named(crowded, 7)
 
     def test_the_newest_commit_can_be_read_however_old_it_is(self, crowded: Path) -> None:
-        """And a batch lands on it."""
+        """And a batch can merge on top of it."""
         tended(crowded)
         grow_old(crowded, timedelta(days=400))
         assert tended(crowded, keep_reports=timedelta(days=1000)) == replace(NOTHING, vacuumed=30)
@@ -376,7 +376,7 @@ class TestVacuum:
         assert verified(crowded).differences == ()
 
     def test_a_batch_in_flight_keeps_what_it_and_readers_need(self, crowded: Path) -> None:
-        """A batch blocked for a month between merge and commit: its files and the commit's stay."""
+        """A batch blocked for a month between merge and commit: its files stay, and so do the commit's."""
         drop_corrections(crowded)
         leave_unfinished(crowded, "lake.merging", dataset="order_items")
         grow_old(crowded, timedelta(days=29))
@@ -387,7 +387,7 @@ class TestVacuum:
         assert published(crowded) == expected(crowded)
 
     def test_what_a_lost_merge_left_behind_goes(self, crowded: Path) -> None:
-        """After 7 days; nothing names it."""
+        """After 7 days, if nothing names it."""
         stray = crowded / "lake/orders/order_date=2025-03-30/stray.parquet"
         stray.write_bytes(b"written, never committed")
         grow_old(stray.parent, timedelta(days=8))
@@ -405,7 +405,7 @@ class TestLogs:
         assert set().union(*before.values()) < on_disk(crowded)
 
     def test_a_commit_that_was_the_newest_until_now_can_be_read(self, crowded: Path) -> None:
-        """Also when its tables' log entries are older than the log is kept."""
+        """Even if its tables' log entries are older than the log's retention."""
         grow_old(crowded, timedelta(days=40))
         before = named(crowded, 6)
         assert tended(crowded).commit == 7
@@ -414,7 +414,7 @@ class TestLogs:
 
     @pytest.mark.parametrize("version", [18, 19])
     def test_so_can_one_at_the_eve_of_a_checkpoint(self, crowded: Path, version: int) -> None:
-        """A table writes one every 20 versions, and lets go of old log entries then; a needed version stays."""
+        """A table writes a checkpoint every 20 versions, and then drops old log entries; a needed version stays."""
         bring_to(crowded, version)
         before = named(crowded, 7)
         grow_old(crowded, timedelta(days=40))
@@ -423,7 +423,7 @@ class TestLogs:
         assert before < on_disk(crowded)
 
     def test_the_newest_commit_can_be_read_while_a_batch_lands(self, crowded: Path) -> None:
-        """The first merge after a quiet month makes a checkpoint; until the batch commits, the old version is needed."""
+        """The first merge after a quiet month writes a checkpoint; until the batch commits, the old version is needed."""
         bring_to(crowded, 18)
         drop_corrections(crowded)
         grow_old(crowded / "lake", timedelta(days=40))
@@ -431,7 +431,7 @@ class TestLogs:
         assert verified(crowded) == Verification(commit=7, rows=5, differences=())
 
     def test_old_entries_go_where_only_the_newest_version_is_needed(self, crowded: Path) -> None:
-        """The tables are read from a checkpoint then, and a batch lands on them."""
+        """Then tables are read from a checkpoint, and a batch can merge on top."""
         tended(crowded)
         grow_old(crowded, timedelta(days=40))
         tended(crowded)
@@ -446,7 +446,7 @@ class TestLogs:
 
 
 def bring_to(root: Path, version: int) -> None:
-    """Bring the table of orders to a version, as many batches would, and make the commit that names it."""
+    """Bring the table of orders to a version, as many batches would, and write the commit that names it."""
     with opened(root) as shop:
         while (table := shop.ports.tables.snapshot()[Dataset.ORDERS]).version < version:
             first = table.files[0]
@@ -481,7 +481,7 @@ class TestOldDocuments:
         assert {path for path in content(crowded) if path.startswith("batches/")} == records
 
     def test_manifests_of_batches_that_never_began_go(self, crowded: Path) -> None:
-        """After 7 days; until then their batch may be about to begin."""
+        """After 7 days; until then, their batch may be about to begin."""
         with opened(crowded) as shop:
             for name in ("20250101T000000000000Z-aaaa", "20250101T000000000000Z-bbbb"):
                 shop.ports.store.create(layout.manifest(BatchId(name)), b"{}")
@@ -501,7 +501,7 @@ class TestOldDocuments:
         assert not left.exists()
 
     def test_those_of_a_batch_in_flight_stay(self, crowded: Path) -> None:
-        """However old they are: manifest, verdicts and staged rows; it is completed from them."""
+        """However old they are: the batch is completed from manifest, verdicts and staged rows."""
         drop_corrections(crowded)
         unfinished = leave_unfinished(crowded, "lake.merging", dataset="orders")
         places = (f"batches/{unfinished}/", f"staging/{unfinished}/", f".takings/fetched/{unfinished}/")
@@ -526,7 +526,7 @@ class TestOldDocuments:
         assert (crowded / layout.manifest(forming)).exists()
 
     def test_reports_of_a_batch_in_flight_stay(self, crowded: Path) -> None:
-        """Its verdicts are written, so that nobody would write them again."""
+        """Its verdicts are written, so nobody would write the reports again."""
         drop_corrections(crowded)
         unfinished = leave_unfinished(crowded, "lake.merging", dataset="orders")
         reports = crowded / "validation-reports" / unfinished
@@ -540,7 +540,7 @@ class TestOldDocuments:
 class TestDryRun:
     @pytest.fixture
     def neglected(self, crowded: Path) -> Path:
-        """Return a store with something of every kind to do."""
+        """Return a store where every kind of work is due."""
         with opened(crowded) as shop:
             shop.ports.store.create(layout.manifest(BatchId("20250101T000000000000Z-aaaa")), b"{}")
         grow_old(crowded, timedelta(days=100))
@@ -553,7 +553,7 @@ class TestDryRun:
         assert content(neglected) == before
 
     def test_it_says_what_would_be_done(self, neglected: Path) -> None:
-        """And that is what is done then."""
+        """And then exactly that is done."""
         would = tended(neglected, is_dry_run=True)
         assert (would.compacted, would.commit, would.vacuumed, would.expired) == (COMPACTED, None, 1, 33)
         assert tended(neglected) == replace(would, commit=7)

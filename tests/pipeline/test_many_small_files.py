@@ -1,4 +1,4 @@
-"""A thousand files of one row are a batch like any other: neither memory nor open files grow with their number."""
+"""A thousand one-row files are a batch like any other: neither memory nor open files grow with their number."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def an_order(number: int) -> Fields:
 
 
 def takings(*arguments: str | Path, open_files: int) -> subprocess.CompletedProcess[str]:
-    """Run the command line with so few open files."""
+    """Run the command line with a low limit of open files."""
     return subprocess.run(
         [sys.executable, "-m", "takings", *arguments],
         capture_output=True,
@@ -52,7 +52,7 @@ def takings(*arguments: str | Path, open_files: int) -> subprocess.CompletedProc
 
 
 def test_files_of_a_batch_fit_into_the_default_memory_and_256_open_files(tmp_path: Path) -> None:
-    """Six hundred ran out of memory at the merge when each was open at once."""
+    """Six hundred ran out of memory in the merge when all were open at once."""
     root = drop_many(new_store(tmp_path / "shop"), 600)
     done = takings("run", root, "--now", "--json", open_files=256)
     assert (done.returncode, done.stderr) == (0, "")
@@ -63,7 +63,7 @@ def test_files_of_a_batch_fit_into_the_default_memory_and_256_open_files(tmp_pat
 
 
 def test_a_batch_ends_with_far_fewer_open_files_than_it_is_made_for(tmp_path: Path) -> None:
-    """Where the first attempt lacks some, the next ones have fewer open at a time."""
+    """If the first attempt runs out of them, the next ones keep fewer open at a time."""
     root = new_store(tmp_path / "shop")
     drop(root, "products/p.csv", csv_of(product(1)))
     for number in range(300):
@@ -80,7 +80,7 @@ def lineage_of(root: Path) -> dict[str, int]:
 
 
 def test_a_run_of_many_batches_shows_each_as_the_store_keeps_it(tmp_path: Path) -> None:
-    """As JSON: nothing of a batch is kept in memory until the run ends."""
+    """As JSON: no batch is kept in memory until the run ends."""
     root = drop_many(new_store(tmp_path / "shop"), 4)
     (root / "takings.toml").write_text("batch_max_files = 2\n")
     done = takings("run", root, "--now", "--json", open_files=256)
@@ -92,7 +92,7 @@ def test_a_run_of_many_batches_shows_each_as_the_store_keeps_it(tmp_path: Path) 
 
 
 def test_a_lake_of_many_days_is_read_and_rewritten_with_256_open_files(tmp_path: Path) -> None:
-    """A correction of every order touches each of 264 days, each of which has files of its own."""
+    """A correction of every order touches 264 days, each with its own files."""
     root = new_store(tmp_path / "shop")
     days = [f"{year}-{month:02d}-{day:02d}" for year in (2023, 2024) for month in range(1, 13) for day in range(1, 12)]
     drop(root, "products/p.csv", csv_of(product(1)))
@@ -115,7 +115,7 @@ class TestReadingAhead:
 
     @staticmethod
     def drop_odd_files(root: Path) -> Path:
-        """Drop files in an order that makes copies of later ones only."""
+        """Drop files so that only later ones are copies."""
         drop_many(root, 20)
         drop(root, "orders/bad.csv", csv_of(order(50), order(51, status="lost")))
         drop(root, "orders/broken.csv", csv_of(order(52)) + b"1,2\n")
@@ -131,7 +131,7 @@ class TestReadingAhead:
         return root
 
     def test_gives_the_same_verdicts_reasons_and_numbers(self, root: Path, tmp_path: Path) -> None:
-        """Compared with the same files, each read alone."""
+        """Compared with reading each file alone."""
         alone = self.drop_odd_files(new_store(tmp_path / "alone"))
         for file in sorted((root / "raw-data").rglob("*.csv")):
             status = file.stat()
@@ -144,7 +144,7 @@ class TestReadingAhead:
         assert published(root) == published(alone) == expected(root)
 
     def test_says_that_several_files_are_read(self, root: Path) -> None:
-        """And which, where it is one."""
+        """If it is only one, its name."""
         reading: list[str | None] = []
         with opened(root) as shop:
             ports = replace(shop.ports, tell=lambda *_: reading.append(shop.ports.ledger.gate().reading))
@@ -152,7 +152,7 @@ class TestReadingAhead:
         assert {"small files together", "raw-data/orders/large.csv"} <= set(reading)
 
     def test_suspects_no_file_but_the_one_that_kills_alone(self, root: Path) -> None:
-        """The first death is charged to nobody; the next attempt reads file by file, and finds who it was."""
+        """The first death is blamed on nobody; the next attempt reads one file at a time, and finds the cause."""
         die_of(root, "bad.csv", leases=0)
         die_of(root, "bad.csv", leases=2)
         with opened(root) as shop:
@@ -167,7 +167,7 @@ class Killed(BaseException):
 
 
 def die_of(root: Path, name: str, *, leases: int) -> None:
-    """Run until a process dies of reading a file, so many leases from now; nothing of it runs any more then."""
+    """Run until a process dies reading a file, this many leases from now; then it does nothing more."""
     is_dead = False
 
     class Mortal:
@@ -195,7 +195,7 @@ def die_of(root: Path, name: str, *, leases: int) -> None:
 
 
 def documents(root: Path) -> dict[str, object]:
-    """Return what batches wrote about their files, without what differs from run to run."""
+    """Return what batches wrote about their files, without what differs between runs."""
     found: dict[str, object] = {}
     for folder in ("validation-reports", "failed", "quarantine"):
         for path in (root / folder).rglob("*"):
@@ -209,7 +209,7 @@ def documents(root: Path) -> dict[str, object]:
 
 
 def test_each_attempt_that_fails_is_followed_by_one_with_smaller_rounds(tmp_path: Path) -> None:
-    """What a machine lacks, memory or open files, a batch needs less of: so it ends, although its verdicts stand."""
+    """With less memory or fewer open files, a batch uses less of them: it ends even if its verdicts are already written."""
     root = drop_many(new_store(tmp_path / "shop"), 20)
     rounds: list[int] = []
     with opened(root) as shop:

@@ -1,4 +1,4 @@
-"""The sample, as another shop would write it, has the sample's KPIs to the byte."""
+"""The sample, as another shop would write it, has the same KPIs, byte for byte."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIME: Final = {"logicalTypeOptions": {"format": "d. MMM yyyy, h:mm:ss a", "defau
 TIMES: Final = ("created_at", "returned_at", "shipped_at", "delivered_at")
 MONEY: Final = {"takingsCurrency": ["$", "USD"]}
 FILE: Final = {"delimiter": ";", "encoding": "windows-1252", "decimal": ",", "thousands": ".", "nullWords": ["(null)"]}
-#: what each column is called
+#: the name of each column
 NAMES: Final[Mapping[Dataset, Mapping[str, str]]] = {
     Dataset.PRODUCTS: {"id": "Artikel-Nr.", "cost": "EK", "retail_price": "VK brutto", "category": "Warengruppe"},
     Dataset.ORDERS: {
@@ -77,7 +77,7 @@ def cell(name: str, text: str) -> str:
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_the_sample_in_other_words_has_the_same_kpis(tmp_path: Path, engine: str) -> None:
-    """Other header texts, dates, signs, words for nothing, delimiter and encoding: the same numbers."""
+    """Other header texts, dates, signs, null words, delimiter and encoding: the same numbers."""
     pytest.importorskip(f"takings.adapters.{engine}.validation", exc_type=ImportError)
     plain, root = new_store(tmp_path / "plain"), new_store(tmp_path / "mapped")
     changes: dict[Dataset, tuple[Columns, Mapping[str, Any] | None]] = {}

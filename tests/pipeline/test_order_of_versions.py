@@ -1,4 +1,4 @@
-"""Which rows count where a contract says so: the shop's own instant first, and an order's lines as one delivery."""
+"""Which rows count if a contract says so: the shop's own instant first, and an order's lines as one delivery."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ DATASETS = ("products", "orders", "order_items")
 
 
 class Store:
-    """A store under contracts of its own."""
+    """A store with its own contracts."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.root = new_store(folder / "shop")
         self.options: dict[str, Any] = {"contracts": write_contracts(folder / "contracts", **options)}
 
     def drop(self, file: str, *rows: Fields, minute: int = 0) -> None:
-        """Drop a file that was written so many minutes after noon."""
+        """Drop a file written this many minutes after noon."""
         drop(self.root, file, csv_of(*rows), written_at=NOON + minute * MINUTE)
 
     def run(self, **options: Any) -> BatchOutcome:
@@ -51,7 +51,7 @@ class Store:
 
     @property
     def revenue(self) -> dict[str, str]:
-        """Return the revenue by day, after the oracle and the lake have agreed with what is published."""
+        """Return the revenue by day, after checking what is published against the oracle and the lake."""
         by_day, by_category = published(self.root, **self.options)
         assert (by_day, by_category) == expected(self.root)
         with self.opened() as shop:
@@ -66,13 +66,13 @@ class Store:
 
 
 def changes_of(batch: BatchOutcome) -> dict[str, RowChanges]:
-    """Return how the rows of each file of a batch compared with the lake."""
+    """Return how the rows of each file in a batch compared with the lake."""
     assert batch.changes is not None
     return {key.rpartition("/")[2]: changes for key, changes in batch.changes.files.items()}
 
 
 def warnings_of(batch: BatchOutcome) -> dict[str, list[object]]:
-    """Return the ids of a batch's warnings about replacements."""
+    """Return the ids in a batch's warnings about replacements."""
     assert batch.changes is not None
     return {warning.doubt.value: [example.id for example in warning.examples] for warning in batch.changes.warnings}
 
@@ -87,7 +87,7 @@ class TestDeliveries:
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
-        """Return a store with an order of two items and one of one; a third item waits for its product."""
+        """Return a store with an order of two items and one of one item; a third item waits for its product."""
         store = Store(tmp_path, replaces=True)
         store.drop("products/p.csv", product(1), product(2, "Toys"))
         store.drop("orders/o.csv", order(1, num_of_item=2), order(2, "2025-03-31T09:00:00"))
@@ -98,13 +98,13 @@ class TestDeliveries:
         return store
 
     def test_lines_of_an_order_that_is_not_in_the_lake_are_new(self, store: Store) -> None:
-        """There is no delivery that they could be older than."""
+        """There is no delivery they could be older than."""
         store.drop("orders/o3.csv", order(3, num_of_item=2), minute=1)
         store.drop("order-items/i3.csv", item(5, 3), item(6, 3, 2, "12.00"), minute=1)
         assert changes_of(store.run())["i3.csv"] == RowChanges(new=2)
 
     def test_a_line_that_was_removed_from_its_order_stops_counting(self, store: Store) -> None:
-        """The customer sent the second one back before it was shipped: 10.00 are left, and its category has no sale."""
+        """The customer returned the second one before it was shipped: 10.00 remain, and its category has no sale."""
         store.drop("orders/o2.csv", order(1, num_of_item=1), minute=1)
         store.drop("order-items/i2.csv", item(1, 1), minute=1)
         batch = store.run()
@@ -114,7 +114,7 @@ class TestDeliveries:
             assert shop.ports.tables.snapshot().orphans == 0
 
     def test_without_the_option_it_stays_and_the_batch_warns(self, tmp_path: Path) -> None:
-        """A file without a row removes nothing: the order says 1 and has 2."""
+        """A missing row removes nothing: the order says 1 item but has 2."""
         plain = Store(tmp_path)
         plain.drop("products/p.csv", product(1), product(2, "Toys"))
         plain.drop("orders/o.csv", order(1, num_of_item=2))
@@ -133,7 +133,7 @@ class TestDeliveries:
         assert store.revenue == {"2025-03-30": "22.00", "2025-03-31": "5.00"}
 
     def test_each_line_is_new_changed_unchanged_or_older(self, store: Store) -> None:
-        """By order and id; the four add up to the accepted rows."""
+        """By order and id; the four counts add up to the accepted rows."""
         rows = item(1, 1), item(2, 1, 2, "11.00"), item(5, 1, 1, "2.00"), item(1, 70)
         store.drop("order-items/new.csv", *rows, minute=3)
         store.drop("order-items/older.csv", item(6, 1), item(6, 2), minute=2)
@@ -146,7 +146,7 @@ class TestDeliveries:
         assert store.revenue == {"2025-03-30": "23.00", "2025-03-31": "10.00"}
 
     def test_lines_that_wait_leave_with_their_delivery(self, store: Store) -> None:
-        """And lines that come to wait leave the days on which the former ones counted."""
+        """And lines that now wait leave the days where the former ones counted."""
         store.drop("order-items/w.csv", item(1, 1, 9, "10.00"), minute=1)
         store.run()
         assert store.revenue == {"2025-03-30": "0.00", "2025-03-31": "5.00"}
@@ -155,7 +155,7 @@ class TestDeliveries:
         assert store.revenue == {"2025-03-30": "10.00", "2025-03-31": "5.00"}
 
     def test_lines_follow_their_order_and_find_their_product_by_both_their_numbers(self, store: Store) -> None:
-        """An id that two orders use names two items; only one of them moves."""
+        """An id used by two orders names two items; only one of them moves."""
         store.drop("order-items/both.csv", item(7, 1, 1, "3.00"), item(8, 1, 9, "4.00"), minute=1)
         store.drop("order-items/same.csv", item(7, 2, 1, "6.00"), item(8, 2, 2, "7.00"), minute=1)
         assert warnings_of(store.run()) == {"item_in_two_orders": [7, 7, 8]}
@@ -165,7 +165,7 @@ class TestDeliveries:
         assert store.revenue == {"2025-03-30": "7.00", "2025-04-01": "13.00"}
 
     def test_what_a_day_lacks_is_kept_right(self, store: Store) -> None:
-        """Batch by batch, as a look at all days finds it: lines that wait come, go, and find their product."""
+        """Batch by batch, as a look at all days shows: lines wait, go, and find their product."""
         deliveries = [
             [item(1, 1, 9, "3.00"), item(2, 1, 2, "1.00")],
             [item(1, 2, 9, "5.00"), item(1, 50, 1, "2.00")],
@@ -184,13 +184,13 @@ class TestDeliveries:
         assert worth == [Decimal(each) for each in ("0", "2.00", "2.00", "4.00")]
 
     def test_an_item_that_changes_its_order_is_no_item_of_two(self, store: Store) -> None:
-        """Where both orders come anew."""
+        """If both orders arrive again."""
         store.drop("order-items/moved.csv", item(1, 1), item(2, 2, 2, "12.00"), minute=1)
         assert warnings_of(store.run()) == {}
         assert store.revenue == {"2025-03-30": "10.00", "2025-03-31": "12.00"}
 
     def test_the_time_of_a_copy_is_no_time_of_a_change(self, store: Store) -> None:
-        """Two deliveries of one batch within two seconds are told, where their lines differ."""
+        """Two deliveries in one batch within two seconds are reported if their lines differ."""
         for name, price in (("a", "1.00"), ("b", "2.00")):
             store.drop(f"order-items/{name}.csv", item(1, 1, 1, price), item(3, 2, 1, "5.00"), minute=1)
         assert warnings_of(store.run()) == {"order_in_two_files": [1, 2], "same_time": [1]}
@@ -198,7 +198,7 @@ class TestDeliveries:
 
     @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
     def test_a_file_of_items_is_judged_as_a_whole(self, store: Store, engine: str) -> None:
-        """Also under the policy "row": without its bad line a delivery would replace a complete one."""
+        """Even with policy "row": a delivery without its bad line would replace a complete one."""
         store.drop("order-items/bad items.csv", item(1, 1), item(2, 1, 2, "-1.00"), minute=1)
         store.drop("orders/bad orders.csv", order(1), order(3, num_of_item=0), minute=1)
         store.options |= {"policy": "row", "max_rejected": "50"}
@@ -210,7 +210,7 @@ class TestDeliveries:
         assert store.revenue == {"2025-03-30": "22.00", "2025-03-31": "5.00"}
 
     def test_mended_rows_are_refused(self, store: Store) -> None:
-        """With the advice to drop whole orders."""
+        """The advice is to drop whole orders."""
         origin: dict[str, Any] = {
             "_takings_source": "raw-data/order-items/i.csv",
             "_takings_line": 2,
@@ -225,7 +225,7 @@ class TestDeliveries:
         assert store.revenue == {"2025-03-30": "22.00", "2025-03-31": "5.00"}
 
     def test_a_replay_and_a_rebuild_keep_the_versions(self, store: Store, tmp_path: Path) -> None:
-        """The older delivery brings nothing back, whichever way it comes again."""
+        """The older delivery brings nothing back, however it returns."""
         store.drop("order-items/i2.csv", item(1, 1), minute=1)
         newer = store.run()
         with store.opened() as shop:
@@ -243,7 +243,7 @@ class TestInstants:
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
-        """Return a store in which the shop's instants decide."""
+        """Return a store where the shop's instants decide."""
         store = Store(tmp_path, versioned=DATASETS)
         store.drop("products/p.csv", product(1, **at(8)), product(2, "Toys", **at(8)))
         store.drop(
@@ -254,7 +254,7 @@ class TestInstants:
         return store
 
     def test_the_newer_instant_counts_whenever_its_file_was_written(self, store: Store) -> None:
-        """An old export that is written anew reverts nothing, a newer change in an older file counts."""
+        """Writing an old export again reverts nothing; a newer change in an older file counts."""
         store.drop("order-items/old.csv", item(1, 1, 1, "1.00", **at(8)), minute=5)
         store.drop("order-items/new.csv", item(2, 2, 2, "7.00", **at(10)), minute=-5)
         batch = store.run()
@@ -262,7 +262,7 @@ class TestInstants:
         assert store.revenue == {"2025-03-30": "10.00", "2025-03-31": "7.00"}
 
     def test_between_equal_instants_the_arrival_decides(self, store: Store) -> None:
-        """As it does without any."""
+        """As it does without instants."""
         store.drop("order-items/a.csv", item(1, 1, 1, "1.00", **at(9)), minute=1)
         store.drop("order-items/b.csv", item(2, 2, 2, "1.00", **at(9)), minute=-1)
         store.run()
@@ -270,7 +270,7 @@ class TestInstants:
 
     @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
     def test_a_file_may_hold_several_instants_of_a_row(self, store: Store, engine: str) -> None:
-        """The newest counts, the other is accepted and superseded; equal instants are one row or a violation."""
+        """The newest counts, an older one is accepted but superseded; rows with equal instants are identical or a violation."""
         store.drop(
             "order-items/log.csv", *(item(1, 1, 1, f"{hour}.00", **at(hour)) for hour in (10, 12, 11, 12)), minute=1
         )
@@ -286,7 +286,7 @@ class TestInstants:
 
     @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
     def test_an_instant_in_the_future_is_always_an_error(self, store: Store, engine: str) -> None:
-        """One wrong clock would win until then; five minutes are allowed."""
+        """A wrong clock would win until that time; five minutes are allowed."""
         soon, late = (
             f"{datetime.now(NOON.tzinfo) + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (4, 9)
         )
@@ -299,7 +299,7 @@ class TestInstants:
         }
 
     def test_equal_content_takes_the_newer_version(self, store: Store) -> None:
-        """So that what lies between the two is older, whichever comes first."""
+        """So that a row between the two is older, whichever comes first."""
         store.drop("order-items/again.csv", item(1, 1, **at(12)), minute=1)
         store.run()
         store.drop("order-items/between.csv", item(1, 1, 1, "1.00", **at(11)), minute=2)
@@ -307,14 +307,14 @@ class TestInstants:
         assert store.revenue == {"2025-03-30": "10.00", "2025-03-31": "5.00"}
 
     def test_what_two_files_say_of_one_instant_is_told(self, store: Store) -> None:
-        """The time of a copy decides between these alone."""
+        """Only the time of copying decides between them."""
         for name, hour in (("a", 10), ("b", 10), ("c", 11), ("d", 12)):
             rows = item(1, 1, 1, f"{hour}.00", user_id=ord(name), **at(hour)), item(9, 1, 1, "1.00", **at(10))
             store.drop(f"order-items/{name}.csv", *rows, minute=1)
         assert warnings_of(store.run()) == {"same_time": [1]}
 
     def test_a_copy_of_superseded_bytes_comes_to_the_same_in_any_order(self, tmp_path: Path) -> None:
-        """The one exception to "any order" is gone, also between equal instants."""
+        """The one exception to "any order" is gone, even for equal instants."""
         first, second = item(1, 1, 1, "1.00", **at(9)), item(1, 1, 1, "2.00", **at(9))
         files = {"a.csv": (first, 0), "b.csv": (second, 1), "copy.csv": (first, 2)}
         for number, names in enumerate(permutations(files)):
@@ -328,12 +328,12 @@ class TestInstants:
             assert store.revenue == {"2025-03-30": "1.00"}
 
     def test_the_same_bytes_under_their_own_name_are_a_duplicate(self, store: Store) -> None:
-        """Their order is that of the drops, whatever else is processed when."""
+        """They keep the order of their drops, whatever else is processed meanwhile."""
         store.drop("order-items/i.csv", item(1, 1, **at(9)), item(2, 2, 2, "5.00", **at(9)), minute=1)
         assert store.reports()["i.csv"].verdict.value == "duplicate"
 
     def test_mended_rows_keep_their_instants(self, store: Store) -> None:
-        """The quarantine file says which arrival they are of, the row says when it changed."""
+        """The quarantine file says which arrival they belong to, the row says when it changed."""
         store.drop("orders/q.csv", order(1, num_of_item=0, status="returned", **at(8)), order(3, **at(8)), minute=1)
         store.options |= {"policy": "row", "max_rejected": "50"}
         assert store.reports()["q.csv"].records.rejected == 1
@@ -345,7 +345,7 @@ class TestInstants:
 
 
 class TestBoth:
-    """An order's lines as one delivery, of which the shop says when it changed."""
+    """An order's lines as one delivery, with the shop's own instant."""
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
@@ -358,7 +358,7 @@ class TestBoth:
         return store
 
     def test_the_delivery_with_the_newer_instant_counts(self, store: Store) -> None:
-        """Whole, and whenever its file was written."""
+        """As a whole, whenever its file was written."""
         store.drop("order-items/new.csv", item(1, 1, **at(10)), minute=-5)
         store.drop("order-items/old.csv", item(3, 1, 1, "90.00", **at(8)), minute=5)
         batch = store.run()
@@ -367,14 +367,14 @@ class TestBoth:
 
     @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
     def test_lines_of_one_delivery_have_one_instant(self, store: Store, engine: str) -> None:
-        """Others are violations, in every line of the order; what is not an instant is one of itself."""
+        """Other instants are violations in every line of the order; a text that is not an instant is its own violation."""
         rows = item(1, 1, **at(10)), item(2, 1, 2, "1.00", **at(11)), item(1, 2, **at(9)), item(5, 1, updated_at="soon")
         store.drop("order-items/torn.csv", *rows, minute=1)
         report = store.reports(validation_engine=engine)["torn.csv"]
         assert dict(report.errors) == {"updated_at|same_within_order_id": 2, "updated_at|type": 1}
 
     def test_what_two_deliveries_say_of_one_instant_is_told(self, store: Store) -> None:
-        """The time of a copy decides between these alone; two files of one batch are told in any case."""
+        """Only the time of copying decides between them; two files of one batch are always reported."""
         for name, hour, price in (("a", 10, "1.00"), ("b", 10, "2.00")):
             store.drop(f"order-items/{name}.csv", item(1, 1, 1, price, **at(hour)), minute=1)
         assert warnings_of(store.run()) == {"order_in_two_files": [1], "same_time": [1]}
@@ -385,7 +385,7 @@ class TestBoth:
 
     @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
     def test_many_small_files_are_judged_alike(self, store: Store, engine: str) -> None:
-        """Read together, or each alone."""
+        """Read together or alone."""
         for number in range(20):
             hours = (10, 11) if number == 7 else (10, 10)
             rows = (item(place, 100 + number, **at(hour)) for place, hour in enumerate(hours))
@@ -396,7 +396,7 @@ class TestBoth:
 
 
 def rebuilt(store: Store, folder: Path, contracts: str) -> tuple[str, str]:
-    """Rebuild a store under some contracts and return what is published then."""
+    """Rebuild a store under some contracts and return the published KPIs."""
     with opened(store.root, **store.options) as shop:
         source, archive = shop.ports.store, read_archive(shop.ports.store)
         new_store(folder)
@@ -408,7 +408,7 @@ def rebuilt(store: Store, folder: Path, contracts: str) -> tuple[str, str]:
 
 
 class TestFormat:
-    """What the rows were merged by stands beside the lake."""
+    """The rules by which the rows were merged are stored in the lake."""
 
     def test_a_store_without_either_keeps_its_file(self, tmp_path: Path) -> None:
         """Byte for byte as before."""
@@ -451,9 +451,9 @@ class TestFormat:
     def test_a_change_is_refused_until_the_store_is_rebuilt(
         self, tmp_path: Path, before: dict[str, Any], after: dict[str, Any], message: str
     ) -> None:
-        """The advice is takings rebuild, which writes what the new contracts say and merges every row anew."""
+        """The advice is takings rebuild, which writes what the new contracts say and merges every row again."""
         store = Store(tmp_path, **before)
-        # As a column that the contract does not name it is drift, which the rebuild reads.
+        # A column that the contract does not name is reported as extra; the rebuild reads it.
         store.drop("products/p.csv", product(1), product(2))
         store.drop("orders/o.csv", order(1, **at(9)))
         store.drop("order-items/i.csv", item(1, 1), item(2, 1, 2, "12.00"))
@@ -472,5 +472,5 @@ class TestFormat:
         revenue = "10.00" if "replaces" in after else "22.00"
         assert by_day.splitlines()[1].startswith(f"{day},1,{revenue},")
         assert run(tmp_path / "rebuilt", contracts=contracts).batches == ()
-        # Nobody who only looks needs the contracts.
+        # Reading a store does not need the contracts.
         assert published(tmp_path / "rebuilt")[0] == by_day

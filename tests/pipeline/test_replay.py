@@ -1,4 +1,4 @@
-"""Replay and rebuild: what the archive holds is taken again, and nothing is counted twice."""
+"""Replay and rebuild: the archive is processed again, and nothing counts twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DAY = NOON.date().replace(year=2025, month=3, day=30)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a store with a history: a correction, a copy, a refused file, an orphan, a file of bad and good rows."""
+    """Return a store with a history: a correction, a copy, a refused file, an orphan, a file with bad and good rows."""
     root = drop_all(new_store(tmp_path / "shop"))
     run(root)
     drop(root, "order-items/a.csv", csv_of(item(1, 1, sale_price="99.00")))
@@ -62,7 +62,7 @@ def judged(outcomes: Iterable[BatchOutcome]) -> dict[str, str]:
 
 
 def stories(root: Path) -> list[tuple[object, ...]]:
-    """Return every file's story without what tells two stores apart."""
+    """Return every file's history without what differs between two stores."""
     told = (
         "file_key",
         "processing_date",
@@ -81,7 +81,7 @@ class TestReplay:
     """Archived originals again, as a new batch."""
 
     def test_a_batch_again_changes_no_number(self, root: Path) -> None:
-        """Each file gets the verdict it had, its rows their first version; a second replay does the same."""
+        """Each file gets the same verdict, its rows their first version; a second replay changes nothing either."""
         before = published(root)
         (first, *_) = sorted({record.batch_id for record in lineage(root)})
         for _ in range(2):
@@ -93,7 +93,7 @@ class TestReplay:
             assert verify(shop.ports).differences == ()
 
     def test_originals_stay_where_they_were(self, root: Path) -> None:
-        """The new batch has copies of its own."""
+        """The new batch gets its own copies."""
         (first, *_) = sorted({record.batch_id for record in lineage(root)})
         before = files(root, "processed", "failed")
         with opened(root) as shop:
@@ -103,7 +103,7 @@ class TestReplay:
         assert files(root, "raw-data", "staging", ".takings/fetched") == []
 
     def test_a_file_again_is_its_newest_original(self, root: Path) -> None:
-        """The correction, not what it corrected; a copy stays a copy."""
+        """The correction, not the corrected file; a copy stays a copy."""
         with opened(root) as shop:
             (outcome,) = replay_file(shop.ports, "raw-data/order-items/a.csv")
             (copied,) = replay_file(shop.ports, "raw-data/order-items/again/copy.csv")
@@ -113,7 +113,7 @@ class TestReplay:
         assert published(root) == expected(root)
 
     def test_refused_files_are_judged_by_the_present_settings(self, root: Path) -> None:
-        """What would be taken now is taken, with the version of its first sight; then nothing is left to replay."""
+        """What is valid now is accepted, with the version of its first sight; then nothing is left to replay."""
         with opened(root) as shop:
             assert judged(replay_failed(shop.ports)) == {"bad.csv": "rejected"}
         with opened(root, policy="row", max_rejected="100%") as shop:
@@ -122,7 +122,7 @@ class TestReplay:
         assert published(root) == expected(root)
 
     def test_what_was_corrected_meanwhile_is_not_replayed(self, root: Path) -> None:
-        """A refused file whose name has brought good bytes since is settled."""
+        """A refused file is settled once good bytes came under its name."""
         drop(root, "order-items/bad.csv", csv_of(item(30, 1, sale_price="3.00")))
         run(root)
         with opened(root) as shop:
@@ -136,7 +136,7 @@ class TestReplay:
         ],
     )
     def test_what_is_not_there_is_named(self, root: Path, ask: Any, text: str) -> None:
-        """With what would be right."""
+        """The error says what to write instead."""
         with opened(root) as shop, pytest.raises(UnknownThing, match=text):
             ask(shop.ports)
 
@@ -166,7 +166,7 @@ class TestRebuild:
     """Lake, KPIs and ledger from the archive alone."""
 
     def test_it_equals_what_was_there(self, root: Path, tmp_path: Path) -> None:
-        """KPIs, the rows behind them, every file's story, the archive itself; only .takings and lake/ were not needed."""
+        """KPIs, the rows behind them, every file's history, and the archive; .takings and lake/ were not needed."""
         with opened(root) as shop:
             replay_failed(shop.ports)
         right, story, archive = published(root), stories(root), files(root, "processed", "failed", "quarantine")
@@ -181,7 +181,7 @@ class TestRebuild:
         assert behind(tmp_path / "new") == rows
 
     def test_batches_are_run_again_in_the_order_of_their_commits(self, root: Path, tmp_path: Path) -> None:
-        """The second one was named by a clock that is ahead; older bytes that came back last stay a correction."""
+        """The second one was named by a clock that is ahead; older bytes that came back last are still a correction."""
         first, second = (csv_of(item(1, 1, sale_price=price)) for price in ("5.00", "6.00"))
         for content, ahead in ((first, 0), (second, 60), (first, 1)):
             drop(root, "order-items/z.csv", content)
@@ -190,7 +190,7 @@ class TestRebuild:
         assert published(tmp_path / "new") == published(root) == expected(root)
 
     def test_a_batch_in_flight_is_rebuilt_as_far_as_it_is_archived(self, root: Path, tmp_path: Path) -> None:
-        """What is still a drop is named, to be dropped again."""
+        """What is still a drop is named, so it can be dropped again."""
         drop(root, "order-items/x.csv", csv_of(item(70, 1)))
         drop(root, "order-items/y.csv", csv_of(item(71, 1)))
 
@@ -245,7 +245,7 @@ class TestRebuild:
         assert files(tmp_path / "new", "batches", "lake") == []
 
     def test_damaged_documents_are_named(self, root: Path, tmp_path: Path) -> None:
-        """With the place and what to do."""
+        """The error names the place and the remedy."""
         first = min(root.glob("batches/*/verdicts.json"))
         first.write_text("{")
         with pytest.raises(

@@ -1,4 +1,4 @@
-"""Whole runs on a small store: what comes out is what the oracle makes of the originals, byte for byte."""
+"""Whole runs on a small store: the result is what the oracle computes from the originals, byte for byte."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ BY_CATEGORY = (
 
 
 def verdicts(outcome: RunOutcome) -> dict[str, str]:
-    """Return the verdict on each file of a run, by its key without the common start."""
+    """Return the verdict on each file of a run, by its key without the common prefix."""
     reports = [report for batch in outcome.batches for report in batch.reports]
     return {report.key.removeprefix("raw-data/"): report.verdict.value for report in reports}
 
@@ -63,14 +63,14 @@ def commits(root: Path) -> dict[tuple[Any, ...], int]:
 
 
 def gate_state(root: Path) -> GateState:
-    """Return where the store's batch stands."""
+    """Return the state of the store's batch."""
     with opened(root) as shop:
         return shop.ports.ledger.gate().state
 
 
 class TestBatches:
     def test_the_first_batch(self, root: Path) -> None:
-        """Three files become days and categories, and lie in processed/ afterwards."""
+        """Three files become days and categories, and are in processed/ afterwards."""
         drop_all(root)
         outcome = run(root)
         (batch,) = outcome.batches
@@ -99,7 +99,7 @@ class TestBatches:
         ]
 
     def test_a_second_run_does_nothing(self, done: Path) -> None:
-        """Nothing is pending, nothing is published again."""
+        """Nothing is pending, and nothing is published again."""
         with opened(done) as shop:
             before = kpi_rows(shop.ports)
         again = run(done)
@@ -108,7 +108,7 @@ class TestBatches:
             assert kpi_rows(shop.ports) == before
 
     def test_every_file_has_a_story(self, root: Path) -> None:
-        """What it was, what was read of it, and where its original is now."""
+        """What it was, what was read from it, and where its original is now."""
         drop(root, "products/a.csv", PRODUCTS)
         (batch,) = run(root).batches
         (record,) = lineage(root)
@@ -155,7 +155,7 @@ class TestBatches:
         ]
 
     def test_the_order_of_arrival_means_nothing(self, root: Path, tmp_path: Path) -> None:
-        """Items first, products last, a batch each, with a correction that is processed before what it corrects."""
+        """Items first and products last, one batch each; a correction is processed before what it corrects."""
         run(drop_all(root))
         drop(root, "orders/b.csv", csv_of(order(2, "2025-04-01T08:00:00", user_id=8)))
         run(root)
@@ -180,7 +180,7 @@ class TestBatches:
 
 class TestDuplicatesAndCorrections:
     def test_the_same_bytes_under_another_key_are_a_duplicate(self, done: Path) -> None:
-        """Archived, and never counted again; no commit is made of it."""
+        """It is archived and never counts again; it makes no commit."""
         before = published(done)
         drop(done, "order-items/again.csv", ITEMS)
         outcome = run(done)
@@ -209,7 +209,7 @@ class TestDuplicatesAndCorrections:
         assert published(root) == expected(root)
 
     def test_two_links_to_one_file_are_copies_of_each_other(self, root: Path) -> None:
-        """Both are filed away by one batch."""
+        """One batch archives both."""
         drop_all(root)
         (root / "raw-data" / "orders" / "b.csv").hardlink_to(root / "raw-data" / "orders" / "a.csv")
         outcome = run(root)
@@ -218,14 +218,14 @@ class TestDuplicatesAndCorrections:
         assert published(root) == expected(root)
 
     def test_the_same_bytes_under_the_same_key_are_a_duplicate(self, done: Path) -> None:
-        """A drop that is repeated changes nothing."""
+        """Repeating a drop changes nothing."""
         before = published(done)
         drop(done, "orders/a.csv", ORDERS)
         assert verdicts(run(done)) == {"orders/a.csv": "duplicate"}
         assert published(done) == before == expected(done)
 
     def test_older_bytes_under_the_same_key_are_a_correction(self, done: Path) -> None:
-        """The shop takes its correction back."""
+        """The shop reverts its correction."""
         before = published(done)
         drop(done, "orders/a.csv", csv_of(order(1), order(2, user_id=7), order(3)))
         run(done)
@@ -235,7 +235,7 @@ class TestDuplicatesAndCorrections:
         assert published(done) == before == expected(done)
 
     def test_a_correction_wins_even_if_its_file_is_older(self, done: Path) -> None:
-        """Its version stands behind the key's previous one, whatever its time says."""
+        """Its version comes after the key's previous one, whatever its time."""
         drop(done, "orders/a.csv", csv_of(order(1, status="returned")), written_at=NOON)
         run(done)
         assert published(done)[0] == (
@@ -246,7 +246,7 @@ class TestDuplicatesAndCorrections:
         assert published(done) == expected(done)
 
     def test_an_older_file_under_another_key_loses(self, done: Path) -> None:
-        """Its rows are accepted, and older than those in the lake."""
+        """Its rows are accepted, but older than those in the lake."""
         before = published(done)
         drop(
             done,
@@ -258,7 +258,7 @@ class TestDuplicatesAndCorrections:
         assert published(done) == before == expected(done)
 
     def test_a_correction_moves_an_order_with_its_items(self, done: Path) -> None:
-        """The old day loses them, the new day gains them; a day that is empty now is hidden."""
+        """The old day loses them, the new day gains them; a day that becomes empty is hidden."""
         drop(done, "orders/b.csv", csv_of(order(3, "2025-04-01T08:00:00")))
         run(done)
         assert published(done)[0] == (
@@ -288,7 +288,7 @@ class TestDuplicatesAndCorrections:
         assert published(done) == expected(done)
 
     def test_everything_may_move_at_once(self, done: Path) -> None:
-        """Categories, days, an item's order and product, and an item without an order, all in one batch."""
+        """Categories, days, an item's order and product, and an item without an order, in one batch."""
         drop(done, "products/b.csv", csv_of(product(1, "Toys"), product(2, "Books")))
         drop(done, "orders/b.csv", csv_of(order(1, "2025-04-02T00:00:00"), order(3)))
         drop(done, "order-items/b.csv", csv_of(item(2, 1, 1, "7.77"), item(9, 3, 2), item(10, 404)))
@@ -312,7 +312,7 @@ class TestDuplicatesAndCorrections:
         assert published(done) == expected(done)
 
     def test_a_product_changes_its_category_on_every_day(self, done: Path) -> None:
-        """The old category's days are restated with the new one's."""
+        """The days of the old category are restated together with the new one's."""
         drop(done, "products/b.csv", csv_of(product(3, "Games")))
         run(done)
         assert published(done)[1] == (
@@ -340,7 +340,7 @@ class TestDuplicatesAndCorrections:
 
 class TestOrphans:
     def test_items_wait_for_their_order_and_their_product(self, root: Path) -> None:
-        """They count from the moment both are in the lake, in whatever order they come."""
+        """They count as soon as both are in the lake, whichever comes first."""
         drop(root, "order-items/a.csv", ITEMS)
         (batch,) = run(root).batches
         assert (batch.orphans, published(root)) == (3, (BY_DAY, BY_CATEGORY))
@@ -363,7 +363,7 @@ class TestOrphans:
         assert published(root) == expected(root)
 
     def test_an_item_may_become_an_orphan_again(self, done: Path) -> None:
-        """A correction names an order that is not there; the item leaves its day."""
+        """A correction names a missing order; the item leaves its day."""
         drop(done, "order-items/b.csv", csv_of(item(1, 404)))
         (batch,) = run(done).batches
         assert batch.orphans == 1
@@ -374,7 +374,7 @@ class TestRejections:
     BAD = csv_of(item(4, 1, sale_price="-1"), item(5, 1, status="lost"), item(6, 1))
 
     def test_a_bad_file_goes_to_failed_with_every_line_and_the_others_go_on(self, root: Path) -> None:
-        """The reasons name rule and line; nothing of the file counts."""
+        """The reasons name rule and line; nothing in the file counts."""
         drop_all(root)
         drop(root, "order-items/bad.csv", self.BAD)
         outcome = run(root)
@@ -406,7 +406,7 @@ class TestRejections:
         )
 
     def test_a_rejected_file_may_be_dropped_again(self, done: Path) -> None:
-        """As it is, it is rejected again and makes no duplicate; mended, it is taken."""
+        """Unchanged, it is rejected again and is not a duplicate; corrected, it is taken."""
         for _ in range(2):
             drop(done, "order-items/bad.csv", self.BAD)
             outcome = run(done)
@@ -430,7 +430,7 @@ class TestRejections:
     def test_a_file_whose_records_cannot_be_told_apart_is_rejected(
         self, root: Path, content: bytes, reason: str
     ) -> None:
-        """With the rule that it breaks as a whole."""
+        """With the rule that the whole file breaks."""
         drop(root, "order-items/bad.csv", content)
         (batch,) = run(root).batches
         assert [(report.verdict, dict(report.errors)) for report in batch.reports] == [(Verdict.REJECTED, {reason: 1})]
@@ -438,7 +438,7 @@ class TestRejections:
         assert json.loads(reason_file.read_text())["errors"] == {reason: 1}
 
     def test_a_header_without_records_is_accepted_with_a_warning(self, root: Path) -> None:
-        """A shop without sales is no broken shop."""
+        """A shop without sales is not broken."""
         drop(root, "orders/a.csv", ORDERS.splitlines(keepends=True)[0])
         (batch,) = run(root).batches
         assert [(report.verdict, dict(report.warnings)) for report in batch.reports] == [
@@ -470,7 +470,7 @@ class TestRejections:
 
 class TestWaiting:
     def test_a_missing_dataset_holds(self, root: Path) -> None:
-        """Nothing is touched; the gate knows what is pending."""
+        """Nothing is touched; the gate lists what is pending."""
         drop(root, "orders/a.csv", ORDERS)
         outcome = run(root, at_once=False)
         assert (outcome.batches, outcome.decision) == ((), Hold(missing=(Dataset.PRODUCTS, Dataset.ORDER_ITEMS)))
@@ -480,7 +480,7 @@ class TestWaiting:
         assert files(root, "raw-data") == ["raw-data/orders/a.csv"]
 
     def test_a_deadline_is_set_once_and_kept(self, root: Path) -> None:
-        """Another file and another run do not push it back; when it has passed, all go."""
+        """Other files and runs do not postpone it; when it has passed, all files go."""
         drop_all(root)
         first = run(root, at_once=False).decision
         assert isinstance(first, WaitUntil)
@@ -493,7 +493,7 @@ class TestWaiting:
         assert gate_state(root) is GateState.IDLE
 
     def test_so_many_files_go_at_once(self, root: Path) -> None:
-        """Nobody waits for the deadline."""
+        """Without waiting for the deadline."""
         drop_all(root)
         assert run(root, at_once=False, batch_files=4).batches == ()
         drop(root, "orders/b.csv", csv_of(order(4)))
@@ -501,7 +501,7 @@ class TestWaiting:
         assert [len(batch.reports) for batch in outcome.batches] == [4]
 
     def test_what_exceeds_a_batch_makes_the_next(self, root: Path) -> None:
-        """In one run; both spellings of a name go one after the other."""
+        """In one run; the two spellings of a name go one after the other."""
         drop(root, "order-items/a.csv", ITEMS)
         drop(root, "order_items/a.csv", csv_of(item(4, 1)))
         drop(root, "orders/a.csv", ORDERS)
@@ -528,7 +528,7 @@ class TestTimeZones:
         assert published(root, time_zone="Europe/Berlin") == expected(root)
 
     def test_a_correction_across_midnight(self, root: Path) -> None:
-        """An hour later is another day only where the shop is."""
+        """One hour later is another day only in the shop's time zone."""
         zone = "America/New_York"
         drop_all(root)
         drop(root, "orders/a.csv", csv_of(order(1, "2025-03-31T03:30:00Z"), order(2), order(3)))
@@ -538,7 +538,7 @@ class TestTimeZones:
         assert published(root, time_zone=zone) == expected(root)
 
     def test_another_time_zone_is_refused(self, done: Path) -> None:
-        """The lake's days are cut already; nothing is changed."""
+        """The lake is already partitioned by days; nothing is changed."""
         with pytest.raises(SettingsError) as refused:
             run(done, time_zone="Europe/Berlin")
         assert str(refused.value) == (
@@ -548,7 +548,7 @@ class TestTimeZones:
         assert published(done) == expected(done)
 
     def test_looking_at_an_empty_store_decides_no_time_zone(self, root: Path) -> None:
-        """Only days that are cut do."""
+        """The first batch does."""
         with opened(root, time_zone="UTC"):
             pass
         with opened(root, time_zone="Europe/Berlin") as shop:

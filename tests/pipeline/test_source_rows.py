@@ -1,4 +1,4 @@
-"""What a source's SQL makes depends on its file's records alone: not on their order, the engine, the machine or the time."""
+"""What a source's SQL yields depends only on its file's records: not on their order, the engine, the machine or the time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from takings.contracts.sources import Source
 from tests.till import EXPORT, ITEMS_SQL, contracts_with, till
 
 HEADER: Final = EXPORT.splitlines(keepends=True)[0]
-#: sound SQL with every kind of thing that needs an order: it has to name a total one
+#: sound SQL with everything that needs an order: each has to name a total one
 ORDERED_SQL: Final = ITEMS_SQL.replace(
     "    '1' as user_id,",
     """\
@@ -43,7 +43,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 
 def made(folder: Path, content: bytes, source: Source, order: list[int] | None) -> dict[Dataset, bytes]:
-    """Return each dataset's rows in normal form, made of the records in their own order (None) or in another one."""
+    """Return each dataset's rows in normal form, made from the records in their own order (None) or in another one."""
     file, workspace = folder / "a.csv", folder / "work"
     file.write_bytes(content)
     structure = scanned_file.read_structure(file, workspace)
@@ -57,7 +57,7 @@ def made(folder: Path, content: bytes, source: Source, order: list[int] | None) 
 
 
 def split_records(normal: bytes) -> list[bytes]:
-    """Split a file in normal form into its records; quoted fields may hold line feeds."""
+    """Split a file in normal form into records; quoted fields may hold line feeds."""
     found: list[bytes] = []
     for line in normal.splitlines(keepends=True):
         if found and found[-1].count(b'"') % 2:
@@ -72,7 +72,7 @@ def split_records(normal: bytes) -> list[bytes]:
 def test_the_order_of_records_makes_no_difference(
     source: Source, records: list[tuple[str, ...]], data: st.DataObject
 ) -> None:
-    """Shuffled, with their numbers and lines kept, they yield the same bytes, whatever stands in them."""
+    """Shuffled, with their numbers and lines kept, they yield the same bytes, whatever they contain."""
     content = HEADER + "".join(",".join(record) + "\n" for record in records).encode()
     order = data.draw(st.permutations(range(len(records))))
     with TemporaryDirectory() as folder:
@@ -83,14 +83,14 @@ def test_the_order_of_records_makes_no_difference(
 
 
 def test_rows_are_written_by_record_as_text(tmp_path: Path, source: Source) -> None:
-    """A number of the row made, the physical line, and every column as a field; null is an empty one."""
+    """The number of the row, the physical line, and every column as a field; null is an empty one."""
     assert made(tmp_path, EXPORT, source, None)[Dataset.ORDERS] == (
         b"0,2,1001,1,shipped,2026-04-05 23:30:00+05:00,2\n1,4,1002,1,cancelled,2026-04-06 00:10:00+05:00,1\n"
     )
 
 
 def test_typed_values_are_written_as_contracts_read_them(tmp_path: Path) -> None:
-    """An instant in UTC with its zone, an amount exactly, text with quotes and line ends as CSV has it."""
+    """An instant in UTC with its zone, an amount exactly, text with quotes and line breaks as in CSV."""
     sql = """\
 select
     _record,
@@ -112,7 +112,7 @@ where _record = 0
 
 
 def test_values_that_no_file_can_hold_refuse_the_file(tmp_path: Path) -> None:
-    """A NUL byte, or half a megabyte in one row, is no field of a CSV file."""
+    """A CSV field cannot hold a NUL byte or half a megabyte."""
     for text in ("chr(0)", "repeat('x', 600000)"):
         sql = till()["orders.sql"].replace("'1' as user_id", f"{text} as user_id")
         contracts = contracts_with(tmp_path / text, till=till(orders=sql))
@@ -126,7 +126,7 @@ def test_values_that_no_file_can_hold_refuse_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["10,00", "1.000,50"])
 def test_numbers_are_written_as_the_files_of_the_source_write_them(tmp_path: Path, written: str) -> None:
-    """A number that the SQL has computed and one that it passes on as text are read alike."""
+    """A number computed by the SQL and one passed on as text are read alike."""
     files = till()
     files["source.yaml"] += "takingsFile: {decimal: ',', thousands: '.'}\n"
     files["order_items.sql"] = """\

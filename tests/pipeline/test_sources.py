@@ -1,4 +1,4 @@
-"""A source's file yields rows of several datasets: its run, its refusal, its replay, and what of it is told."""
+"""A source's file yields rows of several datasets: how it is run, refused, replayed and reported."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from tests.till import EXPORT, ITEMS_SQL, ORDERS_SQL, PRODUCTS_SQL, SOURCE, ZONE
 
 ENGINES: Final = ("duckdb", "pandas")
 MUG: Final = int("0x" + hashlib.md5(b"Mug - Blue", usedforsecurity=False).hexdigest()[:12], 16)
-#: day, orders, revenue, items and cancelled value of the export
+#: day, orders, revenue, items and cancelled value in the export
 BY_DAY: Final = [
     ("2026-04-05", "1", "30.00", "2", "0.00"),
     ("2026-04-06", "1", "10.00", "1", "10.00"),
 ]
-#: a price that is no amount, in the second line of the first order
+#: a price that is not an amount, in the second line of the first order
 BAD: Final = EXPORT.replace(b"Tray,10.00", b"Tray,ten")
 
 
@@ -57,7 +57,7 @@ class Killed(BaseException):
 
 
 class Dead:
-    """A port at which the process dies."""
+    """A port where the process dies."""
 
     def __getattr__(self, _: str) -> NoReturn:
         raise Killed
@@ -94,7 +94,7 @@ class TestItsRun:
     def test_one_file_yields_orders_items_and_products(
         self, root: Path, settings: dict[str, Any], engine: str, is_packed: bool
     ) -> None:
-        """An order's day is that of its own offset; each line is an item, and accounting is kept per dataset."""
+        """An order's day follows its own offset; each line is an item, and accounting is kept per dataset."""
         name = "till/may/export.csv.gz" if is_packed else "till/may/export.csv"
         drop(root, name, gzip.compress(EXPORT, mtime=0) if is_packed else EXPORT)
         (outcome,) = run(root, validation_engine=engine, **settings).batches
@@ -114,7 +114,7 @@ class TestItsRun:
             assert verify(shop.ports).differences == ()
 
     def test_what_is_behind_a_number_is_the_line_of_the_export(self, root: Path, settings: dict[str, Any]) -> None:
-        """Explain names the dropped file and the physical line, whatever the SQL made of it."""
+        """Explain names the dropped file and the physical line, whatever the SQL did with it."""
         drop(root, "till/a.csv", EXPORT)
         run(root, **settings)
         with opened(root, **settings) as shop:
@@ -125,7 +125,7 @@ class TestItsRun:
         ]
 
     def test_both_engines_write_the_same_reports(self, root: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
-        """The SQL runs in DuckDB, whatever validates the rows that it makes."""
+        """The SQL runs in DuckDB, whichever engine validates its rows."""
         told = []
         for engine in ENGINES:
             store = new_store(tmp_path / engine)
@@ -146,7 +146,7 @@ class TestItsRun:
         ]
 
     def test_a_source_counts_as_presence_of_every_dataset_it_yields(self, root: Path, tmp_path: Path) -> None:
-        """A batch waits for what no source and no file brings, and for nothing once all have landed."""
+        """A batch waits only for a dataset that no source and no file brings, and for nothing once all have landed."""
         without = SOURCE.replace("  products: products.sql\nstandIns: [products]\n", "")
         contracts = contracts_with(tmp_path / "c", till=till(source=without, products=None))
         options: dict[str, Any] = {"contracts": str(contracts), "time_zone": ZONE}
@@ -161,7 +161,7 @@ class TestItsRun:
         assert isinstance(run(root, at_once=False, **options).decision, WaitUntil)
 
     def test_two_sources_and_plain_files_share_a_batch(self, root: Path, tmp_path: Path) -> None:
-        """Equal bytes in two sources are two files; in one source the second is a copy."""
+        """Equal bytes in two sources are two files; within one source, the second is a copy."""
         other = {
             "source.yaml": SOURCE.replace("rawData: till", "rawData: Other till"),
             "orders.sql": ORDERS_SQL.replace('substr("Name", 2) as', "'9' || substr(\"Name\", 2) as"),
@@ -199,7 +199,7 @@ class TestItsRun:
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_its_files_are_written_as_it_says(self, root: Path, tmp_path: Path, engine: str) -> None:
-        """Delimiter, encoding, lines above the header, a loose header and words for nothing; lines stay physical."""
+        """Delimiter, encoding, lines above the header, a loose header and null words; lines stay physical."""
         source = SOURCE + (
             'takingsFile: {delimiter: ";", encoding: windows-1252, skipLines: 2, header: loose, nullWords: ["NULL"]}\n'
         )
@@ -217,7 +217,7 @@ class TestItsRun:
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_its_numbers_are_read_as_its_files_write_them(self, root: Path, tmp_path: Path, engine: str) -> None:
-        """Those that the SQL passes on as text, and those that it has computed; the contract's own files stay as they are."""
+        """Those that the SQL passes on as text, and those it computes; files of the contract itself stay as they are."""
         source = SOURCE + "takingsFile: {decimal: ',', thousands: '.'}\n"
         passed = ITEMS_SQL[: ITEMS_SQL.index("    coalesce(")] + '    "Lineitem price" as sale_price\nfrom numbered\n'
         computed = PRODUCTS_SQL.replace("'0.01' as cost", "cast(0.01 as decimal(18, 2)) as cost").replace(
@@ -237,11 +237,11 @@ class TestItsRun:
         assert reports["raw-data/till/bad.csv"].errors == {"order_items.sale_price|type": 3}
         (reasons,) = root.glob("failed/**/*.reason.json")
         told = {found["reason"] for found in json.loads(reasons.read_text())["violations"]}
-        assert told == {"must be a number like 1.234,50, with at most 12 digits before the , and 16 behind it"}
+        assert told == {"must be a number like 1.234,50, with at most 12 digits before the , and 16 after it"}
         assert [row[2] for row in by_day(root, **options)] == ["2022.00", "1010.00"]
 
     def test_many_small_files_of_a_source_are_read_one_by_one(self, root: Path, settings: dict[str, Any]) -> None:
-        """What is read together are files of one dataset."""
+        """Only files of one dataset are read together."""
         for number in range(20):
             drop(root, f"till/{number}.csv", EXPORT.replace(b"#100", f"#{number + 1}00".encode()))
         (outcome,) = run(root, **settings).batches
@@ -258,7 +258,7 @@ class TestItsRefusal:
     def test_one_bad_row_refuses_the_file_and_no_other(
         self, root: Path, settings: dict[str, Any], engine: str, policy: str
     ) -> None:
-        """Whatever the policy: half of an order is no order. The reason names line, dataset and column."""
+        """Whatever the policy: half an order is not an order. The reason names line, dataset and column."""
         drop(root, "till/bad.csv", BAD)
         drop(root, "till/good.csv", EXPORT)
         (outcome,) = run(root, validation_engine=engine, policy=policy, max_rejected="50%", **settings).batches
@@ -302,7 +302,7 @@ class TestItsRefusal:
     def test_a_faulty_structure_stands_in_the_files_own_report(
         self, root: Path, settings: dict[str, Any], content: bytes, rule: str
     ) -> None:
-        """Nothing is made of such a file."""
+        """Such a file yields nothing."""
         drop(root, "till/a.csv", content)
         (outcome,) = run(root, **settings).batches
         (report,) = outcome.reports
@@ -310,7 +310,7 @@ class TestItsRefusal:
         assert files(root, "failed") == ["failed/till/a.csv", "failed/till/a.csv.reason.json"]
 
     def test_a_file_without_records_is_taken_with_a_warning(self, root: Path, settings: dict[str, Any]) -> None:
-        """It yields no row of anything."""
+        """It yields no rows at all."""
         drop(root, "till/a.csv", EXPORT.splitlines(keepends=True)[0])
         (report,) = run(root, **settings).batches[0].reports
         assert (report.verdict, dict(report.warnings)) == ("accepted", {"file|no_records": 1})
@@ -334,7 +334,7 @@ class TestItsRefusal:
         assert "secret" not in str(reports["a.csv"].reason)
 
     def test_a_row_that_stands_on_no_record_refuses_the_file(self, root: Path, tmp_path: Path) -> None:
-        """A line that is made up would send people to the wrong place."""
+        """An invented line would send people to the wrong place."""
         sql = ORDERS_SQL.replace("    _line,\n", "    _line + 1 as _line,\n", 1)
         options: dict[str, Any] = {
             "contracts": str(contracts_with(tmp_path / "c", till=till(orders=sql))),
@@ -342,10 +342,10 @@ class TestItsRefusal:
         }
         drop(root, "till/a.csv", EXPORT)
         (report,) = run(root, **options).batches[0].reports
-        assert report.reason == "orders.sql makes 2 rows whose _record and _line are those of no record of the file"
+        assert report.reason == "orders.sql makes 2 rows whose _record and _line belong to no record of the file"
 
     def test_a_strict_batch_fails_with_its_source(self, root: Path, settings: dict[str, Any]) -> None:
-        """Every file of it is refused, and so is every row that was made."""
+        """Each of its files is refused, and so is every row it yielded."""
         drop(root, "till/bad.csv", BAD)
         drop(root, "till/good.csv", EXPORT)
         (outcome,) = run(root, policy="strict", **settings).batches
@@ -354,7 +354,7 @@ class TestItsRefusal:
             assert [rows.records.accepted for rows in report.made.values()] == [0, 0, 0]
 
     def test_the_days_of_a_refused_file_are_known(self, root: Path, settings: dict[str, Any]) -> None:
-        """Its sound rows tell which days are incomplete."""
+        """Its sound rows show which days are incomplete."""
         drop(root, "till/bad.csv", BAD)
         run(root, **settings)
         (refused,) = root.glob("batches/*/refused.json")
@@ -369,7 +369,7 @@ class TestStandIns:
     def test_any_real_row_outranks_them(
         self, root: Path, settings: dict[str, Any], is_real_first: bool, in_one_batch: bool
     ) -> None:
-        """Whichever comes first, and however old the real one is."""
+        """Whichever comes first, and however old the real row is."""
         drops = [
             ("products/a.csv", csv_of(product(MUG, "Kitchen")), NOON - timedelta(days=9000)),
             ("till/a.csv", EXPORT, NOON),
@@ -383,7 +383,7 @@ class TestStandIns:
         assert categories(root, **settings) == {"Kitchen": "20.00", "Unknown": "10.00"}
 
     def test_a_newer_one_replaces_an_older_one(self, root: Path, settings: dict[str, Any], tmp_path: Path) -> None:
-        """Among themselves they are rows like any other."""
+        """Among stand-ins, they are rows like any other."""
         drop(root, "till/a.csv", EXPORT, written_at=NOON)
         run(root, **settings)
         named = PRODUCTS_SQL.replace("'Unknown' as category", '"Lineitem name" as category')
@@ -453,7 +453,7 @@ class TestAgain:
     def test_a_batch_begun_under_other_sql_is_given_back(
         self, root: Path, settings: dict[str, Any], tmp_path: Path
     ) -> None:
-        """The manifest holds the hash of the sources; the next batch judges the file by the present SQL."""
+        """The manifest holds the hash of the sources; the next batch validates the file with the present SQL."""
         drop(root, "till/a.csv", EXPORT)
         with opened(root, **settings) as shop, pytest.raises(Killed):
             pipeline.run(replace(shop.ports, sources=Dead()), at_once=True)
@@ -469,7 +469,7 @@ class TestAgain:
     def test_behind_the_verdicts_the_old_sql_has_to_finish(
         self, root: Path, settings: dict[str, Any], tmp_path: Path
     ) -> None:
-        """As the old contracts have to."""
+        """The old contracts have to as well."""
         drop(root, "till/a.csv", EXPORT)
         with opened(root, **settings) as shop, pytest.raises(Killed):
             pipeline.run(replace(shop.ports, engine=Dead()), at_once=True)
@@ -480,7 +480,7 @@ class TestAgain:
         assert by_day(root, **settings) == BY_DAY
 
     def test_staged_rows_that_are_gone_are_made_again(self, root: Path, settings: dict[str, Any]) -> None:
-        """One dataset's would be enough to make all of them again."""
+        """If one dataset's are missing, all are made again."""
         drop(root, "till/a.csv", EXPORT)
         with opened(root, **settings) as shop, pytest.raises(Killed):
             pipeline.run(replace(shop.ports, engine=Dead()), at_once=True)
@@ -495,7 +495,7 @@ class TestAgain:
 def test_whatever_dies_when_the_file_counts_once(
     root: Path, settings: dict[str, Any], tmp_path: Path, part: int
 ) -> None:
-    """Another run completes its batch, also from the rows that were staged of it."""
+    """Another run completes its batch, even from the file's staged rows."""
     drop(root, "till/a.csv", EXPORT)
     drop(root, "till/bad.csv", BAD)
     at, is_over = part, False
@@ -518,7 +518,7 @@ def test_whatever_dies_when_the_file_counts_once(
 
 
 def test_a_folder_of_no_source_is_left_alone(root: Path, settings: dict[str, Any]) -> None:
-    """The reason names the folders that are looked into."""
+    """The reason names the folders that count."""
     drop(root, "tills/a.csv", EXPORT)
     outcome = run(root, **settings)
     ((key, ignored),) = outcome.sighting.ignored
@@ -529,7 +529,7 @@ def test_a_folder_of_no_source_is_left_alone(root: Path, settings: dict[str, Any
 
 
 def test_without_sources_a_manifest_says_nothing_of_them(root: Path) -> None:
-    """Its bytes are those of every store that has none."""
+    """It is the same as in every store without sources, byte for byte."""
     drop(root, "orders/a.csv", csv_of(order(1)))
     run(root)
     (manifest,) = root.glob("batches/*/manifest.json")

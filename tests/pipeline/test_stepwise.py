@@ -1,4 +1,4 @@
-"""A batch whose steps run in processes of their own ends as one that a single process runs."""
+"""A batch whose steps run in separate processes ends like one that a single process runs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ AFTER_THE_LEASE = LEASE + timedelta(seconds=1)
 
 @dataclass
 class Noted:
-    """Executions that are only noted; a test runs the steps."""
+    """Executions that are only recorded; a test runs the steps."""
 
     started: list[tuple[BatchId, int]] = field(default_factory=list)
     running: set[tuple[BatchId, int]] = field(default_factory=set)
-    #: what was asked for last
+    #: the last one asked for
     deadline: datetime | None = None
 
     def start(self, batch_id: BatchId, attempt: int) -> None:
@@ -53,7 +53,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def begin(root: Path) -> BatchId:
-    """Hand what is pending over, and return the batch."""
+    """Hand over what is pending, and return the batch."""
     with opened(root) as shop:
         started = detect(shop.ports, Noted(), at_once=True)
     assert isinstance(started, Started)
@@ -61,7 +61,7 @@ def begin(root: Path) -> BatchId:
 
 
 def do(step: Callable[..., Any], root: Path, batch_id: BatchId, attempt: int = 1, *more: Any, **options: Any) -> Any:
-    """Run a step as its own process does: with a store of its own."""
+    """Run a step as its own process does: with its own store."""
     asked = {name: options.pop(name) for name in ("has_time", "on_failed") if name in options}
     with opened(root, **options) as shop:
         return step(shop.ports, batch_id, attempt, *more, **asked)
@@ -83,12 +83,12 @@ def gate_of(root: Path) -> Gate:
 
 
 def verdicts(root: Path) -> list[tuple[str, Verdict | None]]:
-    """Return how each file's story ended."""
+    """Return how each file's history ended."""
     return [(record.file_key, record.verdict) for record in lineage(root)]
 
 
 def verdict_reason(root: Path, key: str) -> str | None:
-    """Return why a file was refused, as its lineage says."""
+    """Return why a file was refused, according to its lineage."""
     (reason,) = [record.reason for record in lineage(root) if record.file_key == key]
     assert reason is not None
     return reason
@@ -98,7 +98,7 @@ class TestSteps:
     """validate, transform, archive."""
 
     def test_together_they_are_a_run(self, root: Path, tmp_path: Path) -> None:
-        """KPIs, lineage and archive are those of one process."""
+        """KPIs, lineage and archive are the same as with one process."""
         other = new_store(tmp_path / "other")
         for file in sorted((root / "raw-data").rglob("*.csv")):
             drop(other, file.relative_to(root / "raw-data").as_posix(), file.read_bytes(), written_at=None)
@@ -114,7 +114,7 @@ class TestSteps:
         assert (gate_of(root).state, gate_of(root).last_commit) == (GateState.IDLE, 1)
 
     def test_each_may_be_repeated(self, root: Path) -> None:
-        """A state machine starts a step again whose answer it did not hear."""
+        """A state machine repeats a step whose answer it did not receive."""
         batch_id = begin(root)
         for step in STEPS[:2]:
             do(step, root, batch_id)
@@ -140,7 +140,7 @@ class TestSteps:
         assert files(root, "processed", "failed", "lake/commits") == []
 
     def test_a_second_process_of_a_step_supersedes_the_first(self, root: Path) -> None:
-        """A task that was given up for dead, and is not, loses the gate to the one that was started instead."""
+        """A task that was given up but still runs loses the gate to its replacement."""
         batch_id = begin(root)
         do(steps.validate, root, batch_id)
         with opened(root) as slow:
@@ -159,7 +159,7 @@ class TestSteps:
         assert published(root) == expected(root)
 
     def test_none_goes_before_the_one_it_builds_on(self, root: Path) -> None:
-        """Nothing is filed away that is not judged, or not published."""
+        """Nothing is archived before it is validated or published."""
         batch_id = begin(root)
         with pytest.raises(MachineryError, match=r"is not validated yet\. Run its validation first"):
             do(steps.archive, root, batch_id)
@@ -178,7 +178,7 @@ class TestSteps:
         assert files(root, "failed") == ["failed/orders/bad.csv", "failed/orders/bad.csv.reason.json"]
 
     def test_filing_away_goes_on_where_the_time_was_over(self, root: Path) -> None:
-        """A function that may run for minutes only is started again; no file is copied twice."""
+        """A function with a time limit is started again; no file is copied twice."""
         batch_id = begin(root)
         for step in STEPS[:2]:
             do(step, root, batch_id)
@@ -190,7 +190,7 @@ class TestSteps:
         assert gate_of(root).state is GateState.IDLE
 
     def test_refused_files_are_told_before_the_batch_ends(self, root: Path) -> None:
-        """Who dies in between tells them again; a batch that has ended would be asked no more."""
+        """A process that dies in between reports them again; nobody would ask a batch that has ended."""
         drop(root, "orders/bad.csv", b"id\n1\n")
         batch_id = begin(root)
         for step in STEPS[:2]:
@@ -205,7 +205,7 @@ class TestSteps:
         assert told == [("raw-data/orders/bad.csv", verdict_reason(root, "raw-data/orders/bad.csv"), GateState.RUNNING)]
 
     def test_a_file_that_kills_its_reader_is_set_aside(self, root: Path) -> None:
-        """The same step again finds what the dead process was reading, and the batch without it comes next."""
+        """The repeated step finds out what the dead process was reading, and the batch continues without it."""
         batch_id = begin(root)
         with opened(root) as shop:
             gate = shop.ports.ledger.gate()
@@ -215,7 +215,7 @@ class TestSteps:
         assert (gate.state, [suspect.deaths for suspect in gate.suspects]) == (GateState.IDLE, [1])
 
     def test_an_interrupted_step_hands_its_batch_back(self, root: Path) -> None:
-        """Nobody owns it, and nothing is suspected: it can be taken up again at once."""
+        """Nobody owns it, and nothing is suspected: it can be resumed at once."""
         batch_id = begin(root)
         with opened(root) as shop:
 
@@ -231,14 +231,14 @@ class TestSteps:
         assert do(steps.validate, root, batch_id) is Validated.ACCEPTED
 
     def test_a_batch_is_handed_back_also_while_its_lease_is_renewed(self, root: Path) -> None:
-        """A beat comes between the look and the change."""
+        """A heartbeat comes between the look and the change."""
         batch_id = begin(root)
         with opened(root) as shop:
             ledger = shop.ports.ledger
             ledger.change_gate(ledger.gate().adopted(shop.ports.owners.me(), shop.ports.clock.now()))
 
             class Beaten:
-                """The ledger, whose gate is renewed at the first look."""
+                """The ledger, with a lease that is renewed at the first look."""
 
                 beats = 1
 
@@ -257,7 +257,7 @@ class TestSteps:
         assert (gate_of(root).owner, gate_of(root).attempt) == (None, 1)
 
     def test_contradicting_numbers_block_the_batch(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nothing is published, and a person is asked."""
+        """Nothing is published, and the batch waits for a person."""
         batch_id = begin(root)
         do(steps.validate, root, batch_id)
 
@@ -273,10 +273,10 @@ class TestSteps:
 
 
 class TestMarkFailed:
-    """What becomes of a batch of which a step failed for good."""
+    """What happens to a batch in which a step failed permanently."""
 
     def test_before_its_verdicts_it_is_given_back(self, root: Path) -> None:
-        """No file is condemned for what broke around it."""
+        """No file is refused for a fault around it."""
         batch_id = begin(root)
         assert do(steps.mark_failed, root, batch_id, 1, "no disk") is AfterFailure.GIVEN_BACK
         assert gate_of(root).state is GateState.IDLE
@@ -320,7 +320,7 @@ class TestDetect:
     """Every event, deadline and sweep."""
 
     def test_a_batch_whose_attempts_all_die_is_blocked(self, root: Path) -> None:
-        """A lost manifest lets not even the marking succeed; once unblocked, it is tried again."""
+        """With a lost manifest, even marking it as failed does not succeed; once unblocked, it is tried again."""
         batch_id = begin(root)
         for attempt in range(1, steps.MOST_ATTEMPTS):
             with opened(root, later=AFTER_THE_LEASE * attempt) as shop:
@@ -334,7 +334,7 @@ class TestDetect:
             assert detect(shop.ports, Noted()) == Started(batch_id=batch_id, attempt=steps.MOST_ATTEMPTS + 1)
 
     def test_waits_for_a_missing_dataset(self, tmp_path: Path) -> None:
-        """Nothing is started, and nothing wakes it but an event."""
+        """Nothing is started, and only an event wakes it."""
         root = drop(new_store(tmp_path / "shop"), "orders/a.csv", b"id\n").parents[2]
         executions = Noted(deadline=datetime(2026, 1, 1, tzinfo=UTC))
         with opened(root) as shop:
@@ -359,7 +359,7 @@ class TestDetect:
         assert executions == Noted(started=[(started.batch_id, 1)])
 
     def test_two_at_once_start_one_execution(self, root: Path) -> None:
-        """Who loses the gate starts nothing."""
+        """Whoever loses the gate starts nothing."""
         executions = Noted()
         with opened(root) as one, opened(root) as other:
 
@@ -374,7 +374,7 @@ class TestDetect:
         assert len(executions.started) == 1
 
     def test_leaves_a_running_execution_alone_however_old_its_lease(self, root: Path) -> None:
-        """Between two tasks nobody renews the lease."""
+        """Between two tasks, nobody renews the lease."""
         batch_id = begin(root)
         executions = Noted(running={(batch_id, 1)})
         with opened(root, later=AFTER_THE_LEASE) as shop:
@@ -382,7 +382,7 @@ class TestDetect:
         assert executions.started == []
 
     def test_starts_what_never_ran_as_the_next_attempt(self, root: Path) -> None:
-        """Whoever claimed the batch died before it could start the execution."""
+        """The process that claimed the batch died before it could start the execution."""
         batch_id = begin(root)
         executions = Noted()
         with opened(root) as shop:
@@ -406,7 +406,7 @@ class TestDetect:
         assert [suspect.key for suspect in gate_of(root).suspects] == ["raw-data/orders/a.csv"]
 
     def test_a_blocked_batch_waits_for_a_person(self, root: Path) -> None:
-        """It is told, and nothing is started."""
+        """It is reported, and nothing is started."""
         batch_id = begin(root)
         with opened(root) as shop:
             shop.ports.ledger.change_gate(shop.ports.ledger.gate().blocked("numbers contradict."))

@@ -1,4 +1,4 @@
-"""A fault of one file is not a fault of the store: it is named and left, and all others go on."""
+"""A fault of one file is not a fault of the store: it is named and left, and all the others go on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def troubles(root: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_a_file_that_may_not_be_read_is_left_until_it_may(root: Path, engine: str) -> None:
-    """The others go on; it is named, and taken as soon as somebody has mended it."""
+    """The others go on; it is named, and taken once somebody has corrected its permissions."""
     with refusing_to_open(root / KEY):
         outcome = run(root, validation_engine=engine)
         assert [(key, ignored.reason) for key, ignored in outcome.sighting.ignored] == [(KEY, DENIED)]
@@ -57,7 +57,7 @@ def test_a_file_that_may_not_be_read_is_left_until_it_may(root: Path, engine: st
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_a_file_on_a_bad_block_is_given_back_unjudged(root: Path, engine: str) -> None:
-    """The others of its batch go on; the same run does not try it again, the next one does."""
+    """The others of its batch go on; the next run tries it again, the same run does not."""
     with bad_block(root / KEY):
         (batch,) = run(root, validation_engine=engine).batches
         assert (len(batch.reports), batch.returned, dict(batch.unread)) == (2, (KEY,), {KEY: BAD_BLOCK})
@@ -73,7 +73,7 @@ def test_a_file_on_a_bad_block_is_given_back_unjudged(root: Path, engine: str) -
     ("minutes", "is_tried"), [(4, False), (6, True)], ids=["within five minutes", "after five minutes"]
 )
 def test_a_watch_tries_a_file_again_after_five_minutes(root: Path, minutes: int, is_tried: bool) -> None:
-    """Not at each look: that would be a batch each."""
+    """Not at each look: each would start a batch."""
     with bad_block(root / KEY):
         run(root)
     with opened(root, later=timedelta(minutes=minutes)) as shop:
@@ -83,7 +83,7 @@ def test_a_watch_tries_a_file_again_after_five_minutes(root: Path, minutes: int,
 
 
 def test_other_bytes_under_the_key_are_taken_at_once(root: Path) -> None:
-    """Nothing is known against them; what was noted of the others is forgotten."""
+    """Nothing is known against them; what was noted about the others is forgotten."""
     with bad_block(root / KEY):
         run(root)
     drop(root, "orders/a.csv", csv_of(order(1), order(2, user_id=9), order(3)))
@@ -94,7 +94,7 @@ def test_other_bytes_under_the_key_are_taken_at_once(root: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_forgotten(root: Path) -> None:
-    """The gate keeps only what is still there."""
+    """The gate keeps only what still exists."""
     with bad_block(root / KEY):
         run(root)
     (root / KEY).unlink()
@@ -113,7 +113,7 @@ def test_no_policy_makes_it_the_fault_of_others(root: Path, policy: str) -> None
 
 
 def test_the_steps_of_a_state_machine_leave_it_as_well(root: Path) -> None:
-    """What one process could not read, the next ones leave."""
+    """If one process could not read it, the next ones leave it."""
     with opened(root) as shop, bad_block(root / KEY):
         _, decision = pipeline.look(shop.ports, shop.ports.ledger.gate(), at_once=True)
         assert isinstance(decision, Dispatch)
@@ -129,7 +129,7 @@ def test_the_steps_of_a_state_machine_leave_it_as_well(root: Path) -> None:
 
 
 def test_a_batch_can_be_given_up_beside_an_unreadable_overwritten_file(root: Path) -> None:
-    """Its bytes are held by nobody."""
+    """Nobody holds its bytes."""
     with opened(root) as shop:
         gate = shop.ports.ledger.gate()
         _, decision = pipeline.look(shop.ports, gate, at_once=True)
@@ -143,7 +143,7 @@ def test_a_batch_can_be_given_up_beside_an_unreadable_overwritten_file(root: Pat
 
 
 def test_more_than_500_unreadable_files_are_the_store_s_trouble(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the machinery is asked after, and every file is pending again."""
+    """Then the machinery is suspected, and every file is pending again."""
     monkeypatch.setattr("takings.batch.validate.MOST_LEFT", 0)
     with (
         bad_block(root / KEY),
@@ -159,7 +159,7 @@ def test_more_than_500_unreadable_files_are_the_store_s_trouble(root: Path, monk
 
 
 def test_an_original_that_cannot_be_removed_ends_its_batch_all_the_same(root: Path) -> None:
-    """It is archived and named; it is never taken for a new arrival, however often the store is looked at."""
+    """It is archived and named; it never becomes a new arrival, however often the store is listed."""
     with refusing_to_move(root / KEY):
         assert [len(run(root).batches) for _ in range(3)] == [1, 0, 0]
     assert troubles(root) == [{"key": KEY, "reason": STUCK}]
@@ -173,7 +173,7 @@ def test_an_original_that_cannot_be_removed_ends_its_batch_all_the_same(root: Pa
 
 
 def test_other_bytes_in_the_place_of_one_that_could_not_be_removed_are_an_arrival(root: Path) -> None:
-    """They are a correction, like any others."""
+    """They are a correction like any other."""
     with refusing_to_move(root / KEY):
         run(root)
     drop(root, "orders/a.csv", csv_of(order(1, status="returned")))
@@ -197,7 +197,7 @@ def test_an_archived_original_that_cannot_be_read_is_left_out_of_a_replay(root: 
     assert troubles(root) == []
 
 
-# Stores of before
+# Older stores
 
 
 def test_a_gate_of_an_older_version_has_left_no_file(root: Path) -> None:

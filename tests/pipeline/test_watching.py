@@ -1,4 +1,4 @@
-"""A watch takes what is due, waits for the rest, and survives what fails; time passes as fast as the test likes."""
+"""A watch takes what is due, waits for the rest, and survives failures; time passes as fast as the test likes."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ Act = Callable[[], object]
 
 @dataclass
 class World:
-    """A clock, and what happens at which second of it; also what hints at changes."""
+    """A clock, with what happens at which second; also the source of hints."""
 
     until: timedelta
-    #: second -> what happens then; what is in `silently` comes without a hint
+    #: second -> what happens then; what is in `silently` gives no hint
     acts: dict[int, Act] = field(default_factory=dict)
     silently: dict[int, Act] = field(default_factory=dict)
     ahead: timedelta = timedelta(0)
@@ -47,11 +47,11 @@ class World:
         return START + self.ahead
 
     def sleep(self, seconds: float) -> None:
-        """Jump."""
+        """Jump ahead."""
         self.ahead += timedelta(seconds=seconds)
 
     def wait(self, seconds: float) -> Wake:
-        """Let time pass, and let happen what is due."""
+        """Let time pass, and run what is due."""
         self.sleep(seconds)
         for plan in (self.acts, self.silently):
             for second in sorted(second for second in plan if second * SECOND <= self.ahead):
@@ -72,14 +72,14 @@ def happenings(
     with_: Callable[[Ports], Ports] = lambda ports: ports,
     **options: Any,
 ) -> Iterator[Happening]:
-    """Watch a store until the world's end."""
+    """Watch a store until the world ends."""
     with opened(root, **options) as shop:
         ports = with_(replace(shop.ports, clock=world))
         yield from watch(ports, world, sweep=shop.settings.sweep)
 
 
 def watched(root: Path, world: World, **options: Any) -> list[object]:
-    """Return what a watch tells, a batch by its number of files and attempt."""
+    """Return what a watch reports; a batch by its number of files and its attempt."""
     return [
         (len(found.reports), found.attempt) if isinstance(found, BatchOutcome) else found
         for found in happenings(root, world, **options)
@@ -87,7 +87,7 @@ def watched(root: Path, world: World, **options: Any) -> list[object]:
 
 
 def nothing() -> Waiting:
-    """Return what is told when nothing is pending any more."""
+    """Return what is reported when nothing is pending any more."""
     return Waiting(decision=NothingPending(), files=0)
 
 
@@ -98,7 +98,7 @@ def state_of(root: Path) -> Gate:
 
 
 def stop_at(fact: str, error: BaseException, times: int = 1) -> Callable[[Ports], Ports]:
-    """Return what makes a pipeline fail whenever it tells something, some times."""
+    """Return what makes a pipeline fail several times, whenever it logs something."""
     left = [error] * times
 
     def tell(told: str, _: object) -> None:
@@ -109,7 +109,7 @@ def stop_at(fact: str, error: BaseException, times: int = 1) -> Callable[[Ports]
 
 
 def in_flight(root: Path, change: Callable[[Shop, Gate], Gate]) -> Path:
-    """Leave a batch of the three standard files half done, and its gate as `change` says."""
+    """Leave a batch of the three standard files half done, with its gate changed by `change`."""
     drop_all(root)
     with opened(root) as shop, pytest.raises(KeyboardInterrupt):
         pipeline.run(stop_at("lake.merging", KeyboardInterrupt())(shop.ports), at_once=True)
@@ -119,7 +119,7 @@ def in_flight(root: Path, change: Callable[[Shop, Gate], Gate]) -> Path:
 
 
 def owned_by(owner: str, until: timedelta = MINUTE) -> Callable[[Shop, Gate], Gate]:
-    """Return what gives a batch to an owner."""
+    """Return a change that gives a batch to an owner."""
     return lambda _, gate: replace(gate, generation=gate.generation + 1, owner=owner, lease_expires_at=START + until)
 
 
@@ -153,7 +153,7 @@ class TestWaiting:
         assert published(done) == expected(done)
 
     def test_fewer_files_go_at_the_deadline(self, root: Path) -> None:
-        """To the beat, though nothing hints at it."""
+        """On time, without any hint."""
         world = World(until=20 * MINUTE + 2 * BEAT, acts={0: lambda: drop_all(root)})
         assert watched(root, world) == [
             Waiting(decision=WaitUntil(deadline=START + 20 * MINUTE), files=3),
@@ -162,7 +162,7 @@ class TestWaiting:
         ]
 
     def test_later_files_do_not_push_the_deadline_back(self, done: Path) -> None:
-        """They go with the first one."""
+        """They go together with the first one."""
         world = World(
             until=21 * MINUTE,
             acts={
@@ -177,7 +177,7 @@ class TestWaiting:
         ]
 
     def test_a_restarted_watch_keeps_the_deadline(self, root: Path) -> None:
-        """It stands in the gate."""
+        """The gate keeps it."""
         drop_all(root)
         assert len(watched(root, World(until=19 * MINUTE))) == 1
         again = World(until=21 * MINUTE, ahead=19 * MINUTE)
@@ -188,7 +188,7 @@ class TestWaiting:
         ]
 
     def test_files_that_come_while_a_batch_runs_make_the_next_one(self, done: Path) -> None:
-        """Though nothing hints at them."""
+        """Without any hint."""
 
         def meanwhile(ports: Ports) -> Ports:
             def tell(fact: str, _: object) -> None:
@@ -203,7 +203,7 @@ class TestWaiting:
         ] == [(1, 1), (1, 1)]
 
     def test_a_file_without_any_hint_is_found_by_the_sweep(self, done: Path) -> None:
-        """Not before."""
+        """Not earlier."""
 
         def drop_one() -> object:
             return drop(done, "orders/b.csv", csv_of(order(8)))
@@ -225,7 +225,7 @@ class TestWaiting:
 
 class TestTroubled:
     def test_a_file_that_may_not_be_read_is_told_once_and_taken_when_it_may(self, done: Path) -> None:
-        """Without a hint: changed permissions are no event."""
+        """Without a hint: changed permissions are not an event."""
         path = drop(done, "orders/b.csv", csv_of(order(8)))
         with ExitStack() as trouble:
             trouble.enter_context(refusing_to_open(path))
@@ -237,7 +237,7 @@ class TestTroubled:
 
 class TestUnsettled:
     def test_a_file_that_is_being_written_is_looked_at_again_soon(self, done: Path) -> None:
-        """Its end may come without a hint; nothing is told of it meanwhile."""
+        """Its end may give no hint; meanwhile, nothing is reported."""
 
         class Store:
             def __init__(self, ports: Ports) -> None:
@@ -260,7 +260,7 @@ class TestUnsettled:
 
 class TestOwners:
     def test_a_batch_of_a_dead_process_is_resumed_at_once(self, root: Path) -> None:
-        """Its lease does not matter, and neither does a hint."""
+        """Without waiting for its lease or a hint."""
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
             pass
         in_flight(root, owned_by(f"{platform.node()}:{process.pid}:1:aaaa"))
@@ -268,13 +268,13 @@ class TestOwners:
         assert published(root) == expected(root)
 
     def test_a_batch_of_another_machine_is_resumed_when_its_lease_ends(self, root: Path) -> None:
-        """Until then a watch waits beside it."""
+        """Until then, a watch waits."""
         in_flight(root, owned_by("elsewhere:1:1:aaaa", until=MINUTE))
         assert watched(root, World(until=MINUTE - SECOND)) == []
         assert watched(root, World(until=MINUTE + SECOND)) == [(3, 2), nothing()]
 
     def test_a_batch_that_starts_and_dies_elsewhere_needs_no_hint(self, root: Path) -> None:
-        """The gate is read at every beat."""
+        """The gate is read regularly."""
         world = World(
             until=2 * MINUTE, silently={10: lambda: in_flight(root, owned_by("elsewhere:1:1:aaaa", until=MINUTE))}
         )
@@ -300,7 +300,7 @@ class TestOwners:
 
 class TestFailures:
     def test_a_failure_is_told_and_tried_again_later_and_later(self, done: Path) -> None:
-        """Up to a minute apart, with some jitter; nothing hurries it."""
+        """At intervals of up to a minute, with some jitter; nothing shortens them."""
         failures = 12
 
         class Store:
@@ -342,7 +342,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("error", [CorruptState("damaged."), SettingsError("no sense.")])
     def test_what_no_retry_mends_ends_the_watch(self, root: Path, error: Exception) -> None:
-        """Its error goes up."""
+        """Its error is raised."""
         drop_all(root)
         with pytest.raises(type(error)):
             watched(root, World(until=MINUTE), with_=stop_at("batch.dispatched", error), batch_files=1)
@@ -361,7 +361,7 @@ class TestFailures:
         assert told == [Blocked(batch_id=batch_id, reason="numbers contradict."), (3, 2), nothing()]
 
     def test_a_batch_that_becomes_blocked_is_told_as_blocked(self, root: Path) -> None:
-        """Not as a failure, and not tried again."""
+        """It is not reported as a failure, and not retried."""
         drop_all(root)
         breach = InvariantBreach("numbers contradict.")
         told = watched(root, World(until=10 * MINUTE), with_=stop_at("kpis.computing", breach), batch_files=1)
@@ -371,7 +371,7 @@ class TestFailures:
 
 
 def test_asked_to_stop_a_watch_ends_after_the_running_batch(root: Path) -> None:
-    """Files that are left stay pending."""
+    """Remaining files stay pending."""
     drop_all(root)
     drop(root, "order-items/b.csv", csv_of(item(9, 1)))
     world = World(until=MINUTE)

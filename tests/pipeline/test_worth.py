@@ -44,7 +44,7 @@ class TestAnOrdersStatus:
         return contracts_of_worth(tmp_path / "contracts", {}, optional=("status",))
 
     def take(self, root: Path, contracts: str | None) -> None:
-        """Drop orders on three days, the second with items of two categories and one that waits, and take them."""
+        """Drop and take orders on three days; the second has items of two categories and one that waits."""
         drop(root, "products/a.csv", csv_of(product(1, "Books"), product(2, "Toys")))
         drop(
             root,
@@ -61,7 +61,7 @@ class TestAnOrdersStatus:
         run(root, contracts=contracts)
 
     def test_a_change_restates_the_categories_of_its_items(self, root: Path, contracts: str) -> None:
-        """On their day and on no other; an order that only says something else restates its day alone."""
+        """On their day only; an order that changes in another way restates only its day."""
         self.take(root, contracts)
         changed = order(2, "2025-03-31T09:00:00", status="returned")
         drop(root, "orders/b.csv", csv_of(changed, order(1, user_id=8)))
@@ -76,7 +76,7 @@ class TestAnOrdersStatus:
         assert by_day.splitlines()[2] == f"{MONDAY},1,20.00,2,100.00,1,20.00,20.00,0.00,0.00"
 
     def test_a_row_that_loses_restates_nothing(self, root: Path, contracts: str) -> None:
-        """An older status that comes late changes nothing, nor does a newer row of the same one."""
+        """An older status that comes late changes nothing, nor does a newer row with the same one."""
         self.take(root, contracts)
         before = published(root, contracts=contracts)
         older = csv_of(order(2, "2025-03-31T09:00:00", status="returned"))
@@ -89,7 +89,7 @@ class TestAnOrdersStatus:
         assert published(root, contracts=contracts) == before == expected(root)
 
     def test_with_a_status_of_their_own_items_do_not_ask(self, root: Path) -> None:
-        """The shipped contracts restate the order's day, and no category."""
+        """The shipped contracts restate the order's day, but no category."""
         self.take(root, None)
         drop(root, "orders/b.csv", csv_of(order(2, "2025-03-31T09:00:00", status="returned")))
         run(root)
@@ -97,7 +97,7 @@ class TestAnOrdersStatus:
         assert published(root) == expected(root)
 
     def test_nothing_is_stored_of_it(self, root: Path, contracts: str) -> None:
-        """The rows behind a number show the order's status; the lake keeps the item's, which is none."""
+        """The rows behind a number show the order's status; the lake keeps the item's own, which is null."""
         self.take(root, contracts)
         with opened(root, contracts=contracts) as shop:
             rows = explain(shop.ports, date(2025, 3, 31)).rows
@@ -132,7 +132,7 @@ def sold(id_: int, order_id: int, product_id: int = 1, price: str = "10.00", **o
 
 
 def test_the_rows_behind_a_number_add_up(root: Path, contracts: str) -> None:
-    """Pieces, amounts, returned and cancelled values of a day; an order without items has none of them."""
+    """Pieces, amounts, returned and cancelled values of a day; an order without items has none of these."""
     drop(root, "products/a.csv", csv_of(product(1)))
     drop(root, "orders/a.csv", csv_of(order(1), order(2)))
     items = csv_of(
@@ -165,7 +165,7 @@ def test_the_rows_behind_a_number_add_up(root: Path, contracts: str) -> None:
 
 
 def test_a_waiting_item_is_worth_its_amount(root: Path, contracts: str) -> None:
-    """In what a day lacks."""
+    """In what a day is missing."""
     drop(root, "products/a.csv", csv_of(product(1)))
     drop(root, "orders/a.csv", csv_of(order(1)))
     drop(root, "order-items/a.csv", csv_of(sold(1, 1, 404, quantity="3", discount="0.50"), sold(2, 9, quantity="2")))
@@ -177,7 +177,7 @@ def test_a_waiting_item_is_worth_its_amount(root: Path, contracts: str) -> None:
 
 
 def test_a_lake_gains_roles(root: Path, contracts: str) -> None:
-    """Earlier rows count by their price; every day is published again, as another definition; maintenance keeps both."""
+    """Earlier rows count by their price; every day is published again, with another definition; maintenance keeps both."""
     run(drop_all(root))
     before = published(root)
     drop(root, "order-items/b.csv", csv_of(sold(4, 3, quantity="3", discount="1")))
@@ -200,7 +200,7 @@ def test_a_lake_gains_roles(root: Path, contracts: str) -> None:
 
 
 def test_a_lake_does_not_forget_amounts(root: Path, contracts: str) -> None:
-    """Without a role, revenue would silently be that of single pieces."""
+    """Without a role, revenue would silently count single pieces."""
     drop_all(root)
     run(root, contracts=contracts)
     drop(root, "order-items/b.csv", csv_of(item(4, 3)))
@@ -215,7 +215,7 @@ def test_a_lake_does_not_forget_amounts(root: Path, contracts: str) -> None:
 
 
 def test_a_mended_row_has_an_amount(root: Path, contracts: str) -> None:
-    """A quantity too many is set aside under the policy "row"; put right, it counts."""
+    """Policy "row" sets a wrong quantity aside; corrected, it counts."""
     options: dict[str, Any] = {"contracts": contracts, "policy": "row", "max_rejected": "60"}
     drop_all(root)
     drop(root, "order-items/b.csv", csv_of(sold(4, 1, quantity="1000000000"), sold(5, 1, quantity="2")))

@@ -47,7 +47,7 @@ class Killed(BaseException):
 
 
 class Dead:
-    """A port at which the process dies."""
+    """A port where the process dies."""
 
     def __getattr__(self, _: str) -> NoReturn:
         raise Killed
@@ -55,7 +55,7 @@ class Dead:
 
 @pytest.fixture
 def contracts(tmp_path: Path) -> Path:
-    """Return a folder with the shipped contracts, to be changed."""
+    """Return a folder with the shipped contracts, for a test to change."""
     folder = tmp_path / "contracts"
     folder.mkdir()
     for file in Path(takings.contracts.__file__).parent.glob("*.odcs.yaml"):
@@ -64,14 +64,14 @@ def contracts(tmp_path: Path) -> Path:
 
 
 def with_colour(contracts: Path) -> str:
-    """Let products gain an optional column."""
+    """Give products an optional column."""
     file = contracts / "products.odcs.yaml"
     file.write_text(file.read_text(encoding="utf-8") + COLOUR, encoding="utf-8")
     return str(contracts)
 
 
 def with_dearer_items(contracts: Path) -> str:
-    """Refuse items that are sold for less than 5."""
+    """Refuse items that cost less than 5."""
     file = contracts / "order_items.odcs.yaml"
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("exclusiveMinimum: 0", "exclusiveMinimum: 5"), encoding="utf-8")
@@ -85,7 +85,7 @@ def run_to_death(root: Path, port: str) -> None:
 
 
 def products_in_the_lake(root: Path) -> list[tuple[object, object]]:
-    """Return id and colour of every product, by id."""
+    """Return every product's id and colour, by id."""
     table = DeltaTable(str(root / "lake" / "products"))
     with opened(root) as shop:
         snapshot = shop.ports.tables.snapshot()
@@ -100,7 +100,7 @@ def products_in_the_lake(root: Path) -> list[tuple[object, object]]:
 
 class TestBetweenBatches:
     def test_a_column_more_widens_the_lake(self, root: Path, contracts: Path) -> None:
-        """Rows from before hold nothing in it, and a correction fills it in; before, the column was drift."""
+        """Earlier rows hold nothing in it, and a correction fills it in; before, the column was reported as extra."""
         drop_all(root)
         drop(root, "products/b.csv", csv_of(product(4, colour="red")))
         (batch,) = run(root).batches
@@ -121,7 +121,7 @@ class TestBetweenBatches:
     def test_what_is_published_is_verified_explained_and_restated_before_a_batch_brings_the_column(
         self, root: Path, contracts: Path
     ) -> None:
-        """The files of the lake lack it until then."""
+        """Until then, the lake's files lack it."""
         run(drop_all(root))
         before = published(root)
         with opened(root, contracts=with_colour(contracts)) as shop:
@@ -143,7 +143,7 @@ class TestBetweenBatches:
         assert products_in_the_lake(root)[-1] == (4, "red")
 
     def test_a_column_less_is_refused_before_anything_is_decided(self, root: Path, contracts: Path) -> None:
-        """The error says to name it again; once that is done, the files are taken."""
+        """The error says to add it again; then the files are taken."""
         narrow = shutil.copytree(contracts, contracts.parent / "narrow")
         wider = with_colour(contracts)
         run(drop_all(root), contracts=wider)
@@ -158,7 +158,7 @@ class TestBetweenBatches:
         assert published(root, contracts=wider) == expected(root)
 
     def test_maintenance_under_a_column_less_is_refused(self, root: Path, contracts: Path) -> None:
-        """Compacted under such a contract, rows would lose what they hold in the column."""
+        """Compacting under such a contract would lose the column's values."""
         narrow = shutil.copytree(contracts, contracts.parent / "narrow")
         wider = with_colour(contracts)
         for number in range(4):
@@ -173,7 +173,7 @@ class TestBetweenBatches:
         assert products_in_the_lake(root) == [(0, "red"), (1, "red"), (2, "red"), (3, "red")]
 
     def test_a_stricter_contract_judges_only_what_comes(self, root: Path, contracts: Path) -> None:
-        """What is in the lake stays."""
+        """What is in the lake stays there."""
         run(drop_all(root))
         before = published(root)
         dearer = with_dearer_items(contracts)
@@ -183,7 +183,7 @@ class TestBetweenBatches:
         assert published(root, contracts=dearer) == before == expected(root)
 
     def test_a_file_refused_by_one_contract_may_come_again_under_another(self, root: Path, contracts: Path) -> None:
-        """A refused file makes no duplicate."""
+        """A refused file does not make a later one a duplicate."""
         dearer = with_dearer_items(contracts)
         run(drop_all(root), contracts=dearer)
         assert "failed/order_items/a.csv" in files(root, "failed")
@@ -198,7 +198,7 @@ class TestBetweenBatches:
     def test_numbers_are_verified_explained_and_restated_before_the_lake_is_wider(
         self, root: Path, contracts: Path
     ) -> None:
-        """Until the next batch the lake lacks the contract's new column, which then holds nothing."""
+        """Until the next batch, the lake lacks the contract's new column, which is then empty."""
         run(drop_all(root))
         with opened(root, contracts=with_colour(contracts)) as shop:
             assert verify(shop.ports).differences == ()
@@ -220,7 +220,7 @@ class TestBetweenBatches:
     def test_a_contract_that_the_lake_does_not_fit_stops_a_batch_before_its_verdicts(
         self, root: Path, contracts: Path, old: str, new: str, fault: str
     ) -> None:
-        """Otherwise no contract could complete it: with the old one back, its files are taken by the next batch."""
+        """Otherwise no contract could complete it: with the old one back, the next batch takes its files."""
         wider = with_colour(contracts)
         run(drop_all(root), contracts=wider)
         drop(root, "order-items/b.csv", b"id,order_id,product_id,user_id,status,sale_price\n4,1,2,7,shipped,1.00\n")
@@ -239,7 +239,7 @@ class TestBetweenBatches:
 
 class TestInTheMiddleOfABatch:
     def test_before_the_verdicts_the_files_are_given_back(self, root: Path, contracts: Path) -> None:
-        """The next batch judges them by the new contract, with the versions of their first sight."""
+        """The next batch validates them by the new contract, with the versions of their first sight."""
         run_to_death(drop_all(root), "validation")
         first = {record.file_key: record.version for record in lineage(root)}
         dearer = with_dearer_items(contracts)
@@ -257,7 +257,7 @@ class TestInTheMiddleOfABatch:
         assert published(root, contracts=dearer) == expected(root)
 
     def test_behind_the_verdicts_the_old_contract_has_to_finish(self, root: Path, contracts: Path) -> None:
-        """The error says to put it back; with it back the batch is completed."""
+        """The error says to restore it; then the batch is completed."""
         run_to_death(drop_all(root), "engine")
         dearer = with_dearer_items(contracts)
         for _ in range(2):

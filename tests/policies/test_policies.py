@@ -1,4 +1,4 @@
-"""What a bad file does under each policy, in whole runs on a small store."""
+"""What happens to a bad file under each policy, in whole runs on a small store."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ITEMS_HEADER = b"id,order_id,product_id,user_id,status,sale_price\n"
 
 @pytest.fixture
 def exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
-    """Return what runs a command with settings from the environment, as a shell would, and tells how it ended."""
+    """Return a function that runs a command like a shell, with settings from the environment, and returns the exit code."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
 
@@ -70,14 +70,14 @@ def verdicts(outcome: RunOutcome) -> dict[str, tuple[str, str | None]]:
 
 
 def reasons(root: Path, file: str) -> dict[str, Any]:
-    """Return the reason.json beside a failed file."""
+    """Return the reason.json next to a failed file."""
     (path,) = (root / "failed").glob(f"*/*/*/*/{file}.reason.json")
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
 
 
 def quarantine(root: Path, file: str) -> Path:
-    """Return the newest quarantine file of that name."""
+    """Return the newest quarantine file with this name."""
     return max((root / "quarantine").glob(f"*/{file}"))
 
 
@@ -87,10 +87,10 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 
 class TestFile:
-    """The default: a bad file is refused as a whole, the others go on."""
+    """The default: a bad file is refused as a whole, the others are taken."""
 
     def test_every_bad_line_is_named_however_many_there_are(self, root: Path) -> None:
-        """Reports show the first hundred violations, reason.json all of them, in the file's order."""
+        """Reports show the first hundred violations, reason.json has all, in the file's order."""
         drop_all(root)
         rows = [item(number, 1, sale_price="0" if number % 2 else "1.00") for number in range(10, 310)]
         drop(root, "order-items/sub/bad.csv", csv_of(*rows) + b"1,2\n")
@@ -116,7 +116,7 @@ class TestFile:
         ]
 
     def test_a_bad_file_never_holds_values_back_or_shows_them(self, root: Path) -> None:
-        """What is wrong is told by line, rule and shape; the value is in the original beside it."""
+        """Line, rule and shape say what is wrong; the value is only in the original."""
         drop(root, "order-items/bad.csv", ITEMS_HEADER + b"1,1,1,4711,shipped,secret 12.5\n")
         run(root)
         assert reasons(root, "order_items/bad.csv")["violations"] == [
@@ -125,17 +125,17 @@ class TestFile:
                 "record": 0,
                 "line": 2,
                 "column": "sale_price",
-                "reason": "must be a number like 12.50, with at most 12 digits before the point and 16 behind it",
+                "reason": "must be a number like 12.50, with at most 12 digits before the point and 16 after it",
                 "shape": "aaaaaa 99.9",
             }
         ]
 
 
 class TestStrict:
-    """The original brief's fail-fast: one bad file, or an orphan, fails the batch and all its files."""
+    """The brief's fail-fast: one bad file, or an orphan, fails the batch and all its files."""
 
     def test_one_rejected_file_fails_the_whole_batch(self, root: Path, exit_code: Callable[..., int]) -> None:
-        """All files lie in failed/ with the reason, nothing is in the lake, and the good ones may come again."""
+        """All files are in failed/ with the reason, nothing is in the lake, and the good ones may be dropped again."""
         drop_all(root)
         drop(root, "order-items/bad.csv", csv_of(item(4, 1, sale_price="0")))
         assert exit_code("run", root, "--now", policy="strict") == 1
@@ -184,7 +184,7 @@ class TestStrict:
         assert published(root) == expected(root)
 
     def test_an_orphans_product_may_be_in_the_lake(self, root: Path) -> None:
-        """Only what is nowhere fails a batch; a product that is nowhere does as well."""
+        """Only a missing order or product fails a batch."""
         run(drop_all(root), policy="strict")
         drop(root, "order-items/b.csv", csv_of(item(4, 1, 3)))
         assert verdicts(run(root, policy="strict")) == {"order-items/b.csv": ("accepted", None)}
@@ -201,7 +201,7 @@ class TestStrict:
         assert published(root) == before == expected(root)
 
     def test_a_refused_correction_leaves_the_lake_as_it_was(self, root: Path) -> None:
-        """Good and bad files of a failed batch count for nothing."""
+        """The good and bad files of a failed batch do not count."""
         run(drop_all(root), policy="strict")
         before = published(root)
         drop(root, "orders/a.csv", csv_of(order(1, "2025-04-01T10:00:00")))
@@ -214,7 +214,7 @@ class TestStrict:
 
 
 class TestRow:
-    """Bad rows are set aside, up to a share of the file, and the rest is taken."""
+    """Bad rows are set aside, up to a share of the file; the rest is taken."""
 
     BAD = (
         ITEMS_HEADER
@@ -228,7 +228,7 @@ class TestRow:
     )
 
     def test_bad_rows_go_to_quarantine_and_the_rest_is_taken(self, root: Path, exit_code: Callable[..., int]) -> None:
-        """As CSV with source, line, reasons and version, what is no CSV row in base64; the rest counts."""
+        """As CSV with source, line, reasons and version; what is not a CSV row, in base64. The rest counts."""
         drop_all(root)
         drop(root, "order-items/bad.csv", self.BAD)
         assert exit_code("run", root, "--now", policy="row", max_rejected="60%") == 1
@@ -247,7 +247,7 @@ class TestRow:
             "_takings_source,_takings_line,_takings_reasons,_takings_version\n"
             '5,1,1,7,"lo\nst, ""so",x,raw-data/order-items/bad.csv,3,'
             '"status|one_of: must be one of processing, shipped, delivered, complete, completed, returned, cancelled,'
-            " canceled; sale_price|type: must be a number like 12.50, with at most 12 digits before the point and 16 behind"
+            " canceled; sale_price|type: must be a number like 12.50, with at most 12 digits before the point and 16 after"
             f' it",{version}\n'
             "7,1,1,7,shipped,0,raw-data/order-items/bad.csv,6,"
             f"sale_price|greater_than: must be greater than 0,{version}\n"
@@ -267,7 +267,7 @@ class TestRow:
         assert "processed/order_items/bad.csv" in files(root, "processed")
 
     def test_more_bad_rows_than_allowed_refuse_the_file(self, root: Path) -> None:
-        """57.2 % are bad; nothing of it is taken and nothing goes to quarantine."""
+        """57.2 % are bad; nothing is taken and nothing is quarantined."""
         drop_all(root)
         drop(root, "order-items/bad.csv", self.BAD)
         outcome = run(root, policy="row", max_rejected="57.1%")
@@ -303,14 +303,14 @@ class TestRow:
         ids=["an open quote", "a column missing", "no byte", "a column twice", "UTF-16"],
     )
     def test_what_is_wrong_with_the_whole_file_refuses_it(self, root: Path, content: bytes, rule: str) -> None:
-        """However many rows may be bad."""
+        """However many bad rows are allowed."""
         drop(root, "order-items/bad.csv", content)
         (batch,) = run(root, policy="row", max_rejected="100%").batches
         assert [(report.verdict.value, dict(report.errors)) for report in batch.reports] == [("rejected", {rule: 1})]
         assert files(root, "quarantine", "processed") == []
 
     def test_every_row_may_be_bad(self, root: Path) -> None:
-        """The file is taken, and nothing of it counts yet."""
+        """The file is taken, and none of it counts yet."""
         drop(root, "orders/a.csv", csv_of(order(1, num_of_item=0), order(2, status="lost")))
         (batch,) = run(root, policy="row", max_rejected="100%").batches
         assert [report.records for report in batch.reports] == [RecordCounts(read=2, rejected=2)]
@@ -318,7 +318,7 @@ class TestRow:
         assert [row["order_id"] for row in rows_of(quarantine(root, "orders/a.csv").read_bytes())] == ["1", "2"]
 
     def test_a_compressed_files_rows_are_set_aside_compressed(self, root: Path) -> None:
-        """The quarantine file has the original's name, so it is what it is called."""
+        """The quarantine file has the original's name, so its content must match the ending."""
         drop(root, "orders/a.csv.gz", gzip.compress(csv_of(order(1, num_of_item=0), order(2)) + b"3\n"))
         run(root, policy="row", max_rejected="100%")
         content = gzip.decompress(quarantine(root, "orders/a.csv.gz").read_bytes())
@@ -342,7 +342,7 @@ class TestRow:
         assert published(root) == expected(root)
 
     def test_a_store_may_change_its_policy(self, root: Path) -> None:
-        """What was refused under one is taken under the other."""
+        """What one refused, the other takes."""
         drop_all(root)
         drop(root, "order-items/bad.csv", self.BAD)
         run(root)
@@ -360,7 +360,7 @@ class TestMended:
     ROW: Final[Mapping[str, Any]] = {"policy": "row", "max_rejected": "100%"}
 
     def mended(self, content: bytes) -> bytes:
-        """Return the quarantined rows with what was wrong put right."""
+        """Return the quarantined rows, corrected."""
         return content.replace(b'"5,50"', b"5.50").replace(b",-6.00", b",6.00")
 
     def test_mended_rows_count_once_as_if_never_damaged(self, root: Path, tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ class TestMended:
         assert published(root) == published(whole)
 
     def test_a_mended_row_does_not_beat_a_newer_correction(self, root: Path) -> None:
-        """Its version is the damaged row's, one step further; what came between stays."""
+        """Its version is just after the damaged row's; a newer row stays."""
         drop_all(root)
         drop(root, "order-items/b.csv", self.BAD)
         run(root, **self.ROW)
@@ -399,7 +399,7 @@ class TestMended:
         assert by_day.splitlines()[2].startswith("2025-03-31,1,10.25,2,")
 
     def test_a_mended_row_beats_the_correction_that_its_original_would_have_beaten(self, root: Path) -> None:
-        """A row of the lake that is older than the damaged file is replaced."""
+        """It replaces a row of the lake that is older than the damaged file."""
         run(drop_all(root))
         drop(root, "order-items/b.csv", csv_of(item(1, 1, 1, "-11.00")))
         run(root, **self.ROW)
@@ -412,7 +412,7 @@ class TestMended:
         assert published(root)[0].splitlines()[1].startswith("2025-03-30,2,31.25,2,")
 
     def test_rows_mended_badly_are_quarantined_again_one_step_further(self, root: Path) -> None:
-        """With the place where they stand now; mended at last, they count."""
+        """With their present place; once they are correct, they count."""
         drop_all(root)
         drop(root, "order-items/b.csv", self.BAD)
         run(root, **self.ROW)
@@ -450,14 +450,14 @@ class TestMended:
 
 
 def run_of_good_files(root: Path) -> Path:
-    """Return a store that took the standard files at once."""
+    """Return a store that took the standard files in one run."""
     run(drop_all(new_store(root)))
     return root
 
 
 class TestManyFiles:
     def test_each_policy_on_the_same_drops(self, tmp_path: Path) -> None:
-        """What is taken grows from strict over file to row; every record is accounted for under each."""
+        """Strict takes least, then file, then row; every record is accounted for under each."""
         taken = {}
         for policy in ("strict", "file", "row"):
             root = drop_all(new_store(tmp_path / policy))

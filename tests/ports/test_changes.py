@@ -18,19 +18,19 @@ from takings.adapters.local.changes import FolderChanges
 from takings.ports import Changes, Wake
 from tests.shop import drop
 
-#: longer than any hint takes, however busy the machine; only a failing test waits so long
+#: longer than any hint takes, however busy the machine; only a failing test waits this long
 LONG = 60
 
 Begin = Callable[[], Changes]
 
 
 def silent(_: str, __: Mapping[str, object]) -> None:
-    """Tell nobody."""
+    """Log nothing."""
 
 
 @pytest.fixture(params=["folder"])
 def begin(root: Path) -> Iterator[Begin]:
-    """Return what begins to notice changes of a store; other platforms join the parameters."""
+    """Return a function that begins to watch a store for changes; other platforms join the parameters."""
     with ExitStack() as noticing:
         yield lambda: noticing.enter_context(FolderChanges(root / "raw-data", silent).noticing())
 
@@ -44,11 +44,11 @@ def settle(changes: Changes) -> Changes:
 
 class TestHints:
     def test_the_first_wait_hints(self, begin: Begin) -> None:
-        """Nobody knows what came before."""
+        """What changed before is unknown."""
         assert begin().wait(LONG) is Wake.CHANGED
 
     def test_a_new_file_hints(self, begin: Begin, root: Path) -> None:
-        """In a folder that is as new."""
+        """Even in a new folder."""
         changes = settle(begin())
         drop(root, "orders/2025/a.csv", b"rows")
         assert changes.wait(LONG) is Wake.CHANGED
@@ -61,20 +61,20 @@ class TestHints:
         assert (changes.wait(LONG), threading.active_count()) == (Wake.CHANGED, before)
 
     def test_without_a_change_a_wait_ends_quietly(self, begin: Begin) -> None:
-        """As often as it is asked."""
+        """However often it is asked."""
         changes = settle(begin())
         assert [changes.wait(0), changes.wait(0.01), changes.wait(-1)] == [Wake.QUIET] * 3
 
 
 class TestStopping:
     def test_it_ends_a_wait(self, begin: Begin) -> None:
-        """From a thread of its own."""
+        """From another thread."""
         changes = settle(begin())
         threading.Timer(0.05, changes.stop).start()
         assert changes.wait(LONG) is Wake.STOP
 
     def test_it_ends_a_wait_from_a_signal_handler(self, begin: Begin) -> None:
-        """Which runs in the very thread that waits."""
+        """It runs in the same thread that waits."""
         changes = settle(begin())
         before = signal.signal(signal.SIGUSR1, lambda *_: changes.stop())
         try:
@@ -84,7 +84,7 @@ class TestStopping:
             signal.signal(signal.SIGUSR1, before)
 
     def test_it_ends_every_later_wait(self, begin: Begin, root: Path) -> None:
-        """Whatever changes."""
+        """Whatever changes later."""
         changes = begin()
         changes.stop()
         drop(root, "orders/a.csv", b"rows")
@@ -93,7 +93,7 @@ class TestStopping:
 
 class TestFolder:
     def test_a_folder_that_is_made_later_is_followed(self, begin: Begin, root: Path) -> None:
-        """Its files hint like any others."""
+        """Its files are noticed like any others."""
         (root / "raw-data").rmdir()
         changes = settle(begin())
         drop(root, "orders/a.csv", b"rows")
@@ -103,7 +103,7 @@ class TestFolder:
         assert changes.wait(LONG) is Wake.CHANGED
 
     def test_a_folder_that_is_made_again_is_followed(self, begin: Begin, root: Path) -> None:
-        """Also under the number of the one before."""
+        """Even if it gets the inode number of the previous one."""
         changes = settle(begin())
         for _ in range(3):
             (root / "raw-data").rename(root / "gone")
@@ -117,7 +117,7 @@ class TestFolder:
             (root / "raw-data" / "orders").rmdir()
 
     def test_a_closed_file_hints_and_a_read_one_does_not(self, root: Path) -> None:
-        """Or each look would be the reason for the next."""
+        """Otherwise each look would cause the next one."""
         hints: list[str] = []
 
         class Counting(FolderChanges):
@@ -140,7 +140,7 @@ class TestFolder:
     def test_a_system_without_any_more_events_is_told_once(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, error: int, at: str
     ) -> None:
-        """Waiting and stopping work as ever."""
+        """Waiting and stopping work as usual."""
         told: list[tuple[str, object]] = []
 
         def refused(*_: object, **__: object) -> None:

@@ -71,7 +71,7 @@ def row(key: KpiKey, values: dict[str, KpiValue], commit: int) -> KpiRow:
 
 
 def test_rows_are_read_as_they_were_published(kpis: KpiStore) -> None:
-    """To the last digit, also those that are hidden; a ratio without a value stays without one."""
+    """To the last digit, including hidden ones; a ratio without a value stays without one."""
     days = [day(SUNDAY), day(MONDAY, orders=0, revenue="0.00")]
     assert kpis.publish(ORDERS, days) == []
     assert list(kpis.rows(ORDERS)) == days
@@ -84,7 +84,7 @@ def test_rows_are_read_as_they_were_published(kpis: KpiStore) -> None:
 
 
 def test_published_keys_are_found_whatever_affects_them(kpis: KpiStore) -> None:
-    """By day, by category and day, or by whole days; also hidden ones, and none that was never published."""
+    """By day, by category and day, or by whole days; hidden ones as well, but never one that was not published."""
     kpis.publish(ORDERS, [day(SUNDAY), day(MONDAY, orders=0, revenue="0.00")])
     kpis.publish(CATEGORIES, [category("Books", SUNDAY), category("Toys", SUNDAY), category("Toys", MONDAY)])
 
@@ -103,7 +103,7 @@ def test_published_keys_are_found_whatever_affects_them(kpis: KpiStore) -> None:
 
 
 def test_a_newer_commit_replaces_a_row(kpis: KpiStore) -> None:
-    """As does an equal one: a publication may be repeated."""
+    """So does an equal one: a publication may be repeated."""
     kpis.publish(ORDERS, [day(SUNDAY, commit=1)])
     assert kpis.publish(ORDERS, [day(SUNDAY, commit=2, revenue="20.00")]) == []
     assert kpis.publish(ORDERS, [day(SUNDAY, commit=2, revenue="21.00")]) == []
@@ -111,7 +111,7 @@ def test_a_newer_commit_replaces_a_row(kpis: KpiStore) -> None:
 
 
 def test_an_older_commit_is_refused_row_by_row(kpis: KpiStore) -> None:
-    """What was refused is returned; the rest of its rows is published."""
+    """The refused keys are returned; the other rows are published."""
     kpis.publish(ORDERS, [day(SUNDAY, commit=3)])
     late = [day(SATURDAY, commit=2), day(SUNDAY, commit=2, revenue="99.00")]
     assert kpis.publish(ORDERS, late) == [late[1]]
@@ -119,13 +119,13 @@ def test_an_older_commit_is_refused_row_by_row(kpis: KpiStore) -> None:
 
 
 def test_days_come_in_order(kpis: KpiStore) -> None:
-    """However they were published."""
+    """In whatever order they were published."""
     kpis.publish(ORDERS, [day(MONDAY), day(SATURDAY), day(SUNDAY)])
     assert [found.key for found in kpis.rows(ORDERS)] == [(SATURDAY,), (SUNDAY,), (MONDAY,)]
 
 
 def test_categories_come_by_name_then_day(kpis: KpiStore) -> None:
-    """By the bytes of the name: neither case nor language matters."""
+    """By the bytes of the name: case and language do not matter."""
     keys = [("toys", SUNDAY), ("Über", SUNDAY), ("Toys", MONDAY), ("Books", MONDAY), ("Toys", SUNDAY)]
     kpis.publish(CATEGORIES, [category(*key) for key in keys])
     assert [found.key for found in kpis.rows(CATEGORIES)] == [
@@ -148,20 +148,20 @@ def test_categories_come_by_name_then_day(kpis: KpiStore) -> None:
     ],
 )
 def test_a_range_has_both_its_ends(kpis: KpiStore, first: date | None, last: date | None, days: list[date]) -> None:
-    """An end that is not given is open."""
+    """A missing end is open."""
     kpis.publish(ORDERS, [day(SATURDAY), day(SUNDAY), day(MONDAY)])
     assert [found.key[0] for found in kpis.rows(ORDERS, first=first, last=last)] == days
 
 
 def test_one_category_in_a_range(kpis: KpiStore) -> None:
-    """Its name is matched exactly."""
+    """Its name must match exactly."""
     keys = [("Toys", SATURDAY), ("Toys", SUNDAY), ("toys", SUNDAY), ("Books", SUNDAY)]
     kpis.publish(CATEGORIES, [category(*key) for key in keys])
     assert [found.key for found in kpis.rows(CATEGORIES, first=SUNDAY, category="Toys")] == [("Toys", SUNDAY)]
 
 
 def test_a_category_may_have_any_name(kpis: KpiStore) -> None:
-    """Quotes are no structure."""
+    """Quotes mean nothing special."""
     name = 'Men\'s "Suits"; drop table CategoryKPIs --'
     kpis.publish(CATEGORIES, [category(name, SUNDAY)])
     assert [found.key for found in kpis.rows(CATEGORIES, category=name)] == [(name, SUNDAY)]

@@ -1,4 +1,4 @@
-"""What every set of lake tables does: atomic changes, each from the very version it was computed from."""
+"""What every set of lake tables does: changes are atomic, and each starts from exactly the version it was computed from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tables(files: LakeFiles) -> LakeTables:
 
 @pytest.fixture
 def other_host(files: LakeFiles, tmp_path: Path) -> LakeTables:
-    """Return the tables as another host has them, with no copy of any file."""
+    """Return the tables as another host sees them, without a copy of any file."""
     if isinstance(files, BucketLakeFiles):
         return DeltaLake(BucketLakeFiles(files.bucket, tmp_path / "other", files.options))
     return DeltaLake(files)
@@ -68,7 +68,7 @@ def added(path: str, rows: int = 3, day: date | None = SUNDAY, key: str = "order
 
 
 def shown(path: str, rows: int = 3, day: date | None = SUNDAY, key: str = "order_id") -> LakeFile:
-    """Return such a file as a snapshot shows it."""
+    """Return such a file as it appears in a snapshot."""
     return LakeFile(path=path, rows=rows, order_date=day, ranges={key: (1, 3)})
 
 
@@ -78,21 +78,21 @@ def adding(*new: AddedFile, removing: tuple[LakeFile, ...] = ()) -> TableChange:
 
 
 def test_a_lake_that_does_not_exist_is_empty(files: LakeFiles) -> None:
-    """Its tables stand before their first version."""
+    """Its tables are before their first version."""
     snapshot = DeltaLake(files).snapshot()
     assert snapshot.is_empty
     assert snapshot.tables == {dataset: TableSnapshot(version=-1, files=()) for dataset in Dataset}
 
 
 def test_new_tables_are_empty(tables: LakeTables) -> None:
-    """Making them may be repeated, and changes no version."""
+    """Creating them may be repeated, and changes no version."""
     tables.prepare(load_contracts(None).by_dataset)
     assert tables.snapshot().is_empty
     assert tables.snapshot().tables == {dataset: TableSnapshot(version=0, files=()) for dataset in Dataset}
 
 
 def test_a_change_is_the_next_version(tables: LakeTables) -> None:
-    """Files come and go at once; other tables stay as they are."""
+    """Files are added and removed at once; other tables stay as they are."""
     base = tables.snapshot()[Dataset.ORDERS]
     tables.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/a.parquet")), base, BATCH)
     first = tables.snapshot()
@@ -109,14 +109,14 @@ def test_a_change_is_the_next_version(tables: LakeTables) -> None:
 
 
 def test_products_have_no_day(tables: LakeTables) -> None:
-    """Their table has no partitions."""
+    """Their table is not partitioned."""
     base = tables.snapshot()[Dataset.PRODUCTS]
     tables.apply(Dataset.PRODUCTS, adding(added("a.parquet", day=None, key="id")), base, BATCH)
     assert tables.snapshot()[Dataset.PRODUCTS].files == (shown("a.parquet", day=None, key="id"),)
 
 
 def test_a_file_tells_which_keys_it_may_hold() -> None:
-    """Its ranges come from the table's log; a column without one may hold anything."""
+    """The ranges come from the table's log; a column without a range may hold anything."""
     table = TableSnapshot(version=1, files=(shown("a.parquet"), LakeFile(path="b.parquet", rows=1, order_date=None)))
 
     def near(*wanted: tuple[int, int], column: str = "order_id") -> list[str]:
@@ -129,13 +129,13 @@ def test_a_file_tells_which_keys_it_may_hold() -> None:
 
 
 def test_an_empty_change_is_none(tables: LakeTables) -> None:
-    """The version stays."""
+    """The version does not change."""
     tables.apply(Dataset.ORDERS, adding(), tables.snapshot()[Dataset.ORDERS], BATCH)
     assert tables.snapshot()[Dataset.ORDERS].version == 0
 
 
 def test_a_change_from_an_older_version_is_refused(tables: LakeTables) -> None:
-    """Also when it touches other files: its file list may be out of date."""
+    """Even if it touches other files: its file list may be out of date."""
     stale = tables.snapshot()[Dataset.ORDERS]
     tables.apply(Dataset.ORDERS, adding(added("order_date=2025-03-30/a.parquet")), stale, BATCH)
     with pytest.raises(ConflictError) as lost:
@@ -150,7 +150,7 @@ def test_a_change_from_an_older_version_is_refused(tables: LakeTables) -> None:
 
 
 def test_waiting_orphans_are_counted(tables: LakeTables) -> None:
-    """They lie where no day is."""
+    """They are in files without a day."""
     base = tables.snapshot()[Dataset.ORDER_ITEMS]
     change = adding(
         added("order_date=2025-03-30/a.parquet", rows=5),
@@ -163,7 +163,7 @@ def test_waiting_orphans_are_counted(tables: LakeTables) -> None:
 
 
 def test_an_instance_sees_what_another_one_wrote(files: LakeFiles) -> None:
-    """However much it has kept of what it read before, and also when the log between has been cleaned."""
+    """However much it has cached, and even after the log in between was cleaned."""
     one, other = DeltaLake(files), DeltaLake(files)
     one.prepare(load_contracts(None).by_dataset)
     stale = other.snapshot()
@@ -186,7 +186,7 @@ def entries(files: LakeFiles) -> list[str]:
 
 
 def test_a_log_keeps_what_needed_versions_are_made_of(tables: LakeTables, files: LakeFiles) -> None:
-    """Everything before the checkpoint that the oldest one is read from goes; without a commit, nothing does."""
+    """Everything before the checkpoint of the oldest needed version is removed; without a commit, nothing is."""
     for number in range(1, 26):
         base = tables.snapshot()[Dataset.ORDERS]
         tables.apply(Dataset.ORDERS, adding(added(f"order_date=2025-03-30/{number:02}.parquet")), base, BATCH)
@@ -200,7 +200,7 @@ def test_a_log_keeps_what_needed_versions_are_made_of(tables: LakeTables, files:
 
 
 def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
-    """Every reader reads exactly the versions that a commit names."""
+    """Readers read exactly the versions that a commit names."""
     for number in range(1, 25):
         base = tables.snapshot()[Dataset.ORDERS]
         tables.apply(Dataset.ORDERS, adding(added(f"order_date=2025-03-30/{number:02}.parquet")), base, BATCH)
@@ -213,7 +213,7 @@ def test_an_older_version_can_still_be_read(tables: LakeTables) -> None:
 
 
 def written(tables: LakeTables, name: str, content: bytes = b"rows") -> AddedFile:
-    """Write a file as an engine does, into the table's folder."""
+    """Write a file into the table's folder, as an engine does."""
     path = f"order_date=2025-03-30/{name}"
     target = tables.folder(Dataset.ORDERS) / path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +222,7 @@ def written(tables: LakeTables, name: str, content: bytes = b"rows") -> AddedFil
 
 
 def test_files_are_read_by_whoever_needs_them(tables: LakeTables, other_host: LakeTables) -> None:
-    """What one host has written, another fetches; both may do it again."""
+    """What one host wrote, another can fetch; both may repeat it."""
     file = written(tables, "a.parquet", b"many rows")
     for _ in range(2):
         tables.put(Dataset.ORDERS, [file])
@@ -231,7 +231,7 @@ def test_files_are_read_by_whoever_needs_them(tables: LakeTables, other_host: La
 
 
 def test_vacuum_removes_what_no_needed_version_names(tables: LakeTables, files: LakeFiles) -> None:
-    """Files of the needed versions and of the newest stay, and young ones; a dry run only counts."""
+    """Files of needed versions and of the newest stay, and so do young ones; a dry run only counts."""
     later = datetime.now(UTC) + timedelta(minutes=1)
     first, second, never = (written(tables, name) for name in ("a.parquet", "b.parquet", "never.parquet"))
     tables.put(Dataset.ORDERS, [first, second, never])
@@ -256,7 +256,7 @@ def test_vacuum_removes_what_no_needed_version_names(tables: LakeTables, files: 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_renewed_credentials_are_taken_at_once(aws: Clients, tmp_path: Path) -> None:
-    """Also for a table that is open: those with which it was opened may have ended. An address that leads nowhere shows it."""
+    """Even for an open table, whose first credentials may have expired; an address that leads nowhere shows it."""
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "max_retries": "0"}
     now: dict[str, str] = {}
     lake = DeltaLake(BucketLakeFiles(Bucket(aws.s3, BUCKET), tmp_path, lambda: aws.lake_options() | now))
@@ -272,7 +272,7 @@ def test_renewed_credentials_are_taken_at_once(aws: Clients, tmp_path: Path) -> 
 
 
 def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables, files: LakeFiles) -> None:
-    """Readers read what the commit names; a batch that has begun to merge since has written a newer version."""
+    """Readers read what the commit names; a batch that is merging may have written a newer version."""
     first, second = (written(tables, name, b"x" * 100) for name in ("a.parquet", "b.parquet"))
     tables.put(Dataset.ORDERS, [first, second])
     base = tables.snapshot()[Dataset.ORDERS]
@@ -302,7 +302,7 @@ def test_checks_what_a_commit_names_and_the_newest(tables: LakeTables, files: La
 def test_looks_whether_contracts_fit_without_changing_a_table(
     tables: LakeTables, change: Callable[[Sequence[Column]], tuple[Column, ...]], refusal: str | None
 ) -> None:
-    """What a batch would be refused for is known before it decides anything; a column more is none of it."""
+    """A batch learns what it would be refused for before it decides anything; an added column is no reason."""
     contract = load_contracts(None)[Dataset.ORDER_ITEMS]
     changed = {Dataset.ORDER_ITEMS: replace(contract, columns=change(contract.columns))}
     with nullcontext() if refusal is None else pytest.raises(ContractError, match=refusal):

@@ -1,4 +1,4 @@
-"""What every ledger does: the gate changes one writer at a time, and every file's story is kept."""
+"""What every ledger does: one writer at a time changes the gate, and every file's history is kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Open = Callable[[], Ledger]
 
 @pytest.fixture(params=["sqlite", "moto", "ministack"])
 def open_ledger(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Return what opens a new store's ledger on each platform."""
+    """Return a function that opens a new store's ledger, on each platform."""
     with ExitStack() as connections:
         if request.param != "sqlite":
             clients = request.getfixturevalue(request.param).emptied(monkeypatch)
@@ -56,7 +56,7 @@ def ledger(open_ledger: Open) -> Ledger:
 def record(
     file: str, *, batch: BatchId = BATCH, minute: int = 0, version: int | None = None, **other: object
 ) -> LineageRecord:
-    """Return the record of an accepted file in a batch at some minute."""
+    """Return the record of an accepted file in a batch, at some minute."""
     arrival = Arrival(
         key=f"raw-data/orders/{file}",
         dataset=Dataset.ORDERS,
@@ -82,7 +82,7 @@ class TestGate:
         assert ledger.gate() == Gate()
 
     def test_every_field_is_kept(self, open_ledger: Open) -> None:
-        """To the microsecond, for every other process."""
+        """To the microsecond, for every other process, too."""
         full = Gate(
             generation=1,
             state=GateState.BLOCKED,
@@ -115,14 +115,14 @@ class TestGate:
 
     @pytest.mark.parametrize("generation", [0, 1, 3])
     def test_a_change_from_another_generation_is_refused(self, ledger: Ledger, generation: int) -> None:
-        """Whoever read an older gate reads it again; nothing is written."""
+        """Whoever read an older gate has to read it again; nothing is written."""
         waiting = ledger.change_gate(ledger.gate().waiting(NOON, {}))
         with pytest.raises(ConflictError):
             ledger.change_gate(replace(waiting, generation=generation, state=GateState.RUNNING))
         assert ledger.gate() == waiting
 
     def test_of_eight_who_claim_one_wins(self, open_ledger: Open) -> None:
-        """Each on a connection of its own, all at once, ten times."""
+        """Each on its own connection, all at once, ten times."""
         ledgers = [open_ledger() for _ in range(8)]
         together = Barrier(8)
 
@@ -149,7 +149,7 @@ class TestGate:
                 )
 
     def test_threads_of_one_process_share_a_ledger(self, ledger: Ledger) -> None:
-        """A heartbeat renews the lease beside the pipeline: every change is written or refused, none fails otherwise."""
+        """A heartbeat renews the lease while the pipeline works: every change is written or refused, none fails otherwise."""
 
         def renew(_: int) -> bool:
             try:
@@ -165,7 +165,7 @@ class TestGate:
 
 class TestLineage:
     def test_a_record_is_read_as_it_was_written(self, open_ledger: Open) -> None:
-        """Whether the file was only taken up, accepted, refused or given back."""
+        """Whether the file was just begun, accepted, refused or given back."""
         begun_ = LineageRecord(
             file_key="raw-data/orders/ä.csv",
             processing_date=NOON + timedelta(microseconds=1),
@@ -193,7 +193,7 @@ class TestLineage:
         assert (returned.status, returned.reason) == (LineageStatus.FAILED, "returned to pending")
 
     def test_a_record_replaces_that_of_the_same_key_and_batch(self, ledger: Ledger) -> None:
-        """So it may be written again."""
+        """So writing it may be repeated."""
         taken_up = replace(record("a.csv"), status=LineageStatus.IN_PROGRESS, verdict=None, records=None)
         ledger.record([taken_up])
         for _ in range(2):
@@ -201,21 +201,21 @@ class TestLineage:
         assert list(ledger.lineage()) == [record("a.csv")]
 
     def test_a_beginning_that_comes_after_the_file_was_given_back_begins_nothing(self, ledger: Ledger) -> None:
-        """An attempt may have lost its batch, and the next one given it up, before the first one has written the beginning."""
+        """An attempt may lose its batch, and the next one give it up, before the first one writes the beginning."""
         begun_ = replace(record("a.csv"), status=LineageStatus.IN_PROGRESS, verdict=None, records=None)
         ledger.give_back([given_back(begun_)])
         ledger.begin([begun_])
         assert list(ledger.lineage()) == [given_back(begun_)]
 
     def test_a_late_begin_changes_no_record(self, ledger: Ledger) -> None:
-        """An attempt that lost its batch may come with it when the file has ended long ago."""
+        """An attempt that lost its batch may write it long after the file's end."""
         done = record("a.csv")
         ledger.record([done])
         ledger.begin([replace(done, status=LineageStatus.IN_PROGRESS, verdict=None), record("b.csv")])
         assert list(ledger.lineage()) == [done, record("b.csv")]
 
     def test_a_story_is_told_oldest_first(self, ledger: Ledger) -> None:
-        """Of a key, of a batch, of both, or of all."""
+        """For a key, a batch, both, or all."""
         first, second, third = record("b.csv"), record("a.csv"), record("b.csv", batch=NEXT_BATCH, minute=1)
         ledger.record([third, first, second])
         assert list(ledger.lineage()) == [second, first, third]
@@ -225,7 +225,7 @@ class TestLineage:
         assert list(ledger.lineage(file_key="raw-data/orders/c.csv")) == []
 
     def test_the_newest_version_of_each_key(self, ledger: Ledger) -> None:
-        """By version, not by when it was processed: a replay comes later with an older one."""
+        """By version, not by processing time: a replay comes later with an older version."""
         newest, replayed = record("a.csv", version=5), record("a.csv", batch=NEXT_BATCH, minute=1, version=2)
         other = record("b.csv")
         ledger.record([newest, replayed, other])
@@ -236,14 +236,14 @@ class TestLineage:
         assert ledger.newest_versions([]) == {}
 
     def test_the_story_of_every_key_of_which_a_file_was_refused(self, ledger: Ledger) -> None:
-        """With what came before and after, so that it shows whether the refused file still matters."""
+        """Including what came before and after, to show whether the refused file still matters."""
         taken, other = record("a.csv"), record("b.csv")
         refused = record("a.csv", batch=NEXT_BATCH, minute=1, verdict=Verdict.REJECTED, status=LineageStatus.FAILED)
         ledger.record([refused, other, taken])
         assert list(ledger.lineage_of_refused()) == [taken, refused]
 
     def test_only_accepted_files_have_copies(self, ledger: Ledger) -> None:
-        """A file refused under one contract may be dropped again."""
+        """A file that one contract refused may be dropped again."""
         accepted = record("a.csv", fingerprint="same")
         refused = record("b.csv", fingerprint="same", verdict=Verdict.REJECTED, status=LineageStatus.FAILED)
         copy = record("c.csv", fingerprint="same", verdict=Verdict.DUPLICATE)
@@ -255,7 +255,7 @@ class TestLineage:
 
 class TestSqlite:
     def test_a_damaged_file_is_corrupt_state(self, tmp_path: Path) -> None:
-        """It is named, and left as it is."""
+        """The error names it, and it is left as it is."""
         path = tmp_path / "takings.db"
         path.write_bytes(b"no database" * 100)
         with pytest.raises(CorruptState) as corrupt:
@@ -271,7 +271,7 @@ class TestSqlite:
         [("pending", "{"), ("pending", "[]"), ("suspects", '["a"]'), ("landed", '["customers"]'), ("state", "ASLEEP")],
     )
     def test_a_damaged_gate_is_corrupt_state(self, column: str, content: str) -> None:
-        """Its text was damaged from outside; trying again would not mend it."""
+        """It was damaged from outside, so trying again would not help."""
         with closing(open_database(None)) as connection:
             ledger = SqliteLedger(connection)
             ledger.change_gate(replace(ledger.gate(), generation=1))
@@ -292,7 +292,7 @@ class TestSqlite:
             assert list(ledger.lineage()) == [record("a.csv")]
 
     def test_what_is_not_committed_is_not_read(self) -> None:
-        """A thread that asks whose the gate is, and ends the process, waits for the one that changes it."""
+        """A thread that checks who owns the gate, and may end the process, waits for the thread that changes it."""
         with closing(open_database(None)) as connection, ThreadPoolExecutor(1) as other:
             ledger = SqliteLedger(connection)
             ledger.change_gate(Gate(generation=1, state=GateState.RUNNING, batch_id=BATCH, owner="me"))
@@ -306,7 +306,7 @@ class TestSqlite:
 
     @pytest.mark.parametrize("step", ["begin immediate", "insert", "commit"])
     def test_an_interrupted_transaction_stands_in_no_way(self, step: str) -> None:
-        """A signal's handler raises after whatever call is being made, the first and the last ones as well."""
+        """A signal's handler may raise after any call, including the first and the last."""
         with closing(open_database(None)) as connection:
             calls = [step]
 

@@ -1,4 +1,4 @@
-"""A local store of an older version opens: its database is brought to the present layout, and nothing in it is lost."""
+"""A local store of an older version opens: its database gets the present layout, and loses nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from takings.errors import SettingsError
 from takings.intake.gate import Gate, GateState
 from takings.layout import BatchId
 
-#: the layout of before versions, and of before batches left files
+#: the layout from before there were versions, and before batches could leave files
 FORMER: Final = """
 create table ProcessedFiles (
     file_key text not null, processing_date integer not null, status text not null, batch_id text not null,
@@ -46,7 +46,7 @@ GATE: Final = Gate(
 
 @pytest.fixture
 def former(tmp_path: Path) -> Path:
-    """Return a database of the former layout."""
+    """Return a database with the former layout."""
     path = tmp_path / "takings.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(FORMER)
@@ -54,7 +54,7 @@ def former(tmp_path: Path) -> Path:
 
 
 def layout_of(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    """Return the columns of every table, the indexes' names, and the layout's version."""
+    """Return the columns of every table, the names of indexes, and the layout's version."""
     names = {
         row[0] for row in connection.execute("select name from sqlite_master where type = 'index' and sql not null")
     }
@@ -65,7 +65,7 @@ def layout_of(connection: sqlite3.Connection) -> dict[str, set[str]]:
 
 
 def test_a_former_layout_becomes_the_present_one(former: Path) -> None:
-    """Gate and lineage are kept; every table, column and index of a new database is there."""
+    """Gate and lineage are kept; the tables, columns and indexes are those of a new database."""
     with closing(open_database(None)) as new, closing(open_database(former)) as migrated:
         assert layout_of(migrated) == layout_of(new)
         assert layout_of(new)["version"] == {str(VERSION)}
@@ -75,7 +75,7 @@ def test_a_former_layout_becomes_the_present_one(former: Path) -> None:
 
 
 def test_a_layout_without_a_version_may_have_the_columns_already(former: Path) -> None:
-    """The column came before versions did."""
+    """The column was added before there were versions."""
     with closing(sqlite3.connect(former)) as connection:
         connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
         connection.commit()
@@ -84,7 +84,7 @@ def test_a_layout_without_a_version_may_have_the_columns_already(former: Path) -
 
 
 def test_a_migrated_database_is_left_alone(former: Path) -> None:
-    """Whoever opens it next changes nothing, and waits for nobody's lock."""
+    """The next process to open it changes nothing, and waits for no lock."""
     open_database(former).close()
     with closing(open_database(former)) as holding, closing(open_database(former)) as other:
         holding.execute("begin immediate")
@@ -93,14 +93,14 @@ def test_a_migrated_database_is_left_alone(former: Path) -> None:
 
 
 def test_a_reader_takes_a_former_layout_as_it_is(former: Path) -> None:
-    """It may not write, so what the layout lacks is empty."""
+    """It may not write, so what the layout lacks reads as empty."""
     with reading_database(former) as database:
         assert SqliteLedger(database).gate() == GATE
         assert layout_of(database)["version"] == {"0"}
 
 
 def test_a_newer_layout_is_refused(former: Path) -> None:
-    """This version would not know what it means; nothing is changed."""
+    """This version would not understand it; nothing is changed."""
     open_database(former).close()
     with closing(sqlite3.connect(former)) as connection:
         connection.execute(f"pragma user_version = {VERSION + 1}")
@@ -114,7 +114,7 @@ def test_a_newer_layout_is_refused(former: Path) -> None:
 
 
 def test_an_interrupted_migration_is_done_by_the_next(former: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is one transaction: the former layout stands until all of it is done."""
+    """It is one transaction: the former layout stays until all of it is done."""
     with monkeypatch.context() as patched:
         patched.setattr("takings.adapters.local.migrations.resources", None)
         with pytest.raises(AttributeError):

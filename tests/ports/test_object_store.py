@@ -1,4 +1,4 @@
-"""What every object store does, whatever platform it stands on."""
+"""What every object store does, on any platform."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ TAKEN = "processed/2025/03/30/b1/orders/a.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """A store, and the world's hands on it."""
+    """A store, and the means to change it from outside."""
 
     store: ObjectStore
-    #: put whole bytes under a key, as a shop's export does; whatever was there is replaced
+    #: write whole bytes under a key, as a shop's export does; whatever was there is replaced
     put: Callable[[str, bytes], object]
-    #: the same store as another machine opens it
+    #: the same store, opened on another machine
     elsewhere: ObjectStore
-    #: overwritten bytes can still be had
+    #: whether overwritten bytes can still be read
     keeps_versions: bool = False
 
     def seen(self, key: str = KEY) -> ObjectInfo:
@@ -57,7 +57,7 @@ class Bucket:
     def archive(
         self, etag: str, destination: str = TAKEN, *, content: bytes = b"rows", version: datetime = NOON
     ) -> None:
-        """File the bytes away that were fetched with an ETag."""
+        """Archive the bytes that were fetched with an ETag."""
         self.store.archive(KEY, etag, BATCH, destination, version, sha256(content).hexdigest())
 
 
@@ -85,7 +85,7 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 class TestReading:
     def test_a_listing_has_every_object_under_its_prefix(self, bucket: Bucket) -> None:
-        """In whatever depth; with its size."""
+        """At any depth, with its size."""
         bucket.put(KEY, b"1")
         bucket.put("raw-data/orders/2025/b.csv", b"22")
         bucket.put("raw-data/products/c.csv", b"333")
@@ -93,18 +93,18 @@ class TestReading:
         assert found == {(KEY, 1), ("raw-data/orders/2025/b.csv", 2)}
 
     def test_nothing_lies_under_a_prefix_that_nobody_used(self, bucket: Bucket) -> None:
-        """That is no error."""
+        """This is not an error."""
         assert list(bucket.store.list("raw-data/")) == []
 
     def test_names_are_taken_byte_for_byte(self, bucket: Bucket) -> None:
-        """Blanks, percent signs and letters of any script are no structure."""
+        """Blanks, percent signs and letters of any script mean nothing special."""
         key = "raw-data/orders/ä b+c%20'\"$.csv"
         bucket.put(key, b"1")
         assert bucket.seen(key).size == 1
         assert bucket.fetched(key).read_bytes() == b"1"
 
     def test_other_bytes_have_another_etag(self, bucket: Bucket) -> None:
-        """Also of the same size."""
+        """Even if the size is the same."""
         bucket.put(KEY, b"old")
         before = bucket.seen().etag
         assert bucket.seen().etag == before
@@ -112,7 +112,7 @@ class TestReading:
         assert bucket.seen().etag != before
 
     def test_an_absent_object_has_no_bytes(self, bucket: Bucket) -> None:
-        """None, which differs from an empty object."""
+        """None, unlike an empty object."""
         bucket.store.create("batches/b1/empty.json", b"")
         assert bucket.store.read("batches/b1/empty.json") == b""
         assert bucket.store.read("batches/b1/absent.json") is None
@@ -120,14 +120,14 @@ class TestReading:
 
 class TestCreating:
     def test_an_object_is_created_once(self, bucket: Bucket) -> None:
-        """Whoever comes second learns it, and the first one's bytes stay."""
+        """Whoever comes second is told, and the first one's bytes stay."""
         assert bucket.store.create("batches/b1/verdicts.json", b"first") is True
         assert bucket.store.create("batches/b1/verdicts.json", b"second") is False
         assert bucket.store.read("batches/b1/verdicts.json") == b"first"
 
     @pytest.mark.parametrize("key", ["../a", "a/../../b", "/etc/a", "a//b", "a/./b", "", "a/", "a\0b"])
     def test_a_key_never_leads_out_of_the_store(self, bucket: Bucket, key: str) -> None:
-        """Neither for reading nor for writing nor as a destination."""
+        """Not for reading, not for writing, and not as a destination."""
         bucket.put(KEY, b"1")
         bucket.fetched()
         with pytest.raises(StoreError, match="is not a key of the store"):
@@ -143,7 +143,7 @@ class TestCreating:
 
 class TestFetching:
     def test_bytes_once_fetched_stay(self, bucket: Bucket) -> None:
-        """A newer file under the key does not take them away, also not from another attempt."""
+        """A newer file under the key does not take them away, not even from another attempt."""
         bucket.put(KEY, b"old")
         etag = bucket.seen().etag
         path = bucket.fetched()
@@ -153,7 +153,7 @@ class TestFetching:
         assert path.read_bytes() == b"old"
 
     def test_bytes_that_were_overwritten_before_are_gone(self, bucket: Bucket) -> None:
-        """None, unless the store keeps every version; the newer bytes are never taken for them."""
+        """None, unless the store keeps every version; the newer bytes are never returned instead."""
         bucket.put(KEY, b"old")
         etag = bucket.seen().etag
         bucket.put(KEY, b"new")
@@ -177,7 +177,7 @@ class TestFilingAway:
         assert list(bucket.store.list("raw-data/")) == []
 
     def test_it_may_be_repeated(self, bucket: Bucket) -> None:
-        """Before and after the batch has ended."""
+        """Before and after the end of the batch."""
         bucket.put(KEY, b"rows")
         etag = bucket.seen().etag
         bucket.fetched()
@@ -189,7 +189,7 @@ class TestFilingAway:
         assert list(bucket.store.list("raw-data/")) == []
 
     def test_a_newer_file_under_the_key_survives(self, bucket: Bucket) -> None:
-        """It is the next batch's; the older bytes are filed away all the same."""
+        """It belongs to the next batch; the older bytes are archived all the same."""
         bucket.put(KEY, b"old")
         etag = bucket.seen().etag
         bucket.fetched()
@@ -203,7 +203,7 @@ class TestFilingAway:
         assert bucket.fetched(batch=NEXT_BATCH).read_bytes() == b"newer"
 
     def test_other_bytes_at_the_destination_are_never_overwritten(self, bucket: Bucket) -> None:
-        """An error that names both keys; nothing moves."""
+        """The error names both keys; nothing moves."""
         bucket.put(KEY, b"rows")
         etag = bucket.seen().etag
         bucket.fetched()
@@ -216,7 +216,7 @@ class TestFilingAway:
         assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"else", b"rows")
 
     def test_the_same_bytes_at_the_destination_are_fine(self, bucket: Bucket) -> None:
-        """Another attempt was there."""
+        """Another attempt was faster."""
         bucket.put(KEY, b"rows")
         etag = bucket.seen().etag
         bucket.fetched()
@@ -225,7 +225,7 @@ class TestFilingAway:
         assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"rows", None)
 
     def test_bytes_that_are_nowhere_are_an_error(self, bucket: Bucket) -> None:
-        """Neither under the key nor fetched nor at the destination: nothing is removed."""
+        """Not under the key, not fetched and not at the destination: nothing is removed."""
         bucket.put(KEY, b"rows")
         with pytest.raises(StoreError) as gone:
             bucket.archive("1-2-3")
@@ -235,7 +235,7 @@ class TestFilingAway:
 
 class TestStaging:
     def test_a_long_document_is_created_once_from_its_pieces(self, bucket: Bucket) -> None:
-        """Whole or not at all: pieces that fail leave nothing behind."""
+        """All or nothing: pieces that fail leave nothing behind."""
 
         def failing() -> Iterator[str]:
             yield "half "
@@ -268,7 +268,7 @@ class TestStaging:
         assert bucket.store.read(KEY) == b"rows"
 
     def test_staged_rows_are_found_on_another_machine(self, bucket: Bucket) -> None:
-        """Those that were put, whole, under the names they have here; it may be repeated."""
+        """Exactly those that were put, complete, under their local names; it may be repeated."""
         here = self.staged(bucket.store, orders=b"rows", products=b"\0" * 70_000)
         for _ in range(2):
             bucket.store.put_staged(BATCH, here)
@@ -278,7 +278,7 @@ class TestStaging:
         assert [file.read_bytes() == other.read_bytes() for file, other in zip(here, there, strict=True)] == [True] * 2
 
     def test_staged_rows_that_nobody_has_put_stay_absent(self, bucket: Bucket) -> None:
-        """Whoever needs them makes them again; what is here already stays as it is."""
+        """Whoever needs them makes them again; local files stay as they are."""
         (here,) = self.staged(bucket.elsewhere, orders=b"rows")
         absent = here.with_name("00001.parquet")
         bucket.elsewhere.fetch_staged(BATCH, [here, absent])
@@ -292,7 +292,7 @@ class TestStaging:
         assert late.read_bytes() == b"rows"
 
     def test_shared_rows_are_forgotten_with_the_batch(self, bucket: Bucket) -> None:
-        """Of this batch only, wherever its last step runs."""
+        """Only those of this batch, wherever its last step runs."""
         (kept,) = self.staged(bucket.store, NEXT_BATCH, orders=b"next")
         bucket.store.put_staged(NEXT_BATCH, [kept])
         bucket.store.put_staged(BATCH, self.staged(bucket.store, orders=b"rows"))
@@ -309,7 +309,7 @@ class TestStaging:
 
 
 class TestFolder:
-    """What only a folder can suffer."""
+    """What only a folder can suffer from."""
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
@@ -327,7 +327,7 @@ class TestFolder:
         )
 
     def test_an_append_to_a_fetched_file_is_a_new_arrival(self, folder: Bucket, root: Path) -> None:
-        """The copy that was read is filed away as it was; the longer file waits at its key."""
+        """The copy that was read is archived as it was; the longer file waits at its key."""
         folder.put(KEY, b"old")
         etag = folder.seen().etag
         path = folder.fetched()
@@ -340,7 +340,7 @@ class TestFolder:
         assert folder.fetched(batch=NEXT_BATCH).read_bytes() == b"older"
 
     def test_a_file_that_is_being_written_is_not_fetched(self, folder: Bucket, root: Path) -> None:
-        """None, though it has not grown yet; once it is closed, it is fetched."""
+        """None, even if it has not grown yet; once it is closed, it is fetched."""
         folder.put(KEY, b"rows")
         if not can_tell_writers(root):
             pytest.skip("this system does not tell who writes a file")
@@ -376,7 +376,7 @@ class TestFolder:
         }
 
     def test_a_file_that_may_not_be_read_is_listed_with_its_remedy(self, folder: Bucket, root: Path) -> None:
-        """The others are listed beside it; once it may be read, it is a file like them."""
+        """It is listed next to the others; once it may be read, it is a file like them."""
         folder.put(KEY, b"rows")
         folder.put("raw-data/orders/b.csv", b"rows")
         with refusing_to_open(root / KEY):
@@ -389,7 +389,7 @@ class TestFolder:
     def test_a_folder_that_may_not_be_listed_hides_no_other(
         self, folder: Bucket, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is named, with a slash behind its name."""
+        """The listing names it, with a slash after its name."""
         folder.put(KEY, b"rows")
         folder.put("raw-data/orders/locked/b.csv", b"rows")
         real = os.scandir
@@ -409,14 +409,14 @@ class TestFolder:
         }
 
     def test_a_file_that_vanishes_between_the_listing_and_the_look_is_none(self, folder: Bucket, root: Path) -> None:
-        """Nor does it keep the others from being listed."""
+        """It does not keep the others from being listed."""
         folder.put(KEY, b"rows")
         folder.put("raw-data/orders/b.csv", b"rows")
         with refusing_to_open(root / KEY, errno.ENOENT):
             assert [info.key for info in folder.store.list("raw-data/")] == ["raw-data/orders/b.csv"]
 
     def test_a_machine_without_file_handles_is_no_file_s_trouble(self, folder: Bucket, root: Path) -> None:
-        """Each file would seem to have it."""
+        """Otherwise every file would seem to have it."""
         folder.put(KEY, b"rows")
         etag = folder.seen().etag
         with refusing_to_open(root / KEY, errno.EMFILE):
@@ -426,7 +426,7 @@ class TestFolder:
                 folder.store.fetch(KEY, etag, BATCH)
 
     def test_a_bad_block_is_the_file_s_own_trouble(self, folder: Bucket, root: Path) -> None:
-        """It is told with its remedy, and no half of it is kept; once it can be read, it is fetched."""
+        """It is listed with its remedy, and no half of it is kept; once it can be read, it is fetched."""
         folder.put(KEY, b"rows, " * 10)
         etag = folder.seen().etag
         with bad_block(root / KEY), pytest.raises(UnreadableFile) as unread:
@@ -456,7 +456,7 @@ class TestFolder:
     def test_one_file_that_cannot_be_discarded_keeps_no_other(
         self, folder: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is told at the end."""
+        """The error comes at the end."""
         keys = [f"validation-reports/b1/{number}.json" for number in range(3)]
         for key in keys:
             folder.store.create(key, b"{}")
@@ -475,7 +475,7 @@ class TestFolder:
         assert [info.key for info in folder.store.list("validation-reports/")] == keys[1:2]
 
     def test_a_file_that_is_open_for_writing_is_not_settled(self, folder: Bucket, root: Path) -> None:
-        """It is, once it is closed; readers do not matter."""
+        """It is settled once it is closed; readers do not matter."""
         folder.put(KEY, b"rows")
         with (root / KEY).open("ab"):
             written = folder.seen().is_settled
@@ -486,7 +486,7 @@ class TestFolder:
     def test_where_the_system_cannot_tell_writers_two_equal_looks_settle_a_file(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """One that grows between them is being written; one that looked the same is not waited for again."""
+        """A file that grows between them is being written; one that looked the same is not waited for again."""
         monkeypatch.delattr(fcntl, "F_SETLEASE", raising=False)
         drop(root, "orders/a.csv", b"rows")
         growing = drop(root, "orders/b.csv", b"rows")
@@ -512,7 +512,7 @@ class TestFolder:
         assert folder.seen(TAKEN).written_at == version
 
     def test_a_crash_between_setting_aside_and_comparing_loses_nothing(self, folder: Bucket, root: Path) -> None:
-        """The newer file that was set aside is put back by the next attempt."""
+        """The next attempt puts the newer file back."""
         folder.put(KEY, b"old")
         etag = folder.seen().etag
         folder.fetched()
@@ -527,7 +527,7 @@ class TestFolder:
     def test_a_file_system_that_cannot_share_blocks_gets_whole_copies(
         self, folder: Bucket, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Nothing else differs."""
+        """Everything else is the same."""
 
         def no_clones(*_: object) -> None:
             raise OSError(errno.EOPNOTSUPP, "Operation not supported")
@@ -540,13 +540,13 @@ class TestFolder:
         assert files(root, "raw-data", "processed") == ["processed/orders/a.csv"]
 
     def test_a_writer_that_comes_during_a_listing_kills_nobody(self, root: Path) -> None:
-        """Linux signals a broken lease with SIGIO unless told otherwise, and SIGIO ends a process."""
+        """Linux signals a broken lease with SIGIO by default, which ends a process."""
         drop(root, "orders/a.csv", b"rows")
         listing = subprocess.run([sys.executable, "-c", LISTING_BESIDE_A_WRITER, root], capture_output=True)
         assert (listing.returncode, listing.stderr) == (0, b"")
 
 
-#: lists a store for half a second while a child opens its only file for writing again and again
+#: lists a store for half a second while a child repeatedly opens its only file for writing
 LISTING_BESIDE_A_WRITER = """
 import os, sys, time
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Try with real processes and real files what must never go wrong: a number, a file, a byte outside the store."""
+"""Test with real processes and files what must never go wrong: a number, a file, a byte outside the store."""

@@ -1,7 +1,7 @@
-"""Run a piece of work in a process of its own, which may be killed.
+"""Run work in a separate process, which may be killed.
 
-The process is forked, so that it does not have to import everything again. Whoever forks has opened neither DuckDB nor a lake
-table yet: their threads would be missing in the child.
+The process is forked, so it does not have to import everything again. The parent must not have opened DuckDB or a lake table:
+their threads would be missing in the child.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from takings.contracts import load_contracts
 from takings.entrypoints import cli
 from takings.time_zones import business_time
 
-#: longer than anything takes, however busy the machine; a process that is not done by then hangs, and is killed
+#: longer than anything takes, however busy the machine; a process that takes longer hangs, and is killed
 PATIENCE_SECONDS: Final = 300.0
-#: how often to look whether a process has ended
+#: how often to check whether a process has ended
 _LOOK_SECONDS: Final = 0.005
 
 
@@ -35,9 +35,9 @@ class Ended:
 
     #: its exit code; None if it was killed
     code: int | None
-    #: it had to be killed because it did not end
+    #: it did not end, and had to be killed
     has_hung: bool
-    #: what its work returned; None if it did not come so far
+    #: what its work returned; None if it did not get that far
     result: Any
 
 
@@ -46,15 +46,15 @@ class Child:
     """A forked process."""
 
     pid: int
-    #: what it prints goes here
+    #: where its output goes
     printed: Path
 
     def kill(self) -> None:
-        """Kill it as `kill -9` does; one that has ended already stays as it is."""
+        """Kill it like `kill -9`; do nothing if it has ended."""
         os.kill(self.pid, signal.SIGKILL)
 
     def ended(self, seconds: float = PATIENCE_SECONDS) -> Ended:
-        """Wait until it has ended; one that does not end is killed."""
+        """Wait until it has ended; kill it if it does not end."""
         end, has_hung = time.monotonic() + seconds, False
         while True:
             done, status = os.waitpid(self.pid, os.WNOHANG)
@@ -70,12 +70,12 @@ class Child:
         return Ended(code=code if code >= 0 else None, has_hung=has_hung, result=result)
 
     def last_words(self, lines: int = 20) -> str:
-        """Return the end of what it has printed."""
+        """Return the end of its output."""
         return "\n".join(self.printed.read_text(errors="replace").splitlines()[-lines:])
 
 
 def start(work: Callable[[], Any], printed: Path) -> Child:
-    """Begin a piece of work in a process of its own; what it returns has to be JSON. An exception is exit code 70."""
+    """Start work in a separate process; its result has to be JSON. An exception gives exit code 70."""
     _answer(printed).unlink(missing_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -105,7 +105,7 @@ def _answer(printed: Path) -> Path:
 
 
 def command(*arguments: object) -> int:
-    """Run `takings …` in this process, as a shell would; return its exit code."""
+    """Run `takings …` in this process, like a shell; return its exit code."""
     sys.argv = ["takings", *map(str, arguments)]
     try:
         cli.main()
@@ -115,7 +115,7 @@ def command(*arguments: object) -> int:
 
 
 def remember_what_is_read() -> None:
-    """Read contracts and time zone once for all processes that are forked from this one, which saves half of their time."""
+    """Read contracts and time zone once for all processes forked from this one, which saves half of their time."""
     remembered = cache(load_contracts)
     remembered(None)
     setattr(stores, "load_contracts", remembered)  # noqa: B010 - bootstrap does not hand it on by that name
@@ -123,7 +123,7 @@ def remember_what_is_read() -> None:
 
 
 def forget_settings(**settings: object) -> None:
-    """Leave only these settings in the environment: what a shell has set is none of a trial's business."""
+    """Keep only these settings in the environment: a trial ignores the shell's."""
     for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
         del os.environ[name]
     for name, value in settings.items():

@@ -1,8 +1,8 @@
-"""Let a crowd of processes work on one store while files are dropped into it.
+"""Let many processes work on one store while files are dropped into it.
 
 `python -m tests.reliability.crowd --processes 50 --files 1000 --seed 1`
 
-Each process repeats `takings run STORE --now` until everything was dropped and nothing is pending. Exit codes: 0 all went well,
+Each process repeats `takings run STORE --now` until everything is dropped and nothing is pending. Exit codes: 0 all went well,
 1 it did not, 2 wrong usage.
 """
 
@@ -31,14 +31,14 @@ from tests.reliability.judge import Dropped, fingerprint, judge
 from tests.shop import Fields, csv_of, drop, item, new_store, order, product, silent
 
 _SETTINGS: Final = {"threads": 1, "memory": "100MB"}
-#: a crowd is to meet at many batches, so they are kept small
+#: small, so that the processes meet in many batches
 _MOST_BATCH_FILES: Final = 25
 _FEWEST_BATCHES: Final = 4
-#: before every file that is dropped
+#: before every dropped file
 _EPOCH: Final = datetime(2026, 1, 5, tzinfo=UTC)
-#: the whole crowd has to be done by then
+#: all processes have to be done by then
 _PATIENCE_SECONDS: Final = 2400.0
-#: so long a process that finds nothing leaves the store alone
+#: how long a process that finds nothing leaves the store alone
 _IDLE_SECONDS: Final = 0.5
 
 
@@ -47,7 +47,7 @@ class File:
     """A file of the shop, before it is dropped."""
 
     dataset: Dataset
-    #: behind raw-data/
+    #: the part of the key after raw-data/
     name: str
     content: bytes
     written_at: datetime
@@ -61,13 +61,13 @@ class File:
 
 
 def make_files(count: int, seed: int) -> list[File]:
-    """Make up files of all datasets: rows that other files correct, orphans, and of every twenty a bad one and a copy."""
+    """Make files of all datasets: corrections, orphans, and in every twenty files a bad one and a copy."""
     chance = Random(f"crowd {seed}")
     files: list[File] = []
     for number in range(count):
         originals = [file for file in files if not (file.is_bad or file.is_copy)]
         if originals and chance.random() < 0.05:
-            # It counts as its original, whichever of the two is taken first; so nothing is written between them.
+            # It counts as its original, whichever is taken first; so nothing is written between them.
             original = chance.choice(originals)
             files.append(replace(original, name=_name(original.dataset, number, chance), is_copy=True))
             continue
@@ -108,7 +108,7 @@ def _rows(dataset: Dataset, chance: Random, count: int, *, is_bad: bool) -> Iter
 
 
 def take_part(root: Path, closed: Path) -> dict[str, int]:
-    """Run `takings run --now` until a run that began after the last drop has left nothing; return its exit codes."""
+    """Run `takings run --now` until a run that began after the last drop leaves nothing; return the exit codes."""
     random.seed()
     codes: Counter[str] = Counter()
     while True:
@@ -121,7 +121,7 @@ def take_part(root: Path, closed: Path) -> dict[str, int]:
 
 
 def drop_in_bursts(root: Path, files: list[File], most: int, chance: Random) -> None:
-    """Drop the files, some at a time: each is written under another name and renamed into its place."""
+    """Drop the files in groups: each is written under another name and renamed into place."""
     rest = list(files)
     while rest:
         burst = chance.randint(1, 2 * most)
@@ -132,7 +132,7 @@ def drop_in_bursts(root: Path, files: list[File], most: int, chance: Random) -> 
 
 
 def expected(files: list[File]) -> tuple[str, str]:
-    """Return what the oracle makes of the files that were dropped, wherever they are now."""
+    """Return what the oracle computes from the dropped files, wherever they are now."""
     good = [file for file in files if not file.is_bad]
     rows: list[Row] = [
         row for file in good for row in read_rows(file.dataset, file.content, file.written_at, file.key, "UTC")
@@ -142,7 +142,7 @@ def expected(files: list[File]) -> tuple[str, str]:
 
 
 def look(root: Path, files: list[File]) -> dict[str, Any]:
-    """Judge the store; return also how many batches there were, and manifests of batches that never began."""
+    """Judge the store; also return the number of batches, and of manifests whose batch never began."""
     dropped: list[Dropped] = [(file.key, fingerprint(file.content), file.is_bad) for file in files]
     with open_store(root, silent) as shop:
         found = judge(shop, dropped, expected(files))
@@ -162,7 +162,7 @@ def look(root: Path, files: list[File]) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Start the crowd, drop the files, and print how it went."""
+    """Start the processes, drop the files, and print how it went."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.reliability.crowd", description=(__doc__ or "").partition("\n")[0]
     )

@@ -1,4 +1,4 @@
-"""Hold what is left of a store against what was dropped into it."""
+"""Compare what is in a store with what was dropped into it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.oracle.comparison import differences
 from tests.oracle.kpis import category_kpis, kpis_csv, order_kpis
 from tests.oracle.store import read_store
 
-#: a file as it was dropped: its key, the SHA-256 of its bytes, and whether it is refused
+#: a dropped file: its key, the SHA-256 of its bytes, and whether it is refused
 Dropped = tuple[str, str, bool]
 Kpis = tuple[str, str]
 
@@ -28,11 +28,11 @@ Kpis = tuple[str, str]
 class Judgement:
     """What is wrong with a store."""
 
-    #: originals, stories and rows that are not there
+    #: missing originals, histories and rows
     lost: tuple[str, ...]
-    #: those that are there more than once
+    #: duplicate ones
     double: tuple[str, ...]
-    #: whatever else is not as it should be, numbers above all
+    #: whatever else is wrong, above all numbers
     different: tuple[str, ...]
 
     def to_json(self) -> dict[str, list[str]]:
@@ -41,10 +41,10 @@ class Judgement:
 
 
 def judge(shop: Shop, dropped: Iterable[Dropped], right: Kpis | None = None) -> Judgement:
-    """Judge a store on which everybody is done; `right` are the KPIs that it should publish besides the oracle's.
+    """Judge a store when everybody is done; `right` are the KPIs that it should publish, in addition to the oracle's.
 
-    Every original is in processed/ or in failed/, once, with its bytes. Every file has one ended story; being given back to
-    pending is no end. Nothing is in raw-data/, staging/ or among the fetched bytes, and the gate is free.
+    Every original is in processed/ or in failed/, once, with its bytes. Every file has one finished record; being given back to
+    pending does not finish it. Nothing is in raw-data/, staging/ or among the fetched bytes, and the gate is free.
     """
     drops = list(dropped)
     lost, double = _compare(_wanted_places(drops), _found_places(shop.root))

@@ -2,8 +2,8 @@
 
 `python -m tests.reliability.keys --number 100000 --files 400 --seed 1`
 
-Keys go through the layout and through every method of the store that takes one; a folder beside the store is watched. Files,
-links, pipes and sockets are put into raw-data/ of a store on which `takings run --now` then works. Exit codes: 0 all went well,
+Keys go through the layout and through every method of the store that takes one; a folder next to the store is watched. Files,
+links, pipes and sockets are put into raw-data/ of a store, and `takings run --now` runs on it. Exit codes: 0 all went well,
 1 it did not, 2 wrong usage.
 """
 
@@ -41,11 +41,11 @@ from tests.reliability.children import PATIENCE_SECONDS
 from tests.reliability.judge import fingerprint, published
 from tests.shop import ORDERS, csv_of, drop_all, expected, new_store, order, silent
 
-#: after so many keys the folder beside the store is looked at, and a new store is begun with
+#: after this many keys, the folder next to the store is checked, and a new store is used
 _TOGETHER: Final = 500
-#: longer than a call takes, however busy the machine; one that takes longer hangs
+#: longer than a call takes, however busy the machine; a call that takes longer hangs
 _CALL_SECONDS: Final = 30.0
-#: how deep the store lies in what is watched, so that a way out by some `..` still ends there
+#: how deep the store is inside the watched folder, so that a few `..` still end there
 _DEPTH: Final = 6
 _BATCH: Final = BatchId("20261123T121600123456Z-4f2a")
 _NOW: Final = datetime(2026, 11, 23, tzinfo=UTC)
@@ -161,12 +161,12 @@ _PARTS: Final = (
     *("x" * 251 + ".csv", "x" * 252 + ".csv", "é" * 125 + ".csv", "x" * 1019 + ".csv", "d" * 255, "d" * 256),
     *("file-link.csv", "dangling-link.csv", "out-link.csv", "inner-link", "folder.csv", "socket.csv", "hard.csv"),
 )
-#: a link to a folder outside, and one to where nothing is
+#: a link to a folder outside, and one to nothing
 LINKS: Final = ("folder-link", "folder-link/inner", "dangling-folder-link")
 
 
 def generate(seed: int, number: int, outside: Path) -> Iterator[str]:
-    """Make up keys, of which some have exactly 1,024 bytes and some have more than a file system takes."""
+    """Make keys; some have exactly 1,024 bytes, and some are too long for a file system."""
     chance = Random(f"keys {seed}")
     parts = (*_PARTS, *LINKS * 5)
     for _ in range(number):
@@ -198,21 +198,21 @@ def _cut(key: str, size: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """A store, and the folders around it, in which nothing may change."""
+    """A store, and the surrounding folders, where nothing may change."""
 
     top: Path
     root: Path
     outside: Path
 
     def around(self) -> dict[str, tuple[int, ...] | str]:
-        """Return what there is around the store: names, kinds, sizes, times and bytes."""
+        """Return everything around the store: names, kinds, sizes, times and bytes."""
         found: dict[str, tuple[int, ...] | str] = {}
         for folder, folders, names in os.walk(self.top):
             folders[:] = [name for name in folders if Path(folder, name) != self.root]
             for name in [".", *folders, *names]:
                 path = Path(folder, name)
                 status = path.lstat()
-                # The folder in which the store lies may be looked at; its time changes only with a name in it.
+                # The store's parent may be read; its time changes only with a name in it.
                 found[str(path)] = (status.st_mode, status.st_mtime_ns, status.st_size)
                 if stat.S_ISREG(status.st_mode):
                     found[f"bytes of {path}"] = fingerprint(path.read_bytes())
@@ -220,7 +220,7 @@ class Ground:
 
 
 def make_ground(top: Path) -> Ground:
-    """Make a folder with files to watch, and say where a store in it shall lie."""
+    """Make a folder with files to watch, and choose the place of a store in it."""
     deep = top.joinpath(*(f"level{number}" for number in range(_DEPTH)))
     outside = deep / "outside"
     (outside / "inner").mkdir(parents=True)
@@ -231,7 +231,7 @@ def make_ground(top: Path) -> Ground:
 
 
 def furnish(ground: Ground) -> None:
-    """Make the store: a few drops, and everything that looks like one."""
+    """Create the store: a few drops, and everything that looks like one."""
     shutil.rmtree(ground.root, ignore_errors=True)
     new_store(ground.root)
     for name in ("products", "orders", "order-items", "order_items"):
@@ -244,7 +244,7 @@ def furnish(ground: Ground) -> None:
 
 
 def put_oddities(folder: Path, outside: Path) -> None:
-    """Put links, a socket, a folder with a file's name and another name of a file outside into a folder."""
+    """Put links, a socket, a folder with a file's name and a hard link to a file outside into a folder."""
     (folder / "file-link.csv").symlink_to(outside / "a.csv")
     (folder / "dangling-link.csv").symlink_to(outside / "absent.csv")
     (folder / "out-link.csv").symlink_to("../../../outside/b.csv")
@@ -252,7 +252,7 @@ def put_oddities(folder: Path, outside: Path) -> None:
     (folder / "folder.csv").mkdir()
     os.link(outside / "a.csv", folder / "hard.csv")
     with _inside(folder), socket.socket(socket.AF_UNIX) as one:
-        # The address of a socket is short, however deep the folder lies.
+        # A socket's address is short, however deep the folder is.
         one.bind("socket.csv")
 
 
@@ -271,7 +271,7 @@ def _inside(folder: Path) -> Iterator[None]:
 
 @dataclass(kw_only=True)
 class Tried:
-    """What was tried, and what came of it."""
+    """What was tried, and the results."""
 
     keys: int = 0
     calls: int = 0
@@ -281,24 +281,24 @@ class Tried:
     refused: int = 0
     #: calls that the system refused, by the method and the error
     by_system: Counter[str] = field(default_factory=Counter)
-    #: keys after which something around the store was not as before
+    #: keys that changed something around the store
     outside: list[str] = field(default_factory=list)
-    #: calls that raised what is no refusal, or came to no end
+    #: calls that raised anything except a refusal, or did not end
     wrong: list[str] = field(default_factory=list)
 
 
 class HasHung(BaseException):
-    """A call came to no end."""
+    """A call did not end."""
 
 
 def try_keys(ground: Ground, seed: int, number: int) -> Tried:
-    """Call everything that takes a key with each generated one; look around the store after every few hundred."""
+    """Call everything that takes a key with each generated one; check around the store every few hundred keys."""
     tried = Tried()
     keys = list(generate(seed, number, ground.outside))
     for first in range(0, number, _TOGETHER):
         together = keys[first : first + _TOGETHER]
         if _changes_something(ground, together, tried):
-            # Which one was it? Each of them again, on its own; what they did to the folder outside is done already.
+            # Which one was it? Try each again alone; what they did outside has already happened.
             alone = [key for key in together if _changes_something(ground, [key], Tried())]
             tried.outside += alone or [f"one of {together[0]!r} and the {len(together) - 1} after it"]
     return tried
@@ -341,7 +341,7 @@ def _try_key(store: FolderStore, key: str, number: int, tried: Tried) -> None:
 
 
 def _calls(store: FolderStore, key: str, number: int) -> dict[str, Callable[[], object]]:
-    """Return what can be done with a key; the order is that in which it does the most."""
+    """Return the calls that take a key, in the order that lets them do the most."""
     sound = "raw-data/orders/a.csv"
     place = f"validation-reports/{number}"
     etag = {info.key: info.etag for info in store.list("raw-data/")}.get(key, "none") if number % 50 == 0 else "none"
@@ -379,7 +379,7 @@ def _archive_to(store: FolderStore, sound: str, key: str) -> None:
 
 @contextmanager
 def bounded(seconds: float = _CALL_SECONDS) -> Iterator[None]:
-    """End a call that comes to no end, with HasHung."""
+    """End a call that takes too long, with HasHung."""
 
     def end(_: int, __: FrameType | None) -> None:
         raise HasHung
@@ -408,12 +408,12 @@ class Put:
     taken: dict[str, str]
     #: keys of regular files that have to be left alone
     left: tuple[str, ...]
-    #: what is no file: links, pipes, sockets
+    #: what is not a file: links, pipes, sockets
     odd: tuple[str, ...]
 
 
 def put_files(ground: Ground, seed: int, number: int) -> Put:
-    """Put files with generated names, one order in each, and everything that looks like a file into a new store."""
+    """Put files with generated names, one order each, and everything that looks like a file into a new store."""
     shutil.rmtree(ground.root, ignore_errors=True)
     drop_all(new_store(ground.root))
     taken, left = {}, []
@@ -426,7 +426,7 @@ def put_files(ground: Ground, seed: int, number: int) -> Put:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         except (OSError, ValueError):
-            # A name that no file can have.
+            # No file can have this name.
             continue
         drop = read_raw_key(key)
         if isinstance(drop, Drop):
@@ -456,7 +456,7 @@ def _put_odd_things(ground: Ground) -> tuple[str, ...]:
 
 
 def _names(ground: Ground, seed: int, number: int) -> Iterator[str]:
-    """Return keys of orders that lead nowhere else; a way up would be put elsewhere by this module, not by Takings."""
+    """Return keys of orders that stay in place; this module, not Takings, would put `..` elsewhere."""
     seen: set[str] = set()
     for key in generate(seed, 20 * number, ground.outside):
         file = key.rpartition("raw-data/")[2].partition("/")[2]
@@ -470,7 +470,7 @@ def _names(ground: Ground, seed: int, number: int) -> Iterator[str]:
 
 
 def run_on_files(ground: Ground, put: Put) -> list[str]:
-    """Let `takings run --now` work on the store; return what is wrong then."""
+    """Run `takings run --now` on the store; return what is wrong afterwards."""
     before = ground.around()
     places = {key: (ground.root / key).lstat() for key in (*put.left, *put.odd)}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")}
@@ -526,7 +526,7 @@ def _wrongly_taken(root: Path, put: Put, document: dict[str, Any]) -> Iterator[s
 
 
 def main(arguments: list[str]) -> int:
-    """Try keys and files, and print what came of it."""
+    """Try keys and files, and print the results."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.reliability.keys", description=(__doc__ or "").partition("\n")[0]
     )

@@ -1,4 +1,4 @@
-"""Kill real processes with SIGKILL at every named step and at random moments, and let another one go on.
+"""Kill real processes with SIGKILL at every named step and at random moments, and let another one continue.
 
 `python -m tests.reliability.kill --times 20 --random 500 --seed 1`; one round again: `… --seed 1 --only 'random 17'`.
 
@@ -33,22 +33,22 @@ from tests.reliability.judge import Dropped, fingerprint, judge, published
 from tests.reliability.victim import run_telling, run_until
 from tests.shop import csv_of, drop, drop_all, item, new_store, order, product, run, silent
 
-#: told only by a process that takes up what another one left
+#: logged only by a process that resumes another one's work
 RESUMING: Final = ("batch.resumed", "file.suspected", "batch.given_up")
-#: before every file that is dropped
+#: before every dropped file
 _EPOCH: Final = datetime(2026, 1, 5, tzinfo=UTC)
-#: a process that ended before it could be killed is tried again, earlier
+#: a process that ended before its kill is tried again, with an earlier one
 _MOST_TRIES: Final = 20
 _SETTINGS: Final = {"threads": 1, "memory": "200MB"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """A store with a batch in its lake and another one pending, and what must become of it."""
+    """A store with a batch in its lake and another one pending, and the right result."""
 
     folder: Path
     dropped: tuple[Dropped, ...]
-    #: how often each step is told in a run that nobody disturbs, in order
+    #: how often each step is logged in an undisturbed run, in order
     steps: dict[str, int]
     #: what that run publishes
     kpis: tuple[str, str]
@@ -60,7 +60,7 @@ class Went:
 
     name: str
     deaths: int
-    #: the step that was told last before a random death
+    #: the last step logged before a random death
     died_after: tuple[str, ...]
     lost: tuple[str, ...]
     double: tuple[str, ...]
@@ -68,7 +68,7 @@ class Went:
 
     @property
     def is_well(self) -> bool:
-        """Return whether everything came right."""
+        """Return whether everything was right."""
         return not (self.lost or self.double or self.different)
 
 
@@ -76,7 +76,7 @@ class Went:
 
 
 def make_shop(base: Path) -> Shop:
-    """Make the store that every round begins with a copy of, and see what an undisturbed run makes of it."""
+    """Make the store that every round copies, and record what an undisturbed run makes of it."""
     forget_settings(**_SETTINGS)
     root = new_store(base / "shop")
     drop_all(root)
@@ -98,7 +98,7 @@ def make_shop(base: Path) -> Shop:
 
 
 def _drop_second_batch(root: Path) -> None:
-    """A correction, an order that moves, an orphan's order, a product that changes its category, a bad file, two copies."""
+    """A correction, a moved order, an orphan's order, a product with another category, a bad file, two copies."""
     items = csv_of(item(6, 4, 4, "7.75"), item(7, 1, 1, "0.35", status="cancelled"), item(8, 2, 3, "3.00"))
     for minutes, (file, content) in enumerate(
         {
@@ -125,14 +125,14 @@ def _dropped(root: Path, refused: str = "") -> list[Dropped]:
 
 
 def rounds(shop: Shop, times: int, moments: int) -> list[str]:
-    """Name the rounds: `times` for each named step, also those of a process that goes on, and the random moments."""
+    """Name the rounds: `times` for each named step, including those of a resuming process, and the random moments."""
     steps = [step for step in shop.steps if step not in RESUMING]
     named = [f"{step} {number}" for step in (*steps, *RESUMING) for number in range(times)]
     return named + [f"random {number}" for number in range(moments)]
 
 
 def live(name: str, shop: Shop, seed: int, base: Path) -> Went:
-    """Live through a round: one or two processes die, the next one ends, and what is left is judged."""
+    """Run a round: one or two processes die, the next one ends, and the result is judged."""
     folder = base / name.replace(" ", "-")
     folder.mkdir()
     root = shutil.copytree(shop.folder, folder / "shop")
@@ -157,7 +157,7 @@ def live(name: str, shop: Shop, seed: int, base: Path) -> Went:
 
 
 def _go_on(root: Path, shop: Shop) -> dict[str, list[str]]:
-    """Let another process go on, and return its judgement."""
+    """Let another process continue, and return its judgement."""
     resumed = start(partial(go_on, root, shop), root.with_name("resumed"))
     ended = resumed.ended()
     if ended.has_hung:
@@ -169,7 +169,7 @@ def _go_on(root: Path, shop: Shop) -> dict[str, list[str]]:
 
 
 def _kill(name: str, shop: Shop, root: Path, chance: Random, after: list[str]) -> int:
-    """Kill a process, in a part of the rounds also the one that goes on; return how many died."""
+    """Kill a process, in some rounds also the one that continues; return how many died."""
     step, _, number = name.rpartition(" ")
     if step != "random":
         return _kill_at_steps(shop, root, step, int(number), chance)
@@ -180,9 +180,9 @@ def _kill(name: str, shop: Shop, root: Path, chance: Random, after: list[str]) -
 
 
 def _kill_at_steps(shop: Shop, root: Path, step: str, number: int, chance: Random) -> int:
-    """Let a process die at a step; return how many died, none where one of those did not that have to."""
+    """Let a process die at a step; return how many died, or none if one that should die did not."""
     if step in RESUMING:
-        # To be taken up, a batch has to have been left; to be suspected, a file to have been read.
+        # A batch can only be resumed if it was left, and a file only suspected if it was read.
         told = shop.steps["file.judged"]
         plan = [("file.judged", chance.randint(1, told - 1)), (step, 1)]
     else:
@@ -199,16 +199,16 @@ def _kill_at_steps(shop: Shop, root: Path, step: str, number: int, chance: Rando
     return deaths if step not in RESUMING or deaths == len(plan) else 0
 
 
-#: how long `takings run` takes without a death, in this process's experience; measured again every now and then
+#: how long `takings run` takes without a death, measured in this process; measured again now and then
 _usual_seconds: list[float] = []
 _MEASURED_FOR: Final = 25
 
 
 def _kill_at_random(shop: Shop, root: Path, printed: Path, chance: Random, tries: int = 1) -> list[str]:
-    """Kill `takings run` after a random part of its usual time; return what it had told last, nothing if it ended before.
+    """Kill `takings run` after a random part of its usual time; return its last step, or nothing if it ended before.
 
-    With more tries it begins again with a new store then, and is killed earlier. A store on which another process has died is
-    not made again: a copy has other files, so other ETags, than those its batch has read.
+    In that case, try again with a new store and an earlier kill. A store where another process has died is not copied again:
+    the files of the copy would have other ETags than those that its batch read.
     """
     if len(_usual_seconds) % _MEASURED_FOR == 0:
         measured = shutil.copytree(shop.folder, printed.with_name(f"{printed.name}-measured"))
@@ -239,7 +239,7 @@ def _takings_run(root: Path, printed: Path) -> Child:
 
 
 def _last_step(printed: Path) -> str:
-    """Return the fact that was told last; before the first one, the process was still about to open the store."""
+    """Return the last logged fact; before the first one, the process was still opening the store."""
     lines = printed.read_text(errors="replace").splitlines() if printed.exists() else []
     facts = [
         word for line in lines for word in line.split()[2:3] if "." in word and word.replace(".", "").isidentifier()
@@ -248,7 +248,7 @@ def _last_step(printed: Path) -> str:
 
 
 class Impatient(SystemClock):
-    """The machine's clock, of a process that never has to wait: a dead process of this host frees the gate at once."""
+    """The machine's clock, in a process that never has to wait: a dead process of this host frees the gate at once."""
 
     def sleep(self, seconds: float) -> None:
         """Fail."""
@@ -256,7 +256,7 @@ class Impatient(SystemClock):
 
 
 def go_on(root: Path, shop: Shop) -> dict[str, list[str]]:
-    """Process what is left, and judge what there is then."""
+    """Process what is left, and judge the result."""
     with open_store(root, silent) as opened:
         pipeline.run(replace(opened.ports, clock=Impatient()), at_once=True)
         return judge(opened, shop.dropped, shop.kpis).to_json()
@@ -266,7 +266,7 @@ def go_on(root: Path, shop: Shop) -> dict[str, list[str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Live through the rounds, and print what went wrong and how much was tried."""
+    """Run the rounds, and print what went wrong and how much was tried."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.reliability.kill", description=(__doc__ or "").partition("\n")[0]
     )
@@ -299,14 +299,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _begin() -> None:
-    """Get a process ready to fork the others from: what is the same in all of them is read once."""
+    """Prepare a process for forking: read once what is the same in all of them."""
     forget_settings(**_SETTINGS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     remember_what_is_read()
 
 
 def _made_in_a_child(base: Path) -> Shop:
-    """Make the shop in a process of its own, so that this one has opened nothing when it forks."""
+    """Make the shop in a separate process, so that this one has opened nothing when it forks."""
     child = start(lambda: asdict(make_shop(base)) | {"folder": str(base / "shop")}, base / "making")
     made: Any = child.ended().result
     if made is None:

@@ -1,6 +1,6 @@
-"""Real processes die, crowd together and meet strange names: the short forms of `make kill`, `make crowd` and `make keys`.
+"""Real processes die, compete and meet strange names: short forms of `make kill`, `make crowd` and `make keys`.
 
-A failure prints how to try it again by itself; docs/reliability.md has the long forms' figures.
+A failure prints how to repeat it alone; docs/reliability.md has the figures of the long forms.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from tests.reliability.trying import tried
 
 
 def test_a_death_at_any_named_step_changes_nothing_in_the_end() -> None:
-    """Each step once: another process goes on, nothing is lost, nothing counts twice, the numbers are right."""
+    """Each step once: another process continues, nothing is lost, nothing counts twice, the numbers are right."""
     printed = tried("kill", "--times", 1, "--random", 0)
     assert ": 0 lost, 0 double, 0 different" in printed
 
 
 def test_a_death_at_any_moment_changes_nothing_in_the_end() -> None:
-    """Ten moments by chance; in a third of the cases the process that goes on dies as well."""
+    """Ten random moments; in a third of the cases, the process that continues dies as well."""
     printed = tried("kill", "--times", 0, "--random", 10)
     assert ": 0 lost, 0 double, 0 different" in printed
 
@@ -27,6 +27,6 @@ def test_a_crowd_takes_each_file_once() -> None:
 
 
 def test_no_name_leads_out_of_the_store() -> None:
-    """Two thousand keys, sixty files, and links, pipes and sockets; a refusal is one of Takings or of the system."""
+    """Two thousand keys, sixty files, and links, pipes and sockets; only Takings or the system refuses."""
     printed = tried("keys", "--number", 2000, "--files", 60)
     assert ": 0 wrote outside the store, 0 went wrong; " in printed

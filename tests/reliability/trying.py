@@ -1,4 +1,4 @@
-"""Run a harness as its command does, in its short form."""
+"""Run a harness through its command, in its short form."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
-#: less than what any test may take (see faulthandler_timeout), and much more than this takes
+#: less than any test may take (see faulthandler_timeout), and much more than this takes
 _PATIENCE_SECONDS: Final = 280.0
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def tried(module: str, *options: object) -> str:
-    """Return what `python -m tests.reliability.…` prints if all goes well; one that does not end is killed with its children.
+    """Return what `python -m tests.reliability.…` prints if all goes well; if it does not end, kill it with its children.
 
-    The processes of a harness are forked, which a process with the threads of other tests had better not be.
+    A harness forks its processes, which is not safe in a process with the threads of other tests.
     """
     command = [sys.executable, "-m", f"tests.reliability.{module}", *map(str, options)]
     path = os.pathsep.join(entry for entry in (str(_ROOT / "src"), os.environ.get("PYTHONPATH", "")) if entry)

@@ -1,6 +1,6 @@
-"""Be a process that kills itself at a named step: `python -m tests.reliability.victim STORE FACT N`.
+"""Run a process that kills itself at a named step: `python -m tests.reliability.victim STORE FACT N`.
 
-FACT is what the pipeline tells, with the dataset or the KPI table behind it where there is one: "lake.merging orders".
+FACT is what the pipeline logs, followed by the dataset or KPI table if there is one: "lake.merging orders".
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pathlib import Path
 from takings.composition.stores import open_store
 from takings.runs import pipeline
 
-#: what tells the tellings of a fact apart
+#: the field that distinguishes logs of the same fact
 _NAMED_BY = {"lake.merging": "dataset", "kpis.published": "table"}
 
 
 def step_of(fact: str, known: Mapping[str, object]) -> str:
-    """Name the step that a told fact stands for."""
+    """Return the step that a logged fact stands for."""
     return f"{fact} {known[_NAMED_BY[fact]]}" if fact in _NAMED_BY else fact
 
 
 def run_telling(root: Path, hear: Callable[[str], None]) -> None:
-    """Process what is pending; `hear` is told every step."""
+    """Process what is pending; `hear` gets every step."""
     with open_store(root, lambda fact, known: hear(step_of(fact, known))) as shop:
         pipeline.run(shop.ports, at_once=True)
 
 
 def run_until(root: Path, step: str, number: int) -> None:
-    """Process what is pending, but die at the n-th telling of a step; come to the end where it is told less often."""
+    """Process what is pending, but die when a step is logged for the n-th time; finish if it is logged less often."""
     told: Counter[str] = Counter()
 
     def hear(heard: str) -> None:

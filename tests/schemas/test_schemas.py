@@ -32,7 +32,7 @@ SCHEMAS: Final[dict[str, Any]] = {
     for file in sorted((resources.files("takings") / "schemas").iterdir(), key=lambda file: file.name)
     if file.name.endswith(".schema.json")
 }
-#: where a store keeps which document
+#: where a store keeps each document
 FILES: Final = {
     "manifest": "batches/*/manifest.json",
     "attempt": "batches/*/attempt-*.json",
@@ -65,7 +65,7 @@ def takings(*arguments: object) -> str:
 
 
 def claim_in_steps(ports: Ports) -> BatchId:
-    """Take what is pending through the gate, as for a state machine."""
+    """Take what is pending through the gate, as the state machine does."""
     gate = ports.ledger.gate()
     _, decision = pipeline.look(ports, gate, at_once=True)
     assert isinstance(decision, Dispatch)
@@ -75,7 +75,7 @@ def claim_in_steps(ports: Ports) -> BatchId:
 
 
 def with_source(folder: Path, found: dict[str, list[Any]]) -> Path:
-    """Return a store with a source's good and bad file, and add what is printed of it."""
+    """Return a store with a good and a bad file of a source, and add what is printed about it."""
     store = new_store(folder / "till")
     contracts = contracts_with(folder / "contracts", till=till())
     (store / "takings.toml").write_text(f'contracts = "{contracts}"\n', encoding="utf-8")
@@ -168,7 +168,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS.keys() - OF_AWS))
 def test_documents_keep_to_their_schema(documents: Mapping[str, list[Any]], name: str) -> None:
-    """A schema is used, and every document of its kind keeps to it."""
+    """Every schema is used, and every document of its kind keeps to it."""
     Draft202012Validator.check_schema(SCHEMAS[name])
     validator = Draft202012Validator(SCHEMAS[name])
     assert documents[name], f"no document was checked against {name}"
@@ -181,7 +181,7 @@ def test_documents_keep_to_their_schema(documents: Mapping[str, list[Any]], name
 
 @pytest.mark.parametrize("name", list(SCHEMAS))
 def test_schemas_are_strict(name: str) -> None:
-    """An object has the properties that its schema names and no others; a document says which version it is."""
+    """An object has exactly the properties that its schema names; a document says which version it has."""
     schema = SCHEMAS[name]
     for part in parts(schema):
         if "properties" in part:
@@ -193,7 +193,7 @@ def test_schemas_are_strict(name: str) -> None:
 
 @pytest.mark.parametrize("table", load_kpi_tables(), ids=lambda table: table.name)
 def test_schemas_of_kpis_list_the_columns_of_the_definitions(table: KpiTable) -> None:
-    """Whoever adds a column writes the schemas anew: python -m tools.kpi_schemas --write."""
+    """After adding a column, write the schemas again: python -m tools.kpi_schemas --write."""
     text = file_of(table).read_text(encoding="utf-8")
     assert schema_with(text, table) == text
 
@@ -210,7 +210,7 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_the_documents_show_what_schemas_allow(documents: Mapping[str, list[Any]]) -> None:
-    """The store was dirty enough: every verdict, decision and kind of nothing was seen."""
+    """The store was dirty enough: every verdict, decision and kind of null occurred."""
     assert {file["verdict"] for verdicts in documents["verdicts"] for file in verdicts["files"]} == {
         "accepted",
         "rejected",

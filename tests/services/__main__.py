@@ -1,7 +1,7 @@
-"""Install each service as its Dockerfile does, run its command there, and then its tests: `python -m tests.services`.
+"""Install each service as its Dockerfile does, then run its command and its tests: `python -m tests.services`.
 
-What a builder of images would do in the Dockerfile's first stage is done in a temporary folder instead, line by line, so this
-needs no container engine and shows nothing of the base image. It downloads some 300 MB.
+It follows the Dockerfile's first stage line by line in a temporary folder, so it needs no container engine and shows nothing
+about the base image. It downloads about 300 MB.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Final
 
 from tests.services.dockerfile import ROOT, SERVICES, read_dockerfile
 
-#: where the Dockerfiles put what the second stage takes over
+#: where the Dockerfiles put what the second stage copies
 _PREFIX: Final = "/opt/takings"
 _WHEELS: Final = "--only-binary=:all:"
 _BUILT: Final = "--no-build-isolation"
-#: what tells most of a service in the shortest time
+#: the tests that show most about a service in the shortest time
 _TESTS: Final = ("tests/services", "tests/stages", "tests/golden", "tests/test_workshop.py")
 
 
@@ -38,7 +38,7 @@ def main() -> None:
             run([sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/services"], image)
             python = root / "tested" / "bin" / "python"
             run([sys.executable, "-m", "venv", str(root / "tested")])
-            # PySpark comes as source: it is built with what is pinned, not with what is newest.
+            # PySpark is a source package: it is built with the pinned tools, not with the newest.
             for options, pins in ((_WHEELS, "requirements/build.txt"), (_BUILT, f"{service}/requirements.txt")):
                 run([str(python), "-m", "pip", "install", "-q", "--require-hashes", options, "-r", pins])
             run([str(python), "-m", "pytest", "-q", "--collect-only", "-o", "addopts=--import-mode=importlib -q"])
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def install(service: str, root: Path) -> Path:
-    """Do what the first stage of a service's Dockerfile says, in a folder; return where it has put the packages."""
+    """Follow the first stage of a service's Dockerfile in a folder; return where the packages are."""
     here = root / "build"
     prefix = root / "takings"
     environment = dict(os.environ)
@@ -81,7 +81,7 @@ def copy(sources: list[Path], target: Path) -> None:
 
 
 def run(command: list[str], environment: dict[str, str] | None = None, *, cwd: Path = ROOT) -> None:
-    """Run a command; who fails ends all."""
+    """Run a command; exit if it fails."""
     ended = subprocess.run(command, env=os.environ | (environment or {}), cwd=cwd, check=False)
     if ended.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {ended.returncode}")

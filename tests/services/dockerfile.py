@@ -1,4 +1,4 @@
-"""Read a service's Dockerfile, as far as ours go."""
+"""Read a service's Dockerfile, as far as ours need."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SERVICES: Final = ("validation-service", "transformation-service")
 
 @dataclass(frozen=True, kw_only=True)
 class Dockerfile:
-    """What a Dockerfile says: its instructions, in their order, stage by stage."""
+    """The instructions of a Dockerfile, in order, stage by stage."""
 
     #: before the first FROM
     arguments: dict[str, str]
     stages: tuple[tuple[tuple[str, str], ...], ...]
 
     def of(self, instruction: str, stage: int = -1) -> list[str]:
-        """Return what follows an instruction, each time that it stands in a stage."""
+        """Return the arguments of an instruction, each time it occurs in a stage."""
         return [rest for name, rest in self.stages[stage] if name == instruction]
 
     @property

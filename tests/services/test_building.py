@@ -1,4 +1,4 @@
-"""`make images` and `takings aws deploy images` build with docker or podman; a program in its place says what it is asked."""
+"""`make images` and `takings aws deploy images` build with docker or podman; a stand-in program records the calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
 def test_both_images_are_built_from_the_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """For the platform of the task definitions, on another base if one is named; the root of the sources is the context."""
+    """For the platform of the task definitions, and on another base if one is named; the context is the root of the sources."""
     engine = install_engine(tmp_path / "bin", monkeypatch, "podman")
     build(monkeypatch, "--tag", "v1", "--engine", "podman")
     build(monkeypatch, "--base", "mine:1", "--engine", "podman")
@@ -42,7 +42,7 @@ def test_both_images_are_built_from_the_sources(
 
 
 def test_docker_is_taken_where_it_answers_and_podman_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker's client is often there without its engine."""
+    """Docker's client is often installed without its engine."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match=r"works here: docker is not on PATH; podman is not on PATH\."):
         find_engine(None)
@@ -58,7 +58,7 @@ def test_docker_is_taken_where_it_answers_and_podman_otherwise(tmp_path: Path, m
 def test_what_is_missing_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No engine is a wrong use, one that fails is not; neither looks like success."""
+    """A missing engine is a usage error, a failing one is not; neither looks like success."""
     with pytest.raises(SystemExit, match="2"):
         build(monkeypatch, "--engine", "no-such-engine")
     assert "no container engine works here: no-such-engine is not on PATH." in capfd.readouterr().err

@@ -1,6 +1,6 @@
-"""What stands in the images of the container services, and that their commands do a step of a batch.
+"""What is in the images of the container services; their commands run a step of a batch.
 
-The commands run in this environment; `make services` runs these tests on what the Dockerfiles install.
+The commands run in this environment; `make services` runs these tests with what the Dockerfiles install.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ every_service = pytest.mark.parametrize("service", SERVICES)
 
 @every_service
 def test_the_base_is_pinned_and_may_be_another(service: str) -> None:
-    """By its digest; both stages, and both services, begin with the same one."""
+    """By its digest; both stages and both services start with the same one."""
     dockerfile = read_dockerfile(service)
     assert re.fullmatch(r"python:3\.12-slim@sha256:[0-9a-f]{64}", dockerfile.arguments["BASE"])
     assert [dockerfile.of("FROM", stage)[0].split()[0] for stage in (0, 1)] == ["${BASE}", "${BASE}"]
@@ -40,7 +40,7 @@ def test_the_base_is_pinned_and_may_be_another(service: str) -> None:
 
 @every_service
 def test_nobody_is_root_and_only_tmp_is_written(service: str) -> None:
-    """A number, so that a platform can tell that it is not root; the rest may be read-only."""
+    """It is a number, so a platform can see that it is not root; the rest may be read-only."""
     dockerfile = read_dockerfile(service)
     (user,) = dockerfile.of("USER")
     assert re.fullmatch(r"[1-9][0-9]+:[1-9][0-9]+", user)
@@ -52,7 +52,7 @@ def test_nobody_is_root_and_only_tmp_is_written(service: str) -> None:
 
 @every_service
 def test_what_is_copied_is_there_and_not_ignored(service: str) -> None:
-    """The context is a list of what an image is made of, and nothing else of the repository gets near it."""
+    """The context lists what an image is made of; nothing else of the repository is sent."""
     patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert patterns[0] == "*"
     allowed = [pattern.removeprefix("!") for pattern in patterns if pattern.startswith("!")]
@@ -65,7 +65,7 @@ def test_what_is_copied_is_there_and_not_ignored(service: str) -> None:
 
 @every_service
 def test_the_requirements_are_those_of_the_image_and_of_its_tests(service: str) -> None:
-    """Nothing that only tests need gets into an image."""
+    """Nothing that only tests need is in an image."""
     lines = (ROOT / service / "requirements.txt").read_text().splitlines()
     assert [line for line in lines if not line.startswith("#")] == ["-r image.txt", "-r ../requirements/test.txt"]
     assert "pytest" not in (ROOT / service / "image.txt").read_text()
@@ -84,7 +84,7 @@ def batch(tmp_path: Path) -> tuple[Path, BatchId]:
 
 @pytest.fixture
 def barred(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder in which nothing is written: root may, so it is looked at afterwards."""
+    """Return a folder where nothing may be written: root can, so it is checked afterwards."""
     folder = tmp_path / "barred"
     folder.mkdir(mode=0o555)
     yield folder
@@ -92,7 +92,7 @@ def barred(tmp_path: Path) -> Iterator[Path]:
 
 
 def run_service(service: str, batch: tuple[Path, BatchId], barred: Path, **chosen: str) -> list[str]:
-    """Run a service's command as its image does, in a folder of its own; return the names of the facts that it tells."""
+    """Run a service's command as its image does, in its own folder; return the names of the facts it logs."""
     root, batch_id = batch
     dockerfile = read_dockerfile(service)
     tmp = barred.parent / "tmp"
@@ -122,7 +122,7 @@ def run_service(service: str, batch: tuple[Path, BatchId], barred: Path, **chose
 
 
 def needs(*packages: str) -> None:
-    """Skip the test where a package of an image is not installed here."""
+    """Skip the test if a package of the image is not installed here."""
     for package in packages:
         if sys.executable == PYTHON and find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
@@ -133,7 +133,7 @@ JUDGED = [*["file.validating", "file.judged"] * 3, "task.done"]
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_the_validation_service_validates(batch: tuple[Path, BatchId], barred: Path, engine: str) -> None:
-    """With DuckDB, as its image says, or with pandas, one variable away."""
+    """With DuckDB, as its image says, or with pandas, by changing one variable."""
     if "transformation" in os.environ.get("SERVICE", ""):
         pytest.skip("this is the other service's environment")
     needs(*({"pandas"} if engine == "pandas" else ()))
@@ -144,7 +144,7 @@ def test_the_validation_service_validates(batch: tuple[Path, BatchId], barred: P
 @pytest.mark.xdist_group("spark")
 @pytest.mark.parametrize("engine", ["spark", "duckdb"])
 def test_the_transformation_service_transforms(batch: tuple[Path, BatchId], barred: Path, engine: str) -> None:
-    """With Spark, as its image says, or with DuckDB, one variable away; a store's own settings cannot ask for what it lacks."""
+    """With Spark, as its image says, or with DuckDB, by changing one variable; a store's settings cannot ask for more."""
     if "validation" in os.environ.get("SERVICE", ""):
         pytest.skip("this is the other service's environment")
     needs(*({"pyspark"} if engine == "spark" else ()))

@@ -1,4 +1,4 @@
-"""Simulate many seeds: `python -m tests.simulation 10000 1`; tell a seed's story: `python -m tests.simulation 1 17 --trace`.
+"""Simulate many seeds: `python -m tests.simulation 10000 1`; print a seed's story: `python -m tests.simulation 1 17 --trace`.
 
 WORKERS processes share the seeds. Exit codes: 0 all went well, 1 a seed failed, 2 wrong usage.
 """
@@ -15,7 +15,7 @@ from tests.simulation.trying import live
 
 
 def main(arguments: list[str]) -> int:
-    """Simulate, and say which seeds failed and how to see their stories."""
+    """Simulate, and print which seeds failed and how to see their stories."""
     numbers = [int(argument) for argument in arguments if argument.isdecimal()]
     if len(numbers) != 2 or set(arguments) - {*map(str, numbers), "--trace"}:
         print("usage: python -m tests.simulation N SEED [--trace]    (N seeds from SEED on)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Make up what is dropped: small files from a catalogue, so that contents meet again under other names and in other seeds."""
+"""Invent the drops: small files from a catalogue, so the same contents occur under other names and in other seeds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FOLDERS: Final[dict[Dataset, str]] = {"products": "products", "orders": "orders"
 KEYS: Final[dict[Dataset, bytes]] = {"products": b"id", "orders": b"order_id", "order_items": b"id"}
 #: contents of each dataset in the catalogue
 CATALOGUE: Final = 40
-#: when the shop changed a row, where its contract names that column
+#: when the shop changed a row, if its contract names that column
 VERSIONED_BY: Final = "updated_at"
 CHANGED: Final = ("2025-06-01T08:00:00Z", "2025-06-02T08:00:00Z", "2025-06-03T08:00:00Z")
-#: the shop's days, long before anybody looks
+#: the shop's days, long before anybody reads them
 DAYS: Final = ("2025-03-30", "2025-03-31", "2025-04-01")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ class Content:
     dataset: Dataset
     data: bytes
     is_dirty: bool = False
-    #: it is older bytes of a key, come back under another one
+    #: these are older bytes of a key, dropped again under another one
     is_superseded_copy: bool = False
 
     @property
@@ -54,14 +54,14 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A file that somebody is going to drop."""
+    """A file that will be dropped."""
 
     content: Content
-    #: behind raw-data/<prefix>/
+    #: the part of the key after raw-data/<prefix>/
     name: str
-    #: how old the bytes are when they are dropped; below zero where the dropping machine's clock is ahead
+    #: how old the bytes are when they are dropped; negative if the dropping machine's clock is ahead
     age: timedelta
-    #: it is written where it lies, bit by bit, instead of being renamed into its place
+    #: it is written in place, bit by bit, instead of being renamed into place
     is_slow: bool
 
     @property
@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(eq=False, kw_only=True)
 class Drop:
-    """Bytes that lay complete under a key."""
+    """Bytes that were complete under a key."""
 
     plan: Plan
     key: str
@@ -86,7 +86,7 @@ class Drop:
 
 @cache
 def content(dataset: Dataset, number: int, versions: Versions, *, is_dirty: bool = False) -> Content:
-    """Return a content of the catalogue, or the same with a fault for which it is rejected."""
+    """Return a content of the catalogue, or the same with a fault that gets it rejected."""
     chance = Random(f"{dataset} {number}")
     rows = _rows(chance, dataset)
     if dataset in VERSIONED[versions]:
@@ -101,7 +101,7 @@ def content(dataset: Dataset, number: int, versions: Versions, *, is_dirty: bool
 
 
 def _dated(rows: Sequence[Fields], chance: Random, *, by_order: bool) -> Sequence[Fields]:
-    """Let the shop say when it changed each row, or each order's lines: often at the same instants."""
+    """Add when the shop changed each row, or each order's lines: often at the same instants."""
     instants = {row["order_id"] if by_order else place: chance.choice(CHANGED) for place, row in enumerate(rows)}
     return [
         dict(row) | {VERSIONED_BY: instants[row["order_id"] if by_order else place]} for place, row in enumerate(rows)
@@ -140,7 +140,7 @@ def _rows(chance: Random, dataset: Dataset) -> Sequence[Fields]:
 
 
 def plan_drops(chance: Random, versions: Versions) -> list[Plan]:
-    """Draw what is dropped: often the same keys, sometimes the same bytes, now and then a bad file."""
+    """Draw what is dropped: often the same keys, sometimes the same bytes, occasionally a bad file."""
     plans: list[Plan] = []
     datasets: list[Dataset] = ["products", "orders", "order_items"]
     chance.shuffle(datasets)
@@ -160,7 +160,7 @@ def plan_drops(chance: Random, versions: Versions) -> list[Plan]:
             )
         )
     if chance.random() < 0.3:
-        # There and back again: the older bytes of a key are a correction of the newer ones.
+        # There and back again: the older bytes of a key correct the newer ones.
         first = chance.choice(plans)
         other = content(first.content.dataset, chance.randrange(CATALOGUE), versions)
         plans += [replace(first, content=other, age=_age(chance)), replace(first, age=_age(chance))]
@@ -170,7 +170,7 @@ def plan_drops(chance: Random, versions: Versions) -> list[Plan]:
 def enrich(
     plans: Sequence[Plan], chance: Random, *, is_rich: bool, copies: int, versions: Versions = "arrivals"
 ) -> list[Plan]:
-    """Give some files bad rows, rows twice or a column more, and drop copies of superseded bytes under other keys."""
+    """Give some files bad rows, repeated rows or another column, and drop copies of superseded bytes under other keys."""
     enriched = [
         replace(plan, content=_varied(plan.content, chance, versions)) if is_rich and chance.random() < 0.5 else plan
         for plan in plans
@@ -182,7 +182,7 @@ def enrich(
         place = enriched.index(first)
         correction = content(first.content.dataset, chance.randrange(CATALOGUE), versions)
         copy = replace(first.content, is_superseded_copy=True)
-        # The correction comes at once, or when the original has long been taken; the copy comes at last.
+        # The correction comes at once, or long after the original was taken; the copy comes last.
         behind = chance.choice((place + 1, chance.randint(place + 1, len(enriched))))
         enriched.insert(behind, replace(first, content=correction, age=_age(chance)))
         name = f"{chance.choice('xyz')}/{first.name}"
@@ -193,7 +193,7 @@ def enrich(
 
 
 def _varied(content: Content, chance: Random, versions: Versions) -> Content:
-    """Return a content with a bad row at its end, with its first row twice, or with a column more."""
+    """Return a content with a bad row at its end, with its first row twice, or with another column."""
     if content.is_dirty:
         return content
     header, *rows = content.data.splitlines(keepends=True)
@@ -215,7 +215,7 @@ def _varied(content: Content, chance: Random, versions: Versions) -> Content:
         case "order_items", "bad":
             return replace(content, data=content.data + bad(item(7, 1, 1, "-1.00")))
         case _, "twice" if versions == "instants":
-            # The same row as it was at another instant, which no other row has.
+            # The same row at another instant, which no other row has.
             before, _, _ = rows[0].rpartition(b",")
             return replace(content, data=content.data + before + b",2025-06-09T08:00:00Z\n")
         case (("products" | "orders"), _):
@@ -224,7 +224,7 @@ def _varied(content: Content, chance: Random, versions: Versions) -> Content:
 
 
 def mended(quarantined: bytes, dataset: Dataset, number: int) -> Plan:
-    """Return the drop of rows that come back from quarantine with their faults mended."""
+    """Return the drop of rows that come back from quarantine, corrected."""
     good = {"cost": "1.00", "num_of_item": "1", "sale_price": "7.00"}
     rows = list(csv.DictReader(io.StringIO(quarantined.decode(), newline="")))
     text = io.StringIO(newline="")
@@ -240,7 +240,7 @@ def mended(quarantined: bytes, dataset: Dataset, number: int) -> Plan:
 
 
 def _again(chance: Random, plans: Sequence[Plan]) -> Plan:
-    """Drop the same bytes again: under their name, most often where others stood meanwhile, or as a copy."""
+    """Drop the same bytes again: under their name, usually after others stood there, or as a copy."""
     newest = {plan.file: plan.content for plan in plans}
     superseded = [plan for plan in plans if newest[plan.file] != plan.content]
     again = chance.choice(superseded or plans)
@@ -255,7 +255,7 @@ def _age(chance: Random) -> timedelta:
 
 
 def place(root: Path, plan: Plan, written_at: datetime) -> os.stat_result:
-    """Rename a file into its place, with its time."""
+    """Rename a file into place, with its time."""
     target = root / "raw-data" / plan.file
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}")
@@ -265,7 +265,7 @@ def place(root: Path, plan: Plan, written_at: datetime) -> os.stat_result:
 
 
 def begin_to_write(root: Path, plan: Plan, written_at: datetime) -> IO[bytes]:
-    """Write the first half of a file where it lies, over whatever lay there, and keep it open."""
+    """Write the first half of a file in place, over whatever was there, and keep it open."""
     target = root / "raw-data" / plan.file
     target.parent.mkdir(parents=True, exist_ok=True)
     file = target.open("wb")
@@ -276,7 +276,7 @@ def begin_to_write(root: Path, plan: Plan, written_at: datetime) -> IO[bytes]:
 
 
 def end_to_write(file: IO[bytes], plan: Plan, written_at: datetime) -> os.stat_result:
-    """Write the rest and close the file, wherever it is by now."""
+    """Write the rest and close the file, wherever it is now."""
     file.write(plan.content.data[len(plan.content.data) // 2 :])
     file.flush()
     set_time(file.fileno(), written_at)
@@ -292,5 +292,5 @@ def set_time(path: Path | int, moment: datetime) -> None:
 
 
 def written_at(path: Path) -> datetime:
-    """Return when a file was written, as `set_time` says."""
+    """Return when a file was written, according to `set_time`."""
     return _EPOCH + timedelta(microseconds=path.stat().st_mtime_ns // 1000)

@@ -1,4 +1,4 @@
-"""Do what somebody does beside the runs and watches of a shop: replay, restate, rebuild."""
+"""Do what people do next to a shop's runs and watches: replay, restate, rebuild."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.simulation.rebuilt import Rebuilding
 def errand(
     kind: str, chance: Random, ports: Ports, quiet: Ports, rebuilding: Rebuilding
 ) -> Callable[[], object] | None:
-    """Return what to do, None where there is nothing to do it to; `quiet` ports are asked without a step."""
+    """Return what to do, or None if there is nothing to do it to; asking `quiet` ports takes no step."""
     match kind:
         case "restate":
             return None if newest_commit(quiet.store) is None else lambda: _restate(chance, ports)

@@ -1,4 +1,4 @@
-"""Watch every call for what must never happen, and hold what is left in the end against the oracle and the drops."""
+"""Watch every call for what must never happen, and compare the final store with the oracle and the drops."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from tests.simulation.mishaps import Life
 from tests.simulation.parts import Rules, contracts_of_hash
 from tests.simulation.truth import Truth
 
-#: what an attempt does only right after it has checked that it owns the batch
+#: what an attempt may do only right after checking that it owns the batch
 _GUARDED: Final = frozenset({"tables.apply", "kpis.publish", "store.archive"})
 _GUARDED_PAPERS: Final = ("/verdicts.json", "/affected.json", "/outcome.json")
-#: a file that was being read at so many takeovers is refused unread
+#: a file that was being read at this many takeovers is refused unread
 _MOST_DEATHS: Final = 3
 _TICK: Final = timedelta(microseconds=1)
 
@@ -47,43 +47,43 @@ class Violated(AssertionError):
 
 @dataclass(kw_only=True)
 class Judge:
-    """What is known of a run, besides what the store says."""
+    """What is known about a run, besides the content of the store."""
 
     root: Path
-    #: the store's own ports, on which nothing goes wrong
+    #: the store's own ports, which never fail
     ports: Ports
     drops: list[Drop] = field(default_factory=list)
     gate: Gate = field(default_factory=Gate)
-    #: in the order in which they were claimed
+    #: in the order of their claims
     batches: list[str] = field(default_factory=list)
-    #: an attempt lost its batch to another; what it did until it noticed is cleaned up by maintenance
+    #: an attempt lost its batch to another; maintenance removes what it did before it noticed
     has_losers: bool = False
     #: batches whose private copies were removed
     forgotten: set[str] = field(default_factory=set)
-    #: who has ended batches whose private copies are still there
+    #: who ended batches whose private copies still exist
     not_forgotten: dict[str, Life] = field(default_factory=dict)
-    #: batches that were taken over, unfinished
+    #: batches that were taken over unfinished
     takeovers: int = 0
     commits: list[Commit] = field(default_factory=list)
-    #: what each instance found under raw-data/ when it last looked
+    #: what each instance found under raw-data/ when it last listed it
     listed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     #: the commit of each published key, per KPI table
     published: dict[str, dict[Any, int]] = field(default_factory=lambda: defaultdict(dict))
-    #: what is set in the end
+    #: the settings in force at the end
     rules: Rules = field(default_factory=Rules)
-    #: what numbers meant to those that published since the last batch began to land, and to whoever began it
+    #: what numbers meant to those that published since the last batch began to merge, and to whoever began it
     meanings: set[tuple[str, int]] = field(default_factory=set)
     #: batches that lost the race for the gate
     losers: set[str] = field(default_factory=set)
-    #: kept, for maintenance removes that of a batch which was given up before it had begun
+    #: kept here, because maintenance removes the manifest of a batch that was given up before it began
     _manifests: dict[str, Manifest] = field(default_factory=dict)
-    #: what must have been decided, once it was judged
+    #: what must have been decided, known after judging
     truth: Truth = field(default_factory=Truth)
 
-    # While it runs ----------------------------------------------------------------------------------------------------
+    # During the run ---------------------------------------------------------------------------------------------------
 
     def saw(self, life: Life, step: str, values: tuple[object, ...], result: object) -> None:
-        """Look at a call that was made."""
+        """Check a call that was made."""
         self._check_loser(life, step, values)
         match step:
             case "ledger.change_gate" if isinstance(result, Gate):
@@ -110,7 +110,7 @@ class Judge:
                 self._check_publication()
 
     def _note_given_back(self, life: Life, records: Any) -> None:
-        """What a batch gives back that still lay there when it looked is pending again, and may be overwritten as such.
+        """A file that a batch gives back and that was still there at its last look is pending again, and may be overwritten.
 
         An attempt that has lost its batch gives nothing back: the newer one holds the bytes.
         """
@@ -122,7 +122,7 @@ class Judge:
             drop.is_fetched &= (drop.key, drop.etag) not in back
 
     def _check_loser(self, life: Life, step: str, values: tuple[object, ...]) -> None:
-        """An attempt that lost its batch between a check and what it guards does that one thing, and no other."""
+        """An attempt that lost its batch between a check and the guarded change makes that one change, and no other."""
         has_lost = life.claim is not None and life.claim != (self.gate.batch_id, self.gate.attempt)
         key = str(values[0]) if step == "store.create" else ""
         is_guarded = step in _GUARDED or key.startswith(layout.COMMITS) or key.endswith(_GUARDED_PAPERS)
@@ -132,7 +132,7 @@ class Judge:
                 raise Violated(f"{life.name} goes on although it has lost its batch")
 
     def _check_gate(self, life: Life, after: Gate) -> None:
-        """The gate goes its way, one generation at a time; a batch that has begun is the only one until it ends."""
+        """The gate changes as allowed, one generation at a time; a batch that has begun is the only one until it ends."""
         before, self.gate = self.gate, after
         if after.generation != before.generation + 1:
             raise Violated(f"the gate went from generation {before.generation} to {after.generation}")
@@ -154,7 +154,7 @@ class Judge:
             raise Violated(f"the gate forgot: {before} became {after}")
 
     def _check_commit(self, life: Life, key: str) -> None:
-        """Commits follow each other, one of each batch; maintenance repeats the batch before it."""
+        """Commits are consecutive, one per batch; maintenance repeats the batch before it."""
         commit = Commit.from_json(json.loads(self.ports.store.read(key) or b""))
         last = self.commits[-1] if self.commits else None
         if commit.number != len(self.commits) + 1:
@@ -176,10 +176,10 @@ class Judge:
                     raise Violated(f"{table.name} {key} went from commit {commit} back to {after.get(key)}")
             self.published[table.name] = after
 
-    # In the end -------------------------------------------------------------------------------------------------------
+    # At the end -------------------------------------------------------------------------------------------------------
 
     def judge(self) -> None:
-        """Hold everything that is left against what was dropped."""
+        """Check everything in the final store against what was dropped."""
         self._check_places()
         self._check_stories()
         self._check_papers()
@@ -190,11 +190,11 @@ class Judge:
 
     @property
     def arrivals(self) -> list[Drop]:
-        """Return the drops that must have been filed away: nobody overwrote them before a batch held their bytes."""
+        """Return the drops that must have been archived: nobody overwrote them before a batch held their bytes."""
         return [drop for drop in self.drops if drop.is_fetched or not drop.is_overwritten]
 
     def _check_places(self) -> None:
-        """Each arrival's bytes are in exactly one place, and nothing lies about."""
+        """Each arrival's bytes are in exactly one place, and nothing else is left."""
         wanted: Counter[tuple[str, str, str]] = Counter(
             (drop.plan.content.dataset, drop.plan.name, drop.plan.content.fingerprint) for drop in self.arrivals
         )
@@ -213,16 +213,16 @@ class Judge:
             raise Violated(f"lost: {_shown(wanted - found)}; in more than one place: {_shown(found - wanted)}")
         if self.has_losers:
             return
-        # Who died, or failed, after it had given a batch up leaves its copies to maintenance: waste, no harm.
+        # A process that dies or fails after giving a batch up leaves its copies to maintenance: wasteful, but harmless.
         excused = {batch for batch, life in self.not_forgotten.items() if life.process.is_dead or life.has_failed}
         left = [path for path in self.leftovers() if not excused & set(path.split("/"))]
         if left:
             raise Violated(f"left behind: {left}")
 
     def leftovers(self) -> list[str]:
-        """Return what lies in places that are empty when nothing is going on.
+        """Return what is left in places that are empty when nothing is going on.
 
-        A private copy that a lost attempt fetched after its batch had ended stays for ever, which is waste, no harm.
+        A private copy that a lost attempt fetched after the end of its batch stays forever: wasteful, but harmless.
         """
         folders = ("raw-data", "staging") if self.has_losers else ("raw-data", "staging", ".takings/fetched")
         return [str(path.relative_to(self.root)) for path in self._files(*folders)]
@@ -231,7 +231,7 @@ class Judge:
         return (path for folder in folders for path in sorted((self.root / folder).rglob("*")) if path.is_file())
 
     def _check_stories(self) -> None:
-        """Each arrival ended once, where its bytes are; what a batch gave back says so; the gate is free."""
+        """Each arrival ended once, in the place of its bytes; given-back files say so; the gate is free."""
         gate = self.ports.ledger.gate()
         if gate.state is not GateState.IDLE or gate != self.gate:
             raise Violated(f"the gate stands at {gate}")
@@ -252,7 +252,7 @@ class Judge:
                 raise Violated(f"this is not how it ended: {record}")
 
     def _ended(self) -> list[LineageRecord]:
-        """Return the records of arrivals that ended, in the order in which they were processed."""
+        """Return the records of arrivals that ended, in processing order."""
         place = {
             (batch_id, arrival.key): (number, position)
             for number, batch_id in enumerate(self.batches)
@@ -266,7 +266,7 @@ class Judge:
         return next(arrival for arrival in arrivals if arrival.key == record.file_key).archived_at is not None
 
     def contents(self) -> dict[tuple[str, str], Content]:
-        """Return the bytes of each file of each batch, as they were dropped."""
+        """Return the bytes of each file in each batch, as they were dropped."""
         drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
         place_of = {record.archived_at: record for record in self.ports.ledger.lineage() if record.verdict is not None}
         known: dict[tuple[str, str], Content] = {}
@@ -287,10 +287,10 @@ class Judge:
         return self._manifests[batch_id]
 
     def _check_verdicts(self) -> None:
-        """Each file has the verdict, the row accounting and the version that what was processed before it makes it have.
+        """Each file has the verdict, row counts and version that follow from what was processed before it.
 
         The order of processing decides whether a copy of superseded bytes counts, as the golden case
-        `a_copy_under_another_name_after_a_correction` shows; so this follows that order, instead of any other truth.
+        `a_copy_under_another_name_after_a_correction` shows; so this follows that order.
         """
         drop_of = {(drop.key, drop.etag): drop for drop in self.drops}
         known = self.contents()
@@ -320,12 +320,12 @@ class Judge:
                 self._check_version(drop_of[record.file_key, record.etag], record)
 
     def _has_killed(self, record: LineageRecord) -> bool:
-        """Return whether a file was refused unread, which is right only after attempts that ended without a word."""
+        """Return whether a file was refused unread, which is right only after attempts that ended without a result."""
         is_unread = "reading it killed the process" in str(record.reason)
         return is_unread and self.takeovers >= _MOST_DEATHS
 
     def _check_version(self, drop: Drop, record: LineageRecord) -> None:
-        """A version is when the bytes were written, but for a clock ahead, or an earlier version of the key."""
+        """A version is the time when the bytes were written, except with a fast clock or after an earlier version of a key."""
         now = self.manifest(record.batch_id).now
         known = [other.version for other in self.ports.ledger.lineage(file_key=record.file_key) if other != record]
         allowed = {min(drop.written_at, now)} | {version + _TICK for version in known} | set(known)
@@ -333,7 +333,7 @@ class Judge:
             raise Violated(f"written at {drop.written_at}, processed at {now}: {record}")
 
     def _check_numbers(self) -> None:
-        """What is published is what the oracle makes of the accepted bytes; the lake bears it out."""
+        """The published numbers are what the oracle computes from the accepted bytes, and the lake agrees."""
         lake = self.truth.lake
         right = kpis_csv(order_kpis(lake), "day"), kpis_csv(category_kpis(lake), "category")
         by_day, by_category = (as_csv(table, visible(self.ports.kpis.rows(table))) for table in self.ports.kpi_tables)
@@ -350,7 +350,7 @@ class Judge:
             raise Violated(f"the lake says otherwise: {again.differences}")
 
     def _check_meaning(self) -> None:
-        """What is published was published under the present definition, unless nothing was taken since that changed."""
+        """Published numbers have the present definition, unless nothing was taken since it changed."""
         definitions = {meaning for table in self.ports.kpi_tables for meaning in self.ports.kpis.definitions(table)}
         if not definitions - {current_definition(self.ports)}:
             return
@@ -359,7 +359,7 @@ class Judge:
         restate(self.ports)
 
     def _check_colours(self) -> None:
-        """A column that the contract has gained holds what came since, and nothing of what came before."""
+        """An added column holds what came after it was added, and nothing from before."""
         newest = [row for row in newest_rows(self.truth.rows) if isinstance(row, Product)]
         right = {int(row.id): self.truth.colours[row.id, row.version, row.source, row.line] for row in newest}
         folder = self.ports.tables.folder(Dataset.PRODUCTS)
@@ -375,7 +375,7 @@ class Judge:
             raise Violated(f"the products' colours are {found}, not {right}")
 
     def _check_papers(self) -> None:
-        """A batch that began has ended or was given up; of one that lost the race for the gate there is a manifest only."""
+        """A batch that began has ended or was given up; one that lost the race for the gate has only a manifest."""
         ended: dict[str, set[str]] = defaultdict(set)
         for record in self.ports.ledger.lineage():
             ended[record.batch_id] |= {record.file_key} if record.verdict else set()
@@ -391,7 +391,7 @@ class Judge:
                 raise Violated(f"{batch_id} has {names}, and the stories of {ended[batch_id]}")
 
     def _is_empty(self, batch_id: str) -> bool:
-        """Return whether all files of a batch were overwritten before it read them, so that it ended without any."""
+        """Return whether all files of a batch were overwritten before it read them, so it ended without any."""
         key = layout.verdicts(layout.BatchId(batch_id))
         content = self.ports.store.read(key)
         return content is not None and not json.loads(content)["files"]

@@ -1,4 +1,4 @@
-"""Run Takings on several machines at once, whose processes end, fail, die and begin again."""
+"""Run Takings on several machines at once; their processes end, fail, die and start again."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from tests.simulation.ports import ScheduledChanges, ports_of
 from tests.simulation.rebuilt import Rebuilding
 from tests.simulation.scheduler import Process, Scheduler
 
-#: how often a watch looks although nothing was announced
+#: how often a watch looks without an announcement
 _SWEEP: Final = timedelta(minutes=5)
 
 
 @dataclass(eq=False, kw_only=True)
 class Machine:
-    """One of them; it runs one process at a time."""
+    """One machine; it runs one process at a time."""
 
     name: str
     host: str
     skew: timedelta
-    #: it looks by itself, and not only when an event tells it to
+    #: it looks regularly, not only when an event tells it to
     sweeps: bool
     next_look: datetime | None
     life: Life | None = None
-    #: what tells its watch of changes; None where it does not watch
+    #: what tells its watch about changes; None if it does not watch
     changes: ScheduledChanges | None = None
 
 
@@ -52,13 +52,13 @@ class Machines:
     witness: Witness
     all: list[Machine]
     parts: Parts
-    #: what is set for whoever is started now
+    #: the settings of processes started now
     rules: Rules
     processes: dict[str, Process] = field(default_factory=dict)
 
     @property
     def are_idle(self) -> bool:
-        """Return whether nobody runs, and whoever watches waits for nothing that was announced."""
+        """Return whether nobody runs, and every watch is waiting without an announced change."""
         at_work = [
             machine for machine in self.all if machine.life and not (machine.changes and machine.changes.is_resting)
         ]
@@ -82,12 +82,12 @@ class Machines:
             machine.skew *= self.parts.skew
 
     def next_look(self) -> datetime | None:
-        """Return when the next of those that are free looks by itself; None where none does."""
+        """Return when the next free machine looks by itself; None if none does."""
         looks = [machine.next_look for machine in self.all if machine.life is None and machine.next_look is not None]
         return min(looks, default=None)
 
     def announce(self) -> None:
-        """Tell somebody, sooner or later, that there may be something to see."""
+        """Tell some machine, sooner or later, that there may be something to see."""
         told = self.chance.choice(self.all)
         moment = self.scheduler.now + timedelta(seconds=self.chance.choice((0, 1, self.chance.uniform(0, 60))))
         if told.changes is not None:
@@ -96,7 +96,7 @@ class Machines:
             told.next_look = min(told.next_look or moment, moment)
 
     def begin_lives(self) -> None:
-        """Let those look for whom it is time."""
+        """Start a life on each machine whose time has come."""
         for machine in self.all:
             if machine.life is None and machine.next_look is not None and machine.next_look <= self.scheduler.now:
                 machine.next_look = None
@@ -114,7 +114,7 @@ class Machines:
         self.scheduler.begin(process, lambda: self._live(machine, life, ports, body, at_once))
 
     def _errand(self, life: Life, ports: Ports) -> Callable[[], object] | None:
-        """Draw whether a life does an errand, and which."""
+        """Draw whether a life runs an errand, and which."""
         if self.parts.chance.random() >= self.parts.errands:
             return None
         kind = self.parts.chance.choice(self.parts.kinds)
@@ -124,16 +124,16 @@ class Machines:
         return body
 
     def rebuilding(self, rules: Rules) -> Rebuilding:
-        """Return what a rebuild by these rules is made from."""
+        """Return what a rebuild under these rules is made from."""
         return Rebuilding(shop=self.shop, contents=self.judge.contents, batches=self.judge.batches, rules=rules)
 
     def _watches(self, machine: Machine) -> bool:
-        """Draw whether a life watches; in the end the first machine runs at once what no policy would dispatch."""
+        """Draw whether a life watches; at the end, the first machine runs at once what no policy would dispatch."""
         is_needed = self.witness.is_calm and machine is self.all[0]
         return not is_needed and self.parts.chance.random() < self.parts.watches
 
     def new_life(self, process: Process, *, skew: timedelta, is_maintenance: bool) -> Life:
-        """Let a process begin its life."""
+        """Start the life of a process."""
         mishaps = [] if self.witness.is_calm else draw_mishaps(self.chance, is_maintenance=is_maintenance)
         life = Life(
             process=process,
@@ -151,7 +151,7 @@ class Machines:
         return life
 
     def _maybe_another(self, mishap: Mishap) -> Mishap:
-        """Draw whether a process that would be killed is asked to end instead, and whether a fault is a breach."""
+        """Draw whether a process is asked to end instead of being killed, and whether a fault is an invariant's breach."""
         match mishap.kind:
             case "killed" if self.parts.chance.random() < self.parts.interrupts:
                 return replace(mishap, kind="interrupted")
@@ -162,7 +162,7 @@ class Machines:
     def _live(
         self, machine: Machine, life: Life, ports: Ports, body: Callable[[], object] | None, at_once: bool
     ) -> None:
-        """Run, watch, maintain or do an errand; an error is right only where something went wrong before it."""
+        """Run, watch, maintain or run an errand; an error is right only if something went wrong before."""
         doing = " to maintain" if life.is_maintenance else " to watch" if machine.changes else ""
         self.witness.tell(life.name, "begins" + doing)
         try:
@@ -194,7 +194,7 @@ class Machines:
                 self.witness.accuse(Violated(f"{life.name} failed: {happening.error!r}"), happening.error)
 
     def _is_allowed(self, life: Life, error: Exception) -> bool:
-        """Return whether a run may end so: after a fault, while the batch is blocked, or after it lost its batch."""
+        """Return whether a run may end like this: after a fault, with a blocked batch, or after losing its batch."""
         if life.has_failed or isinstance(error, Superseded):
             return True
         gate = self.judge.gate
@@ -208,7 +208,7 @@ class Machines:
         return has_lost_it and not isinstance(error, InvariantBreach)
 
     def bury(self) -> None:
-        """Let machines whose process is over, or dead, be free to begin another."""
+        """Let machines whose process is over, or dead, start another one."""
         for machine in list(self.all):
             life = machine.life
             if life is None:
@@ -223,19 +223,19 @@ class Machines:
                 self.plan_sweep(machine)
 
     def _may_go(self, machine: Machine) -> bool:
-        """Draw whether a machine is lost for good; one that sweeps is always left."""
+        """Draw whether a machine is lost permanently; one that sweeps always remains."""
         is_needed = not any(other.sweeps for other in self.all if other is not machine)
         return not is_needed and self.chance.random() < 0.5
 
     def plan_sweep(self, machine: Machine) -> None:
-        """Let a machine look again by itself; in the end all do, for whoever was told may be the one that died."""
+        """Let a machine look again by itself; at the end all do, because the one that was told may have died."""
         if machine.sweeps or self.witness.is_calm:
             soon = self.scheduler.now + timedelta(seconds=self.chance.uniform(1, 120))
             machine.next_look = min(machine.next_look or soon, soon)
 
 
 def draw_machines(chance: Random, begin: datetime, *, all_sweep: bool) -> list[Machine]:
-    """Draw two or three machines, of which one at least sweeps."""
+    """Draw two or three machines, at least one of which sweeps."""
     return [
         Machine(
             name="ABC"[number],

@@ -1,4 +1,4 @@
-"""Let each life meet its mishaps: killed, paused, failed before or after any call of a port, or between two parts of one."""
+"""Let each life meet its mishaps: killed, paused, failed before or after a call of a port, or between two parts of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.simulation.scheduler import Killed, Process, Scheduler, is_main_task,
 
 MishapKind = Literal["killed", "killed after it", "paused", "a fault", "done, but not told", "a breach", "interrupted"]
 
-#: calls that change something outside the process, and parts of such calls
+#: calls that change something outside the process, and the parts of such calls
 EFFECTS: Final = (
     "store.create",
     "store.create_from",
@@ -32,7 +32,7 @@ EFFECTS: Final = (
     "folder.rename",
     "folder.unlink",
 )
-#: where an attempt that has slept through its lease, or has died, meets its successor's work
+#: where an attempt that slept through its lease, or died, meets its successor's work
 _CONTESTED: Final[tuple[tuple[MishapKind, str], ...]] = (
     ("paused", "tables.apply"),
     ("paused", "tables.apply"),
@@ -48,20 +48,20 @@ _CONTESTED: Final[tuple[tuple[MishapKind, str], ...]] = (
     ("killed after it", "store.fetch"),
 )
 _MAINTENANCE: Final = ("tables.apply", "tables.vacuum", "tables.clean_logs", "store.create", "store.discard")
-#: they only name a folder
+#: they only return a folder's name
 _NO_STEPS: Final = frozenset({"tables.folder", "store.staging", "store.path"})
 
 
 class Interrupted(KeyboardInterrupt):
-    """The process was asked to end at once, as by SIGTERM: it lets go of what it holds on the way up."""
+    """The process was asked to end at once, as by SIGTERM: it releases what it holds on the way out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mishap:
-    """Something that goes wrong once in a life that works on a batch."""
+    """Something that goes wrong once, in a life that works on a batch."""
 
     kind: MishapKind
-    #: the steps that count, and the one of them before which it happens
+    #: the steps that count, and before which of them it happens
     among: frozenset[str] | None
     at: int
     #: how long a pause takes
@@ -73,7 +73,7 @@ class Mishap:
 
 
 def draw_mishaps(chance: Random, *, is_maintenance: bool) -> list[Mishap]:
-    """Draw what goes wrong in a life: a batch takes some 120 steps, 50 of them with an effect; a maintenance 15."""
+    """Draw what goes wrong in a life: a batch takes about 120 steps, 50 of them with an effect; maintenance takes 15."""
     mishaps = []
     for _ in range(chance.choice((0, 0, 1, 1, 1, 2))):
         kinds: tuple[MishapKind, ...] = ("killed", "paused", "a fault", "done, but not told", "a breach")
@@ -84,18 +84,18 @@ def draw_mishaps(chance: Random, *, is_maintenance: bool) -> list[Mishap]:
         )
         if kind == "a breach":
             among, most = frozenset({"kpi_engine.measures"}), 1
-        # Early steps are the likelier ones, for many an attempt is a short one.
+        # Early steps are more likely, because many attempts are short.
         at, seconds = 1 + int(most * chance.random() ** 2), chance.choice((10, 50, 90, 200, 400, 800))
         mishaps.append(Mishap(kind=kind, among=among, at=at, seconds=seconds))
     return mishaps
 
 
 def draw_ambush(chance: Random) -> list[Mishap]:
-    """Draw what befalls whoever comes first, second … to a step of a run at which it matters most."""
+    """Draw what happens to the first, second … process to reach a step of a run that matters most."""
     if chance.random() < 0.3:
         return []
     kind, step = chance.choice(_CONTESTED)
-    # It sleeps until the others have long gone on.
+    # It sleeps until long after the others have moved on.
     return [
         Mishap(kind=kind, among=frozenset({step}), at=chance.randint(1, 4), seconds=chance.choice((400, 3000, 3000)))
     ]
@@ -103,26 +103,26 @@ def draw_ambush(chance: Random) -> list[Mishap]:
 
 @dataclass(kw_only=True)
 class Life:
-    """One process, and what befalls it."""
+    """One process, and what happens to it."""
 
     process: Process
     scheduler: Scheduler
     skew: timedelta
     chance: Random
     mishaps: list[Mishap]
-    #: told of every call and of what came of it
+    #: sees every call and its result
     witness: Witness
     #: it maintains the store instead of running batches
     is_maintenance: bool
     #: something may go wrong before it has claimed a batch
     is_eventful: bool
-    #: what was set when it was started
+    #: the settings at its start
     rules: Rules = field(default_factory=Rules)
-    #: batch and attempt that it has claimed
+    #: the batch and attempt that it claimed
     claim: tuple[str | None, int] | None = None
-    #: what it did after it had lost that batch
+    #: what it did after losing that batch
     late_effects: int = 0
-    #: an error was made to happen
+    #: an error was injected
     has_failed: bool = False
     #: how often each step was taken since the claim
     steps: Counter[str] = field(default_factory=Counter)
@@ -133,7 +133,7 @@ class Life:
         return self.process.name
 
     def take(self, port: str, method: str, call: Callable[[], object], values: tuple[object, ...]) -> object:
-        """Make a call of a port, or meet a mishap instead."""
+        """Make a call of a port, or suffer a mishap instead."""
         step = f"{port}.{method}"
         if step in _NO_STEPS and not self.process.is_dead:
             return call()
@@ -149,7 +149,7 @@ class Life:
         return result
 
     def step_within(self, step: str) -> None:
-        """Take a step that is a part of a call."""
+        """Take a step that is part of a call."""
         take_step(step)
         self._meet(step)
 
@@ -190,35 +190,35 @@ class Life:
 
 
 class Witness(Protocol):
-    """Who sees everything that processes do."""
+    """It sees everything that processes do."""
 
     #: nothing goes wrong any more
     is_calm: bool
-    #: what befalls whoever comes to it, and how often each step was taken by anybody
+    #: what happens to whoever reaches it, and how often each step was taken by anybody
     ambush: list[Mishap]
     steps_of_all: Counter[str]
 
     def saw(self, life: Life, step: str, values: tuple[object, ...], result: object) -> None:
-        """Look at a call that was made."""
+        """Check a call that was made."""
 
     def tell(self, who: str, what: str) -> None:
-        """Note what happened."""
+        """Record what happened."""
 
     def is_under_other_contracts(self, life: Life) -> bool:
-        """Return whether the batch in flight was begun under other contracts than a life has, which then are put back."""
+        """Return whether the batch in flight began under contracts other than the life's; then those are put back."""
 
     def lacks_a_column(self, life: Life) -> bool:
-        """Return whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+        """Return whether a life's contracts lack a column of the lake; then it is added to them again."""
 
     def accuse(self, violation: AssertionError, cause: Exception | None) -> None:
-        """Note that something was wrong, which ends the run."""
+        """Record that something was wrong, which ends the run."""
 
 
 def _is_nothing(values: tuple[object, ...]) -> bool:
-    """Return whether a call applies or publishes nothing, which nothing that happens could spoil."""
+    """Return whether a call applies or publishes nothing, so that nothing can go wrong."""
     return len(values) > 1 and (values[1] == () or getattr(values[1], "is_empty", False) is True)
 
 
 def told(values: tuple[object, ...]) -> str:
-    """Write values shortly, for the story."""
+    """Write values in short form, for the story."""
     return " ".join(str(value).replace("\n", " ")[:60] for value in values)

@@ -1,4 +1,4 @@
-"""Draw which parts of Takings a run is about: rules that change, watches, replays, restatements, rebuilds, mended rows."""
+"""Draw which parts of Takings a run uses: changing rules, watches, replays, restatements, rebuilds, corrected rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.oracle.kpis import Dataset
 
 ContractsName = Literal["shipped", "colour", "dearer", "colour and dearer"]
 NAMES: Final[tuple[ContractsName, ...]] = ("shipped", "colour", "dearer", "colour and dearer")
-#: what decides which rows count, as long as a store lives
+#: what decides which rows count, for the life of a store
 Versions = Literal["arrivals", "instants", "deliveries", "both"]
 #: datasets with takingsVersion
 VERSIONED: Final[dict[Versions, tuple[Dataset, ...]]] = {
@@ -31,7 +31,7 @@ VERSIONED: Final[dict[Versions, tuple[Dataset, ...]]] = {
 }
 #: with takingsReplaces
 REPLACES: Final = ("deliveries", "both")
-#: what an item has to cost more than under the dearer contract
+#: the price that an item has to exceed under the stricter contract
 DEARER: Final = 5
 _COLOUR: Final = """\
       - name: colour
@@ -42,20 +42,20 @@ _COLOUR: Final = """\
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What somebody who starts a process has set: how files are judged, and what a number means."""
+    """The settings of a new process: how files are validated, and what a number means."""
 
     policy: Literal["file", "row", "strict"] = "file"
-    #: under policy "row", in percent
+    #: with policy "row", in percent
     max_rejected: str = "1"
     contracts: ContractsName = "shipped"
-    #: of the SQL of both KPI tables
+    #: of both KPI tables' SQL
     edition: int = 1
-    #: the same for all that work on a store
+    #: the same for all processes on a store
     versions: Versions = "arrivals"
 
     @property
     def meaning(self) -> tuple[str, int]:
-        """Return what the definition of a published number is made of."""
+        """Return what the definition of a published number consists of."""
         return self.policy, self.edition
 
     def with_colour(self) -> Rules:
@@ -66,35 +66,35 @@ class Rules:
 
 @dataclass(kw_only=True)
 class Parts:
-    """What a run is about; nothing of it changes what the seed decides otherwise."""
+    """What a run uses; the rest of what the seed decides does not depend on it."""
 
     chance: Random
     rules: Rules = field(default_factory=Rules)
-    #: what they become, one after the other
+    #: the rules that follow, one after the other
     changes: list[Rules] = field(default_factory=list)
-    #: the share of lives that do an errand, and which
+    #: the share of lives that run an errand, and which
     errands: float = 0
     kinds: Sequence[Literal["replay", "restate", "rebuild"]] = ()
     #: the share of machines that watch
     watches: float = 0
-    #: a killed process was asked to stop instead, and lets go of its batch on the way out
+    #: a killed process is asked to stop instead, and releases its batch on the way out
     interrupts: float = 0
-    #: a call that would fail lets the numbers contradict each other instead, which blocks the batch
+    #: a failing call makes the numbers contradict each other instead, which blocks the batch
     breaches: float = 0
-    #: files have bad rows, and columns that a contract may gain
+    #: files have bad rows, and columns that a contract may add
     is_rich: bool = False
-    #: the chance that rows come back from quarantine, mended, whenever something happens
+    #: the chance that corrected rows come back from quarantine at any event
     mends: float = 0
     #: copies of superseded bytes come under other keys
     copies: int = 0
-    #: so many times as far off are the clocks
+    #: the clocks are off by this many times as much
     skew: int = 1
-    #: the store is rebuilt in the end
+    #: the store is rebuilt at the end
     is_rebuilt: bool = False
 
 
 def plain() -> Parts:
-    """Return what every run is about, and nothing else."""
+    """Return what every run uses, and nothing else."""
     return Parts(chance=Random(0))
 
 
@@ -107,7 +107,7 @@ def draw_parts(seed: int) -> Parts:
     changes = [rules]
     for _ in range(chance.choice((0, 0, 1, 1, 2, 3))):
         changes.append(_changed(chance, changes[-1]))
-    # Drawn apart, so that all else stays as a seed had it.
+    # Drawn separately, so that the rest of a seed's run stays the same.
     drawn: Sequence[Versions] = ("arrivals", "arrivals", "instants", "deliveries", "both")
     versions = Random(f"versions {seed}").choice(drawn)
     rules, *changes = (replace(each, versions=versions) for each in changes)
@@ -137,7 +137,7 @@ def _draw_rules(chance: Random) -> Rules:
 
 
 def _changed(chance: Random, rules: Rules) -> Rules:
-    """Change contracts most often, and sometimes what numbers mean."""
+    """Usually change contracts, sometimes what numbers mean."""
     match chance.choice(("contracts", "contracts", "contracts", "policy", "edition", "everything")):
         case "contracts":
             return replace(rules, contracts=chance.choice([name for name in NAMES if name != rules.contracts]))
@@ -151,7 +151,7 @@ def _changed(chance: Random, rules: Rules) -> Rules:
 
 @cache
 def contracts_named(name: ContractsName, versions: Versions = "arrivals") -> Contracts:
-    """Load the shipped contracts, or some in which products gain a column and items have to cost more."""
+    """Load the shipped contracts, or some in which products have another column and items have to cost more."""
     if name == "shipped" and versions == "arrivals":
         return load_contracts(None)
     with tempfile.TemporaryDirectory(prefix="takings contracts ") as parent:
@@ -179,7 +179,7 @@ def contracts_of_hash(hash_: str) -> ContractsName:
 
 
 def shop_under(shop: Shop, rules: Rules) -> Shop:
-    """Return a shop as a process that is started under these rules opens it."""
+    """Return a shop as opened by a process that starts under these rules."""
     ports = shop.ports
     contracts = contracts_named(rules.contracts, rules.versions)
     connection = ports.engine._connection  # type: ignore[attr-defined] # one DuckDB serves all

@@ -1,6 +1,6 @@
-"""Give each process ports of its own on the shared store: every call is a step, at which anything may happen.
+"""Give each process its own ports on the shared store: every call is a step where anything may happen.
 
-The ports are wrapped as they come, method by method on demand, so that a port that gains a method is simulated with it.
+Methods of the ports are wrapped on demand, so a new method of a port is simulated, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from takings.time_zones import business_time
 from tests.simulation.mishaps import Life, told
 from tests.simulation.scheduler import Killed, Process, Task, current_process, current_task, take_step
 
-#: ports that the simulation has to be itself
+#: ports that the simulation has to provide itself
 _OWN: Final = {"clock", "heartbeat", "owners", "tell"}
 
 
@@ -72,7 +72,7 @@ class Port:
         def call(*values: Any, **named: Any) -> Any:
             def make() -> object:
                 result = found(*values, **named)
-                # What is read bit by bit is read whole, so that every step is a step of the scheduler's.
+                # What is read bit by bit is read as a whole, so that every step belongs to the scheduler.
                 return iter(list(result)) if isinstance(result, Iterator) else result
 
             result = self._life.take(self._name, method, make, (*values, *named.values()))
@@ -89,12 +89,12 @@ def _entered(life: Life, name: str, block: AbstractContextManager[object]) -> It
         yield Port(life, name, entered)
 
 
-# Ports that the simulation has to be itself
+# Ports that the simulation has to provide itself
 
 
 @dataclass(frozen=True)
 class SkewedClock:
-    """The simulation's time, as one machine tells it."""
+    """The simulation's time, as one machine's clock shows it."""
 
     life: Life
 
@@ -105,13 +105,13 @@ class SkewedClock:
         return self.life.scheduler.now + self.life.skew
 
     def sleep(self, seconds: float) -> None:
-        """Let the others go on; a short sleep is made longer, for a look every 0.2 s would find nothing new."""
+        """Let the others continue; a short sleep is prolonged, because a look every 0.2 s would find nothing new."""
         take_step("clock.sleep", seconds=seconds + self.life.chance.uniform(0, 5))
 
 
 @dataclass(frozen=True)
 class ScheduledHeartbeat:
-    """A heartbeat whose beats are steps of the scheduler's."""
+    """A heartbeat whose beats are the scheduler's steps."""
 
     life: Life
 
@@ -146,7 +146,7 @@ class ScheduledHeartbeat:
 
 @dataclass(frozen=True)
 class SimulatedOwners:
-    """Who works on the store; a host knows the fate of its own processes only."""
+    """Who works on the store; a host knows only about its own processes."""
 
     life: Life
     processes: Mapping[str, Process]
@@ -169,21 +169,21 @@ class SimulatedOwners:
 
 @dataclass(kw_only=True)
 class ScheduledChanges:
-    """What hints a watch that something may have changed, or asks it to stop."""
+    """What hints to a watch that something may have changed, or asks it to stop."""
 
     life: Life
-    #: when the watch is to be told that something has changed
+    #: when the watch will be told that something changed
     hint_at: datetime | None = None
     is_stopped: bool = False
     _waiting: Task | None = field(default=None, init=False)
 
     @property
     def is_resting(self) -> bool:
-        """Return whether the watch waits, for nothing that was announced."""
+        """Return whether the watch waits without an announced change."""
         return self._waiting is not None and self.hint_at is None
 
     def wait(self, seconds: float) -> Wake:
-        """Wait for a hint; a short wait is made longer, for a look at the gate every second would find nothing new."""
+        """Wait for a hint; a short wait is prolonged, because a look at the gate every second would find nothing new."""
         if not self.is_stopped:
             self._rest(seconds)
         if self.is_stopped:
@@ -205,7 +205,7 @@ class ScheduledChanges:
             self._waiting = None
 
     def hint(self, moment: datetime) -> None:
-        """Let the watch know of a change, at some moment."""
+        """Tell the watch about a change, some time later."""
         self.hint_at = min(self.hint_at or moment, moment)
         self._wake(self.hint_at)
 
@@ -223,12 +223,12 @@ class ScheduledChanges:
 
 
 class SteppingPath(PosixPath):
-    """A path on which renaming and removing are steps of their own; nobody but its writer knows a draft."""
+    """A path whose renames and removals are separate steps; only its writer knows a draft."""
 
     __slots__ = ()
 
     def rename(self, target: Any) -> Any:
-        """Rename, and let the others see it."""
+        """Rename, and let the others see the result."""
         step_within("folder.rename")
         renamed = super().rename(target)
         step_within("folder.renamed")

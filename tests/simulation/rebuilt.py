@@ -1,4 +1,4 @@
-"""Rebuild a store from its archive into a new folder, and hold that against what the archive's bytes make."""
+"""Rebuild a store from its archive into a new folder, and compare it with what the archive's bytes yield."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.simulation.workshop import opened_shop
 
 
 class Different(AssertionError):
-    """A rebuilt store is not what the archive's bytes make."""
+    """A rebuilt store differs from what the archive's bytes yield."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,12 @@ class Rebuilding:
     shop: Shop
     #: batch and key -> the bytes
     contents: Callable[[], Mapping[tuple[str, str], Content]]
-    #: in the order in which they were claimed
+    #: in the order of their claims
     batches: Sequence[str]
     rules: Rules
 
     def rebuild(self, archive: Sequence[ArchivedBatch]) -> None:
-        """Rebuild what was read of the archive, by the rules of whoever does it."""
+        """Rebuild what was read from the archive, under the rules of whoever does it."""
         self._check_order(archive)
         known = self.contents()
         truth, settled = Truth(versions=self.rules.versions), dict[tuple[str, str], Settled]()
@@ -61,13 +61,13 @@ class Rebuilding:
             raise Different(f"told to be judged otherwise: {told ^ wanted} is wrong")
 
     def _check_order(self, archive: Sequence[ArchivedBatch]) -> None:
-        """Batches whose rows are in the lake are run again in the order in which they got there."""
+        """Batches with rows in the lake are run again in the order in which they were committed."""
         taken = [batch.manifest.batch_id for batch in archive if any(_is_taken(report) for report in batch.reports)]
         if taken != sorted(taken, key=list(self.batches).index):
             raise Different(f"rebuilt in another order than processed: {taken}")
 
     def _check_stories(self, ports: Ports, settled: Mapping[tuple[str, str], Settled]) -> None:
-        # What was overwritten before it was read is given back once more.
+        # What was overwritten before it was read is given back again.
         ended = [record for record in ports.ledger.lineage() if record.reason != RETURNED_TO_PENDING]
         found = {(record.batch_id, record.file_key): record for record in ended}
         if found.keys() != settled.keys():

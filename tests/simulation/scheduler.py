@@ -1,6 +1,6 @@
-"""Let several threads go on one step at a time, in an order that a seed decides: the same seed gives the same run.
+"""Run several threads one step at a time, in an order decided by a seed: the same seed gives the same run.
 
-A task gives up control before each step, the scheduler picks who goes on, and so exactly one thread runs at a time.
+A task gives up control before each step, and the scheduler picks who continues, so exactly one thread runs at a time.
 """
 
 from __future__ import annotations
@@ -11,45 +11,45 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-#: a step takes milliseconds; whoever is silent for so long never comes back
+#: a step takes milliseconds; a thread that is silent for this long is lost
 _PATIENCE_SECONDS: Final = 60
 
 
 class Killed(BaseException):
-    """The process died: nothing of it runs any more, not even its cleaning up."""
+    """The process died: it does nothing more, not even cleaning up."""
 
 
 class Stuck(AssertionError):
-    """A task waits for something that does not come, so the run would never end."""
+    """A task waits for something that never comes, so the run would not end."""
 
 
 @dataclass(eq=False)
 class Process:
-    """One life of an instance, under a name that no other has: its tasks are paused and killed together."""
+    """One life of an instance, with a unique name: its tasks are paused and killed together."""
 
     name: str
     host: str
     is_dead: bool = False
-    #: until when the whole process stands still
+    #: until when the whole process pauses
     paused_until: datetime | None = None
     tasks: list[Task] = field(default_factory=list)
-    #: taken before a part of a call
+    #: called before a part of a call
     step_within: Callable[[str], None] = lambda _: None
 
     @property
     def is_over(self) -> bool:
-        """Return whether nothing of it runs any more."""
+        """Return whether it runs nothing any more."""
         return all(task.is_finished for task in self.tasks)
 
 
 class Task:
-    """Work in a thread of its own."""
+    """Work in its own thread."""
 
     def __init__(self, scheduler: Scheduler, process: Process, body: Callable[[], object]) -> None:
         self.scheduler = scheduler
         self.process = process
         self.is_finished = False
-        #: what it ended with, if not well
+        #: the error it ended with, if any
         self.error: Exception | None = None
         #: what it does next
         self.doing = "begin"
@@ -74,7 +74,7 @@ class Task:
             self.scheduler.control.release()
 
     def go_on(self) -> None:
-        """Let it take its step; called by the scheduler only."""
+        """Let it take its step; only the scheduler calls this."""
         if not self._is_started:
             self._is_started = True
             self._thread.start()
@@ -83,7 +83,7 @@ class Task:
             raise Stuck(f"{self.process.name} has been at {self.doing} for {_PATIENCE_SECONDS} s")
 
     def give_up_control(self) -> None:
-        """Wait until it is this task's turn again; Killed if its process died meanwhile."""
+        """Wait for this task's next turn; raise Killed if its process died meanwhile."""
         if self.process.is_dead:
             raise Killed
         self.scheduler.control.release()
@@ -100,12 +100,12 @@ _CURRENT = _Current()
 
 
 def current_process() -> Process | None:
-    """Return the process whose turn it is; None for what belongs to no task."""
+    """Return the process whose turn it is; None outside tasks."""
     return None if _CURRENT.task is None else _CURRENT.task.process
 
 
 def is_main_task() -> bool:
-    """Return whether it is the turn of a process's first task, which is the one that signals interrupt."""
+    """Return whether it is the turn of a process's first task, the one that signals interrupt."""
     task = _CURRENT.task
     return task is not None and task.process.tasks[0] is task
 
@@ -117,7 +117,7 @@ def current_task() -> Task:
 
 
 def take_step(doing: str, *, seconds: float = 0) -> None:
-    """Stand before a step, for some time at least; what no task does needs no turn."""
+    """Wait for the turn to take a step, for some time at least; code outside tasks needs no turn."""
     task = _CURRENT.task
     if task is not None:
         task.doing = doing
@@ -134,7 +134,7 @@ class Scheduler:
         self.control = threading.Semaphore(0)
 
     def begin(self, process: Process, body: Callable[[], object]) -> Task:
-        """Begin a task of a process."""
+        """Start a task of a process."""
         task = Task(self, process, body)
         process.tasks.append(task)
         self.tasks.append(task)
@@ -146,7 +146,7 @@ class Scheduler:
         return [task for task in self.tasks if self._wakes_at(task) <= self.now]
 
     def next_moment(self) -> datetime | None:
-        """Return when the next task can take its step; None where there is no task."""
+        """Return when the next task can take its step; None without tasks."""
         return min((self._wakes_at(task) for task in self.tasks), default=None)
 
     def _wakes_at(self, task: Task) -> datetime:
@@ -154,7 +154,7 @@ class Scheduler:
         return task.wakes_at if paused_until is None else max(task.wakes_at, paused_until)
 
     def kill(self, process: Process) -> None:
-        """Let a process die between two steps; its threads end at once, without another step."""
+        """Kill a process between two steps; its threads end at once, without another step."""
         process.is_dead = True
         for task in process.tasks:
             if not task.is_finished:

@@ -1,4 +1,4 @@
-"""Every guard is needed: with any one of them taken away, the simulation finds something wrong."""
+"""Every guard is needed: without any one of them, the simulation finds something wrong."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from tests.simulation.variants import VARIANTS, VARIANTS_OF_PARTS, without
 from tests.simulation.world import simulate
 
-# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+# Tracing every line makes these half as fast; other tests cover what they run.
 pytestmark = pytest.mark.no_cover
 
-#: seeds that are tried; a quarter of them has been enough
+#: seeds to try; so far a quarter of them was enough
 TRIES: Final = 200
-#: where to begin with guards that few seeds miss; once the core takes other steps, the seeds behind these find it as well
+#: where to begin with guards that few seeds notice; once the core takes other steps, one of the next seeds finds it as well
 FIRST: Final = {
     "a changed meaning changes no number": 37,
     "a replay is a copy of its original": 36,
@@ -41,13 +41,13 @@ FIRST: Final = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_missing_guard_is_noticed(variant: str) -> None:
-    """Within the first seeds; the one that finds it comes right with every guard in its place."""
+    """Within the first seeds; the same seed passes with every guard in place."""
     notice(variant, is_plain=True)
 
 
 @pytest.mark.parametrize("variant", VARIANTS_OF_PARTS)
 def test_a_missing_guard_of_some_runs_is_noticed(variant: str) -> None:
-    """Those with a replay, another policy, changed contracts, another order of versions, or a copy that comes late."""
+    """Runs with a replay, another policy, changed contracts, another order of versions, or a late copy."""
     notice(variant, is_plain=False)
 
 

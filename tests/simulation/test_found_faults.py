@@ -1,4 +1,4 @@
-"""What the simulation has found and the core has mended since, told as shortly as it can be."""
+"""Faults that the simulation found and that were corrected since, each as a short scene."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from takings.runs import maintenance, pipeline
 from takings.runs.pipeline import Ports
 from tests.shop import PRODUCTS, drop, opened
 
-#: by then a lease has ended
+#: by then, any lease has ended
 LATER: Final = timedelta(minutes=2)
 
 
 class Interrupted:
-    """A port on which something happens once, before the first call that a condition is true of."""
+    """A port where something happens once, before the first call that meets a condition."""
 
     def __init__(self, port: object, when: Callable[..., bool], happens: Callable[[], object]) -> None:
         self._port = port
@@ -48,14 +48,14 @@ class Interrupted:
 
 
 def interrupted(ports: Ports, port: str, when: Callable[..., bool], happens: Callable[[], object]) -> Ports:
-    """Return ports on one of which something happens once."""
+    """Return ports, one of which has something happen once."""
     happening: dict[str, Any] = {port: Interrupted(getattr(ports, port), when, happens)}
     return replace(ports, **happening)
 
 
 @contextmanager
 def two_instances(root: Path) -> Iterator[tuple[Shop, Shop]]:
-    """Open a store with one pending file twice; for the second, the first one's lease has always ended."""
+    """Open a store with one pending file twice; the second one always sees the first one's lease as ended."""
     drop(root, "products/a.csv", PRODUCTS)
     with opened(root) as one, opened(root, later=LATER) as other:
         yield one, other
@@ -71,7 +71,7 @@ def claimed_drop(ports: Ports) -> tuple[Gate, ObjectInfo]:
 
 
 def a_look_meets_a_batch(root: Path) -> None:
-    """A batch begins between the listing and the noting of what is pending: the gate stays the batch's."""
+    """A batch begins after the listing and before the pending files are noted: the gate stays the batch's."""
     with two_instances(root) as (one, other):
         claimed = one.ports.ledger.gate().claimed(BatchId("b"), "somebody", one.ports.clock.now())
         looking = interrupted(
@@ -85,7 +85,7 @@ def a_look_meets_a_batch(root: Path) -> None:
 
 
 def a_gate_changes_hands_behind_the_check(root: Path) -> None:
-    """Another attempt takes over between the check and the change: the gate stays the other's."""
+    """Another attempt takes over between the check and the change: the gate stays that attempt's."""
     with two_instances(root) as (one, other):
         now = one.ports.clock.now()
         mine = one.ports.ledger.change_gate(one.ports.ledger.gate().claimed(BatchId("b"), "me", now))
@@ -107,7 +107,7 @@ def a_gate_changes_hands_behind_the_check(root: Path) -> None:
 
 
 def a_lost_attempt_commits_after_all(root: Path) -> None:
-    """The commit of a lost attempt comes right before the other attempt's: it is the batch's only one."""
+    """A lost attempt's commit comes right before the other attempt's: it is the batch's only one."""
 
     def is_commit(method: str, key: str, *_: object) -> bool:
         return method == "create" and key == layout.commit(1)
@@ -129,7 +129,7 @@ def a_lost_attempt_commits_after_all(root: Path) -> None:
 
 
 def a_lost_attempt_begins_after_all(root: Path) -> None:
-    """Another attempt completes the batch before this one has recorded its begin: the files have ended."""
+    """Another attempt completes the batch before this one recorded its beginning: the files have ended."""
     with two_instances(root) as (one, other):
         losing = interrupted(
             one.ports, "ledger", lambda method, *_: method == "begin", lambda: pipeline.run(other.ports, at_once=True)
@@ -140,7 +140,7 @@ def a_lost_attempt_begins_after_all(root: Path) -> None:
 
 
 def a_lost_attempt_gives_up_after_all(root: Path) -> None:
-    """It forgets nothing: the newer attempt holds the only copy of bytes that were overwritten since."""
+    """It removes nothing: the newer attempt holds the only copy of bytes that were overwritten since."""
     with two_instances(root) as (one, other):
         claimed, info = claimed_drop(one.ports)
         batch_id = BatchId(str(claimed.batch_id))
@@ -157,7 +157,7 @@ def a_lost_attempt_gives_up_after_all(root: Path) -> None:
 
 
 def a_batch_begins_beside_a_maintenance(root: Path) -> None:
-    """It begins after the gate was read, before private copies are listed: its own stay until it has ended."""
+    """It begins after the gate was read and before private copies are listed: its own stay until it has ended."""
     with two_instances(root) as (one, other):
         copies: list[Path | None] = []
 
@@ -185,5 +185,5 @@ FOUND: Final = {
 
 @pytest.mark.parametrize("fault", FOUND)
 def test_what_was_wrong_once_is_right(root: Path, fault: str) -> None:
-    """See the scene's own docstring for what should be."""
+    """The scene's own docstring says what should happen."""
     FOUND[fault](root)

@@ -1,7 +1,7 @@
-"""Whatever comes, dies, waits and fails beside each other: nothing is lost, nothing counts twice, the numbers are right.
+"""Whatever arrives, dies, waits and fails at the same time: nothing is lost, nothing counts twice, the numbers are right.
 
-A seed makes a run (world.py), of which every call is watched and the end is judged (judge.py). A failure carries its story;
-`python -m tests.simulation 1 17 --trace` tells it again, `make simulate N=10000` tries more seeds.
+A seed makes a run (world.py); every call is watched, and the result is judged (judge.py). A failure includes its story;
+`python -m tests.simulation 1 17 --trace` prints it again, `make simulate N=10000` tries more seeds.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from tests.shop import PRODUCTS
 from tests.simulation.workshop import opened_shop
 from tests.simulation.world import BEGIN, simulate
 
-# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+# Tracing every line makes these half as fast; other tests cover what they run.
 pytestmark = pytest.mark.no_cover
 
 #: runs of `make test`; `make simulate` tries more …
 SEEDS = 60
-#: … so many in one test
+#: … this many per test
 TOGETHER = 10
 
 
@@ -29,9 +29,9 @@ def test_everything_comes_right_in_the_end(first: int) -> None:
         simulate(seed)
 
 
-#: so many runs hold everything that is meant to be tried; a fifth of them is enough as a rule
+#: this many runs try everything they are meant to; usually a fifth of them is enough
 MOST = 150
-#: what a story tells of what happened
+#: how a story shows what happened
 SIGHTS = {
     "a watch": "begins to watch",
     "a watch that is asked to stop": "is asked to stop",
@@ -56,7 +56,7 @@ SIGHTS = {
 
 
 def test_the_runs_hold_what_they_are_meant_to_try() -> None:
-    """So that nothing is left out unnoticed, such as a mishap at a step that has another name by now."""
+    """So that nothing is silently left out, such as a mishap at a renamed step."""
     missing = {*SIGHTS, "a batch that lost the gate", "a copy that is ignored", "a copy that counts"}
     for seed in range(SEEDS + 1, SEEDS + 1 + MOST):
         world = simulate(seed)
@@ -71,14 +71,14 @@ def test_the_runs_hold_what_they_are_meant_to_try() -> None:
 
 
 def test_a_seed_replays() -> None:
-    """The same number makes the same story, step by step, but for what the operating system numbers."""
+    """The same number makes the same story, step by step, except for numbers from the operating system."""
     for seed in (17, 33):
         first, second = (simulate(seed) for _ in range(2))
         assert [line[:55] for line in first.story] == [line[:55] for line in second.story]
 
 
 def test_what_is_remembered_of_bytes_is_not_found_without_them() -> None:
-    """A seed takes the same way whatever was simulated before it, also where a file vanishes while it is validated."""
+    """A seed's run does not depend on earlier simulations, even if a file vanishes while it is validated."""
     with opened_shop({}) as shop:
         path, workspace, staged = (shop.root / name for name in ("a.csv", "work", "staged.parquet"))
         path.write_bytes(PRODUCTS)

@@ -1,7 +1,7 @@
-"""Say what must have been decided about every file of a store's batches, from the bytes and the order of the batches alone.
+"""Compute what must have been decided about every file in a store's batches, from their bytes and order alone.
 
-The order in which batches are processed matters to one thing only: which of several files with the same bytes is the
-original. Whichever is accepted first fixes the version, a later copy never counts; so older bytes of a key that come back
+The order of batches matters for one thing only: which of several files with the same bytes is the original. The one that is
+accepted first fixes the version, and a later copy never counts; so older bytes of a key that come back
 under another key are ignored if their original was accepted, and count if it never was.
 """
 
@@ -20,18 +20,18 @@ from tests.oracle.kpis import Lake, Order, Product, Row, fields, instant, lake_o
 from tests.simulation.drops import VERSIONED_BY, Content
 from tests.simulation.parts import DEARER, REPLACES, VERSIONED, ContractsName, Versions
 
-#: what must be more than 0 (or, of an item under the dearer contract, than that), by dataset
+#: what must be more than 0 (or, for an item under the stricter contract, more than that), by dataset
 _POSITIVE: Final = {"products": "cost", "orders": "num_of_item", "order_items": "sale_price"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """What a file must have come to."""
+    """The right outcome of a file."""
 
     arrival: Arrival
     content: Content
     verdict: Verdict
-    #: None for a file of which nobody says how many records it has
+    #: None if nobody says how many records the file has
     records: RecordCounts | None
     #: the physical lines that were set aside
     without: frozenset[int] = frozenset()
@@ -63,21 +63,21 @@ class Truth:
     #: fingerprint, key and version of every accepted file
     accepted: list[tuple[str, str, datetime]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
-    #: of each product row, by its place: the colour that the contract of its batch let into the lake
+    #: for each product row, by its place: the colour that the contract of its batch let into the lake
     colours: dict[tuple[str, datetime, str, int], str | None] = field(default_factory=dict)
-    #: copies of superseded bytes that came under another key: those that were ignored, and those that counted
+    #: copies of superseded bytes under another key: those that were ignored, and those that counted
     ignored_copies: int = 0
     counted_copies: int = 0
 
     @property
     def lake(self) -> Lake:
-        """Return the oracle's lake of what was taken."""
+        """Return the oracle's lake of the accepted rows."""
         return lake_of(self.rows, "UTC", replaces_lines=self.versions in REPLACES)
 
     def take(
         self, manifest: Manifest, contents: Mapping[str, Content], unread: Collection[str], contracts: ContractsName
     ) -> list[Settled]:
-        """Return what a batch decides about the files of which the contents are given, and remember it."""
+        """Return what a batch decides about the files with these contents, and remember it."""
         settled: list[Settled] = []
         for arrival in manifest.arrivals:
             if arrival.key in contents:
@@ -110,7 +110,7 @@ class Truth:
         bad, copies, read = _examine(content, contracts, manifest.now)
         allowed = Decimal(manifest.settings["max_rejected"]) if manifest.settings["policy"] == "row" else Decimal(0)
         is_delivery = content.dataset == "order_items" and self.versions in REPLACES
-        # A part of a delivery would replace a complete one.
+        # A partial delivery would replace a complete one.
         is_part = is_delivery and (bool(bad) or b"_takings_version" in content.data)
         if is_part or 100 * len(bad) > allowed * read:
             counts = RecordCounts(read=read, rejected=read)
@@ -129,9 +129,9 @@ class Truth:
         )
 
     def _is_copy(self, arrival: Arrival, content: Content, before: list[Settled]) -> bool:
-        """Tell whether the bytes were accepted before: under another key, or as the newest of this one.
+        """Return whether the bytes were accepted before: under another key, or as the newest bytes of this one.
 
-        Where the shop's instants decide, only under this one.
+        If the shop's instants decide, only under this one.
         """
         known = [
             (key, version)
@@ -178,7 +178,7 @@ class Truth:
             line: dict(zip(columns, fields(record), strict=False)).get("colour") or None for line, record in body
         }
         for row in rows:
-            # A replay gives a row the version it had, and the lake keeps the one that came first.
+            # A replay gives a row its former version, and the lake keeps the one that came first.
             colour = colour_of[row.line] if has_colour else None
             self.colours.setdefault((row.id, row.version, row.source, row.line), colour)
 
@@ -192,7 +192,7 @@ def _refused(file: Settled) -> Settled:
 
 
 def _examine(content: Content, contracts: ContractsName, now: datetime) -> tuple[frozenset[int], int, int]:
-    """Return the lines of the bad records, how many repeat another one, and how many there are."""
+    """Return the lines of the bad records, how many records repeat another one, and how many there are."""
     (_, header), *body = records(content.data)
     columns = fields(header)
     least = DEARER if content.dataset == "order_items" and "dearer" in contracts else 0

@@ -1,4 +1,4 @@
-"""Try a seed and say how it went, in a form that goes from process to process."""
+"""Try a seed and return the result in a form that can be sent between processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take one guard away at a time: the simulation has to notice each."""
+"""Take away one guard at a time: the simulation has to notice each."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def duplicate_of_a_rejected_file(
 def duplicate_whatever_decides(
     claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]
 ) -> str | None:
-    """Take a copy under another key for one, also where the shop's instants decide."""
+    """Treat a copy under another key as a duplicate even if the shop's instants decide."""
     contracts = claim.ports.contracts
     plain = {dataset: replace(contract, version_column=None) for dataset, contract in contracts.by_dataset.items()}
     ports = replace(claim.ports, contracts=replace(contracts, by_dataset=plain))
@@ -194,7 +194,7 @@ def merge_into_whatever_is_there(
 
 @contextmanager
 def leave_items_where_they_are(self: DuckDbEngine, staged: StagedBatch) -> Iterator[Any]:
-    """Save the merge of items where a batch brings none."""
+    """Skip the merge of items if a batch brings none."""
     with _merging(self, staged) as session:
 
         class Short:
@@ -216,7 +216,7 @@ def affected_after_the_merge(self: Attempt, merged: Merged) -> Published:
 
 
 def affected_anew(claim: Claim, session: Any) -> Affected:
-    """Compute it in each attempt, also in one that finds some tables merged already."""
+    """Compute it in each attempt, even if some tables are already merged."""
     claim.check()
     affected: Affected = session.affected(claim.ports.tables.snapshot())
     document = {"schema_version": 1, "batch_id": claim.batch_id, **affected.to_json()}
@@ -284,7 +284,7 @@ def replay_as_something_new(ports: Ports, records: Any) -> list[Arrival]:
 
 
 def copy_of_itself(claim: Claim, arrival: Arrival, structure: Structure, before: Sequence[FileReport]) -> str | None:
-    """Compare with what was accepted under the same version, too: that is the original of a replay."""
+    """Compare with what was accepted under the same version as well: that is a replay's original."""
     accepted = claim.ports.ledger.accepted_with([structure.fingerprint])
     if any(record.batch_id != claim.batch_id and record.file_key == arrival.key for record in accepted):
         return arrival.key
@@ -328,7 +328,7 @@ def delete_whatever_is_there(self: FolderStore, key: str, _: str, __: BatchId, _
     self.path(key).unlink(missing_ok=True)
 
 
-#: what is taken away -> what stands in its place
+#: what is taken away -> what replaces it
 VARIANTS: Final[dict[str, Sequence[Patch]]] = {
     "unconditional claim": [(SqliteLedger, "change_gate", claim_whatever_stands_there)],
     "no sweep": [(Machines, "plan_sweep", sweep_never)],
@@ -361,7 +361,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
 }
 
 
-#: the same for what only some runs are about
+#: the same for what only some runs use
 VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "a replay is a new write": [(replay, "_arrivals", replay_as_something_new)],
     "a replay is a copy of its original": [(validate, "_original_of", copy_of_itself)],

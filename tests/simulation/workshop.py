@@ -1,4 +1,4 @@
-"""Open stores at little cost: what is expensive and the same for every run is made once a process."""
+"""Open stores cheaply: what is expensive and the same for every run is made once per process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.shop import new_store, silent
 from tests.simulation.parts import Versions, contracts_named
 
 _MEMORY_FOLDER: Final = Path("/dev/shm")
-#: a day of these shops has few files
+#: a day in these shops has few files
 _MOST_FILES: Final = 2
 
 
@@ -42,7 +42,7 @@ _load_kpi_tables: Final = cache(load_kpi_tables)
 
 @contextmanager
 def opened_shop(options: dict[str, Any], versions: Versions = "arrivals") -> Iterator[Shop]:
-    """Open a new store whose database is in memory, and its folder too where the system has such a place."""
+    """Open a new store with its database in memory, and its folder as well if the system allows it."""
     with (
         tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder,
         patch.object(stores, "open_duckdb", lambda *_: _duckdb().cursor()),
@@ -50,7 +50,7 @@ def opened_shop(options: dict[str, Any], versions: Versions = "arrivals") -> Ite
         patch.object(stores, "load_contracts", lambda _: contracts_named("shipped", versions)),
         patch.object(stores, "load_kpi_tables", _load_kpi_tables),
         patch.object(maintenance, "_MOST_FILES", _MOST_FILES),
-        # How long a watch backs off is drawn, and the same seed has to draw the same.
+        # A watch's back-off is random, and the same seed has to draw the same.
         patch.object(watch, "random", Random(0)),
         stores.open_store(new_store(Path(folder) / "shop"), silent, {"threads": 1} | options) as shop,
     ):
@@ -66,16 +66,16 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     return open_duckdb("400MB", 1, Path(tempfile.gettempdir()) / "takings simulation")
 
 
-#: by fingerprint and format, and by contract: what is found does not depend on who looks, nor on when, for nothing in the
-#: shops lies in the future but the version of a mended row
+#: by fingerprint and format, and by contract: findings depend on neither the reader nor the time, because only the
+#: version of a corrected row is in the future in these shops
 _STRUCTURES: Final[dict[tuple[str, FileFormat], tuple[Structure, list[FaultyRecord]]]] = {}
 _FINDINGS: Final[dict[tuple[str, int], tuple[Findings, bytes | None]]] = {}
 
 
 class RememberedValidation:
-    """The real validation, asked once about the same bytes, and away from the store.
+    """The real validation, run once for the same bytes, away from the store.
 
-    What is remembered from other runs must not show: the same bytes and folders are needed each time, and as many steps taken.
+    Remembering must make no difference: each call needs the same bytes and folders, and takes the same number of steps.
     """
 
     def __init__(self, validation: Any) -> None:
@@ -119,7 +119,7 @@ class RememberedValidation:
     def validate_together(
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
-        """Check small files, each by itself."""
+        """Validate small files, each by itself."""
         return [
             self.validate(file.path, file.structure, contract, now=now, workspace=file.workspace, staged=file.staged)
             for file in files

@@ -1,4 +1,4 @@
-"""Let a shop live under a seed: files come, instances look, die, pause and fail, and in the end everything settles."""
+"""Run a shop under a seed: files arrive, instances look, die, pause and fail, and at the end everything settles."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from tests.simulation.ports import ports_of
 from tests.simulation.scheduler import Process, Scheduler, Stuck, Task
 from tests.simulation.workshop import opened_shop
 
-#: all shops begin here
+#: all shops begin at this instant
 BEGIN: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
-#: so many steps of the scheduler are more than any run needs
+#: more steps than any run needs
 _MOST_STEPS: Final = 15_000
 _MOMENT: Final = timedelta(milliseconds=7)
 
@@ -45,7 +45,7 @@ class World:
     judge: Judge
     plans: list[Plan]
     parts: Parts
-    #: how often a step is one of the shop's
+    #: how often a step is the shop's
     pace: float
     #: nothing goes wrong any more
     is_calm: bool = False
@@ -54,11 +54,11 @@ class World:
     machines: Machines = field(init=False)
     story: list[str] = field(default_factory=list)
     violation: AssertionError | None = None
-    #: files that somebody is still writing
+    #: files that are still being written
     open_files: list[tuple[IO[bytes], Plan]] = field(default_factory=list)
     steps: int = 0
     last: Task | None = None
-    #: contracts were put back for the batch in flight; afterwards these are set again
+    #: contracts were put back for the batch in flight; afterwards, these are restored
     wanted: Rules | None = None
     mended: int = 0
 
@@ -69,7 +69,7 @@ class World:
             scheduler=self.scheduler,
             judge=self.judge,
             witness=self,
-            # Who sleeps in an ambush is to find that the others have not.
+            # A process that sleeps in an ambush must find that the others have moved on.
             all=draw_machines(self.chance, BEGIN, all_sweep=bool(self.ambush)),
             parts=self.parts,
             rules=self.parts.rules,
@@ -78,11 +78,11 @@ class World:
     # The story --------------------------------------------------------------------------------------------------------
 
     def tell(self, who: str, what: str) -> None:
-        """Note what happened."""
+        """Record what happened."""
         self.story.append(f"{(self.scheduler.now - BEGIN).total_seconds():9.2f} {who:12} {what}")
 
     def saw(self, life: Life, step: str, values: tuple[object, ...], result: object) -> None:
-        """Look at a call that was made."""
+        """Check a call that was made."""
         self.tell(life.name, f"{step} {told(values)} -> {told((result,))}")
         try:
             self._stamp(step, values, result)
@@ -91,13 +91,13 @@ class World:
             self.accuse(violation, None)
 
     def accuse(self, violation: AssertionError, cause: Exception | None) -> None:
-        """Note that something was wrong; the first thing counts."""
+        """Record that something was wrong; the first thing counts."""
         if self.violation is None:
             self.violation = violation
             self.violation.__cause__ = cause
 
     def _stamp(self, step: str, values: tuple[object, ...], result: object) -> None:
-        """Give files the simulation's time, by which maintenance tells what is old."""
+        """Give files the simulation's time, which maintenance uses to tell what is old."""
         if step in {"store.create", "store.create_from"} and result:
             path = self.shop.root / str(values[0])
             if path.exists():
@@ -114,7 +114,7 @@ class World:
     # The run ----------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Live through everything, and judge it."""
+        """Run everything, and judge the result."""
         try:
             while self.plans or self.open_files:
                 self._go_on()
@@ -142,7 +142,7 @@ class World:
                 file.close()
 
     def _settle(self) -> None:
-        """Let nothing go wrong any more, until nothing is left to do."""
+        """Let nothing more go wrong until there is nothing left to do."""
         self.is_calm = True
         self.tell("", "from here on nothing goes wrong")
         self.machines.stop_watches()
@@ -152,7 +152,7 @@ class World:
             self._go_on()
 
     def _maintain_later(self) -> None:
-        """Let a week pass: what a superseded attempt left behind goes, and what the numbers need stays."""
+        """Let a week pass: what superseded attempts left is removed, and what the numbers need stays."""
         if not self.judge.leftovers() and self.chance.random() < 0.7:
             return
         self.scheduler.now += maintenance.KEEP + timedelta(days=1)
@@ -220,7 +220,7 @@ class World:
             self._drop(self.plans.pop(0))
 
     def _change_rules(self) -> None:
-        """Let those that are started from now on have other settings or contracts; who watches may go on for some time."""
+        """Give processes started from now on other settings or contracts; running watches may keep theirs for some time."""
         rules = self.parts.changes.pop(0)
         self.tell("", f"sets {rules}")
         if self.wanted is not None:
@@ -231,7 +231,7 @@ class World:
             self.machines.stop_watches()
 
     def is_under_other_contracts(self, life: Life) -> bool:
-        """Return whether a life cannot finish the batch in flight; then the contracts that it was begun under are put back."""
+        """Return whether a life cannot finish the batch in flight; then the contracts it began under are put back."""
         batch_id = self.judge.gate.batch_id
         if batch_id is None:
             return life.claim is not None and life.rules != self.machines.rules
@@ -245,7 +245,7 @@ class World:
         return True
 
     def lacks_a_column(self, life: Life) -> bool:
-        """Return whether a life's contracts lack a column that the lake has gained, which then is put back into them."""
+        """Return whether a life's contracts lack a column of the lake; then it is added to them again."""
         if not self._has_colour() or "colour" in life.rules.contracts:
             return False
         if "colour" not in self.machines.rules.contracts:
@@ -259,7 +259,7 @@ class World:
         return "colour" in (self.shop.ports.tables.snapshot()[Dataset.PRODUCTS].columns or ())
 
     def _mend(self) -> None:
-        """Let rows come back from quarantine without their faults."""
+        """Let rows come back from quarantine, corrected."""
         quarantine = self.shop.root / "quarantine"
         found = [path for path in sorted(quarantine.rglob("*.csv")) if path.is_file()]
         if found and self.mended < 3:
@@ -271,7 +271,7 @@ class World:
     def _drop(self, plan: Plan) -> None:
         for writing in [writing for _, writing in self.open_files if writing.file == plan.file]:
             self._end_to_write(writing)
-        # No two files have the same time, by which they are told apart.
+        # No two files have the same time, because the time tells them apart.
         self.scheduler.now += _MOMENT
         written_at = self.scheduler.now - plan.age
         self.tell("", f"{'begins to write' if plan.is_slow else 'drops'} {plan.file} {plan.content.fingerprint[:8]}")
@@ -306,7 +306,7 @@ class World:
 
 
 def simulate(seed: int, *, is_plain: bool = False) -> World:
-    """Live through the run of a seed; AssertionError with its story where anything is wrong."""
+    """Run a seed; raise AssertionError with its story if anything is wrong."""
     chance, parts = Random(f"simulation {seed}"), plain() if is_plain else draw_parts(seed)
     versions = parts.rules.versions
     options = {

@@ -1,4 +1,4 @@
-"""Where a file's original goes when its batch is done."""
+"""Where a file's original goes after its batch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def report(verdict: Verdict) -> FileReport:
 
 @pytest.mark.parametrize("verdict", [Verdict.ACCEPTED, Verdict.DUPLICATE])
 def test_a_taken_file_goes_to_processed(verdict: Verdict) -> None:
-    """So does a duplicate: it is archived and never counted."""
+    """So does a duplicate: it is archived and never counts."""
     assert plan_move(ARRIVAL, report(verdict), BATCH, NOON) == Move(
         arrival=ARRIVAL,
         report=report(verdict),
@@ -50,7 +50,7 @@ def test_a_taken_file_goes_to_processed(verdict: Verdict) -> None:
 
 
 def test_a_refused_file_goes_to_failed_with_its_reasons_beside_it() -> None:
-    """The reasons' key is the file's with one more suffix."""
+    """Their key is the file's key with one more suffix."""
     assert plan_move(ARRIVAL, report(Verdict.REJECTED), BATCH, NOON) == Move(
         arrival=ARRIVAL,
         report=report(Verdict.REJECTED),

@@ -16,7 +16,7 @@ TICK = timedelta(microseconds=1)
 
 
 def test_drops_are_seen_oldest_first() -> None:
-    """Ties go by key; the order of the listing means nothing."""
+    """Ties go by key; the order of the listing does not matter."""
     late = listed("raw-data/orders/a.csv", at=NOON + HOUR)
     second, first = listed("raw-data/orders/c.csv"), listed("raw-data/orders/b.csv")
     assert sight([late, second, first]) == Sighting(
@@ -30,7 +30,7 @@ def test_drops_are_seen_oldest_first() -> None:
 
 
 def test_what_is_no_drop_keeps_its_reason() -> None:
-    """Nothing vanishes silently: a person is told why a file stays where it is."""
+    """Nothing vanishes silently: people learn why a file stays where it is."""
     assert sight([listed("raw-data/orders/a.csv.tmp"), listed("raw-data/orders/.b.csv")]) == Sighting(
         drops=(),
         ignored=(
@@ -41,7 +41,7 @@ def test_what_is_no_drop_keeps_its_reason() -> None:
 
 
 def test_a_file_that_is_being_written_is_not_taken() -> None:
-    """It is one as soon as nobody holds it open any more; what is no drop anyway keeps its own reason."""
+    """It is taken once nobody holds it open; what is not a drop keeps its own reason."""
     assert sight(
         [listed("raw-data/orders/a.csv", is_settled=False), listed("raw-data/orders/a.tmp", is_settled=False)]
     ) == Sighting(
@@ -77,7 +77,7 @@ def test_a_file_that_is_being_written_is_not_taken() -> None:
 def test_a_version_is_the_time_of_writing_after_the_keys_previous_one(
     written_at: datetime, previous: datetime | None, version: datetime
 ) -> None:
-    """So a correction always wins over what it corrects, whatever its timestamp says."""
+    """So a correction always wins over what it corrects, whatever its time says."""
     dropped = pending("orders/a.csv", at=written_at)
     earlier = {} if previous is None else {"raw-data/orders/a.csv": previous}
     assert fix_versions([dropped], earlier, NOON) == (

@@ -1,4 +1,4 @@
-"""When a batch goes, and what is in it."""
+"""When a batch goes, and which files it takes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ TEN_ORDERS = tuple(pending(f"orders/{number}.csv") for number in range(10))
 
 
 def keys(decision: Decision | tuple[tuple[ObjectInfo, Drop], ...]) -> list[str]:
-    """Return the keys of a batch without their common start."""
+    """Return the keys of a batch without their common prefix."""
     drops = decision.drops if isinstance(decision, Dispatch) else decision
     assert isinstance(drops, tuple), drops
     return [info.key.removeprefix("raw-data/") for info, _ in drops]
 
 
 def test_nothing_pending_starts_nothing() -> None:
-    """Not even when it was asked for, or when a deadline has passed."""
+    """Even if somebody asked for it, or a deadline has passed."""
     assert decide((), EVERY, POLICY, deadline=NOON, now=NOON, at_once=True) == NothingPending()
 
 
@@ -48,14 +48,14 @@ def test_a_missing_dataset_holds_the_batch() -> None:
 
 
 def test_a_missing_dataset_outweighs_a_deadline() -> None:
-    """A deadline set before does not make up for it."""
+    """An earlier deadline does not change that."""
     assert decide(TEN_ORDERS[:1], {Dataset.PRODUCTS}, POLICY, deadline=NOON, now=NOON) == Hold(
         missing=(Dataset.ORDER_ITEMS,)
     )
 
 
 def test_a_dataset_that_ever_landed_is_present() -> None:
-    """A shop whose products seldom change does not wait for ever."""
+    """A shop whose products seldom change does not wait forever."""
     landed = {Dataset.PRODUCTS, Dataset.ORDER_ITEMS}
     assert decide(TEN_ORDERS, landed, POLICY, deadline=None, now=NOON) == Dispatch(drops=TEN_ORDERS)
 
@@ -70,7 +70,7 @@ def test_the_briefs_literal_rule_asks_for_files_of_all_three() -> None:
 
 
 def test_a_source_is_present_as_every_dataset_it_yields() -> None:
-    """Its files count as files of each of them; one of a source that is gone counts as none."""
+    """Its files count as files of each; those of a removed source count for none."""
     till = SourceName("till")
     queries = tuple(
         SourceQuery(dataset=dataset, sql="select", place="x.sql") for dataset in (Dataset.ORDERS, Dataset.ORDER_ITEMS)
@@ -86,7 +86,7 @@ def test_a_source_is_present_as_every_dataset_it_yields() -> None:
 
 
 def test_few_files_wait_for_more() -> None:
-    """The deadline counts from the moment on which every dataset is present."""
+    """The deadline counts from the moment when every dataset is present."""
     assert decide(ONE_OF_EACH, (), POLICY, deadline=None, now=NOON) == WaitUntil(deadline=NOON + 20 * MINUTE)
 
 
@@ -116,7 +116,7 @@ def test_asked_for_at_once_whatever_is_pending_goes() -> None:
 
 
 def test_the_oldest_files_go_first() -> None:
-    """What exceeds the number of files makes the next batch."""
+    """What exceeds the number of files waits for the next batch."""
     old, middle, new = (
         pending(f"orders/{name}.csv", at=NOON + wait)
         for name, wait in zip("cba", (0 * MINUTE, MINUTE, 2 * MINUTE), strict=True)
@@ -125,7 +125,7 @@ def test_the_oldest_files_go_first() -> None:
 
 
 def test_each_pending_dataset_is_represented() -> None:
-    """A thousand old items do not keep an order's file waiting."""
+    """A thousand old items do not delay a file of orders."""
     old_items = tuple(pending(f"order-items/{number}.csv", at=NOON - MINUTE) for number in range(5))
     new_order = pending("orders/a.csv")
     assert keys(choose((*old_items, new_order), replace(POLICY, batch_max_files=3))) == [
@@ -136,7 +136,7 @@ def test_each_pending_dataset_is_represented() -> None:
 
 
 def test_a_batch_has_at_most_so_many_bytes() -> None:
-    """A smaller, younger file may take the place of one that no longer fits."""
+    """A smaller, younger file may replace one that no longer fits."""
     sizes = (("a", 60), ("b", 50), ("c", 40))
     drops = tuple(pending(f"orders/{name}.csv", size=size) for name, size in sizes)
     assert keys(choose(drops, replace(POLICY, batch_max_bytes=100))) == ["orders/a.csv", "orders/c.csv"]
@@ -149,6 +149,6 @@ def test_a_file_that_is_too_large_goes_alone() -> None:
 
 
 def test_two_spellings_of_one_name_never_share_a_batch() -> None:
-    """order-items/a.csv and order_items/a.csv would be archived under one key; the younger makes the next batch."""
+    """order-items/a.csv and order_items/a.csv would be archived under one key; the younger goes with the next batch."""
     drops = (pending("order_items/a.csv", at=NOON - MINUTE), pending("order-items/a.csv"), pending("order-items/b.csv"))
     assert keys(choose(drops, POLICY)) == ["order_items/a.csv", "order-items/b.csv"]

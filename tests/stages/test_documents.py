@@ -1,4 +1,4 @@
-"""One reader for all of the store's documents: a damaged one is told from a fault, with its file and what to do."""
+"""One reader for all of the store's documents: damage is not a program error; the error names file and remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from takings.errors import CorruptState
 from takings.validation.reports import violations_in
 from tests.shop import csv_of, drop, drop_all, item, new_store, run
 
-#: where a store that has taken a batch, with a refused file, keeps one of each kind
+#: where a store keeps one of each kind, after a batch with a refused file
 PLACES: Final[Mapping[str, Kind]] = {
     "batches/*/manifest.json": documents.MANIFEST,
     "batches/*/attempt-1.json": documents.ATTEMPT,
@@ -26,7 +26,7 @@ PLACES: Final[Mapping[str, Kind]] = {
     "lake/format.json": documents.LAKE_FORMAT,
     "validation-reports/*/order_items/bad.csv/chunk-00000.json": documents.CHUNK_REPORT,
 }
-#: of no type that any field has
+#: of a type that no field has
 STRANGE: Final = 1.5
 
 
@@ -40,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def damages(document: Any, shape: Any) -> Iterator[tuple[Any, str]]:
-    """Yield the document with one field missing, or of another type, with the field's name: of every field."""
+    """Yield the document with each field missing, or of another type, together with the field's name."""
     match document, shape:
         case dict(), dict() if str not in shape:
             for name, each in shape.items():
@@ -59,7 +59,7 @@ def damages(document: Any, shape: Any) -> Iterator[tuple[Any, str]]:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_document_is_read_as_it_was_written(store: Path, place: str) -> None:
-    """Fields that the reader does not know are no damage: a newer version may have written them."""
+    """Unknown fields are not damage: a newer version may have written them."""
     (path,) = store.glob(place)
     written = json.loads(path.read_bytes())
     content = json.dumps(written | {"a newer field": 1}).encode()
@@ -68,7 +68,7 @@ def test_a_document_is_read_as_it_was_written(store: Path, place: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_damage_is_corrupt_state_with_file_and_remedy(store: Path, place: str) -> None:
-    """Cut off anywhere, empty, binary, nested without end, of another type, or with any field missing or strange."""
+    """Cut off anywhere, empty, binary, endlessly nested, of another type, or with any field missing or wrong."""
     (path,) = store.glob(place)
     whole, kind = path.read_bytes(), PLACES[place]
     torn = [whole[:at] for at in range(0, len(whole.rstrip()), 7)]
@@ -94,7 +94,7 @@ def test_the_publication_of_a_step_of_its_own_is_checked_as_well() -> None:
 
 
 def test_an_absent_document_is_none_or_corrupt_state() -> None:
-    """Whoever reads says whether it has to be there."""
+    """The caller says whether it must exist."""
 
     class Empty:
         def read(self, _: str) -> bytes | None:
@@ -109,7 +109,7 @@ def test_an_absent_document_is_none_or_corrupt_state() -> None:
 
 
 def test_records_that_do_not_add_up_are_damage() -> None:
-    """Records read are accepted, rejected or identical duplicates, in verdicts too."""
+    """Records read are accepted, rejected or identical duplicates, in verdicts as well."""
     report = {
         "key": "raw-data/orders/a.csv",
         "dataset": "orders",
@@ -129,7 +129,7 @@ def test_records_that_do_not_add_up_are_damage() -> None:
 
 
 def test_reasons_are_read_line_by_line(store: Path) -> None:
-    """The whole of a large one is never in memory; a torn one is damage, wherever it ends."""
+    """A large one is never in memory as a whole; a torn one is damage, wherever it ends."""
     (path,) = store.glob("failed/**/bad.csv.reason.json")
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     assert [found["rule"] for found in violations_in(lines, "key")] == ["sale_price|greater_than"]

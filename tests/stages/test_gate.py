@@ -28,13 +28,13 @@ RUNNING = Gate(
 
 
 def test_a_new_gate_is_idle() -> None:
-    """Nothing is in flight and nothing ever landed."""
+    """Nothing is in flight and nothing has landed."""
     assert Gate() == Gate(generation=0, state=GateState.IDLE, pending={}, attempt=0, last_commit=0, landed=frozenset())
     assert not Gate().has_batch
 
 
 def test_waiting_notes_deadline_and_pending_files() -> None:
-    """A deadline makes it WAITING; without one it is IDLE, whatever is pending."""
+    """With a deadline it is WAITING; without one it is IDLE, whatever is pending."""
     noted = Gate().waiting(LATER, {Dataset.ORDERS: 2})
     assert noted == Gate(generation=1, state=GateState.WAITING, deadline=LATER, pending={Dataset.ORDERS: 2})
     assert noted.waiting(None, {}) == Gate(generation=2, state=GateState.IDLE)
@@ -42,7 +42,7 @@ def test_waiting_notes_deadline_and_pending_files() -> None:
 
 
 def test_a_claim_starts_the_first_attempt() -> None:
-    """The deadline is used up; what landed and the last commit stay."""
+    """The deadline is used up; landed datasets and the last commit stay."""
     before = replace(
         RUNNING, state=GateState.WAITING, deadline=NOON, batch_id=None, attempt=0, owner=None, lease_expires_at=None
     )
@@ -56,13 +56,13 @@ def test_a_running_batch_has_its_manifest_and_lineage() -> None:
 
 
 def test_the_owner_renews_its_lease() -> None:
-    """Three renewals may be missed before it ends."""
+    """The lease survives three missed renewals."""
     assert RUNNING.renewed(NOON + RENEWAL) == replace(RUNNING, generation=8, lease_expires_at=NOON + RENEWAL + LEASE)
     assert LEASE > 3 * RENEWAL
 
 
 def test_taking_over_is_the_next_attempt_at_the_same_batch() -> None:
-    """Never a second batch beside it; FORMING stays FORMING."""
+    """There is never a second batch next to it; FORMING stays FORMING."""
     later = NOON + 2 * LEASE
     assert RUNNING.resumed("you", later) == replace(
         RUNNING, generation=8, attempt=2, owner="you", lease_expires_at=later + LEASE
@@ -79,7 +79,7 @@ def test_letting_go_leaves_the_batch_to_anybody() -> None:
 
 
 def test_a_blocked_batch_is_resumed_by_nobody_until_it_is_unblocked() -> None:
-    """Its reason is kept for whoever unblocks it."""
+    """The reason is kept until then."""
     blocked = RUNNING.blocked("numbers contradict each other")
     assert blocked == replace(
         RUNNING,
@@ -98,7 +98,7 @@ def test_a_blocked_batch_is_resumed_by_nobody_until_it_is_unblocked() -> None:
 
 
 def test_a_release_keeps_what_landed() -> None:
-    """The gate is IDLE again, with the newest commit and every dataset that ever landed."""
+    """The gate is IDLE again, with the newest commit and every dataset that has landed."""
     assert RUNNING.released(last_commit=4, landed=[Dataset.ORDERS]) == Gate(
         generation=8,
         pending={Dataset.ORDERS: 2},
@@ -124,5 +124,5 @@ def test_a_release_keeps_what_landed() -> None:
 def test_a_batch_is_abandoned_when_its_lease_has_ended(
     state: GateState, owner: str | None, lease: datetime | None, is_abandoned: bool
 ) -> None:
-    """Or when nobody owns it; without a batch in flight nothing is."""
+    """Or if nobody owns it; without a batch in flight, there is nothing to abandon."""
     assert Gate(state=state, owner=owner, lease_expires_at=lease).is_abandoned(NOON) is is_abandoned

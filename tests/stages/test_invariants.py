@@ -15,7 +15,7 @@ SUNDAY, MONDAY = date(2025, 3, 30), date(2025, 3, 31)
 
 
 def day(**other: object) -> dict[str, Any]:
-    """Return sound measures of a day of the site."""
+    """Return sound measures of a day of the whole site."""
     return {
         "order_date": SUNDAY,
         "orders": 2,
@@ -47,7 +47,7 @@ TOYS = category("Toys", "20", 2, cancelled_value=Decimal(5))
 
 
 def test_sound_measures_pass() -> None:
-    """Also a day of orders without items, a day of refunds alone, and no day at all."""
+    """Also for a day of orders without items, a day of refunds only, and no day at all."""
     empty = day(order_date=MONDAY, items=0, revenue=Decimal(0), returned_value=Decimal(0), cancelled_value=Decimal(0))
     check_invariants([day(), empty], [BOOKS, TOYS])
     refunds = day(revenue=Decimal(-30), items=1, returned_value=Decimal(-30), cancelled_value=Decimal(0))
@@ -112,7 +112,7 @@ def test_sums_are_compared_to_the_last_digit() -> None:
 def test_a_contradiction_is_a_breach(
     by_day: list[dict[str, Any]], by_category: list[dict[str, Any]], contradiction: str
 ) -> None:
-    """The message names day or category, and what contradicts what."""
+    """The message names the day or category, and the contradiction."""
     with pytest.raises(InvariantBreach) as breach:
         check_invariants(by_day, by_category)
     assert str(breach.value) == (

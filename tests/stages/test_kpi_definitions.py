@@ -1,4 +1,4 @@
-"""How published numbers are made of measures: exact decimals, one rounding, no value for a zero denominator."""
+"""How measures become published numbers: exact decimals, one rounding, no value for a zero denominator."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_day_of_a_category() -> None:
 
 
 def test_columns_stand_in_the_published_order() -> None:
-    """Files, tables and databases all follow it."""
+    """Files, tables and databases all use it."""
     assert ",".join(ORDERS.header) == (
         "order_date,total_orders,total_revenue,total_items_sold,return_rate,unique_customers,avg_order_value,"
         "returned_value,cancelled_value,net_revenue"
@@ -110,7 +110,7 @@ def test_columns_stand_in_the_published_order() -> None:
     ],
 )
 def test_money_is_rounded_half_up(exact: str, rounded: str) -> None:
-    """Away from zero at a half, exactly at any size, and never to a negative zero."""
+    """A half is rounded away from zero, exactly at any size, and never to a negative zero."""
     assert str(round_money(Decimal(exact))) == rounded
 
 
@@ -150,7 +150,7 @@ def test_a_zero_denominator_has_no_value() -> None:
 
 
 def test_only_affected_keys_are_published() -> None:
-    """A day that no row of the batch touches keeps its row, with its commit."""
+    """A day that no row of the batch touches keeps its row, with the old commit."""
     affected = Affected(days=frozenset({SUNDAY}), category_days=frozenset({("Books", SUNDAY)}))
     days = prepare_publication(ORDERS, [DAY, DAY | {"order_date": MONDAY}], affected, (), PUBLICATION)
     toys = CATEGORY | {"category": "Toys"}
@@ -166,7 +166,7 @@ def test_when_everything_is_affected_every_key_is_published_in_order() -> None:
 
 
 def test_a_published_key_without_rows_becomes_zeros_and_is_hidden() -> None:
-    """The row keeps the guard; one that is not affected is left alone."""
+    """The row keeps the guard; an unaffected one is left alone."""
     affected = Affected(days=frozenset({SUNDAY}))
     rows = prepare_publication(ORDERS, [], affected, [(SUNDAY,), (MONDAY,)], PUBLICATION)
     assert rows == (KpiRow(key=(SUNDAY,), values=NO_ORDERS, commit=7, batch_id="b7", computed_at=NOON, definition="d"),)
@@ -174,14 +174,14 @@ def test_a_published_key_without_rows_becomes_zeros_and_is_hidden() -> None:
 
 
 def test_a_day_of_orders_without_items_is_shown() -> None:
-    """An order without counted items counts as an order with 0.00."""
+    """An order without counted items counts, with 0.00."""
     no_items = DAY | {"items": 0} | dict.fromkeys(("revenue", "returned_value", "cancelled_value"), Decimal(0))
     rows = prepare_publication(ORDERS, [no_items], everything(), (), PUBLICATION)
     assert list(visible(rows)) == list(rows)
 
 
 def test_a_pair_affects_its_day() -> None:
-    """Its day has to be computed; the day's own row and its other categories stay as they are."""
+    """Its day has to be computed; the day's own row and its other categories stay."""
     both = Affected(days=frozenset({SUNDAY}), category_days=frozenset({("Books", MONDAY)}))
     assert days_of(both) == {SUNDAY, MONDAY}
     assert is_affected(("Books", MONDAY), both) is True
@@ -190,7 +190,7 @@ def test_a_pair_affects_its_day() -> None:
 
 
 def test_affected_keys_are_read_as_they_were_written() -> None:
-    """In order, so that the document is a function of its content."""
+    """In order, so that the document depends only on its content."""
     affected = Affected(
         days=frozenset({MONDAY, SUNDAY}), category_days=frozenset({("Toys", SUNDAY), ("Books", MONDAY)})
     )

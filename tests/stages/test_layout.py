@@ -1,4 +1,4 @@
-"""Where things lie in a store, and what a key under raw-data/ is."""
+"""Where things are in a store, and what a key under raw-data/ is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BAD_SUFFIX = "its name ends in neither .csv nor .csv.gz"
     ],
 )
 def test_a_csv_file_under_a_datasets_prefix_is_a_drop(key: str, dataset: Dataset, file: str) -> None:
-    """The name is taken byte for byte; folders belong to it."""
+    """The name is taken byte for byte; folders are part of it."""
     assert read_raw_key(key) == Drop(dataset=dataset, file=file)
 
 
@@ -75,12 +75,12 @@ TILL = SourceName("till")
     ],
 )
 def test_a_source_has_a_folder_of_its_own(key: str, found: Drop | Ignored) -> None:
-    """All that holds for the files of a dataset holds for its files."""
+    """Everything about a dataset's files applies to its files."""
     assert read_raw_key(key, {"Till exports": TILL}) == found
 
 
 def test_what_was_made_of_a_sources_file_is_reported_below_it() -> None:
-    """No drop has a folder that is named as a file, so the keys of two files never meet."""
+    """No drop has a folder named like a file, so the keys of two files never collide."""
     key = layout.chunk_report(BATCH, TILL, "may/a.csv", 3, Dataset.ORDERS)
     assert key == f"validation-reports/{BATCH}/till/may/a.csv/orders/chunk-00003.json"
     assert layout.read_chunk_key(key) == ("till", "may/a.csv", Dataset.ORDERS)
@@ -91,7 +91,7 @@ def test_what_was_made_of_a_sources_file_is_reported_below_it() -> None:
 
 
 def test_the_key_of_a_refused_file_of_a_source_is_found_again() -> None:
-    """By the folder that the source has now; of a source that is gone no key is known."""
+    """By the source's present folder; for a removed source, no key is known."""
     key = layout.failed(date(2025, 3, 30), BATCH, TILL, "may/a.csv")
     assert layout.read_failed_key(key, {"Till exports": TILL}) == (BATCH, ("raw-data/Till exports/may/a.csv",))
     assert layout.read_failed_key(key) == (BATCH, ())
@@ -103,14 +103,14 @@ def test_both_spellings_of_order_items_have_one_name() -> None:
 
 
 def test_batch_ids_sort_by_time() -> None:
-    """The token keeps two instances apart and never outweighs a microsecond."""
+    """The token keeps two instances apart, but never outweighs a microsecond."""
     noon = datetime(2025, 3, 30, 14, tzinfo=timezone(timedelta(hours=2)))
     assert layout.new_batch_id(noon, "ab12") == BATCH
     assert layout.new_batch_id(noon, "ffff") < layout.new_batch_id(noon + timedelta(microseconds=1), "0000")
 
 
 def test_every_key_of_a_store_stands_here() -> None:
-    """The keys that users and other tools rely on."""
+    """Users and other tools rely on these keys."""
     day, file = date(2025, 3, 30), "2025/a.csv"
     assert [
         layout.manifest(BATCH),
@@ -142,7 +142,7 @@ def test_every_key_of_a_store_stands_here() -> None:
 
 
 def test_instants_are_written_in_utc_with_microseconds() -> None:
-    """One form everywhere, so that texts compare as instants do."""
+    """They have the same form everywhere, so texts compare like instants."""
     berlin = datetime(2025, 3, 30, 14, tzinfo=timezone(timedelta(hours=2)))
     assert format_instant(berlin) == "2025-03-30T12:00:00.000000Z"
     assert parse_instant("2025-03-30T12:00:00.000000Z") == berlin
@@ -150,6 +150,6 @@ def test_instants_are_written_in_utc_with_microseconds() -> None:
 
 
 def test_an_instant_without_an_offset_is_refused() -> None:
-    """A naive time is nobody's."""
+    """A naive time is ambiguous."""
     with pytest.raises(ValueError, match=r"'2025-03-30T12:00:00' has no offset from UTC"):
         parse_instant("2025-03-30T12:00:00")

@@ -1,4 +1,4 @@
-"""What a batch is made of, written once and read by every attempt."""
+"""What a batch consists of, written once and read by every attempt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MANIFEST = Manifest(
 
 
 def test_a_manifest_says_all_that_can_change_the_outcome() -> None:
-    """The document as it stands in the store; docs/store.md describes it."""
+    """The document as the store has it; docs/store.md describes it."""
     assert json.loads(write_manifest(MANIFEST)) == {
         "schema_version": 1,
         "batch_id": "20250330T120000000000Z-ab12",
@@ -77,7 +77,7 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
     ids=["empty", "cut off", "no object", "no text", "bare", "no instant", "no offset", "no dataset"],
 )
 def test_a_damaged_manifest_is_corrupt_state(content: bytes) -> None:
-    """It names the key and a way out; nothing is guessed."""
+    """The error names the key and a way out; nothing is guessed."""
     with pytest.raises(CorruptState) as corrupt:
         read_manifest(content, KEY)
     assert str(corrupt.value).startswith(f"{KEY} is damaged: no manifest (")

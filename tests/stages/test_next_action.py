@@ -1,4 +1,4 @@
-"""What is done next with a store: the one ladder that every run and every look climbs."""
+"""What happens next in a store: every run and every look uses the same decision."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_a_batch_in_flight_goes_before_a_new_one(gate: Gate, later: timedelta, a
     [(OWNED, Resume()), (BLOCKED, Blocked(batch_id=BATCH, reason="numbers contradict.")), (Gate(), Look())],
 )
 def test_a_batch_of_an_owner_that_is_gone_is_taken_over_at_once(gate: Gate, action: NextAction) -> None:
-    """Its lease is not waited for; a blocked batch still waits for a person."""
+    """Without waiting for its lease; a blocked batch still waits for a person."""
     assert next_action(gate, NOON, lambda owner: owner == "me") == action
 
 
 def test_a_blocked_batch_is_told_with_its_remedy() -> None:
-    """The command names the store where that is not the one at hand."""
+    """The command names the store unless it is the current one."""
     assert blocked_message(BATCH, "numbers contradict.") == (
         f"batch {BATCH} is blocked: numbers contradict. Then run `takings unblock`."
     )

@@ -37,14 +37,14 @@ def store(tmp_path: Path) -> Path:
 
 
 def refusal(values: dict[str, Any]) -> str:
-    """Return what is said about options that are not accepted."""
+    """Return the error about options that are not accepted."""
     with pytest.raises(SettingsError) as refused:
         merge_settings([("options", values)])
     return str(refused.value)
 
 
 def test_defaults_need_no_file() -> None:
-    """The brief's numbers, and what keeps one machine safe."""
+    """The brief's numbers, and what is safe on one machine."""
     assert merge_settings([]).model_dump() == {
         "batch_files": 10,
         "batch_wait": timedelta(minutes=20),
@@ -82,7 +82,7 @@ def test_a_later_source_wins(monkeypatch: pytest.MonkeyPatch, working_folder: Pa
 
 
 def test_sources_complete_each_other(monkeypatch: pytest.MonkeyPatch, working_folder: Path, store: Path) -> None:
-    """A source only wins where it says something; an option that was not given says nothing."""
+    """A source only overrides what it names; an option that was not given names nothing."""
     (working_folder / "takings.toml").write_text('batch_wait = "90s"\n')
     (store / "takings.toml").write_text('time_zone = "Europe/Berlin"\n')
     monkeypatch.setenv("TAKINGS_REQUIRE_EVERY_DATASET", "true")
@@ -117,12 +117,12 @@ def test_sizes_may_have_a_unit(text: str | int, size: int) -> None:
 
 @pytest.mark.parametrize("names", ["a.example, b", ["a.example", "b"]])
 def test_names_are_parted_by_commas_or_a_list(names: object) -> None:
-    """From a variable, or a file."""
+    """In a variable or a file."""
     assert merge_settings([("options", {"serve_names": names})]).serve_names == ("a.example", "b")
 
 
 def test_the_batch_policy_is_a_part_of_the_settings() -> None:
-    """What decides when a batch goes."""
+    """It decides when a batch goes."""
     assert merge_settings([("options", {"batch_files": 2, "batch_max_bytes": 5})]).batch_policy == BatchPolicy(
         batch_files=2,
         batch_wait=timedelta(minutes=20),
@@ -192,7 +192,7 @@ def test_the_source_of_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, s
 
 @pytest.mark.parametrize("content", [b"batch_files = \n", b"\xff"], ids=["no TOML", "no text"])
 def test_a_file_that_is_no_toml_is_named(store: Path, content: bytes) -> None:
-    """With what is wrong in it."""
+    """The error says what is wrong in it."""
     (store / "takings.toml").write_bytes(content)
     with pytest.raises(SettingsError) as refused:
         read_settings(store, {})

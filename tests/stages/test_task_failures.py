@@ -1,4 +1,4 @@
-"""A failed task is tried again where that can help, and only there."""
+"""A failed task is retried only if that can help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from takings.entrypoints.task_failures import MOST_TRIES, Again, GiveUp, TaskFai
 
 
 def cause(code: int | None, stopped: str = "Essential container in task exited", reason: str = "") -> str:
-    """Return what Step Functions tells of a failed task."""
+    """Return what Step Functions reports about a failed task."""
     container = {"Name": "validation-service", "Reason": reason} | ({} if code is None else {"ExitCode": code})
     return json.dumps({"Containers": [container], "StoppedReason": stopped})
 
@@ -33,18 +33,18 @@ def cause(code: int | None, stopped: str = "Essential container in task exited",
     ],
 )
 def test_tells_why_a_task_failed(told: str, failure: TaskFailure) -> None:
-    """By the exit code if there is one, else by what ECS says; a task that never started has neither."""
+    """By the exit code if there is one, otherwise by ECS's message; a task that never started has neither."""
     assert read_failure(told) is failure
 
 
 def test_does_not_try_again_what_no_try_would_mend() -> None:
-    """Bad data stays bad, and settings are changed by people."""
+    """Bad data stays bad, and only people change settings."""
     assert decide_after(cause(1), 1, 0.5) == GiveUp(failure=TaskFailure.BAD_DATA)
     assert decide_after(cause(2), 1, 0.5) == GiveUp(failure=TaskFailure.USAGE)
 
 
 def test_waits_longer_each_time() -> None:
-    """Between half of a doubling pause and all of it, so that two batches do not meet again."""
+    """The pause is between half of a doubling limit and all of it, so that two batches do not collide again."""
     tried = [decide_after(cause(3), tries, jitter) for tries, jitter in ((1, 0.0), (1, 1.0), (2, 1.0), (3, 1.0))]
     assert [each.pause_seconds for each in tried if isinstance(each, Again)] == [5, 10, 20, 40]
     assert decide_after(cause(3), MOST_TRIES, 1.0) == GiveUp(failure=TaskFailure.INFRASTRUCTURE)

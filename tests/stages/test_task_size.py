@@ -1,4 +1,4 @@
-"""How large a container task is for a batch."""
+"""How large a container task a batch gets."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ LEGAL = {
     ],
 )
 def test_a_larger_batch_gets_a_larger_task(csv: int, size: TaskSize) -> None:
-    """Processors for speed, disk for everything, up to the largest task there is."""
+    """More processors for speed, more disk for the data, up to the largest task."""
     assert task_size(csv) == size
 
 
 def test_a_task_that_ran_out_of_memory_gets_twice_as_much() -> None:
-    """With more processors where so much memory is not offered with less, and never more than there is."""
+    """With more processors if that much memory requires them, up to the largest task."""
     assert [task_size(6 * GB, out_of_memory=times) for times in (1, 2, 3, 4)] == [
         TaskSize(cpu=8192, memory_mib=32768, disk_gib=44),
         TaskSize(cpu=16384, memory_mib=65536, disk_gib=44),
@@ -66,7 +66,7 @@ def test_every_size_is_one_that_is_offered(csv: int, out_of_memory: int) -> None
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12), st.integers(0, 5))
 def test_more_is_never_answered_by_less(less: int, more: int, out_of_memory: int) -> None:
-    """Neither more bytes nor another failure for want of memory."""
+    """Not for more bytes, and not after another failure from lack of memory."""
     less, more = sorted((less, more))
     small, large, again = (
         task_size(*of) for of in ((less, out_of_memory), (more, out_of_memory), (less, out_of_memory + 1))
@@ -78,7 +78,7 @@ def test_more_is_never_answered_by_less(less: int, more: int, out_of_memory: int
 
 
 def test_duckdb_and_spark_share_the_memory() -> None:
-    """A third for each, so that what they need beside it is there as well."""
+    """A third for each, which leaves memory for everything else."""
     assert task_size(0).environment == {
         "TAKINGS_MEMORY": "1365MiB",
         "PYSPARK_SUBMIT_ARGS": "--driver-memory 1365m pyspark-shell",
@@ -86,7 +86,7 @@ def test_duckdb_and_spark_share_the_memory() -> None:
 
 
 def arrival(key: str, size: int, archived_at: str | None = None, version: datetime = NOON) -> Arrival:
-    """Return a file of a manifest."""
+    """Return a file in a manifest."""
     return Arrival(
         key=key, dataset=Dataset.ORDERS, file="f", size=size, etag="e", version=version, archived_at=archived_at
     )

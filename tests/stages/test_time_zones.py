@@ -1,4 +1,4 @@
-"""The shop's wall clock and instants, as two step functions that every engine can repeat."""
+"""The shop's wall clock and instants, as two step functions that every engine can compute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asi
 
 
 def test_utc_has_no_changes() -> None:
-    """It needs no explanation, and engines skip the arithmetic."""
+    """Nothing has to be computed, and engines skip the arithmetic."""
     assert business_time("UTC") == BusinessTime(name="UTC", first_offset=timedelta(0), by_instant=(), by_wall_clock=())
     assert business_time("UTC").is_utc
     assert not business_time("Europe/London").is_utc
@@ -55,7 +55,7 @@ def test_utc_has_no_changes() -> None:
     ],
 )
 def test_a_wall_clock_time_is_one_instant(zone: str, wall_clock: str, instant: str) -> None:
-    """One in a gap takes the offset before it, a repeated one its first occurrence."""
+    """A time in a gap takes the offset before it, a repeated one its first occurrence."""
     assert business_time(zone).instant_of(datetime.fromisoformat(wall_clock)) == datetime.fromisoformat(f"{instant}Z")
 
 
@@ -96,7 +96,7 @@ def test_an_unknown_zone_is_a_wrong_setting(name: str) -> None:
 @example(zone="Europe/Berlin", moment=datetime.fromisoformat("2025-03-30T02:00:00"))
 @settings(max_examples=300 * DEPTH, deadline=None)
 def test_both_step_functions_agree_with_the_time_zone_database(zone: str, moment: datetime) -> None:
-    """For any time between 1900 and 2190, read as a wall-clock time and as an instant."""
+    """For any time between 1900 and 2190, read as wall-clock time and as an instant."""
     business = business_time(zone)
     assert business.instant_of(moment) == moment.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
     instant = moment.replace(tzinfo=UTC)
@@ -106,7 +106,7 @@ def test_both_step_functions_agree_with_the_time_zone_database(zone: str, moment
 @given(zone=st.sampled_from(ZONES), place=st.integers(min_value=0), seconds=st.integers(-7200, 7200))
 @settings(max_examples=300 * DEPTH, deadline=None)
 def test_they_agree_around_every_change(zone: str, place: int, seconds: int) -> None:
-    """Where random times seldom fall."""
+    """Random times seldom hit one."""
     business = business_time(zone)
     if not business.by_instant:
         return

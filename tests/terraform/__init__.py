@@ -1,1 +1,1 @@
-"""Try infra/terraform: it is applied to an emulated AWS and compared with what `takings aws bootstrap` makes."""
+"""Try infra/terraform: apply it to an emulated AWS and compare it with what `takings aws bootstrap` creates."""

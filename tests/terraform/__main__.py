@@ -1,11 +1,11 @@
-"""Apply infra/terraform to an emulated AWS, and compare what it makes with what `takings aws bootstrap` makes.
+"""Apply infra/terraform to an emulated AWS, and compare the result with what `takings aws bootstrap` creates.
 
 `python -m tests.terraform [--plugins FOLDER]`
 
-Checks form and meaning; then twice, as it comes and with everything named that can be: applies; plans again, which must
-find nothing to change; asks the bootstrap, which must find nothing missing; takes everything down, which must leave
-nothing; lets the bootstrap make its own, compares each resource, and takes that down as well.
-Exit codes: 0 all is the same, 1 something differs, 2 terraform is missing.
+Checks syntax and meaning; then twice, with the defaults and with every option set: applies; plans again, which must find
+nothing to change; asks the bootstrap, which must find nothing missing; removes everything, which must leave nothing; lets
+the bootstrap create its own pipeline, compares each resource, and removes that as well.
+Exit codes: 0 no difference, 1 a difference, 2 terraform is missing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HOW_TO_GET_IT: Final = (
 
 
 def main() -> int:
-    """Do it all, and say what was found."""
+    """Run everything, and print what was found."""
     parser = argparse.ArgumentParser(description="Compare infra/terraform with takings aws bootstrap.")
     parser.add_argument("--plugins", help="a folder of providers, where the registry cannot be reached")
     options = parser.parse_args()
@@ -101,7 +101,7 @@ def _compared(
 
 
 def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) -> Iterator[str]:
-    """Apply, and ask both whether anything is left to be done."""
+    """Apply, and ask both whether anything is left to do."""
     _say("terraform apply")
     terraform.apply()
     _say("terraform plan, once more")
@@ -120,7 +120,7 @@ def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) ->
 
 
 def _told(by_terraform: Description, by_bootstrap: Description) -> Iterator[str]:
-    """Say of each resource whether it is the same on both sides; yield what is no expected difference."""
+    """Print whether each resource is the same on both sides; yield the unexpected differences."""
     found = differences(by_terraform, by_bootstrap)
     for name in sorted({*by_terraform, *by_bootstrap}):
         own = [each for each in found if each.place == name or each.place.startswith(f"{name} / ")]

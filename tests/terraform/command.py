@@ -1,4 +1,4 @@
-"""Call terraform on a copy of infra/terraform, so that nothing of it is left in the repository."""
+"""Call terraform on a copy of infra/terraform, so that it leaves nothing in the repository."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, Final
 from tests.emulators import ROOT
 
 SOURCE: Final = ROOT / "infra" / "terraform"
-#: what the folder holds where somebody has used it by hand
+#: what the folder contains after somebody has used it by hand
 _STATE: Final = (".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfvars")
-#: which of the caller's variables terraform sees beside the emulator's
+#: which of the caller's variables terraform gets besides the emulator's
 _PASSED_ON: Final = (
     "PATH",
     "HOME",
@@ -29,17 +29,17 @@ _PASSED_ON: Final = (
 
 
 class TerraformFailed(Exception):
-    """A command of terraform failed; the message is what it said."""
+    """A terraform command failed; the message is its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terraform:
-    """Terraform with a copy of the sample, its variables, and the environment that leads to an emulator."""
+    """Terraform with a copy of the sample, its variables, and an environment that points to an emulator."""
 
     folder: Path
     variables: Mapping[str, str]
     environment: Mapping[str, str]
-    #: a folder of providers, where the registry cannot be reached
+    #: a folder of providers, if the registry cannot be reached
     plugins: str | None
 
     @classmethod
@@ -52,7 +52,7 @@ class Terraform:
         return cls(folder=folder, variables={}, environment=kept | dict(environment), plugins=plugins)
 
     def given(self, variables: Mapping[str, str]) -> Terraform:
-        """Return the same with more variables."""
+        """Return the same with additional variables."""
         return replace(self, variables={**self.variables, **variables})
 
     def init(self) -> None:
@@ -60,20 +60,20 @@ class Terraform:
         self._run("init", *([f"-plugin-dir={self.plugins}"] if self.plugins else []))
 
     def check(self) -> None:
-        """Check form and meaning."""
+        """Check syntax and meaning."""
         self._run("fmt", "-check", "-diff", "-recursive")
         self._run("validate")
 
     def apply(self) -> None:
-        """Make everything."""
+        """Create everything."""
         self._run("apply", "-auto-approve", *self._variables())
 
     def destroy(self) -> None:
-        """Take everything down."""
+        """Remove everything."""
         self._run("destroy", "-auto-approve", *self._variables())
 
     def changes(self) -> dict[str, Any]:
-        """Plan, and return what would be changed: by the resource, what is and what would be, where they differ."""
+        """Plan, and return the changes: by resource, the present and the planned values that differ."""
         self._run("plan", "-out=plan", *self._variables())
         planned = json.loads(self._run("show", "-json", "plan"))
         return {

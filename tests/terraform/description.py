@@ -1,4 +1,4 @@
-"""Describe everything there is on an AWS, as AWS tells it, without what differs each time it is made: numbers and dates."""
+"""Describe everything in an AWS account, in AWS's words, without what differs each time: numbers and dates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 Description = dict[str, Any]
 Client = Callable[[str], Any]
-#: what is another one each time, or says how AWS answered
+#: what is new each time, or describes AWS's answer
 _PASSING: Final = {
     *(
         "ResponseMetadata",
@@ -168,7 +168,7 @@ def _topics(client: Client) -> Iterator[tuple[str, object]]:
         arn = topic["TopicArn"]
         heard = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
         attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
-        # What AWS gives a topic that is made without a policy.
+        # AWS's policy for a topic that is created without one.
         policy = json.loads(attributes.pop("Policy", "null"))
         yield f"topic {arn.rpartition(':')[2]}", {**attributes, "policy": policy, "heard by": heard}
 
@@ -216,7 +216,7 @@ def _identity_providers(client: Client) -> Iterator[tuple[str, object]]:
 
 
 def _numbers(client: Client) -> dict[str, str]:
-    """Return what AWS has numbered anew, by number: a definition that names a group names it by that."""
+    """Return what AWS's ids stand for: definitions name a security group by its id."""
     groups = client("ec2").describe_security_groups()["SecurityGroups"]
     return {group["GroupId"]: f"the group {group['GroupName']}" for group in groups}
 
@@ -230,7 +230,7 @@ def _plain(found: object, numbers: Mapping[str, str]) -> Any:
 
 
 def _lasts(key: str, value: object) -> bool:
-    # What is empty may as well be absent.
+    # Empty means the same as absent.
     return key not in _PASSING and not isinstance(value, datetime) and value not in (None, "", [], {})
 
 

@@ -1,4 +1,4 @@
-"""Compare two descriptions, and know which differences are no concern, each with its reason."""
+"""Compare two descriptions, and explain which differences do not matter, each with its reason."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tests.terraform.description import Description
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One place at which two descriptions differ."""
+    """One place where two descriptions differ."""
 
-    #: resource, and the keys that lead to the place
+    #: the resource, and the keys that lead to the place
     place: str
     terraform: object
     bootstrap: object
 
     @property
     def reason(self) -> str | None:
-        """Return why it is no concern; None where it is one."""
+        """Return why it does not matter; None if it does."""
         return next((why for pattern, why in EXPECTED.items() if re.fullmatch(pattern, self.place)), None)
 
     def __str__(self) -> str:
-        """Return it in a line."""
+        """Return it as one line."""
         return f"{self.place}: terraform {self.terraform!r}, bootstrap {self.bootstrap!r}"
 
 
@@ -35,11 +35,11 @@ EXPECTED: Final = {
     r"task definition .* / volumes / 0 / configuredAtLaunch": "the provider writes down what ECS takes for granted",
     r"topic .* / \w+SuccessFeedbackSampleRate": "the provider writes down what SNS takes for granted",
 }
-#: what a plan may want to change right after it was applied, as `address name`, and why
+#: what a plan may want to change right after applying, as `address name`, and why
 PLANNED_AGAIN: Final[dict[str, str]] = {}
 #: what the bootstrap's removal leaves, because somebody else may use it
 LEFT: Final = r"identity provider .*"
-#: nothing stands there
+#: there is nothing
 _NOTHING: Final = "nothing"
 
 

@@ -1,4 +1,4 @@
-"""The comparison of what terraform and the bootstrap make: it finds what differs, and excuses only what is listed."""
+"""The comparison of terraform with the bootstrap finds what differs, and excuses only what is listed."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ MADE = {
     ],
 )
 def test_finds_what_differs(changed: dict[str, object], found: list[tuple[str, bool]]) -> None:
-    """At whatever depth, and on whichever side."""
+    """At any depth, on either side."""
     assert [(str(each), each.reason is not None) for each in differences(MADE, MADE | changed)] == found
 
 
 def test_says_how_to_get_terraform(tmp_path: Path) -> None:
-    """Who has none is told where it is, and nothing is begun."""
+    """If it is not installed, the error says where to get it, and nothing is begun."""
     (tmp_path / "bin").mkdir()
     assert shutil.which("terraform", path=str(tmp_path / "bin")) is None
     ended = subprocess.run(

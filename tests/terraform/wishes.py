@@ -1,4 +1,4 @@
-"""What somebody wishes of a pipeline, said to terraform and to the bootstrap each in its own way."""
+"""A user's options for a pipeline, given to terraform and to the bootstrap, each in its own form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IS_OWN: Final = {"Name": "group-name", "Values": [_OWN_GROUP]}
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """Wishes, the same for both."""
+    """Options, the same for both."""
 
     name: str
     #: terraform's variables
@@ -38,7 +38,7 @@ class Wishes:
     has_network: bool = False
 
     def made(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-        """Say the settings, make the network that the user has, and return how terraform names it."""
+        """Set the options, create the user's network, and return how terraform names it."""
         for name, value in self.settings.items():
             monkeypatch.setenv(name, value)
         if not self.has_network:
@@ -48,7 +48,7 @@ class Wishes:
         return {"subnets": json.dumps(_subnets(aws)), "security_group": _group(aws)}
 
     def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[SetupStep]]:
-        """Look for what the bootstrap would make."""
+        """Find what the bootstrap would create."""
         return missing_on_aws(
             STORE,
             is_only_store=False,
@@ -62,7 +62,7 @@ class Wishes:
 
 
 def _subnets(aws: Aws) -> list[str]:
-    """Return two of the subnets that there are."""
+    """Return two of the existing subnets."""
     return sorted(each["SubnetId"] for each in aws.client("ec2").describe_subnets()["Subnets"])[:2]
 
 

@@ -1,1 +1,1 @@
-"""Contracts of every kind that the loader accepts, and rows that keep to them."""
+"""Contracts of every kind that the loader accepts, and rows that follow them."""

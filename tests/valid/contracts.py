@@ -1,4 +1,4 @@
-"""Draw contracts that the loader accepts: every type, bound and option, and columns with every kind of name."""
+"""Draw contracts that the loader accepts: every type, bound and option, and column names of every kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-#: names that a database, a file reader or Takings itself might take for something else
+#: names that a database, a file reader or Takings itself might mistake for something else
 NAMES: Final = (
     *(
         "r0",
@@ -28,13 +28,13 @@ NAMES: Final = (
 )
 #: role -> the logical type of its column
 ROLES: Final = {"quantity": "integer", "discount": "number", "refund": "number"}
-#: text, whatever a pattern or a list of values may hold
+#: text, for any pattern or list of values
 _OPTIONS: Final[tuple[dict[str, Any], ...]] = ({}, {}, {"maxLength": 3}, {"pattern": "[A-Z0-9]{2,5}|ä"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSpec:
-    """A column of a contract, and what its values may be."""
+    """A column of a contract, and its possible values."""
 
     name: str
     #: integer, number, timestamp or string
@@ -43,21 +43,21 @@ class ColumnSpec:
     is_key: bool = False
     parent: str | None = None
     is_required: bool = False
-    #: None leaves it to the loader
+    #: None lets the loader decide
     is_mandatory: bool | None = None
     is_unique: bool = False
     options: dict[str, Any] = field(default_factory=dict)
-    #: spelling -> what is stored for it
+    #: spelling -> the stored value
     values: dict[str, str] | None = None
     #: a time is not after the batch's
     is_past: bool = False
-    #: what cannot be read, or is empty, is only a warning
+    #: an unreadable or empty value is only a warning
     is_loose: bool = False
     #: quantity, discount or refund
     role: str | None = None
 
     def property(self) -> dict[str, Any]:
-        """Return the column as the standard writes it."""
+        """Return the column in the standard's form."""
         custom: list[dict[str, Any]] = []
         if self.is_identifier and not self.is_key and self.parent is None:
             custom.append({"property": "takingsIdentifier", "value": True})
@@ -105,7 +105,7 @@ class ContractSpec:
         return {"products": self.products, "orders": self.orders, "order_items": self.order_items}
 
     def _table(self, dataset: str) -> dict[str, Any]:
-        """Return what the standard says of a table."""
+        """Return the table in the standard's form."""
         custom = [{"property": "takingsVersion", "value": self.versions[dataset]}] if dataset in self.versions else []
         if self.replaces and dataset == "order_items":
             custom.append({"property": "takingsReplaces", "value": "order_id"})
@@ -172,7 +172,7 @@ def columns(draw: st.DrawFn, name: str) -> ColumnSpec:
 
 @st.composite
 def contracts(draw: st.DrawFn) -> ContractSpec:
-    """Draw three contracts that fit each other; the columns that the KPIs need stand among others, in any order."""
+    """Draw three contracts that fit together; the columns that the KPIs need are among others, in any order."""
     ids = st.sampled_from(["integer", "string"])
     product_id, order_id, item_id, user_id = draw(ids), draw(ids), draw(ids), draw(ids)
     user = ColumnSpec(
@@ -211,7 +211,7 @@ def contracts(draw: st.DrawFn) -> ContractSpec:
         extra = [draw(columns(name)) for name in more if name.lower() not in taken]
         has_instant = draw(st.booleans())
         if extra and has_instant:
-            # Any name may be the one of the shop's own instant.
+            # The column of the shop's instant may have any name.
             extra[0] = ColumnSpec(name=extra[0].name, logical="timestamp", is_required=True, is_past=True)
             versions[dataset] = extra[0].name
         made[dataset] = tuple(draw(st.permutations([*each, *extra])))
@@ -228,7 +228,7 @@ def items_of_other_worth(draw: st.DrawFn, usual: list[ColumnSpec]) -> list[Colum
     columns = {column.name: column for column in usual}
     for role, name in zip(roles, names, strict=False):
         columns[name] = ColumnSpec(name=name, logical=ROLES[role], role=role, options=options[role])
-    # So that the amount has at most 12 digits, whatever the quantity.
+    # So that the amount has at most 12 digits, for any quantity.
     columns["sale_price"] = replace(columns["sale_price"], options={"minimum": -1, "maximum": 1})
     if draw(st.booleans()):
         columns["status"] = replace(columns["status"], is_required=False)

@@ -1,4 +1,4 @@
-"""Draw files of rows that keep to a contract, as a shop might write them, and cut them into batches."""
+"""Draw files of rows that follow a contract, as a shop might write them, and split them into batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.valid.contracts import ColumnSpec, ContractSpec, bounds
 
 FOLDERS: Final = {"products": "products", "orders": "orders", "order_items": "order-items"}
 LARGEST_ID: Final = 2**63 - 1
-#: what every wall clock can show; instants go to the calendar's ends
+#: what every wall clock can show; instants reach the ends of the calendar
 _MORE_THAN_A_DAY: Final = timedelta(days=1)
 _TIMES: Final = st.datetimes(datetime.min + _MORE_THAN_A_DAY, datetime.max - _MORE_THAN_A_DAY)  # noqa: DTZ901 - wall clocks
 _PAST_TIMES: Final = st.datetimes(datetime.min + _MORE_THAN_A_DAY, datetime.fromisoformat("2024-12-31T23:59:59"))  # noqa: DTZ901 - the same
@@ -77,7 +77,7 @@ def _row(
 
 
 def _others(column: ColumnSpec) -> list[str]:
-    """Return what a field may hold instead of a value: nothing, or what cannot be read as one."""
+    """Return what a field may hold instead of a value: nothing, or something unreadable."""
     unreadable = "" if column.logical == "string" else "n/a"
     return ["", unreadable] if column.is_loose else [""]
 
@@ -141,7 +141,7 @@ def _without_repeats(columns: Sequence[ColumnSpec], rows: list[dict[str, str]]) 
 
 
 def _read(column: ColumnSpec, text: str) -> str:
-    """Return what two spellings of one value have in common."""
+    """Return the common form of a value's spellings."""
     match column.logical:
         case "integer":
             return str(int(text))
@@ -154,7 +154,7 @@ def _read(column: ColumnSpec, text: str) -> str:
 
 
 def _in_deliveries(rows: list[dict[str, str]], instant: str) -> list[dict[str, str]]:
-    """Give the lines of one order one instant."""
+    """Give the lines of an order the same instant."""
     first = {row["order_id"]: row[instant] for row in reversed(rows)}
     return [row | {instant: first[row["order_id"]]} for row in rows]
 

@@ -1,4 +1,4 @@
-"""A contract may let in negative prices: a refund as a line of its own. Their sums are published as they are."""
+"""A contract may allow negative prices, for refunds as separate lines. Their sums are published as they are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_refund_line_may_exceed_the_days_revenue(root: Path, contracts: str, e
 
 
 def test_returned_and_cancelled_refunds_are_taken_off_with_their_sign(root: Path, contracts: str) -> None:
-    """Net is revenue less both, also where they are below zero; halves of a cent go away from zero."""
+    """Net is revenue less both, even if they are negative; half a cent is rounded away from zero."""
     drop(root, "products/a.csv", csv_of(product(1, "Jeans")))
     drop(root, "orders/a.csv", csv_of(order(1), order(2, user_id=8), order(3, user_id=8)))
     drop(

@@ -1,4 +1,4 @@
-"""Whatever the contract allows, the store can publish: no batch of valid rows is refused, blocked, or fails."""
+"""Whatever the contract allows, the store can publish: no batch of valid rows is refused, is blocked or fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ZONES: Final = ("UTC", "Pacific/Auckland", "America/New_York")
 
 
 def verdict(file: DroppedFile, spec: ContractSpec, seen: set[tuple[str, bytes]]) -> str:
-    """Return what a file of valid rows is: accepted, or a duplicate where its dataset has had the same bytes."""
+    """Return the verdict on a file of valid rows: accepted, or a duplicate if its dataset already had the same bytes."""
     dataset = file.file.partition("/")[0].replace("-", "_")
     is_known = (dataset, file.content) in seen
     seen.add((dataset, file.content))
@@ -32,7 +32,7 @@ def verdict(file: DroppedFile, spec: ContractSpec, seen: set[tuple[str, bytes]])
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_no_batch_of_valid_rows_is_refused_or_blocked(engine: str) -> None:
-    """Any contract that the loader accepts, any rows that keep to it, in one batch or two; the numbers verify."""
+    """Any contract that the loader accepts, any rows that follow it, in one batch or two; the numbers verify."""
 
     @settings(max_examples=6 * DEPTH, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())

@@ -1,4 +1,4 @@
-"""Read CSV structure byte by byte, slowly and obviously, for the fast scan to be held against."""
+"""Read CSV structure byte by byte, slowly and obviously; the fast scan is tested against it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from takings.validation.structure.scan import BrokenRecord, ChunkStart, FileFaul
 
 @dataclass
 class Record:
-    """What one walk from a record's first byte found."""
+    """What one walk over a record found."""
 
     start: int
     stop: int = 0
     end: int = 0
     fields: list[bytes] = field(default_factory=list)
-    #: (place, rule) of every fault at a byte
+    #: (place, rule) of every fault at some byte
     faults: list[tuple[int, int, str, str]] = field(default_factory=list)
     opening: int = 0
     is_unterminated: bool = False
@@ -25,7 +25,7 @@ class Record:
 
 
 def read_record(data: bytes, start: int) -> Record:
-    """Walk from `start` to the end of the record or of the data."""
+    """Walk from `start` to the end of the record, or of the data."""
     record = Record(start)
     place, text, at = "start", bytearray(), start
     while True:
@@ -57,7 +57,7 @@ def read_record(data: bytes, start: int) -> Record:
                 record.faults.append((at, 1, "record|stray_carriage_return", what))
             elif place == "closed":
                 record.faults.append(
-                    (at, 1, "record|text_after_quote", f"field {number} goes on after its closing quote")
+                    (at, 1, "record|text_after_quote", f"field {number} continues after its closing quote")
                 )
             elif here == b'"':
                 what = f"field {number} holds a quote but does not begin with one"
@@ -72,13 +72,13 @@ def read_record(data: bytes, start: int) -> Record:
         if byte == 0:
             record.faults.append((start + i, 0, "record|nul_byte", f"byte {i + 1} of the record is NUL"))
     if (bad := first_ill_formed(raw)) is not None:
-        what = f"is not UTF-8 from byte {bad + 1} of the record on"
+        what = f"is not UTF-8 from byte {bad + 1} of the record onwards"
         record.faults.append((start + bad, 0, "record|encoding", what))
     return record
 
 
 def first_ill_formed(raw: bytes) -> int | None:
-    """Return where the first sequence starts that Unicode's table 3-7 does not list."""
+    """Return where the first sequence starts that is not listed in Unicode's table 3-7."""
     at = 0
     while at < len(raw):
         lead = raw[at]
@@ -102,7 +102,7 @@ def first_ill_formed(raw: bytes) -> int | None:
 
 
 def line_of(data: bytes, at: int) -> int:
-    """Return the physical line of a byte."""
+    """Return the physical line of a byte's place."""
     return 1 + data[:at].count(b"\n")
 
 
@@ -134,7 +134,7 @@ def reference_scan(data: bytes, limits: Limits) -> tuple[Structure, list[BrokenR
             fault = FileFault(
                 rule="file|unterminated_quote",
                 line=line_of(data, record.opening),
-                reason=f"the record of line {line} {verdict[1]}." if verdict else "",
+                reason=f"the record on line {line} {verdict[1]}." if verdict else "",
             )
         if verdict:
             kept = raw if len(raw) <= limits.max_record_bytes else None
@@ -152,7 +152,7 @@ def reference_scan(data: bytes, limits: Limits) -> tuple[Structure, list[BrokenR
 
 def _verdict(data: bytes, record: Record, columns: int, limits: Limits) -> tuple[str, str] | None:
     if record.is_unterminated:
-        return "file|unterminated_quote", f"opens a quote in line {line_of(data, record.opening)} that is never closed"
+        return "file|unterminated_quote", f"opens a quote on line {line_of(data, record.opening)} that is never closed"
     if record.stop - record.start > limits.max_record_bytes:
         return "record|too_large", f"is longer than {limits.max_record_bytes} bytes"
     if record.faults:
@@ -166,7 +166,7 @@ def _verdict(data: bytes, record: Record, columns: int, limits: Limits) -> tuple
 def _header(
     data: bytes, at: int, limits: Limits
 ) -> tuple[FileFault | None, tuple[str, ...] | None, int, list[bytes], bool]:
-    """Return fault, names, the place behind the header, its line ends, and whether blank lines precede it."""
+    """Return fault, names, the place after the header, its line ends, and whether blank lines precede it."""
     start = at
     ends: list[bytes] = []
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")) or (
@@ -179,7 +179,7 @@ def _header(
         at = record.end
         ends.append(record.line_end)
     if at == len(data):
-        what = "the file is empty: it has not even a header."
+        what = "the file is empty: it does not even have a header."
         return FileFault(rule="file|empty", line=None, reason=what), None, 0, ends, False
     record = read_record(data, at)
     fault = _header_fault(data, record, limits)
@@ -201,17 +201,19 @@ def _header_fault(data: bytes, record: Record, limits: Limits) -> FileFault | No
         first = min(seen, default=None)
     elif record.is_unterminated:
         opened = line_of(data, record.opening)
-        what = f"the header opens a quote in line {opened} that is never closed."
+        what = f"the header opens a quote on line {opened} that is never closed."
         return FileFault(rule="file|unterminated_quote", line=opened, reason=what)
     if first and first[2] == "record|stray_carriage_return":
-        what = "uses CR line ends, or a CR stands in the header. Save the file with LF or CRLF and drop it again."
+        what = (
+            "the file uses CR line ends, or its header contains a CR. Save the file with LF or CRLF and drop it again."
+        )
         return FileFault(rule="file|line_ends", line=line, reason=what)
     if size > limits.max_record_bytes:
         what = f"is longer than {limits.max_record_bytes} bytes"
     elif first:
         what = first[3]
     elif len(record.fields) > limits.max_columns:
-        what = f"has {len(record.fields)} columns, at most {limits.max_columns} are taken"
+        what = f"has {len(record.fields)} columns, at most {limits.max_columns} are allowed"
     elif b"" in record.fields:
         what = f"has no name for column {record.fields.index(b'') + 1}"
     else:

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, where it is no CSV; and that no CSV is taken for something else."""
+"""A file's first bytes show what it is if it is not CSV; no CSV file is mistaken for something else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADER = b"order_id,user_id,status,created_at,num_of_item\n"
 
 
 def zipped(*names: str) -> bytes:
-    """Return a ZIP file with such entries."""
+    """Return a ZIP file with these entries."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
@@ -92,7 +92,7 @@ KINDS = {
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_file_is_called_what_it_is(name: str) -> None:
-    """With what to do about it, which reports say as well."""
+    """With what to do about it, as reports show it."""
     content, rule, what = KINDS[name]
     fault = foreign_kind(content)
     assert fault is not None
@@ -138,5 +138,5 @@ def test_databases_are_told_by_what_they_write(tmp_path: Path) -> None:
     ],
 )
 def test_what_may_be_csv_is_left_to_the_scan(content: bytes) -> None:
-    """A strange name of a column, or a strange value, makes nothing else of a file."""
+    """A strange column name or value does not make a file anything else."""
     assert foreign_kind(content) is None

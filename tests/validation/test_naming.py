@@ -1,4 +1,4 @@
-"""Which names of a header stand for which columns of a contract."""
+"""Which names of a header belong to which columns of a contract."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_it_overlooks_nothing_else(name: str) -> None:
 
 
 def test_columns_keep_the_order_of_the_contract() -> None:
-    """Whatever the order of the header is."""
+    """Whatever the order of the header."""
     assert list(resolve(LOOSE, [name.upper() for name in reversed(NAMES)])) == list(NAMES)
     assert resolve(EXACT, reversed(NAMES)) == {name: 5 - place for place, name in enumerate(NAMES)}
 
 
 @pytest.mark.parametrize("names", [("colour", "Colour"), ("stra\u00dfe", "STRASSE"), (" x", "x")])
 def test_two_names_that_are_one_are_refused(names: tuple[str, str]) -> None:
-    """Also those that no contract names: nobody could say which of them is meant later."""
+    """Even if no contract names them: later, nobody could say which one is meant."""
     assert same_names(LOOSE, (*NAMES, *names)) == names
     assert same_names(EXACT, (*NAMES, *names)) is None
     fault = check_header(LOOSE, (*NAMES, *names))
@@ -54,7 +54,7 @@ def test_two_names_that_are_one_are_refused(names: tuple[str, str]) -> None:
 
 
 def test_the_line_is_that_of_the_header() -> None:
-    """Skipped lines stand above it."""
+    """Skipped lines come before it."""
     fault = check_header(replace(EXACT, file=FileFormat(skip_lines=4)), NAMES[1:])
     assert fault is not None
     assert (fault.rule, fault.line) == ("id|missing", 5)

@@ -1,4 +1,4 @@
-"""What is said of a header that is nearly right; the golden cases show it on whole files."""
+"""What is said about a header that is nearly right; the golden cases show it for whole files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def explained(content: bytes | str, dataset: Dataset = Dataset.ORDERS) -> FileFa
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("user_id ", "'user_id ' (with a space behind it)"),
+        ("user_id ", "'user_id ' (with a space after it)"),
         ("\tuser_id", "'<U+0009>user_id' (with a tab before it)"),
         ("user\u200b_id", "'user<U+200B>_id' (with a zero-width space in it)"),
         ("\u200e user_id", "'<U+200E> user_id' (with the character U+200E and 1 more invisible characters before it)"),
@@ -54,7 +54,7 @@ def explained(content: bytes | str, dataset: Dataset = Dataset.ORDERS) -> FileFa
     ],
 )
 def test_a_name_that_reads_nearly_the_same_is_shown(name: str, said: str) -> None:
-    """With what cannot be seen in it, and nothing that a terminal would obey."""
+    """With its invisible characters, and nothing that a terminal would interpret."""
     fault = explained(ORDERS.replace("user_id", name) + "\n")
     assert (fault.rule, fault.line) == ("user_id|missing", 1)
     assert fault.reason.startswith(f"the header says {said}"), fault.reason
@@ -66,7 +66,7 @@ def test_a_name_that_reads_nearly_the_same_is_shown(name: str, said: str) -> Non
 
 @pytest.mark.parametrize("name", ["customer", "id", "num", "\u200b", ""])
 def test_a_name_that_reads_otherwise_is_not(name: str) -> None:
-    """The column is lacking, and nothing is guessed."""
+    """The column is missing, and nothing is guessed."""
     fault = explained(ORDERS.replace("user_id", name or "x") + "\n")
     assert (
         fault.reason == "the header lacks 'user_id'. Add the column and drop the file again; it will be a new arrival."
@@ -74,18 +74,18 @@ def test_a_name_that_reads_otherwise_is_not(name: str) -> None:
 
 
 def test_a_header_that_cannot_be_read_keeps_its_fault() -> None:
-    """What stands around it is told with it."""
+    """The reason also says what is around it."""
     assert explained(ORDERS + ",\n").reason == "the header has no name for column 6."
     assert explained("\ufeff\ufeff" + ORDERS + ",\n").reason == (
-        "the header has no name for column 6; a byte order mark stands twice at the beginning of the file."
-        " Keep one of them at most and drop the file again; it will be a new arrival."
+        "the header has no name for column 6; the file begins with two byte order marks."
+        " Keep at most one of them and drop the file again; it will be a new arrival."
     )
 
 
 def test_carriage_returns_and_another_delimiter_are_told_together() -> None:
     """A file from an old Mac in the wrong folder, with semicolons."""
     assert explained(f"{ITEMS}\r1,1,1,7,shipped,10\r".replace(",", ";")).reason == (
-        "fields are parted by ;, not by commas; this is a file of order items; the lines end in CR."
+        "fields are separated by ;, not by commas; this is a file of order items; the lines end in CR."
         " Export the file with commas, save it with LF or CRLF line ends and drop it into raw-data/order-items/;"
         " it will be a new arrival."
     )
@@ -96,16 +96,16 @@ def test_carriage_returns_and_another_delimiter_are_told_together() -> None:
 
 
 def test_a_file_that_lacks_columns_is_of_its_own_folder() -> None:
-    """Another dataset has to fit as a whole, since items have most columns of orders."""
+    """Another dataset has to fit completely, because items have most columns of orders."""
     fault = explained("id,order_id,user_id,status,created_at\n", Dataset.ORDER_ITEMS)
     assert fault.reason.startswith("the header lacks 'product_id', 'sale_price'. Add these columns")
 
 
 def test_nothing_of_a_record_is_shown() -> None:
-    """What looks like a record may hold what no report may show."""
+    """What looks like a record may hold values that no report may show."""
     fault = explained("17,secret@example.com,shipped,2025-01-01T00:00:00,2\n")
     assert fault.reason.startswith(
-        "line 1 is no header but looks like a record. Add a first line that names the columns"
+        "line 1 is not a header but looks like a record. Add a first line that names the columns"
     )
     assert "secret" not in fault.reason
 
@@ -126,14 +126,14 @@ def test_nothing_of_a_record_is_shown() -> None:
     ],
 )
 def test_the_dataset_is_told_by_what_resembles_a_header(head: str, dataset: Dataset | None) -> None:
-    """Two that fit alike tell nothing."""
+    """If two fit equally well, neither is chosen."""
     assert resembled(head.encode(), CONTRACTS) is dataset
 
 
 def test_letters_of_windows_1252_are_told_as_such() -> None:
-    """As a guess, since every byte means something there."""
+    """As a guess, because every byte means something there."""
     assert explained(ORDERS.encode() + b",caf\xe9\n").reason == (
-        "the header is not UTF-8 from byte 51 of the record on; it may be windows-1252."
+        "the header is not UTF-8 from byte 51 of the record onwards; it may be windows-1252."
         " Save the file as UTF-8 and drop it again."
     )
 
@@ -147,7 +147,7 @@ def test_letters_of_windows_1252_are_told_as_such() -> None:
 
 
 def pieces() -> Iterable[str]:
-    """Return what headers and their lookalikes are made of."""
+    """Return the pieces of headers and their lookalikes."""
     return [
         *ORDERS.split(","),
         *ITEMS.split(","),
@@ -168,7 +168,7 @@ def pieces() -> Iterable[str]:
     dataset=st.sampled_from(list(Dataset)),
 )
 def test_whatever_stands_there_a_reason_is_found(text: str, dataset: Dataset) -> None:
-    """One sentence or more, safe to show; a header that is right is never explained away."""
+    """There is at least one sentence, safe to show; a header that is right is never explained away."""
     content = text.encode("utf-8", "surrogatepass")
     structure = replace(scan([content], limits=Limits(max_record_bytes=200), on_broken=lambda _: None), head=content)
     fault = structure.fault or check_header(CONTRACTS[dataset], structure.header or ())
@@ -180,7 +180,7 @@ def test_whatever_stands_there_a_reason_is_found(text: str, dataset: Dataset) ->
 
 
 def with_format(file: FileFormat, *datasets: Dataset) -> Contracts:
-    """Return the shipped contracts, some with another format of their files."""
+    """Return the shipped contracts, some with another file format."""
     return replace(
         CONTRACTS,
         by_dataset={
@@ -201,7 +201,7 @@ SEMICOLONS: Final = with_format(
         (("a\nb\n" + ORDERS.replace(",", ";")).encode("utf-16"), Dataset.ORDERS),
         (("a\nb\n" + PRODUCTS.replace(",", ";") + "\n1;").encode("utf-16-le"), Dataset.PRODUCTS),
         (ITEMS.encode(), Dataset.ORDER_ITEMS),
-        # nearly right, and therefore refused, but it is clear by whose contract
+        # nearly right, and therefore refused, but the contract is clear
         (("a\nb\n" + ORDERS).encode("utf-16"), Dataset.ORDERS),
         (ORDERS.replace(",", ";").encode("utf-16"), Dataset.ORDERS),
         (ORDERS.encode(), Dataset.ORDERS),
@@ -210,12 +210,12 @@ SEMICOLONS: Final = with_format(
     ],
 )
 def test_a_file_is_recognised_by_the_format_of_its_contract(content: bytes, dataset: Dataset | None) -> None:
-    """Each dataset may have another one."""
+    """Each dataset may have its own."""
     assert resembled(content, SEMICOLONS) is dataset
 
 
 def explained_in(file: FileFormat, content: bytes) -> FileFault:
-    """Return why a file of orders is refused whose contract names this format."""
+    """Return why a file of orders is refused if its contract names this format."""
     contracts = with_format(file, Dataset.ORDERS)
     structure = replace(scan([content], file=file, on_broken=lambda _: None), head=head_in_utf_8(content, file))
     fault = structure.fault or check_header(contracts[Dataset.ORDERS], structure.header or ())
@@ -231,21 +231,21 @@ def explained_in(file: FileFormat, content: bytes) -> FileFault:
             ORDERS,
             "file|delimiter",
             1,
-            "fields are parted by commas, not by ';'. Export the file with ';'",
+            "fields are separated by commas, not by ';'. Export the file with ';'",
         ),
         (
             FileFormat(delimiter="\t"),
             ORDERS.replace(",", "|"),
             "file|delimiter",
             1,
-            "fields are parted by |, not by tabs.",
+            "fields are separated by |, not by tabs.",
         ),
         (
             FileFormat(delimiter="\x1f"),
             ORDERS,
             "file|delimiter",
             1,
-            "fields are parted by commas, not by the character U+001F.",
+            "fields are separated by commas, not by the character U+001F.",
         ),
         (
             FileFormat(skip_lines=2),
@@ -259,7 +259,7 @@ def explained_in(file: FileFormat, content: bytes) -> FileFault:
             "x\ny\n" + ORDERS,
             "file|lines_above_header",
             2,
-            "line 2 is no header: that stands in line 3.",
+            "line 2 is not the header, which is on line 3.",
         ),
         (
             FileFormat(skip_lines=1),
@@ -280,14 +280,14 @@ def explained_in(file: FileFormat, content: bytes) -> FileFault:
             "x\n1;2;shipped;2025-01-01;1",
             "order_id|missing",
             2,
-            "line 2 is no header but",
+            "line 2 is not a header but",
         ),
     ],
 )
 def test_what_is_wrong_is_told_by_the_contracts_format(
     file: FileFormat, content: str, rule: str, line: int, said: str
 ) -> None:
-    """A hint is about what the contract says, not about commas."""
+    """A hint is about the contract's format, not about commas."""
     fault = explained_in(file, content.encode(file.encoding))
     assert (fault.rule, fault.line) == (rule, line), fault.reason
     assert fault.reason.startswith(said)

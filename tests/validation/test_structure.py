@@ -1,4 +1,4 @@
-"""Specify the structure scan rule by rule."""
+"""The structure scan, rule by rule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _normalised(data: bytes) -> bytes:
 
 
 def test_tells_what_a_plain_file_is_made_of() -> None:
-    """Header, records, chunks, size, fingerprint and form come from one reading."""
+    """One reading finds header, records, chunks, size, fingerprint and form."""
     data = b"id,name\n1,hat\n2,cap\n3,tie\n"
     structure, broken = _scan(data, Limits(chunk_records=2))
     assert broken == []
@@ -53,20 +53,20 @@ def test_tells_what_a_plain_file_is_made_of() -> None:
         (b"1,2,3", "record|field_count", "has 3 fields, the header has 2"),
         (b'1,5" heel', "record|stray_quote", "field 2 holds a quote but does not begin with one"),
         (b'1,x"hat, cap"', "record|stray_quote", "field 2 holds a quote but does not begin with one"),
-        (b'1,"hat" cap', "record|text_after_quote", "field 2 goes on after its closing quote"),
+        (b'1,"hat" cap', "record|text_after_quote", "field 2 continues after its closing quote"),
         (b"1,hat\rcap", "record|stray_carriage_return", "field 2 is followed by a carriage return that ends no line"),
         (b"1,\0", "record|nul_byte", "byte 3 of the record is NUL"),
         (b'1,"\0"', "record|nul_byte", "byte 4 of the record is NUL"),
-        (b"1,caf\xe9", "record|encoding", "is not UTF-8 from byte 6 of the record on"),
-        (b"1,\xc0\x80", "record|encoding", "is not UTF-8 from byte 3 of the record on"),
-        (b"1,\xed\xa0\x80", "record|encoding", "is not UTF-8 from byte 3 of the record on"),
-        (b"1,\xf4\x90\x80\x80", "record|encoding", "is not UTF-8 from byte 3 of the record on"),
-        (b"1,\xe2\x82", "record|encoding", "is not UTF-8 from byte 3 of the record on"),
+        (b"1,caf\xe9", "record|encoding", "is not UTF-8 from byte 6 of the record onwards"),
+        (b"1,\xc0\x80", "record|encoding", "is not UTF-8 from byte 3 of the record onwards"),
+        (b"1,\xed\xa0\x80", "record|encoding", "is not UTF-8 from byte 3 of the record onwards"),
+        (b"1,\xf4\x90\x80\x80", "record|encoding", "is not UTF-8 from byte 3 of the record onwards"),
+        (b"1,\xe2\x82", "record|encoding", "is not UTF-8 from byte 3 of the record onwards"),
     ],
 )
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 def test_names_the_rule_a_record_breaks(row: bytes, rule: str, reason: str, line_end: bytes) -> None:
-    """The broken record is named with its line; the records around it stand where they stood."""
+    """The broken record is named with its line; the records around it keep their lines."""
     structure, broken = _scan(line_end.join([b"id,name", b"7,a", row, b"8,b", b""]))
     assert broken == [BrokenRecord(record=1, line=3, rule=rule, reason=reason, raw=row)]
     assert (structure.records, structure.broken, structure.fault, structure.is_regular) == (3, 1, None, False)
@@ -79,7 +79,7 @@ def test_names_only_the_first_fault_of_a_record() -> None:
 
 
 def test_passes_over_a_record_that_is_too_large() -> None:
-    """Its bytes are not kept; a record of just the limit is."""
+    """Its bytes are not kept; a record of exactly the limit is."""
     structure, broken = _scan(b'a,b\n1234,6789\r\n12345,"\n890\n",\n1,2\n', Limits(max_record_bytes=9, piece_bytes=4))
     reason = "is longer than 9 bytes"
     assert broken == [BrokenRecord(record=1, line=3, rule="record|too_large", reason=reason, raw=None)]
@@ -87,12 +87,12 @@ def test_passes_over_a_record_that_is_too_large() -> None:
 
 
 def test_an_unterminated_quote_is_a_fault_of_the_file() -> None:
-    """All from its record on is one broken record; the fault names the line of the quote."""
+    """Everything from its record on is one broken record; the fault names the line of the quote."""
     structure, broken = _scan(b'a,b\n1,2\n"x\ny","3\n4,5\n')
-    reason = "opens a quote in line 4 that is never closed"
+    reason = "opens a quote on line 4 that is never closed"
     rule = "file|unterminated_quote"
     assert broken == [BrokenRecord(record=1, line=3, rule=rule, reason=reason, raw=b'"x\ny","3\n4,5\n')]
-    assert structure.fault == FileFault(rule=rule, line=4, reason=f"the record of line 3 {reason}.")
+    assert structure.fault == FileFault(rule=rule, line=4, reason=f"the record on line 3 {reason}.")
     assert (structure.records, structure.header) == (2, ("a", "b"))
 
 
@@ -116,7 +116,7 @@ def test_an_unterminated_quote_is_a_fault_of_the_file() -> None:
     ],
 )
 def test_refuses_a_file_without_a_usable_header(data: bytes, rule: str, line: int | None) -> None:
-    """No record is counted, but size and fingerprint are those of the whole stream."""
+    """No record is counted, but size and fingerprint cover the whole stream."""
     data += b"" if rule in ("file|empty", "file|unterminated_quote") else b"1,2,3\n" * 9
     structure, broken = _scan(data, Limits(max_columns=3, max_record_bytes=32, piece_bytes=16))
     assert structure.fault is not None
@@ -126,7 +126,7 @@ def test_refuses_a_file_without_a_usable_header(data: bytes, rule: str, line: in
 
 
 def test_takes_the_names_exactly() -> None:
-    """Quotes and BOM are no part of a name, blanks are."""
+    """Quotes and BOM are not part of a name; blanks are."""
     structure, _ = _scan(b'\xef\xbb\xbf id ,"na""me"\n')
     assert (structure.header, structure.has_bom, structure.has_quotes) == ((" id ", 'na"me'), True, True)
 
@@ -155,21 +155,21 @@ def test_a_file_is_regular_if_a_plain_reader_counts_it_the_same(
 
 
 def test_a_blank_line_is_no_record_even_of_one_column() -> None:
-    """It is a physical line all the same; a quoted empty field is a record."""
+    """But it is a physical line; a quoted empty field is a record."""
     structure, broken = _scan(b'a\n\n1\n\r\n""\n1,2\n')
     assert structure.records == 3
     assert [(record.record, record.line) for record in broken] == [(2, 6)]
 
 
 def test_writes_sound_records_with_number_and_line() -> None:
-    """Broken records, blank lines and CRLF are gone; the bytes of the fields are untouched."""
+    """Broken records, blank lines and CRLF are gone; the fields' bytes are unchanged."""
     data = b'\xef\xbb\xbfa,b\r\n\r\n1,"x ""y"""\r\n2\r\n"3\r\n",\r\n4,z'
     assert _normalised(data) == b'0,3,1,"x ""y"""\n2,5,"3\r\n",\n3,7,4,z\n'
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_writes_many_records_as_it_writes_few(line_end: str) -> None:
-    """Ten thousand records around broken ones and blank lines have their numbers, of every length, in order."""
+    """Ten thousand records around broken ones and blank lines have their numbers, of any length, in order."""
     rows = ["1" if i % 7 == 0 else f'{i},"{i}"' for i in range(10_001)]
     data = line_end.join(["a,b", "", *rows, ""])
     expected = "".join(f"{i},{i + 3},{row}\n" for i, row in enumerate(rows) if row != "1")
@@ -192,7 +192,7 @@ def _one_field(begin: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("begin", [b'a,b\n"', b"a,b\n", b'"', b"x"])
 def test_memory_does_not_grow_with_a_record(begin: bytes) -> None:
-    """A row or header of 4 MB costs some multiples of the limits, whether its quote is closed or not."""
+    """A row or header of 4 MB costs a few times the limit, whether its quote is closed or not."""
     tracemalloc.start()
     structure = scan(
         _one_field(begin), limits=Limits(max_record_bytes=1 << 14, piece_bytes=1 << 14), on_broken=lambda broken: None
@@ -208,7 +208,7 @@ def _scanned(data: bytes, **what: Any) -> Structure:
 
 
 def test_only_what_a_reader_of_utf_8_can_read_is_regular() -> None:
-    """Another delimiter is told to the reader; another encoding and skipped lines go through the normal form."""
+    """The reader is told another delimiter; another encoding and skipped lines go through the normal form."""
     data = b"id;name\n1;a,b\n"
     plain = _scanned(data, delimiter=";")
     assert (plain.header, plain.is_regular, plain.newline) == (("id", "name"), True, "\n")
@@ -222,7 +222,7 @@ def test_only_what_a_reader_of_utf_8_can_read_is_regular() -> None:
 
 @pytest.mark.parametrize("piece_bytes", [1, 2, 3, 1000])
 def test_skips_lines_of_any_length(piece_bytes: int) -> None:
-    """They are passed over, not kept; blank lines before the header follow them."""
+    """They are passed over, not kept; blank lines may follow them before the header."""
     data = b'\xef\xbb\xbf"' + b"x" * 100 + b"\n\0\r\n\n\nid\n1\n"
     structure = scan(
         [data], file=FileFormat(skip_lines=2), limits=Limits(piece_bytes=piece_bytes), on_broken=lambda _: None

@@ -1,4 +1,4 @@
-"""Hold the fast structure scan against a slow and obvious one, and against Python's csv module."""
+"""The fast structure scan agrees with a slow and obvious one, and with Python's csv module."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _run(blocks: list[bytes], limits: Limits) -> tuple[Structure, list[BrokenRec
 def test_agrees_with_the_reference_whatever_the_bytes_and_the_blocks(
     data: bytes, limits: Limits, block_bytes: int
 ) -> None:
-    """Structure, broken records and normalised output are equal, wherever blocks and pieces are cut."""
+    """Structure, broken records and normalised output are the same, wherever blocks and pieces are cut."""
     blocks = [data[at : at + block_bytes] for at in range(0, len(data), block_bytes)]
     assert _run(blocks, limits) == reference_scan(data, limits)
 

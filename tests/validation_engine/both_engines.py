@@ -1,4 +1,4 @@
-"""Run a file through both validation engines and show all that either made of it."""
+"""Run a file through both validation engines and return everything that each produced."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.shop import NOON
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """All that an engine makes of a file."""
+    """Everything an engine made of a file."""
 
     structure: Structure
-    #: None where the structure is faulty, and nothing below then
+    #: None if the structure is faulty; then there is nothing below
     findings: Findings | None = None
     faulty: list[FaultyRecord]
     #: the contract's columns, and an item's amount, as DuckDB sees them in the staged file
@@ -67,7 +67,7 @@ class Workbench:
             return self._outcome(inspected, findings)
 
     def together(self, content: bytes, *, file: str = "a.csv") -> list[Outcome | None]:
-        """Run the default engine on three such files at once; None for one that is left to a run of its own."""
+        """Run the default engine on three such files at once; None for one that needs a run of its own."""
         engine = DuckDbValidation(self.connection, business_time(self.time_zone))
         with tempfile.TemporaryDirectory() as folder:
             inspected = []

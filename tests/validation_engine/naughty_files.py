@@ -1,4 +1,4 @@
-"""Make files out of valid rows with naughty fields, repeated and broken records, and unusual headers."""
+"""Make files from valid rows with bad fields, repeated and broken records, and unusual headers."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ _BROKEN = [
 
 @dataclass(frozen=True, kw_only=True)
 class NaughtyFile:
-    """A file and what it is to be checked against."""
+    """A file and what it is checked against."""
 
     dataset: Dataset
     content: bytes
@@ -152,7 +152,7 @@ class NaughtyFile:
 
 @st.composite
 def naughty_files(draw: st.DrawFn) -> NaughtyFile:
-    """Return a file of up to some dozen records, most of whose fields are valid."""
+    """Return a file of up to a few dozen records, most of whose fields are valid."""
     dataset = draw(st.sampled_from(Dataset))
     rows = [dict(_VALID[dataset](number)) for number in range(draw(st.integers(0, 12)))]
     for row in rows:
@@ -177,7 +177,7 @@ def _fields_of(dataset: Dataset, column: str) -> st.SearchStrategy[str]:
 
 
 def _copies(dataset: Dataset, row: dict[str, object]) -> st.SearchStrategy[Sequence[Fields]]:
-    """Return a row alone, twice, or beside one that differs in a field other than the key."""
+    """Return a row alone, twice, or next to one that differs in a field other than the key."""
     others = [column for column in row if column != KEYS[dataset]]
     changed = st.sampled_from(others).flatmap(
         lambda column: _fields_of(dataset, column).map(lambda field: [row, row | {column: field}, row])
@@ -187,7 +187,7 @@ def _copies(dataset: Dataset, row: dict[str, object]) -> st.SearchStrategy[Seque
 
 @st.composite
 def _headers(draw: st.DrawFn, dataset: Dataset) -> list[str]:
-    """Return the columns in any order, some optional ones missing, some unknown ones added."""
+    """Return the columns in any order; some optional ones are missing, some unknown ones added."""
     columns = CONTRACTS[dataset].columns
     left_out = draw(st.sets(st.sampled_from([column.name for column in columns]), max_size=2))
     header = [column.name for column in columns if column.is_mandatory or column.name not in left_out]

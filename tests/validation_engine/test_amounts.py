@@ -1,4 +1,4 @@
-"""An item's amount is exact or a violation, on both engines: its price times its quantity, less its discount."""
+"""An item's amount is exact or a violation, on both engines: price times quantity, less discount."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def exact_amount(price: str, quantity: str, discount: str) -> Decimal:
 
 
 def test_each_combination_on_both_engines(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """What is staged is exact; what would have more than 12 digits breaks `sale_price|amount`, unless it is unknown."""
+    """Staged amounts are exact; one with more than 12 digits breaks `sale_price|amount`, unless it is unknown."""
     cells = [(price, quantity, discount) for price in PRICES for quantity in QUANTITIES for discount in DISCOUNTS]
     rows = [
         item(id_, 1, sale_price=price, qty=quantity, taken_off=discount, paid_back="")
@@ -103,7 +103,7 @@ def test_each_combination_on_both_engines(connection: duckdb.DuckDBPyConnection,
 def test_columns_may_be_absent(
     connection: duckdb.DuckDBPyConnection, contract: Contract, columns: tuple[str, ...]
 ) -> None:
-    """One piece, and nothing off; a price of its own always fits."""
+    """Then it is one piece without a discount; a price alone always fits."""
     rows = [
         item(id_, 1, sale_price=LARGEST, **cast("Any", dict.fromkeys(columns, value)))
         for id_, value in enumerate(("", "1", "2"))
@@ -115,7 +115,7 @@ def test_columns_may_be_absent(
 
 
 def test_only_a_column_with_a_role_makes_amounts(connection: duckdb.DuckDBPyConnection) -> None:
-    """The shipped contracts stage what they always did."""
+    """The shipped contracts stage the same as always."""
     workbench = Workbench(connection=connection, contract=load_contracts()[Dataset.ORDER_ITEMS])
     outcome = agreed(workbench, csv_of(item(1, 1, qty="2")))
     assert [column for column, _ in outcome.types] == list(workbench.contract.stored)
@@ -125,7 +125,7 @@ def test_only_a_column_with_a_role_makes_amounts(connection: duckdb.DuckDBPyConn
 def test_what_the_contract_lets_pass_is_never_rounded(
     connection: duckdb.DuckDBPyConnection, contract: Contract
 ) -> None:
-    """Any digits of any price, quantity and discount; also where the price's own bound is gone."""
+    """For all digits of price, quantity and discount; even without the price's own bound."""
     rules = tuple(rule for rule in contract.rules if rule.id != "sale_price|greater_than")
     workbench = Workbench(connection=connection, contract=replace(contract, rules=rules))
     money = st.integers(0, 10**28 - 1).map(lambda digits: f"{Decimal(digits).scaleb(-16, EXACT):f}")
@@ -150,7 +150,7 @@ def test_what_the_contract_lets_pass_is_never_rounded(
 
 
 def agreed(workbench: Workbench, content: bytes) -> Outcome:
-    """Return what both engines make of a file, alone and together with others, whatever is read at once."""
+    """Return what both engines make of a file, alone and with others, with any chunk size."""
     outcome = workbench.duckdb(content)
     assert all(other in (outcome, None) for other in workbench.together(content))
     assert workbench.pandas(content) == workbench.pandas(content, chunk_size=7) == outcome

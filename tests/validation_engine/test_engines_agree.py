@@ -1,4 +1,4 @@
-"""Both validation engines come to the same verdicts, reports and staged rows on the same bytes."""
+"""Both validation engines reach the same verdicts, reports and staged rows for the same bytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
 
 
 def check_agreement(workbench: Workbench, content: bytes, *chunk_sizes: int, file: str = "a.csv") -> None:
-    """Assert that the engines agree on a file, whatever the pandas engine reads at once and the other checks with it."""
+    """Assert that the engines agree on a file, whatever chunk pandas reads, and whichever files DuckDB checks with it."""
     expected = workbench.duckdb(content, file=file)
     if len(content) <= SMALL:
         for outcome in workbench.together(content, file=file):
@@ -142,7 +142,7 @@ def test_on_literal_files(connection: duckdb.DuckDBPyConnection, file: str) -> N
 def test_only_files_in_which_a_value_repeats_are_left_to_a_pass_of_their_own(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Such a file is rare, and each of its records has to be compared with others."""
+    """Such a file is rare, and all of its records have to be compared."""
     left = set()
     for file, (dataset, content) in FILES.items():
         if len(content) <= SMALL:
@@ -175,13 +175,13 @@ def test_on_times(connection: duckdb.DuckDBPyConnection, time_zone: str) -> None
     ("time_zone", "time"), [("Europe/Berlin", "0001-01-01T00:00:00"), ("America/Sao_Paulo", "9999-12-31 23:59:59.5")]
 )
 def test_on_local_times_at_the_ends_of_time(connection: duckdb.DuckDBPyConnection, time_zone: str, time: str) -> None:
-    """A local time whose instant is no longer in the years 1 to 9999 cannot be read, as one with an offset cannot."""
+    """A local time whose instant is outside the years 1 to 9999 cannot be read, like one with an offset."""
     workbench = Workbench(connection=connection, contract=CONTRACTS[Dataset.ORDER_ITEMS], time_zone=time_zone)
     check_agreement(workbench, csv_of(item(1, 1, delivered_at=time)))
 
 
 def test_on_values_with_letters_outside_ascii(connection: duckdb.DuckDBPyConnection) -> None:
-    """A listed value's A-Z are as its a-z, and no other letters are."""
+    """In a listed value, A-Z equal a-z; other letters are distinct."""
     orders = CONTRACTS[Dataset.ORDERS]
     columns = tuple(
         replace(column, values={**column.values, "zurück": "zurück"}) if column.values else column
@@ -193,7 +193,7 @@ def test_on_values_with_letters_outside_ascii(connection: duckdb.DuckDBPyConnect
 
 
 def test_on_a_unique_column_that_is_no_key(connection: duckdb.DuckDBPyConnection) -> None:
-    """Rows with the same value and other content break `unique`, identical ones do not."""
+    """Rows with the same value and different content break `unique`, identical ones do not."""
     products = CONTRACTS[Dataset.PRODUCTS]
     rules = (*products.rules, make_rule(products.column("sku"), Unique()))
     content = csv_of(*(product(number, sku=sku) for number, sku in ((1, "a"), (1, "a"), (2, "b"), (3, "b"), (4, "c"))))
@@ -201,7 +201,7 @@ def test_on_a_unique_column_that_is_no_key(connection: duckdb.DuckDBPyConnection
 
 
 def test_on_a_compressed_file(connection: duckdb.DuckDBPyConnection) -> None:
-    """The fingerprint is that of the bytes that were dropped."""
+    """The fingerprint is that of the dropped bytes."""
     workbench = Workbench(connection=connection, contract=CONTRACTS[Dataset.ORDERS])
     check_agreement(workbench, gzip.compress(ORDERS), file="a.csv.gz")
 
@@ -217,7 +217,7 @@ def test_on_a_compressed_file(connection: duckdb.DuckDBPyConnection) -> None:
 def test_on_naughty_files(
     connection: duckdb.DuckDBPyConnection, naughty: NaughtyFile, time_zone: str, chunk_size: int
 ) -> None:
-    """Whatever stands in the fields, whatever is repeated or broken, in any time zone and any chunks."""
+    """Whatever the fields contain, whatever is repeated or broken, in any time zone and any chunks."""
     workbench = Workbench(connection=connection, contract=CONTRACTS[naughty.dataset], time_zone=time_zone)
     check_agreement(workbench, naughty.content, chunk_size)
 
@@ -232,7 +232,7 @@ def test_on_dirty_shops(connection: duckdb.DuckDBPyConnection, tmp_path: Path, f
 
 
 def test_chunk_reports_do_not_depend_on_the_chunks_that_are_read(connection: duckdb.DuckDBPyConnection) -> None:
-    """They are on 10,000 records each, with the first 100 violations, whatever the engine reads at once."""
+    """A report covers 10,000 records with the first 100 violations, whatever the engine reads at once."""
     rows = [item(number, 1, status="lost" if number % 50 == 0 else "shipped") for number in range(20_500)]
     workbench = Workbench(connection=connection, contract=CONTRACTS[Dataset.ORDER_ITEMS])
     content = csv_of(*rows, item(3, 1, sale_price="11"))

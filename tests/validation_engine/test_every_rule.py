@@ -1,4 +1,4 @@
-"""No kind of rule is forgotten: what an engine does not know is a fault, not a rule that nobody checks."""
+"""No kind of rule is forgotten: if an engine does not know it, that is a fault, not a rule that nobody checks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.shop import csv_of, drop, drop_all, item, run
 
 @dataclass(frozen=True)
 class Unheard:
-    """A kind of check that somebody adds to the model, and nowhere else."""
+    """A kind of check that exists in the model and nowhere else."""
 
 
 @pytest.mark.parametrize(
     "module", ["takings.contracts.rules", "takings.adapters.duckdb.rules", "takings.adapters.pandas.rules"]
 )
 def test_a_kind_without_an_answer_stops_the_import(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Words and both engines: nobody learns of it from a shop's file."""
+    """In the wording and in both engines: a shop's file is not the first to show it."""
     if "pandas" in module:
         pytest.importorskip("pandas")
     source = str(import_module(module).__file__)
@@ -36,7 +36,7 @@ def test_a_kind_without_an_answer_stops_the_import(module: str, monkeypatch: pyt
 
 
 def test_every_rule_of_records_and_files_has_a_remedy_of_its_own() -> None:
-    """None falls back to "correct the value"."""
+    """None uses the fallback "correct the value"."""
     source = Path(takings.__file__).parent
     known = {
         rule for path in source.rglob("*.py") for rule in re.findall(r'"((?:record|file)\|[a-z_]+)"', path.read_text())
@@ -48,7 +48,7 @@ def test_every_rule_of_records_and_files_has_a_remedy_of_its_own() -> None:
 
 @pytest.mark.parametrize("engine", ["duckdb", "pandas"])
 def test_a_bound_is_exact_to_the_last_digit(root: Path, tmp_path: Path, engine: str) -> None:
-    """1E-16 in SQL would be a floating-point number."""
+    """1E-16 would be a floating-point number in SQL."""
     contracts = tmp_path / "contracts"
     contracts.mkdir()
     for file in (Path(takings.__file__).parent / "contracts").glob("*.odcs.yaml"):

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.no_cover
 
 PRODUCTS: Final = load_contracts()[Dataset.PRODUCTS]
 HEADER: Final = "id,sku,cost,category,name,brand,retail_price,department\n"
-#: cells of sound and of broken records; `,` is what parts fields, and `;` a letter like any other
+#: cells of sound and of broken records; `,` separates fields, and `;` is an ordinary letter
 CELLS: Final = [
     "1",
     "2",
@@ -44,7 +44,7 @@ CELLS: Final = [
     "a\rb",
     "a\0b",
 ]
-#: how often a file is tried
+#: how many formats each file is tried in
 TRIED: Final = settings(
     max_examples=20 * DEPTH,
     derandomize=DEPTH == 1,
@@ -63,7 +63,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 @st.composite
 def files(draw: st.DrawFn) -> str:
-    """Draw a file with commas: some sound records, some broken ones, now and then an open quote."""
+    """Draw a file with commas: some sound records, some broken ones, occasionally an open quote."""
     lines = [HEADER]
     for number in range(draw(st.integers(0, 6))):
         if draw(st.booleans()):
@@ -86,7 +86,7 @@ def formats(draw: st.DrawFn) -> FileFormat:
 
 
 def rewritten(text: str, file: FileFormat, codec: str) -> bytes:
-    """Write a file with commas in another format: the delimiter and the comma change places."""
+    """Write a file with commas in another format: delimiter and comma swap places."""
     if file.is_header_loose:
         text = text.replace(HEADER, HEADER.replace("cost", "Cost ").replace(",name,", ',"\u00a0 NAME",'), 1)
     swapped = text.translate(str.maketrans(f",{file.delimiter}", f"{file.delimiter},"))
@@ -97,7 +97,7 @@ def rewritten(text: str, file: FileFormat, codec: str) -> bytes:
 @given(text=files(), file=formats(), codec=st.sampled_from(["utf-16", "utf-16-le"]))
 @TRIED
 def test_the_format_changes_nothing(plain: Workbench, text: str, file: FileFormat, codec: str) -> None:
-    """Structure, findings, staged rows, lines and broken bytes are those of the plain file."""
+    """Structure, findings, staged rows, lines and broken bytes are the same as for the plain file."""
     content = rewritten(text, file, codec if file.encoding == "utf-16" else file.encoding)
     bench = replace(plain, contract=replace(PRODUCTS, file=file))
 
@@ -111,7 +111,7 @@ def test_the_format_changes_nothing(plain: Workbench, text: str, file: FileForma
 
 
 def told(outcome: Outcome, file: FileFormat) -> tuple[object, ...]:
-    """Return all that must not depend on the format, with lines as in a file without skipped ones."""
+    """Return everything that must not depend on the format, with lines counted without skipped ones."""
     structure, findings = outcome.structure, outcome.findings
     swapped = str.maketrans(f",{file.delimiter}", f"{file.delimiter},")
     fault = structure.fault
@@ -138,7 +138,7 @@ def counted(findings: Findings) -> tuple[object, ...]:
 
 
 def rules(record: FaultyRecord) -> list[tuple[str, str]]:
-    """Return what a record breaks; without the numbers of lines and bytes, and without the header's names."""
+    """Return what a record breaks, without the numbers of lines and bytes, and without the header's names."""
     return [
         (violation.rule, re.sub(r"(line|byte|character) \d+| \(its name in the header: '.*'\)", "", violation.reason))
         for violation in record.violations
@@ -146,7 +146,7 @@ def rules(record: FaultyRecord) -> list[tuple[str, str]]:
 
 
 def raw(record: FaultyRecord, file: FileFormat, codec: str) -> str | None:
-    """Return a broken record as text with commas, from the bytes that stood in the file."""
+    """Return a broken record as text with commas, from the file's own bytes."""
     if record.raw is None:
         return None
     codec = "utf-16-le" if file.encoding == "utf-16" else file.encoding
@@ -154,7 +154,7 @@ def raw(record: FaultyRecord, file: FileFormat, codec: str) -> str | None:
 
 
 def broken_records_of(bench: Workbench, content: bytes) -> list[tuple[int, str, str, bytes | None]]:
-    """Return line, rule, reason and bytes of every broken record; both engines agree about them."""
+    """Return line, rule, reason and bytes of every broken record; both engines agree on them."""
     found = bench.duckdb(content)
     assert bench.pandas(content).faulty == found.faulty
     return [
@@ -175,30 +175,30 @@ def broken_records_of(bench: Workbench, content: bytes) -> list[tuple[int, str, 
 def test_a_byte_that_the_encoding_does_not_define_breaks_its_record(
     plain: Workbench, encoding: str, byte: bytes, hint: str
 ) -> None:
-    """It is named with its line and kept as it stood, and is never taken for a letter."""
+    """The report names its line, the record is kept as it was, and the byte never counts as a letter."""
     bench = replace(plain, contract=replace(PRODUCTS, file=FileFormat(encoding=encoding, delimiter=";", skip_lines=1)))
     row = "1;s;1.5;a,b;n;b;2;d\n".encode(encoding)
     bad = b"2;s;1.5;a," + byte + b";n;b;2;d"
     content = b"title\n" + HEADER.replace(",", ";").encode() + row + bad + b"\n" + row.replace(b"1;", b"3;", 1)
     name = encoding.upper() if encoding.startswith("iso") else encoding
-    reason = f"is not {name} from character 11 of the record on{hint}"
+    reason = f"is not {name} from character 11 of the record onwards{hint}"
     assert broken_records_of(bench, content) == [(4, "record|encoding", reason, bad)]
     assert [row[-1] for row in bench.duckdb(content).staged] == [3, 5]
 
 
 @pytest.mark.parametrize(("order", "bom"), [("utf-16-le", b""), ("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")])
 def test_half_a_character_breaks_its_record(plain: Workbench, order: str, bom: bytes) -> None:
-    """So does a byte too many at the end; every byte is kept as it stood."""
+    """So does an extra byte at the end; every byte is kept as it was."""
     bench = replace(plain, contract=replace(PRODUCTS, file=FileFormat(encoding="utf-16")))
     good = "1,s,1.5,\U0001f600,n,b,2,d\n"
     bad = "2,s,1.5,\ud83dx,n,b,2,d".encode(order, "surrogatepass")
     content = bom + (HEADER + good).encode(order) + bad + "\n3,s,1.5,c,n,b,2,d".encode(order) + b"!"
     assert broken_records_of(bench, content) == [
-        (3, "record|encoding", "is not UTF-16 from character 9 of the record on", bad),
+        (3, "record|encoding", "is not UTF-16 from character 9 of the record onwards", bad),
         (
             4,
             "record|encoding",
-            "is not UTF-16 from character 18 of the record on",
+            "is not UTF-16 from character 18 of the record onwards",
             "3,s,1.5,c,n,b,2,d".encode(order) + b"!",
         ),
     ]
@@ -207,7 +207,7 @@ def test_half_a_character_breaks_its_record(plain: Workbench, order: str, bom: b
 
 @given(data=st.binary(max_size=60), cuts=st.lists(st.integers(1, 5), min_size=1), encoding=st.sampled_from(ENCODINGS))
 def test_every_byte_can_be_had_back(data: bytes, cuts: list[int], encoding: str) -> None:
-    """However the file is cut into blocks, its text is the same, and what it was made of is known."""
+    """However the file is cut into blocks, the text is the same and its original bytes are known."""
     decoding = Decoding(encoding)
     blocks, at = [], 0
     for cut in cuts * (len(data) + 1):
@@ -220,7 +220,7 @@ def test_every_byte_can_be_had_back(data: bytes, cuts: list[int], encoding: str)
 
 @pytest.mark.parametrize("order", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_block_may_end_anywhere(order: str) -> None:
-    """Between the bytes of a character, or the halves of one."""
+    """Between the bytes of a character, or between its halves."""
     text = "\ufeffa\U0001f600\U0010ffffz"
     data = text.encode(order) if order != "utf-16" else text[1:].encode(order)
     for first in range(len(data)):

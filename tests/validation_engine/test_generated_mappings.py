@@ -1,4 +1,4 @@
-"""Whatever the mapping, the rows of a mapped file are those of a directly written one, on both engines."""
+"""Whatever the mapping, a mapped file yields the same rows as a directly written one, on both engines."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ TRIED: Final = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TEXT: Final[dict[str, Any]] = {"logicalType": "string", "physicalType": "VARCHAR"}
-#: what is written directly: keys are texts of two parts, and orders have an amount
+#: the plain file: keys are texts of two parts, and orders have an amount
 PLAIN: Final = mapped(Dataset.ORDERS, {"order_id": TEXT, "total": {"logicalType": "number"}})
 COLUMNS: Final = ("order_id", "user_id", "status", "created_at", "num_of_item", "total")
-#: pattern -> how a time of whole seconds is written by it; None: as contracts usually read it
+#: pattern -> how it writes a time of whole seconds; None: the default format
 TIMES: Final[Mapping[str | None, Callable[[datetime], str]]] = {
     None: lambda time: time.isoformat(),
     "dd.MM.yyyy HH:mm:ss": lambda time: f"{time:%d.%m.%Y %H:%M:%S}",
@@ -44,14 +44,14 @@ TIMES: Final[Mapping[str | None, Callable[[datetime], str]]] = {
     "MMM d, yyyy 'at' HH:mm:ss": lambda time: f"{time:%b} {time.day}, {time:%Y at %H:%M:%S}",
     "yyyy-MM-dd'T'HH:mm:ss.SSXX": lambda time: f"{time + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}.00+0200",
 }
-#: cells that no time, amount or number is written as in any format
+#: cells that are not a time, amount or number in any format
 UNREADABLE: Final = ("x", "1,2,3.4.5", "--1", "2025-02-30", "$$1", "12:00", "😀", "1 2 3", "'")
 NULL: Final = "n/a"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What one order is, before it is written; a text is a cell that cannot be read."""
+    """An order before it is written; a text is a cell that cannot be read."""
 
     shop: str
     number: str
@@ -77,7 +77,7 @@ rows_: Final = st.builds(
 
 @dataclass(frozen=True, kw_only=True)
 class Writing:
-    """How the same orders are written otherwise."""
+    """Another way to write the same orders."""
 
     headers: Sequence[str]
     has_aliases: bool
@@ -168,7 +168,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 @given(rows=st.lists(rows_, max_size=6), mapping=mappings())
 @TRIED
 def test_a_mapping_changes_no_row(bench: Workbench, rows: list[Row], mapping: Writing) -> None:
-    """The same rows are staged, on the same lines, and the same rules are broken."""
+    """The same rows are staged, from the same lines, and the same rules are broken."""
     contract = mapped(Dataset.ORDERS, mapping.columns(), mapping.file())
     content = as_csv([mapping.header(), *map(mapping.written, rows)])
     note(content.decode())

@@ -26,7 +26,7 @@ BOMB = FileFault(
 
 
 def compressed(path: Path, parts: Iterable[bytes], level: int = 9) -> Path:
-    """Write a gzip file of parts that are never all in memory."""
+    """Write a gzip file from parts that are never all in memory."""
     with path.open("wb") as file:
         deflate = zlib.compressobj(level, wbits=31)
         for part in parts:
@@ -35,7 +35,7 @@ def compressed(path: Path, parts: Iterable[bytes], level: int = 9) -> Path:
     return path
 
 
-#: as much as is needed to be one, made of what is cheap to repeat
+#: just large enough to be one, made of what is cheap to repeat
 BOMBS = {
     "zeros": [b"\0" * MEBIBYTE] * 80,
     "zeros, packed in haste": [b"\0" * MEBIBYTE] * 80,
@@ -50,7 +50,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_before_it_is_looked_at(tmp_path: Path, name: str) -> None:
-    """Whatever it inflates to; its records would take minutes to be told apart, and disks to be listed."""
+    """Whatever it inflates to; scanning its records would take minutes, and listing them would fill disks."""
     bomb = compressed(tmp_path / "bomb.csv.gz", BOMBS[name], level=1 if "haste" in name else 9)
     began = time.process_time()
     structure = read_structure(bomb, tmp_path / "work")
@@ -59,7 +59,7 @@ def test_a_bomb_is_refused_before_it_is_looked_at(tmp_path: Path, name: str) -> 
 
 
 def test_a_bomb_behind_honest_rows_is_found_too(tmp_path: Path) -> None:
-    """The share of the whole file would still be modest."""
+    """The ratio of the whole file would still be modest."""
     honest = b"".join(b"%d,1,1,7,shipped,%d.00\n" % (number, number * 7919 % 1000) for number in range(200_000))
     path = compressed(tmp_path / "a.csv.gz", [HEADER, honest, *[ROW * 40_000] * 90])
     assert path.stat().st_size * 200 > len(honest) + 90 * 40_000 * len(ROW)
@@ -67,7 +67,7 @@ def test_a_bomb_behind_honest_rows_is_found_too(tmp_path: Path) -> None:
 
 
 def test_a_file_that_compresses_well_passes(tmp_path: Path) -> None:
-    """Some mebibytes from a thousandth, or any length from a fortieth."""
+    """A few mebibytes from a thousandth, or any length from a fortieth."""
     few = [HEADER, *[ROW * 40_000] * 30]
     assert read_structure(compressed(tmp_path / "few.csv.gz", few), tmp_path / "few").fault is None
     many = (
@@ -81,7 +81,7 @@ def test_a_file_that_compresses_well_passes(tmp_path: Path) -> None:
 
 
 def test_blocks_are_the_text(tmp_path: Path) -> None:
-    """Those that were held back come first, and none is lost, also at the end and over members."""
+    """Held-back blocks come first, and none is lost, even at the end and between members."""
     text = [HEADER, b"0" * 20 * MEBIBYTE, random.Random(5).randbytes(MEBIBYTE), b"1" * 20 * MEBIBYTE]
     path = tmp_path / "a.csv.gz"
     path.write_bytes(b"".join(gzip.compress(part, mtime=0) for part in text))
@@ -89,7 +89,7 @@ def test_blocks_are_the_text(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_empty(tmp_path: Path) -> None:
-    """Without a byte there is nothing to say about its compression."""
+    """With no bytes, there is nothing to say about compression."""
     (tmp_path / "a.csv.gz").write_bytes(b"")
     fault = read_structure(tmp_path / "a.csv.gz", tmp_path / "work").fault
     assert fault is not None

@@ -1,4 +1,4 @@
-"""A mapped file means what a directly written one does, on both engines: docs/contracts.md, "Files with other words"."""
+"""A mapped file means the same as a directly written one, on both engines: docs/contracts.md, "Files with other words"."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def agreed(bench: Workbench, contract: Contract, content: bytes) -> Outcome:
 
 
 def values_of(bench: Workbench, contract: Contract, column: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Return what is stored for each text of a column, or the rules that it breaks."""
+    """Return the stored value of each text in a column, or the rules it breaks."""
     given = dict(enumerate(texts, start=1))
     outcome = agreed(bench, contract, csv_of(*({**order(key), column: f'"{text}"'} for key, text in given.items())))
     place = [name for name, _ in outcome.types].index(column)
@@ -61,7 +61,7 @@ def shown(column: str, value: Any) -> str:
 
 
 BROKEN: Final = "created_at|type"
-#: format -> texts with what each is stored as; None: it does not fit
+#: format -> texts and how each is stored; None: it does not fit
 TIMES: Final[Mapping[str, Mapping[str, str | None]]] = {
     "dd.MM.yyyy HH:mm": {
         "04.03.2025 10:00": "2025-03-04T10:00:00",
@@ -120,20 +120,20 @@ TIMES: Final[Mapping[str, Mapping[str, str | None]]] = {
 
 @pytest.mark.parametrize("pattern", TIMES)
 def test_times_of_a_format(bench: Workbench, pattern: str) -> None:
-    """Each text is read by the format alone, to the end, or breaks the row."""
+    """Each text must match the format as a whole, or it breaks the row."""
     contract = mapped(Dataset.ORDERS, {CREATED: {"logicalTypeOptions": {"format": pattern}}})
     expected = {text: stored or [BROKEN] for text, stored in TIMES[pattern].items()}
     assert values_of(bench, contract, CREATED, expected) == expected
 
 
 def test_a_time_without_a_format_is_never_guessed(bench: Workbench) -> None:
-    """It may be the third of April or the fourth of March."""
+    """It may be 3 April or 4 March."""
     texts = ["03/04/2025", "03/04/2025 10:00:00", "2025-03-04"]
     assert values_of(bench, bench.contract, CREATED, texts) == {text: [BROKEN] for text in texts}
 
 
 def test_a_day_is_its_first_instant(bench: Workbench) -> None:
-    """In the column's own time zone, also where the clock skips midnight; else in the business time zone."""
+    """In the column's own time zone, even if the clock skips midnight; otherwise in the business time zone."""
     day = mapped(Dataset.ORDERS, {CREATED: {"logicalType": "date"}})
     paulo = mapped(
         Dataset.ORDERS,
@@ -150,7 +150,7 @@ def test_a_day_is_its_first_instant(bench: Workbench) -> None:
 
 
 def test_a_column_has_a_time_zone_of_its_own(bench: Workbench) -> None:
-    """It counts for times without a zone, beside others that are in the business time zone."""
+    """It applies to times without a zone; other columns use the business time zone."""
     contract = mapped(Dataset.ORDERS, {CREATED: {"logicalTypeOptions": {"defaultTimezone": "America/New_York"}}})
     berlin = replace(bench, time_zone="Europe/Berlin")
     rows = csv_of(order(1, created_at="2025-03-04T10:00:00", status="returned", returned_at="2025-03-05 10:00:00"))
@@ -229,7 +229,7 @@ MONEY: Final[list[tuple[dict[str, Any], Any, Mapping[str, str | None]]]] = [
 def test_amounts_as_files_write_them(
     bench: Workbench, file: dict[str, Any], currency: Any, texts: Mapping[str, str | None]
 ) -> None:
-    """Thousands stand in groups of three, a currency at one end, a minus before the number or before all."""
+    """Thousands in groups of three, a currency at one end, a minus before the number or before everything."""
     column: dict[str, Any] = {"logicalType": "number"}
     if currency:
         column["takingsCurrency"] = currency
@@ -239,7 +239,7 @@ def test_amounts_as_files_write_them(
 
 
 def test_whole_numbers_have_thousands_too(bench: Workbench) -> None:
-    """But no fraction, whatever the decimal sign is; identifiers have none."""
+    """But no fraction, whatever the decimal sign is; identifiers have no separators."""
     contract = mapped(Dataset.ORDERS, {}, {"decimal": ",", "thousands": "."})
     rows = csv_of(
         order(1, num_of_item="1.234"),
@@ -257,7 +257,7 @@ def test_whole_numbers_have_thousands_too(bench: Workbench) -> None:
 
 
 def told(outcome: Outcome) -> list[tuple[int, list[str], list[str | None]]]:
-    """Return the line of every faulty record, its rules and the shapes of its values."""
+    """Return the line of every faulty record, with its rules and the shapes of its values."""
     return [
         (record.line, [broken.rule for broken in record.violations], [broken.shape for broken in record.violations])
         for record in outcome.faulty
@@ -265,7 +265,7 @@ def told(outcome: Outcome) -> list[tuple[int, list[str], list[str | None]]]:
 
 
 def test_a_column_goes_by_its_header_text(bench: Workbench) -> None:
-    """By the usual one or by another; the reason says it, and the name itself is a column that nobody knows."""
+    """By the usual one or by another; the reason names it, and the column's own name counts as unknown."""
     columns: Columns = {
         "order_id": {"physicalName": "Order no. (№)"},
         "user_id": {"takingsAliases": ["customer", "Kunde"]},
@@ -287,7 +287,7 @@ def test_a_column_goes_by_its_header_text(bench: Workbench) -> None:
 
 
 def test_null_words_are_empty(bench: Workbench) -> None:
-    """Exactly these texts, wherever a field of the contract has them; what stood in the file is still shown."""
+    """Exactly these texts, in every field of the contract; reports still show what the file said."""
     contract = mapped(Dataset.ORDERS, {"source": {"logicalType": "string"}}, {"nullWords": ["NULL", "n/a"]})
     rows = csv_of(
         order(1, source="NULL", returned_at="n/a"),
@@ -302,7 +302,7 @@ def test_null_words_are_empty(bench: Workbench) -> None:
 
 
 def test_parts_are_joined_with_their_separator(bench: Workbench) -> None:
-    """1 and 23 are never 12 and 3; an empty part makes an empty text; only the first part may hold the separator."""
+    """1 and 23 are never 12 and 3; an empty part makes an empty text; only the first part may contain the separator."""
     columns: Columns = {
         "reference": {
             "logicalType": "string",
@@ -332,7 +332,7 @@ def test_parts_are_joined_with_their_separator(bench: Workbench) -> None:
 
 
 def test_a_part_may_be_a_column_under_another_header_text(bench: Workbench) -> None:
-    """The column's name stands for its field, however the header says it; a column may be made of the field of its name."""
+    """The column's name means its field, whatever the header calls it; a column may be built from the field with its name."""
     columns: Columns = {
         "user_id": {"physicalName": "customer"},
         "reference": {"logicalType": "string", "takingsFrom": {"concat": ["user_id", "reference"], "separator": "/"}},
@@ -347,7 +347,7 @@ def test_a_part_may_be_a_column_under_another_header_text(bench: Workbench) -> N
 
 
 def test_a_time_of_two_fields(bench: Workbench) -> None:
-    """They are joined by a blank and read by the column's format, or as usual; nothing of one part is nothing."""
+    """They are joined with a blank and read in the column's format or the usual one; if one part is empty, so is the time."""
     for pattern, day in ((None, "2025-03-04"), ("d/M/yyyy HH:mm:ss", "4/3/2025")):
         keys: dict[str, Any] = {"takingsFrom": {"dateTime": ["day", "time"]}}
         if pattern:
@@ -365,7 +365,7 @@ def test_a_time_of_two_fields(bench: Workbench) -> None:
 
 
 def test_a_default_for_what_is_empty_or_absent(bench: Workbench) -> None:
-    """Written as the file would; an unreadable text is no empty one."""
+    """Written like a field of the file; an unreadable text is not empty."""
     columns: Columns = {
         "num_of_item": {"takingsDefault": "1.000"},
         CREATED: {"takingsDefault": "1.2.2025", "logicalType": "date", "logicalTypeOptions": {"format": "d.M.yyyy"}},
@@ -399,7 +399,7 @@ def test_a_constant_needs_no_field(bench: Workbench) -> None:
 
 
 def test_keys_that_are_made_are_unique_keys(bench: Workbench) -> None:
-    """A repeated key is found in the joined text; identical rows are one."""
+    """A repeated key is found in the joined text; identical rows count as one."""
     columns: Columns = {
         "order_id": {
             "logicalType": "string",
@@ -422,7 +422,7 @@ AMOUNTS_SHOWN: Final = re.findall(r"^\| `([^`|]*[0-9][^`|]*)` \| (?:`([0-9.-]*)`
 
 
 def test_the_page_shows_what_both_engines_read(bench: Workbench) -> None:
-    """Every text in the tables of docs/contracts.md is what is said there."""
+    """Every text in the tables of docs/contracts.md means what the page says."""
     shown_texts: dict[str, dict[str, Any]] = {}
     for pattern, text, stored in FORMATS_SHOWN:
         shown_texts.setdefault(pattern, {})[text] = stored or [BROKEN]
@@ -438,7 +438,7 @@ def test_the_page_shows_what_both_engines_read(bench: Workbench) -> None:
 
 
 def test_the_page_lists_every_letter() -> None:
-    """What a format may hold is what the page says."""
+    """The page lists exactly the letters that a format may have."""
     table = PAGE.split("| letters | mean |")[1].split("\n\n")[0]
     listed = set(re.findall(r"`([A-Za-z]+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[1:] if line)))
     assert listed | {"S" * digits for digits in range(1, 10)} == set(FIELDS)

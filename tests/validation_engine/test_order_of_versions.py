@@ -1,4 +1,4 @@
-"""Both engines tell a file's rows apart alike where the contract says which rows count, and as a plain reading does."""
+"""If the contract says which rows count, both engines tell rows apart alike, and as a plain reading does."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ INSTANTS = (
     "soon",
     "2026-03-02T08:00:00Z",
 )
-#: the first two are one instant, the next ones none, the last one is after the batch
+#: the first two are the same instant, the next are not instants, the last is after the batch
 READ = {INSTANTS[0]: 1, INSTANTS[1]: 1, INSTANTS[2]: 2, INSTANTS[5]: 3}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file of items."""
+    """A line in a file of items."""
 
     id: int
     order: int
@@ -76,7 +76,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
 
 
 def broken(lines: Sequence[Line], *, is_versioned: bool, replaces: bool) -> dict[int, set[str]]:
-    """Say which rules each line of the file breaks, line by line."""
+    """Return which rules each line of the file breaks, line by line."""
     found: dict[int, set[str]] = defaultdict(set)
     for number, line in enumerate(lines):
         if line.price == "-1.00":
@@ -118,7 +118,7 @@ def violations(outcome: Outcome) -> dict[int, set[str]]:
 def test_both_engines_and_a_plain_reading_agree(
     connection: duckdb.DuckDBPyConnection, *, is_versioned: bool, replaces: bool
 ) -> None:
-    """Alone, read together with others, and in chunks of two records."""
+    """Alone, together with others, and in chunks of two records."""
     workbench = Workbench(connection=connection, contract=contract_of(is_versioned=is_versioned, replaces=replaces))
 
     @settings(max_examples=25 * DEPTH, deadline=None, suppress_health_check=list(HealthCheck))
@@ -136,7 +136,7 @@ def test_both_engines_and_a_plain_reading_agree(
 
 
 def test_a_record_that_repeats_a_bad_one_is_bad(connection: duckdb.DuckDBPyConnection) -> None:
-    """Not a duplicate: it breaks the rule of another unique column, as the one that it repeats."""
+    """It is not a duplicate: like the one that it repeats, it breaks the rule of another unique column."""
     contract = contract_of(is_versioned=False, replaces=False)
     contract = replace(contract, rules=(*contract.rules, make_rule(contract.column("user_id"), Unique())))
     content = csv_of(item(1, 1), item(1, 1), item(2, 1), item(3, 1, user_id=8))

@@ -1,4 +1,4 @@
-"""Whatever stands in a source's file, both engines decide the same about it, and every record is accounted for."""
+"""Whatever a source's file contains, both engines decide alike, and every record is accounted for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.till import EXPORT, contracts_with, till
 
 TILL: Final = SourceName("till")
 HEADER: Final = EXPORT.splitlines()[0]
-#: what fields of an export may hold, good and bad
+#: possible fields of an export, good and bad
 names = st.sampled_from(["#1001", "#1002", "#1003", "", "1001", '"#1\n004"'])
 states = st.sampled_from(["paid", "voided", "lost", ""])
 times = st.sampled_from(
@@ -44,13 +44,13 @@ counts = st.sampled_from(["1", "2", "-1", "x", "", "999999999999"])
 things = st.sampled_from(["Mug", "Tray", '"a, ""b"""', "", "é", "x" * 1100])
 prices = st.sampled_from(["10.00", "0", "-1.00", "ten", "", "1e3", "9999999999999999"])
 records = st.lists(st.tuples(names, states, times, counts, things, prices), max_size=9)
-#: bytes that are put anywhere in the file
+#: bytes that are inserted anywhere in the file
 bits = st.sampled_from([b"", b"", b'"', b"\n", b",", b"\x00", b"\xff", b"\r", b"\r\n", b"\xef\xbb\xbf"])
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What files of the source are examined with."""
+    """What is needed to validate files of the source."""
 
     duck: duckdb.DuckDBPyConnection
     contracts: Contracts
@@ -61,7 +61,7 @@ class Bench:
         return [DuckDbValidation(self.duck, zone), PandasValidation(self.duck, zone, chunk_size=3)]
 
     def examine(self, engine: ValidationEngine, content: bytes) -> dict[str, Any]:
-        """Return all that is told of a file, and what was staged of it."""
+        """Return everything reported about a file, and its staged rows."""
         with TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "a.csv").write_bytes(content)
@@ -107,7 +107,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def test_both_engines_tell_the_same_of_any_file(
     bench: Bench, rows: list[tuple[str, ...]], bit: bytes, place: int
 ) -> None:
-    """No file makes the SQL fail, none is taken in part, and every record and every row made is accounted for."""
+    """No file makes the SQL fail or is taken in part, and every record and every row it yields is accounted for."""
     content = b"\n".join([HEADER, *(",".join((*row, "Acme")).encode() for row in rows), b""])
     place = min(place, len(content))
     content = content[:place] + bit + content[place:]

@@ -1,4 +1,4 @@
-"""What each text of a field is stored as, or which rule it breaks: docs/contracts.md, "How a field is read"."""
+"""How each text of a field is stored, or which rule it breaks: docs/contracts.md, "How a field is read"."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def duck(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(params=["duckdb"])
 def check(duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> Check:
-    """Return what checks a file with an engine; other engines join the parameters."""
+    """Return a function that checks a file with an engine; other engines join the parameters."""
 
     def checked(dataset: Dataset, content: bytes, time_zone: str = "UTC") -> Checked:
         engine = DuckDbValidation(duck, business_time(time_zone))
@@ -81,7 +81,7 @@ VALID: Mapping[Dataset, Callable[[int], Mapping[str, object]]] = {
 
 
 def outcomes(check: Check, dataset: Dataset, column: str, texts: list[str], time_zone: str = "UTC") -> dict[str, Any]:
-    """Return, per text in a column, what is stored, or the broken rules as `!rule rule`."""
+    """Return the stored value of each text in a column, or the broken rules as `!rule rule`."""
     rows = [dict(VALID[dataset](number)) | {column: text} for number, text in enumerate(texts, start=1)]
     written = io.StringIO()
     writer = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
@@ -150,7 +150,7 @@ def test_identifiers(check: Check) -> None:
 
 
 def test_integers(check: Check) -> None:
-    """`-?[0-9]+` within 64 bits; a rule on the value is its own violation."""
+    """`-?[0-9]+` within 64 bits; a rule on the value is a violation of its own."""
     broken, too_small = "!num_of_item|type", "!num_of_item|at_least"
     assert outcomes(
         check,
@@ -175,7 +175,7 @@ def test_integers(check: Check) -> None:
 
 
 def test_money(check: Check) -> None:
-    """12 digits before the point, 16 behind it, never rounded; zeros that mean nothing do not count."""
+    """12 digits before the point, 16 after it, never rounded; insignificant zeros do not count."""
     broken = "!retail_price|type"
     assert outcomes(
         check,
@@ -334,7 +334,7 @@ def test_local_times_are_the_business_time_zones(check: Check) -> None:
 
 
 def test_an_instant_before_the_year_1_is_none(check: Check) -> None:
-    """The first midnight of the calendar is one in UTC; in Berlin it lies in the year before."""
+    """The calendar's first midnight is an instant in UTC; in Berlin it is in the year before."""
     texts = ["0001-01-01T00:00:00", "0001-01-02T00:00:00"]
     assert outcomes(check, Dataset.ORDERS, "created_at", texts, "Europe/Berlin") == {
         "0001-01-01T00:00:00": "!created_at|type",
@@ -343,7 +343,7 @@ def test_an_instant_before_the_year_1_is_none(check: Check) -> None:
 
 
 def test_texts(check: Check) -> None:
-    """Up to 1,024 bytes of UTF-8, as they stand: neither trimmed nor changed."""
+    """Up to 1,024 bytes of UTF-8, unchanged and not trimmed."""
     assert outcomes(
         check,
         Dataset.PRODUCTS,
@@ -377,12 +377,12 @@ def test_texts(check: Check) -> None:
 
 
 def test_an_optional_text_may_be_empty(check: Check) -> None:
-    """It is stored as nothing."""
+    """It is stored as null."""
     assert outcomes(check, Dataset.PRODUCTS, "brand", ["Acme", "", "  "]) == {"Acme": "Acme", "": None, "  ": None}
 
 
 def test_statuses(check: Check) -> None:
-    """Whatever their case; stored in lower case and in one spelling."""
+    """In any case; stored in lower case and in one spelling."""
     broken = "!status|one_of"
     assert outcomes(
         check,
@@ -464,7 +464,7 @@ def test_every_violation_has_its_physical_line_and_its_shape(check: Check) -> No
 
 
 def test_chunks_count_what_each_ten_thousand_records_break(check: Check) -> None:
-    """One report per 10,000 records, also for those without a violation."""
+    """One report per 10,000 records, even without a violation."""
     rows = [item(number, 1, sale_price="0" if number == 10_001 else "1") for number in range(1, 20_002)]
     lines = [",".join(rows[0]), *(",".join(str(field) for field in row.values()) for row in rows)]
     done = check(Dataset.ORDER_ITEMS, "\n".join(lines).encode())

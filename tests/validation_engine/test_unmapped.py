@@ -1,4 +1,4 @@
-"""Contracts without a mapping are compiled to the SQL that they always were: nothing is slower or read otherwise."""
+"""Contracts without a mapping compile to the same SQL as ever: nothing is slower or read differently."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.shop import NOON
     ],
 )
 def test_the_shipped_contracts_keep_their_sql(time_zone: str, expected: str) -> None:
-    """With the header in the contract's order, and in another one with a column more."""
+    """With the header in the contract's order, or in another one with an additional column."""
     contracts = load_contracts()
     found = hashlib.sha256()
     for dataset in Dataset:

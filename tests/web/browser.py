@@ -1,4 +1,4 @@
-"""Find a real browser: `$CHROMIUM`, or `chromium` on the PATH; whoever demands one with TAKINGS_REQUIRE gets a failure."""
+"""Find a real browser: `$CHROMIUM`, or `chromium` on the PATH; if TAKINGS_REQUIRE asks for one, a missing browser fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 
 def chromium() -> str | None:
-    """Return the path of a browser that is installed."""
+    """Return the path of an installed browser."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 

@@ -1,4 +1,4 @@
-"""Stores that are looked at, and what looks at them."""
+"""Stores to look at, and what looks at them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import pytest
 
 from tests.shop import ITEMS, csv_of, drop, drop_all, item, new_store, product, run
 
-# `pytest` also runs without what tries the page.
+# `pytest` also runs without the packages for browser tests.
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.web.looking import Asker
 
-#: longer than anything takes, however busy the machine; only a failing test waits so long
+#: longer than anything takes, however busy the machine; only a failing test waits this long
 _PATIENCE_MS: Final = 30_000
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no setting of this machine in."""
+    """Ignore the settings of this machine."""
     for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with all that a page shows: good and bad files, rows set aside, an orphan, a copy; nobody changes it."""
+    """Return a store with everything a page shows: good and bad files, quarantine, an orphan, a copy; no test changes it."""
     root = drop_all(new_store(tmp_path_factory.mktemp("shown") / "shop"))
     drop(root, "order-items/orphan.csv", csv_of(item(90, 77)))
     run(root)
@@ -47,7 +47,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def site(shown: Path) -> Iterator[str]:
-    """Return the address at which the store is shown."""
+    """Return the address of the store's page."""
     from tests.web.site import served
 
     with served(shown) as address:
@@ -56,7 +56,7 @@ def site(shown: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def ask(site: str) -> Iterator[Asker]:
-    """Return what asks for the store that is shown."""
+    """Return a function that requests pages of this store."""
     from tests.web.looking import asking
 
     with asking(site) as ask:
@@ -65,7 +65,7 @@ def ask(site: str) -> Iterator[Asker]:
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Browser]:
-    """Return a real browser; without one, the test is skipped, or fails where TAKINGS_REQUIRE=browser."""
+    """Return a real browser; without one, the test is skipped, or fails if TAKINGS_REQUIRE=browser."""
     from tests.web import browser
 
     if browser.chromium() is None:
@@ -81,7 +81,7 @@ def chrome() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chrome: Browser) -> Iterator[Page]:
-    """Return a page whose console, failures and requests to elsewhere are held against the test."""
+    """Return a page; console messages, failures and requests to other hosts fail the test."""
     from tests.web.looking import Watched
 
     context = chrome.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")

@@ -1,4 +1,4 @@
-"""Ask an application, and watch a page that is looked at."""
+"""Send requests to an application, and watch a page in a browser."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from playwright.sync_api import ConsoleMessage, Error, Page, Request
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """What asks."""
+    """What sends requests."""
 
     client: Client
 
     def __call__(self, address: str, method: str = "GET", **headers: str) -> Response:
-        """Ask for an address, with headers whose dashes are written as underscores."""
+        """Request an address, with headers whose dashes are written as underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.request(method, address, headers=named)
 
     def json(self, address: str) -> Any:
-        """Ask for a document."""
+        """Request a document."""
         answer = self(address)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -32,7 +32,7 @@ class Asker:
 
 @contextmanager
 def asking(site: str) -> Iterator[Asker]:
-    """Ask a site until the block ends."""
+    """Send requests to a site until the block ends."""
     with Client(base_url=site, trust_env=False, timeout=30) as client:
         yield Asker(client=client)
 
@@ -53,15 +53,15 @@ class Watched:
         return watched
 
     def console(self, message: ConsoleMessage) -> None:
-        """Keep what the browser complains of."""
+        """Keep the browser's complaints."""
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def error(self, error: Error) -> None:
-        """Keep what a script did not catch."""
+        """Keep the errors that no script caught."""
         self.complaints.append(f"uncaught: {error}")
 
     def request(self, request: Request) -> None:
-        """Keep what would leave the machine."""
+        """Keep the requests that would leave the machine."""
         if urlsplit(request.url).hostname not in {"127.0.0.1", None} and not request.url.startswith("data:"):
             self.complaints.append(f"outside: {request.url}")

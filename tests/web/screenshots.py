@@ -1,4 +1,4 @@
-"""Take a picture of every page at three widths in both themes, to be looked at: `make screenshots`."""
+"""Take a picture of every page at three widths in both themes, for people to check: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def addresses(root: Path) -> dict[str, str]:
 
 
 def picture(page: Page, address: str, output: Path, *, full_page: bool = True) -> None:
-    """Open a page, wait until everything is there, and keep all of it as a picture, or what is seen without scrolling."""
+    """Open a page, wait until everything is there, and save a picture of all of it, or of what is visible without scrolling."""
     page.goto(address)
     page.wait_for_selector("html[data-live=true]")
     page.wait_for_selector("html[data-filled=true]")
@@ -71,7 +71,7 @@ def take(chrome: Browser, pages: dict[str, str], output: Path) -> None:
 
 
 def take_for_readme(chrome: Browser, pages: dict[str, str], output: Path) -> None:
-    """Take README's pictures, of which only the top is shown."""
+    """Take README's pictures, which show only the top."""
     output.mkdir(exist_ok=True)
     for name, shown, theme, width, height, scale in README:
         context = chrome.new_context(

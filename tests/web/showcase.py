@@ -1,4 +1,4 @@
-"""Make a shop worth looking at: weeks of batches until now, with refused files, corrections, orphans and a day not over."""
+"""Make a shop worth looking at: weeks of batches until now, with refused files, corrections, orphans and an unfinished day."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _POLICY: Final[dict[str, Any]] = {"policy": "row", "max_rejected": "5%"}
 
 
 def build(root: Path, *, orders: int = 9000, days: int = _DAYS, parts: int = _PARTS) -> Path:
-    """Make the shop: a batch for each part of the days, each at the end of its days by its clock."""
+    """Make the shop: one batch for each part of the days, at the end of these days by its clock."""
     now = datetime.now(UTC)
     first_day = now.date() - timedelta(days=days - 1)
     drafts = root.parent / f"{root.name}-drafts"
@@ -51,7 +51,7 @@ def build(root: Path, *, orders: int = 9000, days: int = _DAYS, parts: int = _PA
 
 
 def _backdate(root: Path, begun: float, later: timedelta) -> None:
-    """Let what a batch left behind be as old as its clock says."""
+    """Make what a batch wrote as old as its clock says."""
     for folder in (root / "batches", root / "lake" / "commits"):
         for file in folder.rglob("*.json"):
             written = file.stat().st_mtime
@@ -67,13 +67,13 @@ def _end(drafts: Path, part: int) -> datetime:
 
 
 def _part_of(file: Path) -> int:
-    """Return the part that a generated file is, from 0; products come with the first."""
+    """Return the part of a generated file, from 0; products come with the first."""
     number = file.stem.rpartition("part")[2]
     return int(number) - 1 if number.isdigit() else 0
 
 
 def _move_by_a_day(drafts: Path) -> None:
-    """Let the last day be today: the generator makes no order of a day that is not over."""
+    """Move the last day to today: the generator makes no order on an unfinished day."""
     for file in drafts.rglob("*.csv"):
         text = file.read_text(encoding="utf-8", errors="replace")
         file.write_text(re.sub(r"20\d\d-\d\d-\d\d", _next_day, text), encoding="utf-8")
@@ -87,7 +87,7 @@ def _next_day(found: re.Match[str]) -> str:
 
 
 def _cut_at(drafts: Path, now: datetime) -> None:
-    """Leave out what is yet to be ordered."""
+    """Leave out orders from the future."""
     placed: set[str] = set()
     for file in sorted((drafts / "orders").glob("*.csv")):
         _keep(file, lambda row: not _is_to_come(row, now))
@@ -114,7 +114,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _keep(file: Path, is_kept: Callable[[Mapping[str, str]], bool]) -> None:
-    """Leave rows out of a file whose rows are one line each; damaged lines stay."""
+    """Leave rows out of a file with one line per row; damaged lines stay."""
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     header = next(csv.reader(lines[:1]))
     kept = [lines[0]]
@@ -126,7 +126,7 @@ def _keep(file: Path, is_kept: Callable[[Mapping[str, str]], bool]) -> None:
 
 
 def _mishaps(part: int) -> dict[str, bytes]:
-    """Return what went wrong besides: files that are refused, a formula, a copy, items before their orders."""
+    """Return what else went wrong: refused files, a formula, a copy, items before their orders."""
     return {
         2: {"orders/marketplace-export.csv": b"order_id,status,created_at\n1,shipped,2025-01-01T10:00:00\n"},
         4: {"products/spring-catalogue.csv": csv_of(product(900001, "Jeans", cost="30.00"), product(900002, "Jeans"))},

@@ -30,7 +30,7 @@ TOKEN = "0123456789abcdef"
 
 
 def state_of(root: Path) -> dict[str, tuple[int, int]]:
-    """Return size and time of every file of a store, but for what SQLite keeps beside its database while it is read."""
+    """Return size and time of a store's files, without those that SQLite keeps next to its database while it is read."""
     found = {
         path: path.stat() for path in root.rglob("*") if path.is_file() and path.suffix not in {".db-shm", ".db-wal"}
     }
@@ -40,13 +40,13 @@ def state_of(root: Path) -> dict[str, tuple[int, int]]:
 class TestKpis:
     @pytest.mark.parametrize(("by", "place"), [("day", 0), ("category", 1)])
     def test_csv_is_what_the_command_prints(self, ask: Asker, shown: Path, by: str, place: int) -> None:
-        """Byte for byte, a category that looks like a formula included."""
+        """Byte for byte, including a category that looks like a formula."""
         answer = ask(f"/api/v1/kpis?by={by}&format=csv")
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         assert answer.text == published(shown)[place]
 
     def test_csv_for_a_spreadsheet_holds_no_formula(self, ask: Asker) -> None:
-        """A quote before it makes a text of it."""
+        """A quote before it makes it text."""
         rows = list(csv.DictReader(io.StringIO(ask("/api/v1/kpis?by=category&format=csv&for_spreadsheet=true").text)))
         assert {row["category"] for row in rows} == {"'=1+1", "<b>Bold</b>", "Books", "Toys"}
 
@@ -72,7 +72,7 @@ class TestKpis:
         assert found == (f"{sum(float(row['daily_revenue']) for row in rows):.2f}",)
 
     def test_pages_join_to_the_whole(self, ask: Asker) -> None:
-        """Each names the next by a cursor, and in a Link header."""
+        """Each page has a cursor to the next one, also in a Link header."""
         whole = ask.json("/api/v1/kpis?by=category")["rows"]
         found, address = [], "/api/v1/kpis?by=category&limit=2"
         while address:
@@ -84,7 +84,7 @@ class TestKpis:
         assert found == whole
 
     def test_a_cursor_ends_with_the_numbers_it_is_of(self, tmp_path: Path) -> None:
-        """No page of old numbers beside one of new ones."""
+        """Pages of old and new numbers are never mixed."""
         root = drop_all(new_store(tmp_path / "shop"))
         run(root)
         with served(root) as site, asking(site) as ask:
@@ -114,7 +114,7 @@ class TestKpis:
 
 class TestOthers:
     def test_batches_newest_first(self, ask: Asker, shown: Path) -> None:
-        """And one with all of it, as the command shows it."""
+        """And one in full, as the command prints it."""
         found = ask.json("/api/v1/batches")["rows"]
         with opened(shown) as shop:
             known = batch_ids(shop.ports)
@@ -140,14 +140,14 @@ class TestOthers:
         ]
 
     def test_explain_adds_up(self, ask: Asker) -> None:
-        """To the cent that is published."""
+        """To the published cent."""
         document = ask.json("/api/v1/explain?day=2025-03-30&category=Toys")
         assert (document["revenue"], document["commit"], len(document["rows"])) == ("20.25", 3, 1)
         assert document["rows"][0]["key"] == "raw-data/order-items/a.csv"
         assert ask("/api/v1/explain?day=1999-01-01").status_code == 404
 
     def test_metrics_are_those_of_aws(self, ask: Asker) -> None:
-        """In the style of Prometheus."""
+        """In the format of Prometheus."""
         kinds = re.findall(r"^# TYPE takings_(\w+?)(?:_total)? ", ask("/metrics").text, re.MULTILINE)
         assert sorted(kinds) == sorted(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in UNITS)
         lines = dict(line.rsplit(" ", 1) for line in ask("/metrics").text.splitlines() if not line.startswith("#"))
@@ -173,7 +173,7 @@ class TestOthers:
         assert found == [("90", "order 77"), ("91", "product 66"), ("92", "order 78 and product 67")]
 
     def test_health_says_ok(self, ask: Asker) -> None:
-        """To whoever watches over the process."""
+        """To whatever monitors the process."""
         assert (ask("/health").status_code, ask("/health").text) == (200, "ok\n")
 
     def test_what_is_known_is_not_sent_again(self, ask: Asker) -> None:
@@ -183,7 +183,7 @@ class TestOthers:
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
 
     def test_head_has_the_headers_only(self, ask: Asker) -> None:
-        """As HTTP wants it."""
+        """As HTTP requires."""
         answer = ask("/api/v1/kpis", "HEAD")
         assert (answer.status_code, answer.content) == (200, b"")
         assert answer.headers["etag"] == ask("/api/v1/kpis").headers["etag"]
@@ -199,7 +199,7 @@ class TestDownloads:
         ]
 
     def test_quarantine_without_formulas_or_to_the_byte(self, ask: Asker, shown: Path) -> None:
-        """The one to look at, the other to mend and drop again."""
+        """The one to read, the other to correct and drop again."""
         (found,) = ask.json("/api/v1/files?search=some-bad")["rows"]
         address = f"/batches/{found['batch_id']}/quarantine.csv?key={found['key']}"
         (row,) = csv.DictReader(io.StringIO(ask(address).text))
@@ -217,7 +217,7 @@ class TestDownloads:
 class TestSafety:
     @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
     def test_only_reads(self, ask: Asker, method: str) -> None:
-        """Every other method is refused, wherever."""
+        """Every other method is refused, everywhere."""
         answer = ask("/api/v1/kpis", method)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
@@ -225,7 +225,7 @@ class TestSafety:
         "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1"]
     )
     def test_another_name_is_refused(self, ask: Asker, host: str) -> None:
-        """A name may be rebound to this machine by another site."""
+        """Another site may rebind a name to this machine."""
         assert ask("/api/v1/kpis", host=host).status_code == 421
 
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8321", "127.0.0.1:1", "[::1]:8321", "192.168.1.5"])
@@ -242,7 +242,7 @@ class TestSafety:
             assert headers["x-content-type-options"] == "nosniff"
 
     def test_with_a_token_nobody_comes_in_without(self, shown: Path) -> None:
-        """As bearer or as password; only health is open."""
+        """As bearer token or as password; only health is open."""
         basic = b64encode(f"me:{TOKEN}".encode()).decode()
         with served(shown, token=TOKEN) as site, asking(site) as ask:
             assert ask("/").status_code == 401
@@ -260,7 +260,7 @@ class TestSafety:
         assert "<b>Bold" not in page
 
     def test_nothing_is_written(self, tmp_path: Path) -> None:
-        """Whatever is asked for, on a store that is and on one that has never run."""
+        """Whatever is requested, in a store with batches and in one without."""
         root = drop_all(new_store(tmp_path / "shop"))
         run(root)
         fresh = new_store(tmp_path / "fresh")
@@ -282,7 +282,7 @@ class TestSafety:
 
 class TestWhileBatchesRun:
     def test_a_store_is_seen_from_its_first_batch_on(self, tmp_path: Path) -> None:
-        """Its database is made while the page is open."""
+        """Its database is created while the page is open."""
         root = new_store(tmp_path / "shop")
         with served(root) as site, asking(site) as ask:
             assert ask.json("/api/v1/kpis")["rows"] == []
@@ -290,7 +290,7 @@ class TestWhileBatchesRun:
             assert ask.json("/api/v1/kpis")["rows_in_all"] == 2
 
     def test_no_day_is_seen_half_published(self, tmp_path: Path) -> None:
-        """While a batch has published one table only, what was there before is answered."""
+        """While a batch has published one table only, the answer is the previous state."""
         root = drop_all(new_store(tmp_path / "shop"))
         run(root)
         drop(root, "order-items/more.csv", csv_of(item(9, 1, 1, "5.00")))
@@ -315,7 +315,7 @@ class TestWhileBatchesRun:
         store.close()
 
     def test_a_day_that_is_not_over_is_unfinished(self, tmp_path: Path) -> None:
-        """Today's numbers are told apart."""
+        """Today's numbers are marked."""
         root = drop_all(new_store(tmp_path / "shop"))
         now = datetime.now(UTC) - timedelta(minutes=1)
         drop(root, "orders/today.csv", csv_of(order(50, now.strftime("%Y-%m-%dT%H:%M:%S"))))
@@ -325,7 +325,7 @@ class TestWhileBatchesRun:
         assert found == {"2025-03-30": False, "2025-03-31": False, f"{now.date()}": True}
 
     def test_a_damaged_store_says_what_to_do(self, done: Path) -> None:
-        """The page and the API explain, and health is not well."""
+        """The page and the API say what to do, and health is not ok."""
         with served(done) as site, asking(site) as ask:
             assert ask("/").status_code == 200
             (done / ".takings" / "takings.db").rename(done / ".takings" / "away.db")

@@ -12,7 +12,7 @@ from tests.web.site import served
 
 
 def test_a_store_in_a_bucket_is_shown_as_one_in_a_folder(moto: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers, pages, downloads, and what comes while it is open."""
+    """Numbers, pages, downloads, and what arrives while it is open."""
     shop = S3Shop(clients=moto.emptied(monkeypatch))
     shop.drop_all()
     shop.drop("order-items/bad.csv", csv_of(item(9, 1, sale_price="=1+1")))

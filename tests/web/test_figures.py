@@ -1,4 +1,4 @@
-"""What the overview works out, and what a spreadsheet is kept from."""
+"""What the overview computes, and how CSV is made safe for spreadsheets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def by_category(name: str, day: date, revenue: str, orders: int) -> KpiRow:
 
 
 def published(*rows: KpiRow) -> PublishedKpis:
-    """Return a state of the numbers: two orders of 10.00 a day, one with a return, and these rows by category."""
+    """Return published numbers: two orders of 10.00 a day, one with a return, and these rows by category."""
     site = (
         row(
             day,
@@ -71,7 +71,7 @@ def published(*rows: KpiRow) -> PublishedKpis:
 
 
 def test_a_period_is_summed_and_compared_with_the_one_before() -> None:
-    """Counts of returned orders are recovered from published rates, so a week's rate is exact."""
+    """Counts of returned orders are computed back from published rates, so a week's rate is exact."""
     shown = overview(published(), Period(first=DAYS[7], last=DAYS[13]), ())
     assert (shown.totals.revenue, shown.totals.orders, shown.totals.average) == (
         Decimal("210.00"),
@@ -84,7 +84,7 @@ def test_a_period_is_summed_and_compared_with_the_one_before() -> None:
 
 
 def test_nothing_is_compared_with_days_before_the_first() -> None:
-    """Half a period before would look like growth."""
+    """Half of the previous period would look like growth."""
     assert overview(published(), Period(first=DAYS[6], last=DAYS[13]), ()).before is None
 
 
@@ -100,14 +100,14 @@ def test_several_categories_have_no_number_of_orders() -> None:
 
 
 def test_what_is_shown_first_has_as_much_before_it() -> None:
-    """A week of two; all of ten days."""
+    """A week if there are two; otherwise, all ten days."""
     assert usual_period(DAYS) == Period(first=DAYS[7], last=DAYS[13])
     assert usual_period(DAYS[:10]) == Period(first=DAYS[0], last=DAYS[9])
     assert [label for label, _ in quick_periods(DAYS)] == ["7 days", "All"]
 
 
 def test_a_range_is_read_from_an_address() -> None:
-    """What is left open is filled in; the wrong way round is refused."""
+    """A missing end is filled in; the wrong order is refused."""
     assert read_period(DAYS, "2025-03-02", None) == Period(first=DAYS[1], last=DAYS[13])
     assert read_period(DAYS, None, "2025-03-02") == Period(first=DAYS[0], last=DAYS[1])
     with pytest.raises(UsageError, match="is after"):
@@ -118,13 +118,13 @@ def test_a_range_is_read_from_an_address() -> None:
 
 @pytest.mark.parametrize(("now", "before", "percent"), [(110, 100, "10.0"), (Decimal("0.5"), 2, "-75.0"), (3, 0, None)])
 def test_change_is_percent_of_what_was(now: Decimal, before: int, percent: str | None) -> None:
-    """Nothing before is no change."""
+    """Without an earlier number, there is no change."""
     assert change(now, before) == (None if percent is None else Decimal(percent))
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1 (2)", "-cmd()", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "-", "+-5"])
 def test_formulas_become_texts(cell: str) -> None:
-    """Whatever a spreadsheet would take for one."""
+    """Whatever a spreadsheet would run as one."""
     assert neutralised(cell) == f"'{cell}"
 
 
@@ -135,5 +135,5 @@ def test_numbers_and_texts_stay(cell: str) -> None:
 
 
 def test_lines_are_quoted_as_csv() -> None:
-    """Commas, quotes and nothing."""
+    """With commas, quotes and empty values."""
     assert list(neutralised_csv([["=a", None, 'say "x", y']])) == ['\'=a,,"say ""x"", y"\r\n']

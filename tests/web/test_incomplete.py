@@ -1,4 +1,4 @@
-"""The API and the pages mark incomplete days, and a batch's page tells what its rows replaced."""
+"""The API and the pages mark incomplete days, and a batch's page shows what its rows replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.web.site import served
 
 @pytest.fixture(scope="module")
 def lacking(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with an item that waits, one without an order, a refused file, and another order under a number."""
+    """Return a store with a waiting item, one without an order, a refused file, and another order with the same number."""
     root = drop_all(new_store(tmp_path_factory.mktemp("lacking") / "shop"))
     drop(root, "order-items/waiting.csv", csv_of(item(8, 1, 404, "2.50"), item(9, 99)))
     run(root)
@@ -26,13 +26,13 @@ def lacking(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ask(lacking: Path) -> Iterator[Asker]:
-    """Return what asks for that store."""
+    """Return a function that sends requests to that store."""
     with served(lacking) as address, asking(address) as ask:
         yield ask
 
 
 def test_rows_of_an_incomplete_day_say_what_is_missing(ask: Asker) -> None:
-    """By day and by category; what has no day is told beside them."""
+    """By day and by category; what has no day is reported separately."""
     document = ask.json("/api/v1/kpis")
     missing = {
         "sentence": "1 item worth 2.50 waits for its product; orders/bad.csv of this day was refused",
@@ -49,14 +49,14 @@ def test_rows_of_an_incomplete_day_say_what_is_missing(ask: Asker) -> None:
 
 
 def test_csv_stays_as_it_is(ask: Asker) -> None:
-    """Its columns are the KPIs alone."""
+    """Its columns are only the KPIs."""
     assert ask("/api/v1/kpis?format=csv").text.splitlines()[1] == (
         "2025-03-30,3,34.50,3,33.33,3,11.50,20.25,4.25,10.00"
     )
 
 
 def test_the_pages_show_it(ask: Asker) -> None:
-    """The overview above its numbers and in its table, and the page of the day."""
+    """The overview above its numbers and in its table, and the day's page."""
     page = ask("/").text
     assert "1 incomplete day</strong>" in page
     assert "1 item worth 2.50 waits for its product; orders/bad.csv of this day was refused" in page

@@ -1,4 +1,4 @@
-"""Events to open pages: who leaves takes nothing from who stays."""
+"""Events to open pages: a listener that leaves does not affect the others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def _events(live: Live) -> AsyncIterator[str]:
 
 
 def test_listeners_that_are_cancelled_twice_disturb_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server cancels what still runs of a lost connection again and again, at any moment."""
+    """A server may cancel a lost connection's work repeatedly, at any moment."""
     monkeypatch.setattr(live_module, "_SIGN_OF_LIFE_SECONDS", 0.0005)
 
     async def story() -> list[list[str]]:
@@ -52,7 +52,7 @@ def test_listeners_that_are_cancelled_twice_disturb_no_other(tmp_path: Path, mon
 
     opened = _opened(tmp_path)
     try:
-        # In a thread of its own: a browser's driver has a loop running in this one.
+        # In its own thread: a browser's driver has a loop running in this one.
         with ThreadPoolExecutor(1) as thread:
             told = thread.submit(asyncio.run, story()).result()
     finally:

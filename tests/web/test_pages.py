@@ -1,4 +1,4 @@
-"""The pages in a real browser, which complains of nothing and asks nobody else."""
+"""The pages in a real browser, which reports no problem and contacts no other host."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_nothing_keeps_people_out(page: Page, addresses: dict[str, str], name: s
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_phone_shows_all_of_a_page(page: Page, addresses: dict[str, str], name: str) -> None:
-    """Nothing hangs over the edge of a narrow screen; wide tables scroll by themselves."""
+    """Nothing exceeds a narrow screen; wide tables scroll by themselves."""
     page.set_viewport_size({"width": 360, "height": 740})
     there(page, addresses[name])
     assert page.evaluate_handle("document.documentElement.scrollWidth").json_value() <= 360
 
 
 def test_pictures_are_drawn_of_the_tables(page: Page, addresses: dict[str, str]) -> None:
-    """Three on the overview, each with its table behind a summary that the keyboard opens."""
+    """Three on the overview, each with its table in a section that the keyboard opens."""
     there(page, addresses["overview"])
     assert page.locator("figure[data-chart]:has(canvas)").count() == 3
     summary = page.locator("#t-days > summary")
@@ -79,7 +79,7 @@ def test_pictures_are_drawn_of_the_tables(page: Page, addresses: dict[str, str])
 
 
 def test_filters_stand_in_the_address(page: Page, addresses: dict[str, str]) -> None:
-    """Choosing a category changes the numbers and what can be sent to somebody else."""
+    """Choosing a category changes the numbers and the address, which can be shared."""
     there(page, addresses["overview"])
     page.locator("#pick-categories > summary").click()
     page.get_by_label("Toys").check()
@@ -95,7 +95,7 @@ def test_filters_stand_in_the_address(page: Page, addresses: dict[str, str]) -> 
 
 
 def test_a_number_leads_to_its_rows_and_their_file(page: Page, addresses: dict[str, str]) -> None:
-    """Day, then category, then the file's story, then its batch."""
+    """Day, then category, then the file's history, then its batch."""
     there(page, addresses["overview"])
     page.locator("#t-days > summary").click()
     page.locator("#t-days tbody tr").first.locator("td.num a").first.click()
@@ -109,7 +109,7 @@ def test_a_number_leads_to_its_rows_and_their_file(page: Page, addresses: dict[s
 
 
 def test_a_bar_is_a_link(page: Page, addresses: dict[str, str]) -> None:
-    """A click into the picture leads where its table does."""
+    """A click on a bar leads where the table does."""
     there(page, addresses["overview"])
     box = page.locator("[data-chart=days] canvas").bounding_box()
     assert box is not None
@@ -119,7 +119,7 @@ def test_a_bar_is_a_link(page: Page, addresses: dict[str, str]) -> None:
 
 
 def test_files_are_searched(page: Page, addresses: dict[str, str]) -> None:
-    """By a part of the key; nothing found says how to go on."""
+    """By a part of the key; an empty result says what to do."""
     there(page, addresses["files"])
     page.locator("#search").fill("some-bad")
     page.keyboard.press("Enter")
@@ -130,7 +130,7 @@ def test_files_are_searched(page: Page, addresses: dict[str, str]) -> None:
 
 
 def test_dark_and_light_are_remembered(page: Page, addresses: dict[str, str]) -> None:
-    """What the system prefers, until somebody chooses."""
+    """The system's preference, until somebody chooses."""
     page.emulate_media(color_scheme="dark")
     there(page, addresses["overview"])
     dark = page.locator("body").evaluate("each => getComputedStyle(each).backgroundColor")
@@ -141,7 +141,7 @@ def test_dark_and_light_are_remembered(page: Page, addresses: dict[str, str]) ->
 
 
 def test_the_keyboard_reaches_the_content(page: Page, addresses: dict[str, str]) -> None:
-    """The first key leads past the menu."""
+    """The first key skips the menu."""
     there(page, addresses["overview"])
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
@@ -150,7 +150,7 @@ def test_the_keyboard_reaches_the_content(page: Page, addresses: dict[str, str])
 
 
 def test_a_store_without_numbers_says_what_to_do(page: Page, tmp_path: Path) -> None:
-    """And the page fills itself when the first batch has run."""
+    """And the page fills in by itself after the first batch."""
     root = new_store(tmp_path / "shop")
     with served(root) as site:
         there(page, site)
@@ -164,7 +164,7 @@ def test_a_store_without_numbers_says_what_to_do(page: Page, tmp_path: Path) -> 
 
 
 def test_a_real_batch_is_followed(page: Page, tmp_path: Path) -> None:
-    """Progress while it runs, the new numbers when it is done, without a reload."""
+    """Progress while it runs, and then the new numbers, without a reload."""
     root = new_store(tmp_path / "shop")
     drop_all(root)
     run(root)
@@ -189,7 +189,7 @@ def test_a_real_batch_is_followed(page: Page, tmp_path: Path) -> None:
 
 
 def test_an_unfinished_day_is_drawn_as_unfinished(page: Page, tmp_path: Path) -> None:
-    """Hatched in the picture's key, and marked in the table."""
+    """Hatched in the legend, and marked in the table."""
     today = time.strftime("%Y-%m-%d", time.gmtime())
     root = new_store(tmp_path / "shop")
     drop(root, "products/a.csv", PRODUCTS)
@@ -204,7 +204,7 @@ def test_an_unfinished_day_is_drawn_as_unfinished(page: Page, tmp_path: Path) ->
 
 
 def test_a_lost_connection_is_told(chrome: Browser, tmp_path: Path) -> None:
-    """The numbers stay, and the page says that nothing new comes."""
+    """The numbers stay, and the page says that updates have stopped."""
     root = drop_all(new_store(tmp_path / "shop"))
     drop(root, "order-items/more.csv", csv_of(item(9, 1, 1, "5.00")))
     run(root)

@@ -1,4 +1,4 @@
-"""The API answers whatever it is asked as its OpenAPI document says."""
+"""The API answers every request as its OpenAPI document says."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_answers_keep_to_the_description(described: schemathesis.BaseSchema, ope
     @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=found.as_strategy())
     def keeps(case: schemathesis.Case[Any]) -> None:
-        # A category needs by=category, which OpenAPI has no words for.
+        # A category needs by=category, which OpenAPI cannot express.
         case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
     keeps()

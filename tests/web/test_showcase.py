@@ -1,4 +1,4 @@
-"""The shop of the pictures looks as if it had been there all the time."""
+"""The shop in the pictures looks as if it had always been there."""
 
 from __future__ import annotations
 

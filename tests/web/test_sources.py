@@ -1,4 +1,4 @@
-"""The pages and the API tell of a source's files as of any other."""
+"""The pages and the API show a source's files like any others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = "raw-data/till/bad.csv"
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
-    """Return what asks for a store with a good and a bad file of a source."""
+    """Return a function that sends requests to a store with a good and a bad file of a source."""
     folder: Path = tmp_path_factory.mktemp("till")
     root = new_store(folder / "shop")
     contracts = contracts_with(folder / "contracts", till=till())
@@ -30,7 +30,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
 
 
 def test_the_api_names_the_source(ask: Asker) -> None:
-    """Where it names a dataset of another file."""
+    """In the same place as the dataset of another file."""
     files = ask.json("/api/v1/files")["rows"]
     assert sorted((file["key"], file["dataset"], file["verdict"]) for file in files) == [
         ("raw-data/till/a.csv", "till", "accepted"),
@@ -43,7 +43,7 @@ def test_the_api_names_the_source(ask: Asker) -> None:
 
 
 def test_the_pages_show_rows_made_and_reasons(ask: Asker) -> None:
-    """Per dataset, with the line for who mends the file."""
+    """Per dataset, with the line for whoever corrects the file."""
     (batch,) = ask.json("/api/v1/batches")["rows"]
     page = ask(f"/file?key={KEY}").text
     assert "3 read = 0 accepted + 3 rejected + 0 identical duplicates" in page

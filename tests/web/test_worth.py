@@ -1,4 +1,4 @@
-"""The page and the API show what items with roles are worth, and the page of a usual shop stays as narrow as it was."""
+"""The page and the API show what items with roles are worth; a usual shop's page stays as narrow as before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.worths import contracts_of_worth
 
 
 def test_the_rows_behind_a_day_show_pieces_and_values(tmp_path: Path) -> None:
-    """They add up to what is published."""
+    """They add up to the published numbers."""
     root = drop_all(new_store(tmp_path / "shop"))
     contracts = contracts_of_worth(tmp_path / "contracts")
     (root / "takings.toml").write_text(f'contracts = "{contracts}"\n', encoding="utf-8")

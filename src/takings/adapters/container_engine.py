@@ -29,7 +29,7 @@ class ContainerEngine:
     command: str
 
     def build(self, sources: Path, service: str, image: str, base: str | None = None) -> None:
-        """Build a service's image from the sources; UsageError where they are missing."""
+        """Build a service's image from the sources; UsageError if they are missing."""
         dockerfile = f"{service}/Dockerfile"
         if not (sources / dockerfile).is_file():
             raise UsageError(f"{sources / dockerfile} is missing. Run this where the sources are.")
@@ -86,7 +86,7 @@ def find_engine(named: str | None) -> ContainerEngine:
 
 
 def _silence(command: Sequence[str]) -> str | None:
-    """Return why an engine does not answer; None where it does. A client alone is not enough."""
+    """Return why an engine does not answer; None if it does. A client alone is not enough."""
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - as above
     if not answer.returncode:
         return None

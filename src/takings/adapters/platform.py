@@ -35,7 +35,7 @@ class Platform(Protocol):
     root: Path
 
     def settings_file(self) -> tuple[str, str] | None:
-        """Return the store's settings: the file's name for people, and its text; None where it has none."""
+        """Return the store's settings: the file's name for people, and its text; None if it has none."""
 
     def files(self) -> ObjectStore:
         """Return the store's files, without writing anything."""

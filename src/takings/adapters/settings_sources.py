@@ -36,14 +36,14 @@ def merged_settings(
 
 
 def _beside(name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a file's settings, with the folder of contracts that lies beside the file, if there is one, by its whole path."""
+    """Return a file's settings, with the folder of contracts next to the file, if there is one, by its whole path."""
     contracts = values.get("contracts")
     own = Path(name).parent / str(contracts)
     return {**values, "contracts": str(own)} if contracts and own.is_dir() else values
 
 
 def read_settings_file(folder: Path) -> tuple[str, str] | None:
-    """Return name and text of a folder's settings; None where it has none."""
+    """Return name and text of a folder's settings; None if it has none."""
     file = folder / SETTINGS_FILE
     if not file.is_file():
         return None

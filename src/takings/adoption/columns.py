@@ -59,7 +59,7 @@ class Columns:
         )
 
     def time(self, name: str, *, required: bool) -> ProposedColumn:
-        """Return a column of times or days; a date beside a time of day becomes one time."""
+        """Return a column of times or days; a date next to a time of day becomes one time."""
         look = self.guess.look(name)
         assert look is not None
         form = next(form for form in TIMES if look.is_all(form.name))
@@ -70,7 +70,7 @@ class Columns:
             if second > _MONTHS >= first:
                 format_ = form.other
             elif first <= _MONTHS:
-                doubt = f"; no value tells day and month apart: it may be {form.other}"
+                doubt = f"; no value shows which is the day and which the month: it may be {form.other}"
         fields: dict[str, Any] = {"required": True} if required else {}
         if format_:
             fields["logicalTypeOptions"] = {"format": format_}
@@ -80,7 +80,7 @@ class Columns:
         return self.column(name, kind, fields=fields, doubt=doubt)
 
     def _clock(self) -> tuple[int, str] | None:
-        """Return the place and the form of a column that holds the time of day; None where there is none."""
+        """Return the place and the form of a column that holds the time of day; None if there is none."""
         for place, look in enumerate(self.guess.file.columns):
             for format_ in CLOCKS:
                 if look.is_all(f"clock {format_}") and look.filled == self.guess.file.sound:
@@ -155,7 +155,7 @@ def _plain_type(look: ColumnLook) -> str:
 
 
 def _sign(form: TimeForm) -> str:
-    """Return what stands between day, month and year."""
+    """Return what separates day, month and year."""
     return next((letter for letter in form.format if not letter.isalpha()), "")
 
 

@@ -118,9 +118,9 @@ def _times() -> tuple[TimeForm, ...]:
 TIMES: Final = _times()
 #: what a contract reads without a format
 ISO_TIME: Final = TIMES[0].name
-#: times of day, which may stand beside a date in a column of their own -> their pattern
+#: times of day, which may be in a separate column from the date -> their pattern
 CLOCKS: Final = {"HH:mm:ss": f"{_TIME}:[0-5][0-9]", "HH:mm": _TIME}
-#: what stands before or behind an amount, as a contract's takingsCurrency names it
+#: what may come before or after an amount, as a contract's takingsCurrency names it
 CURRENCIES: Final = ("$", "€", "£", "¥", "₹", "R$", "USD", "EUR", "GBP")
 IDENTIFIER: Final = "identifier"
 INTEGER: Final = "integer"

@@ -31,9 +31,9 @@ _BY_NAME_ONLY: Final = frozenset(
         "returned_at",
     }
 )
-#: a column with more different values is no status and no category
+#: a column with more different values is neither a status nor a category
 _MOST_STATUSES, _MOST_CATEGORIES = 20, 2_000
-#: what a foreign key that holds, and what a key that is unique, count beside names
+#: what a foreign key that holds, and a key that is unique, count in addition to names
 _REFERS, _IS_KEY = 150, 20
 
 
@@ -57,7 +57,7 @@ class Guess:
     columns: Mapping[str, Matched] = field(default_factory=dict)
 
     def look(self, column: str) -> ColumnLook | None:
-        """Return the file's column of a contract's column; None where it has none."""
+        """Return the file's column of a contract's column; None if it has none."""
         matched = self.columns.get(column)
         return None if matched is None else self.file.columns[matched.place]
 
@@ -195,7 +195,7 @@ def is_share(look: ColumnLook) -> bool:
 
 
 def money_form(look: ColumnLook) -> tuple[str | None, str, str | None] | None:
-    """Return currency, decimal sign and thousands sign of a column's amounts; None where they have no common form."""
+    """Return currency, decimal sign and thousands sign of a column's amounts; None if they have no common form."""
     for form in look.forms:
         currency, _, rest = form.rpartition("money ")
         if look.is_all(form) and rest in {money.name.removeprefix("money ") for money in MONEY} and "money" in form:
@@ -204,7 +204,7 @@ def money_form(look: ColumnLook) -> tuple[str | None, str, str | None] | None:
 
 
 def _mixed_money(look: ColumnLook) -> tuple[str | None, str, str | None] | None:
-    """Return the form of amounts of which only the large ones have a thousands sign."""
+    """Return the form of amounts if only the large ones have a thousands sign."""
     for currency in sorted({form.rpartition("money ")[0].strip() for form in look.forms if "money " in form}):
         for money in MONEY:
             if money.thousands is None:
@@ -265,7 +265,7 @@ _VALUES: Final[Mapping[str, Callable[[ColumnLook], int]]] = {
 
 
 def line_pair(file: FileLook, order: int) -> int | None:
-    """Return the column that, beside the order's number, is different in every record; a number of a line if there is one."""
+    """Return the column that, together with the order's number, is different in every record; a line number if there is one."""
     partners = [second if first == order else first for first, second in file.unique_pairs if order in (first, second)]
     numbers = [place for place in partners if simplified(file.columns[place].header) in LINES]
     whole = [place for place in partners if file.columns[place].is_all(IDENTIFIER)]

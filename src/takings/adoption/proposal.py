@@ -81,7 +81,7 @@ def propose(guesses: Mapping[Dataset, Guess], files: Sequence[FileLook] = ()) ->
         columns = tuple(made.columns())
         contracts[dataset] = ProposedContract(guess=one, file=made.file_format(), columns=columns)
         if dataset is Dataset.ORDER_ITEMS and "id" not in {column.name for column in columns}:
-            missing.append(f"{', '.join(one.file.names)} (order items): nothing tells the lines of an order apart.")
+            missing.append(f"{', '.join(one.file.names)} (order items): nothing distinguishes the lines of an order.")
     return Proposal(
         contracts=contracts, missing=tuple(missing), stand_ins=tuple(stand_ins), notes=tuple(notes), left_out=left_out
     )
@@ -190,13 +190,13 @@ class _Made:
                 yield self.made.column("quantity", "integer", custom={"takingsRole": "quantity"})
                 return
             self.stand_ins.append(
-                f"'{file.header[price.place]}' is taken for the price of the whole line, so '{pieces}' is not multiplied with"
+                f"'{file.header[price.place]}' is taken as the price of the whole line, so '{pieces}' is not multiplied by"
                 " it, and every line counts as one piece. If it is the price of one, name that column's role: quantity."
             )
             return
         named = [look.header for look in file.columns if fit(Dataset.ORDER_ITEMS, "quantity", look.header)]
         why = (
-            f"'{named[0]}' holds other values than whole numbers from 0 on" if named else "order items have no quantity"
+            f"'{named[0]}' holds values other than whole numbers from 0 up" if named else "order items have no quantity"
         )
         self.stand_ins.append(f"{why}: every line counts as one piece.")
 
@@ -298,7 +298,7 @@ class _Made:
 
 
 def _text_keys(guesses: Mapping[Dataset, Guess]) -> Iterator[tuple[Dataset, str]]:
-    """Yield the keys of which one end is no whole number, so that both have to be text."""
+    """Yield the keys with an end that is not a whole number, so that both ends have to be text."""
     for parent, key, column in ((Dataset.ORDERS, "order_id", "order_id"), (Dataset.PRODUCTS, "id", "product_id")):
         ends = [(parent, key), (Dataset.ORDER_ITEMS, column)]
         looks = [guesses[dataset].look(name) for dataset, name in ends if dataset in guesses]

@@ -14,7 +14,7 @@ from takings.validation.source_columns import as_contract, check_columns
 
 
 def kind_of(look: FileLook, contracts: Contracts) -> DropKind | None:
-    """Return the dataset or source whose columns a file has and whose format it is in; None where there is none."""
+    """Return the dataset or source whose columns a file has and whose format it is in; None if there is none."""
     for source in contracts.sources.by_name.values():
         if _is_written_so(look, source.file) and check_columns(source, look.header) is None:
             return source.name
@@ -39,7 +39,7 @@ def why_not(look: FileLook, contracts: Contracts) -> str:
     if not _is_written_so(look, file):
         seen = look.format
         return (
-            f"it resembles {name}, but is written otherwise: delimiter '{seen.delimiter}' for '{file.delimiter}', encoding"
+            f"it resembles {name}, but is written differently: delimiter '{seen.delimiter}' for '{file.delimiter}', encoding"
             f" {seen.encoding} for {file.encoding}, {seen.skip_lines} lines above the header for {file.skip_lines}"
         )
     fault = check_header(contract, look.header)

@@ -75,7 +75,7 @@ NAMES: Final[Mapping[Dataset, Mapping[str, Sequence[str]]]] = {
 LINES: Final = ("line", "lineno", "linenumber", "orderitemid", "position", "pos", "itemno", "row")
 #: parts of a header that say a price is of the whole line, whatever its quantity
 TOTALS: Final = ("total", "amount", "sum", "subtotal", "summe", "gesamt", "betrag", "montant", "importe")
-#: parts of a header that say a number is no amount of money
+#: parts of a header that say a number is not an amount of money
 SHARES: Final = ("percent", "percentage", "pct", "rate", "prozent", "share")
 #: what the KPIs know by name -> words of shops
 STATUSES: Final[Mapping[str, Sequence[str]]] = {

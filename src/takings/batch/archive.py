@@ -34,7 +34,7 @@ def archive(
 ) -> Mapping[str, str] | None:
     """Archive every original, with its lineage; return, by key, why archived drops could not be removed.
 
-    None where the time ran out. A repetition continues: it skips what the ledger records as archived.
+    None if the time ran out. A repetition continues: it skips what the ledger records as archived.
     """
     arrivals = {arrival.key: (place, arrival) for place, arrival in enumerate(claim.arrivals)}
     ledger = claim.ports.ledger
@@ -98,6 +98,6 @@ def _move(claim: Claim, arrival: Arrival, report: FileReport) -> Move:
 
 
 def _keep_reasons(claim: Claim, place: int, report: FileReport, key: str) -> None:
-    """Keep the reasons beside a refused file; a file without faulty records gets its report's reason alone."""
+    """Keep the reasons next to a refused file; a file without faulty records only gets its report's reason."""
     if not claim.ports.store.copy(layout.staged_reasons(claim.batch_id, place), key):
         claim.ports.store.create_from(key, reason_lines(report, ()))

@@ -30,7 +30,7 @@ class Claim:
 
     @property
     def manifest(self) -> Manifest:
-        """Read, once, what the batch is made of; CorruptState where the manifest is lost or damaged."""
+        """Read, once, what the batch is made of; CorruptState if the manifest is lost or damaged."""
         if self._manifest is None:
             key = layout.manifest(self.batch_id)
             content = self.ports.store.read(key)

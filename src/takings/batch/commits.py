@@ -19,6 +19,6 @@ def newest_commit(store: ObjectStore, at_least: int = 0) -> Commit | None:
 
 
 def read_commit(store: ObjectStore, number: int) -> Commit | None:
-    """Read a commit record; None where the number is not taken, CorruptState where the record is damaged."""
+    """Read a commit record; None if the number is not taken, CorruptState if the record is damaged."""
     document = read_document(store, layout.commit(number), COMMIT)
     return None if document is None else Commit.from_json(document)

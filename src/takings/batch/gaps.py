@@ -42,13 +42,13 @@ def _known_before(ports: Ports, commit: Commit) -> Gaps | None:
 
 
 def gaps_before(store: ObjectStore, commit: Commit) -> Gaps | None:
-    """Return what was lacking as of the previous commit; None where that was not kept."""
+    """Return what was lacking as of the previous commit; None if that was not kept."""
     before = read_commit(store, commit.number - 1) if commit.number > 1 else None
     return None if before is None else read_gaps(store, before.batch_id)
 
 
 def read_gaps(store: ObjectStore, batch_id: BatchId) -> Gaps | None:
-    """Return what the lake lacked as of a batch's commit; None where that was not kept."""
+    """Return what the lake lacked as of a batch's commit; None if that was not kept."""
     document = read_document(store, layout.gaps(batch_id), GAPS)
     return None if document is None else Gaps.from_json(document)
 

@@ -72,7 +72,7 @@ def workspace(claim: Claim, place: int) -> Path:
 
 
 def source_of(claim: Claim, name: SourceName) -> Source:
-    """Return the source of a file; ContractError where the contracts have lost it since the batch was begun."""
+    """Return the source of a file; ContractError if the contracts have lost it since the batch was begun."""
     source = claim.ports.contracts.sources.by_name.get(name)
     if source is None:
         raise ContractError(
@@ -133,7 +133,7 @@ def _accepted(claim: Claim, reports: Sequence[FileReport]) -> list[tuple[int, Ar
 
 
 def _staged_again(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFile, ...]:
-    """Return an accepted file's staged rows, made again where they are gone; MachineryError where its bytes are gone, too."""
+    """Return an accepted file's staged rows, made again where they are gone; MachineryError if its bytes are gone, too."""
     staged = staged_files(claim, place, arrival)
     if all(file.path.exists() for file in staged):
         return staged

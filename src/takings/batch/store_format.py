@@ -21,7 +21,7 @@ OPTIONS: Final = ("takingsVersion", "takingsReplaces")
 
 
 def check_format(store: ObjectStore, time_zone: str) -> None:
-    """Raise SettingsError where the store is of another format or time zone; a new store is of none yet."""
+    """Raise SettingsError if the store is of another format or time zone; a new store is of none yet."""
     kept = read_document(store, layout.LAKE_FORMAT, LAKE_FORMAT)
     if kept is not None:
         _check_format(kept, time_zone)
@@ -42,7 +42,7 @@ def _check_format(kept: Mapping[str, Any], time_zone: str) -> None:
 
 
 def check_order_of_versions(store: ObjectStore, contracts: Contracts) -> None:
-    """Raise SettingsError where the contracts let other rows count than the store's rows were merged by.
+    """Raise SettingsError if the contracts let other rows count than the store's rows were merged by.
 
     Only who merges asks: to look at a store, or to publish its rows again, needs no contracts that are given with each command.
     """
@@ -65,12 +65,12 @@ def _check_option(option: str, kept: Mapping[str, str], present: Mapping[str, st
             merged = f"with {option} '{before}'" if before else f"without {option}"
             raise SettingsError(
                 f"{option} of {dataset} {is_said}, but the store's rows were merged {merged}. Change the contract back; or"
-                " `takings rebuild` the store into a new folder, which merges every row anew."
+                " `takings rebuild` the store into a new folder, which merges every row again."
             )
 
 
 def order_of_versions(contracts: Contracts) -> dict[str, dict[str, str]]:
-    """Return what decides which rows count beside the arrivals' versions, by option and dataset; only what is used."""
+    """Return what decides which rows count besides the arrivals' versions, by option and dataset; only what is used."""
     found: dict[str, dict[str, str]] = {option: {} for option in OPTIONS}
     for dataset, contract in contracts.by_dataset.items():
         for option, column in zip(OPTIONS, (contract.version_column, contract.replaces), strict=True):
@@ -80,7 +80,7 @@ def order_of_versions(contracts: Contracts) -> dict[str, dict[str, str]]:
 
 
 def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
-    """Raise CorruptState where ledger and lake do not belong together: one was lost, or comes from a back-up."""
+    """Raise CorruptState if ledger and lake do not belong together: one was lost, or comes from a back-up."""
     gate = ledger.gate()
     if gate.generation == 0 and any(True for _ in store.list(layout.COMMITS)):
         raise CorruptState(
@@ -97,7 +97,7 @@ def check_ledger(store: ObjectStore, ledger: Ledger) -> None:
 
 
 def check_lake(ports: Ports) -> None:
-    """Raise CorruptState where a part of the lake is lost or damaged, before anything is written to it."""
+    """Raise CorruptState if a part of the lake is lost or damaged, before anything is written to it."""
     last = newest_commit(ports.store, ports.ledger.gate().last_commit)
     ports.tables.check(last.versions if last else {})
 

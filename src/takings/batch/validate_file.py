@@ -48,7 +48,7 @@ def validate_file(
 ) -> ValidatedFile:
     """Validate the file at `path` and write its good rows to `staged`.
 
-    `original_of` returns the key of the accepted file of which one with this structure is a copy, if there is one.
+    `original_of` returns the key of the accepted file that a file with this structure copies, if there is one.
     """
     dataset = Dataset(arrival.dataset)
     contract = contracts[dataset]

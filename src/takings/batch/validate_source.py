@@ -44,7 +44,7 @@ class SourceReader:
     ) -> ValidatedFile:
         """Validate a file whose bytes lie at `path`; the good rows of each dataset are written to its path of `staged`.
 
-        `original_of` returns the key of the accepted file of which one with this structure is a copy, if there is one.
+        `original_of` returns the key of the accepted file that a file with this structure copies, if there is one.
         """
         structure = self.validation.read_structure(path, workspace, self.source.file)
         original = original_of(structure)

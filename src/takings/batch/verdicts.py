@@ -36,7 +36,7 @@ def has_verdicts(store: ObjectStore, batch_id: BatchId) -> bool:
 
 
 def read_verdicts(store: ObjectStore, batch_id: BatchId) -> BatchVerdicts | None:
-    """Return a batch's verdicts; None where they are not written yet, CorruptState where they are damaged."""
+    """Return a batch's verdicts; None if they are not written yet, CorruptState if they are damaged."""
     document = read_document(store, layout.verdicts(batch_id), VERDICTS)
     if document is None:
         return None

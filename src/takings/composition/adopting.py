@@ -35,7 +35,7 @@ from takings.runs import pipeline
 _WRITTEN = (
     "# Written by `takings adopt`: how the files under raw-data/ are read. docs/settings.md has the other settings.\n"
 )
-_ZONE = '# Where days begin and end; UTC if nothing is said.\n# time_zone = "Europe/Berlin"\n'
+_ZONE = '# Where days begin and end; UTC by default.\n# time_zone = "Europe/Berlin"\n'
 _FOLDERS = {Dataset.PRODUCTS: "products", Dataset.ORDERS: "orders", Dataset.ORDER_ITEMS: "order-items"}
 
 
@@ -107,8 +107,8 @@ def adopt_files(files: Sequence[Path], profile: str | None = None) -> Adoption:
         if profile is not None:
             strange = next(look for at, look in enumerate(looks) if at not in kinds)
             raise UsageError(
-                f"{strange.names[0]} is no file of the profile '{profile}': {why_not(strange, contracts)}. Leave --profile out,"
-                " or name its own exports."
+                f"{strange.names[0]} is not a file of the profile '{profile}': {why_not(strange, contracts)}."
+                " Leave --profile out, or name its own exports."
             )
     proposal = propose(guess(looks, contained), looks)
     folders = {
@@ -148,7 +148,7 @@ def check_new(root: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty. Name another store with --into, or move what is there away.")
     if settings.exists():
-        raise UsageError(f"{settings} is there already. Name another store with --into, or move the file away.")
+        raise UsageError(f"{settings} already exists. Name another store with --into, or move the file away.")
 
 
 def write_store(adoption: Adoption, root: Path) -> None:

@@ -55,7 +55,7 @@ def read_values(entry: Entry) -> dict[str, str]:
         spelling = fields["value"].text()
         lowered = spelling.translate(LOWER)
         if lowered in values:
-            raise fields["value"].error(f"the value '{spelling}' stands twice; case makes no difference. Keep one.")
+            raise fields["value"].error(f"the value '{spelling}' is listed twice; case makes no difference. Keep one.")
         if len(spelling.encode()) > MAX_TEXT_BYTES:
             raise fields["value"].error(
                 f"no text is longer than {MAX_TEXT_BYTES:,} bytes. Shorten the value or leave it out."
@@ -75,7 +75,7 @@ def _stored(values: Mapping[str, str], stored_as: Mapping[str, Entry]) -> dict[s
     for spelling, place in stored_as.items():
         if place.text() not in kept:
             raise place.error(
-                f"'{values[spelling]}' is stored as '{place.text()}', which is no value of this enum."
+                f"'{values[spelling]}' is stored as '{place.text()}', which is not a value of this enum."
                 f"{suggestion(place.text(), kept)}"
             )
     return {**values, **{spelling: place.text() for spelling, place in stored_as.items()}}
@@ -110,7 +110,7 @@ def _options(column: Column, entry: Entry) -> list[Check]:
         fault = pattern_fault(pattern)
         if fault:
             raise fields["pattern"].error(
-                f"the pattern of '{column.name}' cannot be used: {fault}. Write it otherwise."
+                f"the pattern of '{column.name}' cannot be used: {fault}. Write it differently."
             )
         checks.append(Matches(pattern=pattern))
     for key, operator in BOUNDS.items():

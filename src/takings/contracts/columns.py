@@ -113,7 +113,7 @@ def _name(entry: Entry, fields: Mapping[str, Entry]) -> str:
         )
     if name.lower() in READERS_OWN:
         raise fields["name"].error(
-            f"the column name '{name}' is reserved: the reader of Parquet files has a column of that name itself."
+            f"the column name '{name}' is reserved: the reader of Parquet files has its own column of that name."
             " Leave the column out: it is then reported as extra and stays out of the lake."
         )
     if not _NAME.fullmatch(name):
@@ -124,7 +124,7 @@ def _name(entry: Entry, fields: Mapping[str, Entry]) -> str:
 
 
 def _is_mandatory(custom: Mapping[str, Entry], *, is_required: bool) -> bool:
-    """Return whether the header must have the column; a default stands for one that is missing."""
+    """Return whether the header must have the column; a default replaces one that is missing."""
     if "takingsMandatory" in custom:
         return custom["takingsMandatory"].flag()
     return is_required and "takingsDefault" not in custom
@@ -136,7 +136,7 @@ def _demands(fields: Mapping[str, Entry]) -> tuple[bool, bool, bool]:
     is_key = flags.get("primaryKey", False)
     for key in ("required", "unique"):
         if is_key and not flags.get(key, True):
-            raise fields[key].error(f"a primary key is never empty and never twice. Write '{key}: true'.")
+            raise fields[key].error(f"a primary key is never empty and never repeated. Write '{key}: true'.")
     if is_key and "primaryKeyPosition" in fields and fields["primaryKeyPosition"].whole() != 1:
         raise fields["primaryKeyPosition"].error("a primary key is one column. Write 'primaryKeyPosition: 1'.")
     return is_key, flags.get("required", is_key), flags.get("unique", is_key)
@@ -153,7 +153,9 @@ def _target(entry: Entry) -> InDataset:
         raise relationships[0].error("the relationship has no 'to'. Add one, for example 'to: products.id'.")
     to = fields["to"].text()
     if to not in TARGETS:
-        raise fields["to"].error(f"the foreign key refers to '{to}', which is no primary key.{suggestion(to, TARGETS)}")
+        raise fields["to"].error(
+            f"the foreign key refers to '{to}', which is not a primary key.{suggestion(to, TARGETS)}"
+        )
     dataset, column = TARGETS[to]
     return InDataset(dataset=dataset, column=column)
 

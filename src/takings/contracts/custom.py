@@ -35,7 +35,7 @@ def read_custom(entry: Entry | None, holder: str) -> dict[str, Entry]:
         if _PLACES[name] != holder:
             raise fields["property"].error(f"'{name}' belongs to {_PLACES[name]}, not to {holder}. Move it there.")
         if name in ours:
-            raise fields["property"].error(f"'{name}' stands in line {ours[name].line} already. Keep one of them.")
+            raise fields["property"].error(f"'{name}' is already on line {ours[name].line}. Keep one of them.")
         ours[name] = Entry(source=item.source, name=name, line=fields["value"].line, node=fields["value"].node)
     return ours
 

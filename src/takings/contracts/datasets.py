@@ -39,9 +39,9 @@ def is_source_name(text: str) -> bool:
 
 
 def kind_of(text: str) -> DropKind:
-    """Return what the name of a dataset or source stands for; ValueError for any other text."""
+    """Return the dataset or source with this name; ValueError for any other text."""
     if text in list(Dataset):
         return Dataset(text)
     if not is_source_name(text):
-        raise ValueError(f"'{text}' is the name of no dataset and of no source")
+        raise ValueError(f"'{text}' is not the name of a dataset or a source")
     return SourceName(text)

@@ -60,7 +60,7 @@ class UnusableFormat(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class _Token:
-    """One piece of a pattern: a field, or a text that stands as it is."""
+    """One piece of a pattern: a field, or a literal text."""
 
     letters: str = ""
     text: str = ""
@@ -109,7 +109,7 @@ def _check(tokens: list[_Token], parts: Mapping[str, int], *, is_day: bool) -> N
     fields = [token for token in tokens if token.letters]
     if len(parts) < len(fields):
         twice = next(field for at, field in enumerate(fields) if field.part in [other.part for other in fields[:at]])
-        raise UnusableFormat(f"'{twice.letters}' says the {twice.part} again. Keep one of them.")
+        raise UnusableFormat(f"'{twice.letters}' repeats the {twice.part}. Keep one of them.")
     for needed, letters in (("year", "yyyy"), ("month", "MM"), ("day", "dd")):
         if needed not in parts:
             raise UnusableFormat(f"it has no {needed}. Add {letters}.")
@@ -118,7 +118,7 @@ def _check(tokens: list[_Token], parts: Mapping[str, int], *, is_day: bool) -> N
     if not is_day and "hour" not in parts and "hour of 12" not in parts:
         raise UnusableFormat("it has no hour. Add HH, or write 'logicalType: date' where a day is enough.")
     if "hour" in parts and ("hour of 12" in parts or "half of the day" in parts):
-        raise UnusableFormat("H is an hour of 24, h with a an hour of 12. Keep either.")
+        raise UnusableFormat("H is the hour of 24, h with a is the hour of 12. Keep one of them.")
     for one, other, letters in (
         *(("hour of 12", "half of the day", "a"), ("half of the day", "hour of 12", "h")),
         *(("second", "minute", "mm"), ("fraction", "second", "ss")),
@@ -131,7 +131,7 @@ def _check(tokens: list[_Token], parts: Mapping[str, int], *, is_day: bool) -> N
         )
         if before.letters in _VARIABLE and (starts_with_digit or behind.part == "hour of 12"):
             raise UnusableFormat(
-                f"'{before.letters}' may be one digit or two, and more digits follow at once. Write it twice."
+                f"'{before.letters}' may be one digit or two, and more digits follow directly. Write it twice."
             )
 
 

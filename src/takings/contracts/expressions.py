@@ -1,6 +1,6 @@
 """Read `quality`: row expressions that compare a column with another one, with now, with a day or with a number.
 
-The standard's SQL form counts rows in a database. For each row, Takings checks the structured `takingsRule` beside it.
+The standard's SQL form counts rows in a database. For each row, Takings checks the structured `takingsRule` next to it.
 A rule that nothing would check is refused, so that no contract makes an empty promise.
 """
 
@@ -84,7 +84,7 @@ def check_table_quality(quality: Entry) -> None:
         fields = item.fields(UNDERSTOOD, DESCRIPTIVE)
         read_custom(fields.get("customProperties"), "a table's quality entry")
         if _type(fields) not in ("text", "custom"):
-            raise item.error("a rule must stand under the 'quality' of a column. Move it to the column it is about.")
+            raise item.error("a rule belongs under the 'quality' of a column. Move it to the column it is about.")
 
 
 def _read_entry(column: Column, item: Entry, columns: Mapping[str, Column]) -> Rule | None:
@@ -93,7 +93,7 @@ def _read_entry(column: Column, item: Entry, columns: Mapping[str, Column]) -> R
     match _type(fields):
         case "sql" if expression is None:
             raise item.error(
-                "SQL is not run by Takings. Say the same in a 'takingsRule' beside it, or write 'type: text'."
+                "Takings does not run SQL. Write the same as a 'takingsRule' next to it, or write 'type: text'."
             )
         case "sql":
             _check_sql(item, fields)
@@ -219,5 +219,5 @@ def _duration(entry: Entry) -> timedelta:
     sign, amount, unit = written.groups()
     duration = timedelta(**{_UNITS[unit]: int(amount)})
     if duration > _LONGEST:
-        raise entry.error(f"'now' may be moved by {_LONGEST.days:,} days at most: there is a calendar's end.")
+        raise entry.error(f"'now' may be moved by at most {_LONGEST.days:,} days, because the calendar ends.")
     return -duration if sign == "-" else duration

@@ -14,9 +14,9 @@ class FileFormat:
     delimiter: str = ","
     #: utf-8, utf-16, windows-1252 or iso-8859-x, in lower case
     encoding: str = "utf-8"
-    #: what stands between whole numbers and fractions
+    #: what separates whole numbers from fractions
     decimal: str = "."
-    #: what may stand between groups of three digits; None: nothing may
+    #: what may separate groups of three digits; None: nothing
     thousands: str | None = None
     #: the header's names are matched regardless of case and of blanks around them
     is_header_loose: bool = False

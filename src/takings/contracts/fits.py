@@ -1,4 +1,4 @@
-"""Tell whether a text that stands in a contract fits its column: a default or a constant is read as a field is."""
+"""Return whether a text in a contract fits its column: a default or a constant is read like a field."""
 
 from __future__ import annotations
 

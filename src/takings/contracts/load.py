@@ -51,7 +51,7 @@ def load_contracts(folder: Path | None = None) -> Contracts:
         other = read.setdefault(one.contract.dataset, one)
         if other is not one:
             raise one.place.error(
-                f"the contract of '{one.contract.dataset}' is in {other.place.source} already. Keep one of them."
+                f"the contract of '{one.contract.dataset}' is already in {other.place.source}. Keep one of them."
             )
     for dataset in Dataset:
         if dataset not in read:
@@ -107,7 +107,7 @@ def _read(text: str, source: str) -> _Read:
     read_custom(fields.get("customProperties"), "a contract")
     tables = fields["schema"].entries("table")
     if len(tables) != 1:
-        raise fields["schema"].error(f"'schema' holds {len(tables)} tables. Write one dataset a file.")
+        raise fields["schema"].error(f"'schema' holds {len(tables)} tables. Write one file per dataset.")
     table = tables[0].fields(TABLE_UNDERSTOOD, TABLE_DESCRIPTIVE)
     dataset, place = _dataset(tables[0], table)
     custom = read_custom(table.get("customProperties"), "a table")
@@ -136,7 +136,7 @@ def _check_header(document: Entry, fields: Mapping[str, Entry]) -> str:
     """Return the contract's version; refuse anything that is not a contract of a known standard."""
     for key in ("apiVersion", "kind", "id", "version", "schema"):
         if key not in fields:
-            raise document.error(f"the standard demands '{key}'. Add it.")
+            raise document.error(f"the standard requires '{key}'. Add it.")
     if fields["apiVersion"].text() not in VERSIONS:
         written = fields["apiVersion"].text()
         raise fields["apiVersion"].error(f"unknown apiVersion '{written}'. Write one of {', '.join(VERSIONS)}.")
@@ -155,7 +155,7 @@ def _dataset(item: Entry, table: Mapping[str, Entry]) -> tuple[Dataset, Entry]:
     if "logicalType" in table and table["logicalType"].text() != "object":
         raise table["logicalType"].error("the 'logicalType' of a table must be 'object'.")
     if "relationships" in table:
-        raise table["relationships"].error("a relationship must stand at its column. Move it there, without 'from'.")
+        raise table["relationships"].error("a relationship belongs to its column. Move it there, without 'from'.")
     if "quality" in table:
         check_table_quality(table["quality"])
     return Dataset(name), place
@@ -172,7 +172,7 @@ def _columns(place: Entry, table: Mapping[str, Entry], api_version: str, file: F
         if name.lower() in lines:
             first = lines[name.lower()]
             raise read.place.error(
-                f"the column '{name}' stands in line {first} already; case makes no difference. Keep one."
+                f"the column '{name}' is already on line {first}; case makes no difference. Keep one."
             )
         for key, since in SINCE.items():
             if key in read.keys and api_version < since:
@@ -186,10 +186,10 @@ def _columns(place: Entry, table: Mapping[str, Entry], api_version: str, file: F
 def _primary_key(place: Entry, columns: Mapping[str, ReadColumn]) -> str:
     keys = [name for name, read in columns.items() if read.is_key]
     if not keys:
-        raise place.error("the table has no primary key. Write 'primaryKey: true' at one column.")
+        raise place.error("the table has no primary key. Write 'primaryKey: true' for one column.")
     if len(keys) > 1:
         raise columns[keys[1]].place.error(
-            f"'{keys[0]}' is the primary key already. Keep 'primaryKey: true' at one column."
+            f"'{keys[0]}' is already the primary key. Keep 'primaryKey: true' for one column."
         )
     return keys[0]
 

@@ -42,7 +42,7 @@ def load_sources(contracts: Path | None, by_dataset: Mapping[Dataset, Contract])
         other = places.setdefault(source.folder.lower(), place)
         if other is not place:
             raise place.error(
-                f"raw-data/{source.folder} is the folder of {other.source} already. Give each source its own 'rawData'."
+                f"raw-data/{source.folder} is already the folder of {other.source}. Give each source its own 'rawData'."
             )
         by_name[source.name] = source
     return Sources(by_name)
@@ -97,8 +97,8 @@ def _columns(entry: Entry, others: Mapping[str, str]) -> dict[str, str]:
     for item in entry.entries("column"):
         name = item.text()
         if name.lower() in lines or name.lower() in others:
-            stands = f"in line {lines[name.lower()]}" if name.lower() in lines else "among 'columns'"
-            raise item.error(f"the column '{name}' stands {stands} already; case makes no difference in SQL. Keep one.")
+            place = f"on line {lines[name.lower()]}" if name.lower() in lines else "under 'columns'"
+            raise item.error(f"the column '{name}' is already {place}; case makes no difference in SQL. Keep one.")
         if name.lower() in _NO_COLUMNS:
             raise item.error(f"'{name}' has a meaning of its own. Rename the column in the file.")
         lines[name.lower()] = item.line
@@ -126,12 +126,12 @@ def _queries(
         path.name for path in folder.iterdir() if path.name.lower().endswith(_SQL) and path.name not in used
     )
     if unused:
-        raise entry.error(f"{folder / unused[0]} is the SQL of no dataset. Name it here, or remove it.")
+        raise entry.error(f"{folder / unused[0]} is the SQL of no dataset here. Name it, or remove it.")
     return queries
 
 
 def _stand_ins(entry: Entry | None, files: Mapping[str, Entry], versioned: Collection[str]) -> set[str]:
-    """Return the datasets of stand-ins; those of which each row's own instant decides, before its version, can have none."""
+    """Return the datasets of stand-ins; none may have takingsVersion, by which a row's own instant decides first."""
     marked = set()
     for item in entry.entries("dataset") if entry else []:
         if item.text() not in files:
@@ -149,7 +149,7 @@ def _query(entry: Entry, dataset: Dataset, folder: Path, *, is_stand_in: bool) -
     name = entry.text()
     path = folder / name
     if "/" in name or "\\" in name or not name.endswith(_SQL):
-        raise entry.error(f"'{name}' cannot hold SQL. Name a file beside {FILE} that ends in {_SQL}.")
+        raise entry.error(f"'{name}' cannot hold SQL. Name a file next to {FILE} that ends in {_SQL}.")
     if not path.is_file():
         raise entry.error(f"there is no {path}. Add the SQL that selects the rows of '{dataset}' from 'rows'.")
     return SourceQuery(dataset=dataset, sql=_text(path), place=str(path), is_stand_in=is_stand_in)
@@ -163,7 +163,7 @@ def _text(path: Path) -> str:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ContractError(f"{path}:{line}: the file is not UTF-8. Save it as UTF-8.") from error
     except OSError as error:
-        raise ContractError(f"{path}:1: the file cannot be read ({error.strerror}). Mend that or remove it.") from error
+        raise ContractError(f"{path}:1: the file cannot be read ({error.strerror}). Fix that or remove it.") from error
     if len(text) > LONGEST:
         raise ContractError(f"{path}:1: the file is larger than {LONGEST:,} characters. Write what its rows need.")
     return text

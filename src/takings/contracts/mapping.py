@@ -26,7 +26,7 @@ _KINDS: Final = ("concat", "dateTime", "constant", "folder")
 
 
 def read_mapping(column: Column, fields: Mapping[str, Entry], custom: Mapping[str, Entry], file: FileFormat) -> Column:
-    """Return the column with what its keys say about the file; raise ContractError where they are not usable."""
+    """Return the column with what its keys say about the file; raise ContractError if they are not usable."""
     options = fields.get("logicalTypeOptions", None)
     currencies = _currencies(column, custom["takingsCurrency"], file) if "takingsCurrency" in custom else ()
     mapped = replace(column, header_names=_header_names(column, fields, custom), currencies=currencies)
@@ -53,8 +53,8 @@ def check_header_names(columns: Iterable[tuple[Column, Entry]], file: FileFormat
             other, line = taken.setdefault(key, (column, place))
             if other is not column:
                 raise place.error(
-                    f"the header text '{name}' names '{other.name}' in line {line.line} already, and a field of the file is"
-                    f" one column. Give '{column.name}' another 'physicalName', or make it of others with 'takingsFrom'."
+                    f"the header text '{name}' already names '{other.name}' on line {line.line}, and a field of the file is"
+                    f" one column. Give '{column.name}' another 'physicalName', or build it from others with 'takingsFrom'."
                 )
 
 
@@ -73,7 +73,7 @@ def _header_names(column: Column, fields: Mapping[str, Entry], custom: Mapping[s
     names = [] if "physicalName" in fields else [column.name]
     for place in places:
         if (name := place.text()) in names:
-            raise place.error(f"the header text '{name}' stands here twice. Keep one of them.")
+            raise place.error(f"the header text '{name}' is here twice. Keep one of them.")
         names.append(name)
     return () if names == [column.name] else tuple(names)
 
@@ -114,7 +114,7 @@ def _currencies(column: Column, entry: Entry, file: FileFormat) -> tuple[str, ..
             )
         if any(sign.isdigit() or sign in ("-", file.decimal, file.thousands) for sign in (currency[0], currency[-1])):
             raise place.error(
-                f"the currency '{currency}' begins or ends with a sign that numbers have. Write another one."
+                f"the currency '{currency}' begins or ends with a sign that also occurs in numbers. Write another one."
             )
     return currencies
 
@@ -143,10 +143,10 @@ def _concat(entry: Entry, place: Entry, separator: Entry | None) -> Origin:
     if len(parts) < 2:
         raise place.error("'concat' joins two parts or more. Name another one.")
     if separator is None:
-        raise entry.error("'concat' needs a 'separator', or 1 and 23 would be 12 and 3. Add one, such as '-'.")
+        raise entry.error("'concat' needs a 'separator', or 1 and 23 would look like 12 and 3. Add one, such as '-'.")
     sign = separator.sign()
     if sign.isalnum() or not sign.isprintable():
-        raise separator.error("'separator' must be a sign, such as '-' or '/': letters and digits stand in most texts.")
+        raise separator.error("'separator' must be a sign, such as '-' or '/': most texts contain letters and digits.")
     for part in parts[1:]:
         if isinstance(part, ConstantPart) and sign in part.text:
             raise place.error(
@@ -183,7 +183,7 @@ def _folder(place: Entry) -> FolderPart:
 
 
 def _fitting(column: Column, entry: Entry) -> str:
-    """Return a text of the contract that stands for a field; the column must be able to hold it."""
+    """Return a text of the contract that replaces a field; the column must be able to hold it."""
     text = entry.text()
     if not fits(column, text):
         demand = f"must be one of {', '.join(column.values)}" if column.values else type_demand(column)

@@ -12,7 +12,7 @@ _BLANK = "[ \u00a0\u202f]?"
 
 
 def number_format(file: FileFormat, currencies: Sequence[str], *, is_money: bool) -> Written | None:
-    """Return how amounts (or whole numbers) of a file are written; None where it is as docs/contracts.md says."""
+    """Return how amounts (or whole numbers) of a file are written; None if it is as docs/contracts.md says."""
     if not (currencies or file.thousands or (is_money and file.decimal != ".")):
         return None
     number = "[0-9]+"
@@ -41,5 +41,5 @@ def _demand(file: FileFormat, currencies: Sequence[str], *, is_money: bool) -> s
         return f"must be a whole number like {whole} of at most 64 bits"
     demand = f"must be a number like {whole}{file.decimal}50"
     if currencies:
-        demand += f", with or without {' or '.join(currencies)} before or behind it"
-    return f"{demand}, with at most 12 digits before the {file.decimal} and 16 behind it"
+        demand += f", with or without {' or '.join(currencies)} before or after it"
+    return f"{demand}, with at most 12 digits before the {file.decimal} and 16 after it"

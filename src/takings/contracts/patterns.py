@@ -36,7 +36,7 @@ def pattern_fault(pattern: str) -> str | None:
     try:
         re.compile(pattern, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        return f"it is no regular expression ({error})"
+        return f"it is not a regular expression ({error})"
     return None
 
 
@@ -57,7 +57,7 @@ def _unshared_syntax(pattern: str) -> str | None:
             if max(int(count) for count in re.findall("[0-9]+", token[0])) > MOST_REPEATS:
                 return f"'{token[0]}' repeats more than {MOST_REPEATS} times"
             if previous == "close" and closed_holds_repeat:
-                return f"'{token[0]}' repeats a group that holds such a repeat itself"
+                return f"'{token[0]}' repeats a group that itself contains such a repeat"
             holds_repeat[-1] = True
         elif token[0] == "+" and previous in ("repeat", "wide"):
             return f"'+' at character {position + 1} makes a possessive repeat"

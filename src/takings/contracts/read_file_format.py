@@ -50,7 +50,7 @@ def read_file_format(entry: Entry | None) -> FileFormat:
 def _delimiter(entry: Entry) -> str:
     sign = entry.sign()
     if sign not in DELIMITERS:
-        raise entry.error(f"'{sign}' cannot part fields. Write one of {', '.join(DELIMITERS.values())}.")
+        raise entry.error(f"'{sign}' cannot separate fields. Write one of {', '.join(DELIMITERS.values())}.")
     return sign
 
 
@@ -72,7 +72,7 @@ def _one_of(entry: Entry, signs: tuple[str, ...]) -> str:
 def _thousands(entry: Entry, decimal: str) -> str:
     sign = _one_of(entry, THOUSANDS)
     if sign == decimal:
-        raise entry.error(f"'thousands' is '{sign}', which 'decimal' is too. Write another sign, or leave one out.")
+        raise entry.error(f"'thousands' and 'decimal' are both '{sign}'. Write another sign, or leave one out.")
     return sign
 
 
@@ -95,6 +95,6 @@ def _null_words(entry: Entry) -> tuple[str, ...]:
     for item in entry.entries("word"):
         word = item.text()
         if word in words:
-            raise item.error(f"the word '{word}' stands here already. Keep one of them.")
+            raise item.error(f"the word '{word}' is listed twice. Keep one of them.")
         words.append(word)
     return tuple(words)

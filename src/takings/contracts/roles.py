@@ -47,7 +47,7 @@ def read_roles(dataset: Dataset, columns: Mapping[str, ReadColumn]) -> dict[str,
         role = _role(column.role, dataset, column)
         if role in taken:
             raise column.role.error(
-                f"the role '{role}' is that of another column, in line {taken[role].line}. Keep one of them."
+                f"another column has the role '{role}' already, on line {taken[role].line}. Keep one of them."
             )
         taken[role] = column.role
         read[name] = _with_role(column, role)
@@ -63,7 +63,9 @@ def amount_rules(columns: Mapping[str, Column], rules: Sequence[Rule], place: En
         return []
     rule = make_rule(columns[_PRICE], AmountFits(quantity=quantity, discount=discount))
     if rule.id in {other.id for other in rules}:
-        raise place.error(f"the rule '{rule.id}' is that of the item's amount. Give your own rule another 'name'.")
+        raise place.error(
+            f"the rule '{rule.id}' is already taken by the item's amount. Give your own rule another 'name'."
+        )
     return [rule]
 
 
@@ -73,13 +75,13 @@ def _role(entry: Entry, dataset: Dataset, read: ReadColumn) -> Role:
         raise entry.error(f"unknown role '{written}'.{suggestion(written, Role)}")
     role, column = Role(written), read.column
     if dataset is not Dataset.ORDER_ITEMS:
-        raise entry.error(f"'takingsRole' goes with columns of order_items, not of {dataset}. Leave it out.")
+        raise entry.error(f"'takingsRole' is for columns of order_items, not of {dataset}. Leave it out.")
     if column.name == _PRICE:
-        raise entry.error(f"'{_PRICE}' is the price of one piece already. Give the role to another column.")
+        raise entry.error(f"'{_PRICE}' is already the price of one piece. Give the role to another column.")
     if column.type is not _TYPES[role]:
         logical = _LOGICAL[_TYPES[role]]
         raise entry.error(
-            f"the role '{role}' goes with {_TYPES[role]}, '{column.name}' is {column.type}. "
+            f"the role '{role}' needs {_TYPES[role]}, but '{column.name}' is {column.type}. "
             f"Write 'logicalType: {logical}'."
         )
     return role
@@ -104,8 +106,8 @@ def _check_bounds(read: ReadColumn, role: Role) -> None:
     for check in _demanded(role):
         if not _is_held(read.rules, check):
             raise read.role.error(
-                f"a {role} is {_RANGES[role]}, and the bounds of '{name}' let others pass. Leave them out of "
-                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may stand under 'quality'."
+                f"a {role} is {_RANGES[role]}, and the bounds of '{name}' allow others. Remove them from "
+                "'logicalTypeOptions' and 'takingsWarnings'; a bound that only warns may go under 'quality'."
             )
     if any(isinstance(rule.check, Typed) and rule.severity is Severity.WARNING for rule in read.rules):
         raise read.role.error(f"a {role} that cannot be read must be an error. Remove 'type' from 'takingsWarnings'.")

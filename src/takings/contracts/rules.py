@@ -38,7 +38,7 @@ from takings.contracts.origins import FolderPart
 _TYPE_DEMANDS: Mapping[ColumnType, str] = {
     ColumnType.IDENTIFIER: "must be digits without sign or leading zeros, at most 9223372036854775807",
     ColumnType.INTEGER: "must be a whole number of at most 64 bits",
-    ColumnType.MONEY: "must be a number like 12.50, with at most 12 digits before the point and 16 behind it",
+    ColumnType.MONEY: "must be a number like 12.50, with at most 12 digits before the point and 16 after it",
     ColumnType.TIMESTAMP: "must be a date and time like 2025-03-30T16:14:26",
     ColumnType.TEXT: "must be at most 1,024 bytes of text",
 }

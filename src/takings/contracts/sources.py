@@ -71,7 +71,7 @@ class Sources:
 
     @cached_property
     def hash(self) -> str | None:
-        """Return SHA-256, in hex, over all that decides what a source's file yields; None where there is no source."""
+        """Return SHA-256, in hex, over all that decides what a source's file yields; None if there is no source."""
         if not self.by_name:
             return None
         meaning = {

@@ -41,9 +41,9 @@ class OrderOfVersions:
 def read_order_of_versions(
     dataset: Dataset, custom: Mapping[str, Entry], columns: Mapping[str, ReadColumn], others: Sequence[Rule]
 ) -> OrderOfVersions:
-    """Return what a table's properties say about versions; ContractError where it cannot be kept.
+    """Return what a table's properties say about versions; ContractError if it cannot be kept.
 
-    `others` are the rules of the contract that stand in it.
+    `others` are the other rules of the contract.
     """
     version = custom.get("takingsVersion")
     replaces = custom.get("takingsReplaces")
@@ -68,11 +68,13 @@ def read_order_of_versions(
 
 
 def _not_in_future(entry: Entry, columns: Mapping[str, ReadColumn]) -> Rule:
-    """Return the rule that keeps a wrong clock from winning for ever; ContractError where a row may have no instant."""
+    """Return the rule that keeps a wrong clock from winning forever; ContractError if a row may have no instant."""
     name = entry.text()
     timestamps = [other for other, read in columns.items() if read.column.type is ColumnType.TIMESTAMP]
     if name not in columns:
-        raise entry.error(f"'takingsVersion' names the column '{name}', which is none.{suggestion(name, timestamps)}")
+        raise entry.error(
+            f"'takingsVersion' names the column '{name}', which does not exist.{suggestion(name, timestamps)}"
+        )
     read = columns[name]
     if read.column.type is not ColumnType.TIMESTAMP:
         raise entry.error(

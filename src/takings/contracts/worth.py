@@ -39,7 +39,7 @@ class Worth:
 
     @property
     def has_roles(self) -> bool:
-        """Return whether an item has an amount of its own, beside its sale_price."""
+        """Return whether an item has its own amount, in addition to its sale_price."""
         return any((self.quantity, self.discount, self.refund))
 
     @property

@@ -30,7 +30,7 @@ class Written:
     demand: str
 
     def rewritten(self, text: str) -> str | None:
-        """Return the text in the form that is read; None where it does not fit."""
+        """Return the text in the form that is read; None if it does not fit."""
         found = _compiled(self.pattern).fullmatch(text)
         if not found:
             return None

@@ -88,7 +88,7 @@ class Entry:
         if not _NUMBER.fullmatch(written):
             raise self.error(
                 f"'{self.name}' must be a number such as 0 or 12.50, with at most 19 digits before the point "
-                "and 16 behind it."
+                "and 16 after it."
             )
         plain = written.rstrip("0").rstrip(".") if "." in written else written
         return Decimal("0" if plain == "-0" else plain)
@@ -174,7 +174,7 @@ def _check_keys(mapping: yaml.MappingNode) -> None:
             raise _refusal("a key must be a plain word", key.start_mark)
         if key.value in lines:
             raise _refusal(
-                f"the key '{key.value}' stands in line {lines[key.value]} already; keep one of them", key.start_mark
+                f"the key '{key.value}' is already on line {lines[key.value]}; keep one of them", key.start_mark
             )
         lines[key.value] = key.start_mark.line + 1
 

@@ -1,6 +1,6 @@
 """Describe the lake's content and what a batch changes in it: snapshots, affected keys, table changes.
 
-An engine moves the rows themselves, with the SQL files beside this module; delta-rs or the like commits what the
+An engine moves the rows themselves, with the SQL files next to this module; delta-rs or the like commits what the
 engine wrote. A merge is a last-writer-wins join on the primary key: idempotent, commutative and associative.
 """
 

@@ -113,12 +113,12 @@ _SENTENCES: Final = {
     Doubt.ANOTHER_ORDER: (
         "1 order changes",
         "orders change",
-        "both user_id and created_at: another order under the same number is no correction; number each shop's orders apart",
+        "both user_id and created_at: another order with the same number is not a correction; give each shop its own numbers",
     ),
     Doubt.ITEM_OF_ANOTHER_ORDER: (
         "1 item moves",
         "items move",
-        "to another order: another item under the same number is no correction, and takes the place of the first",
+        "to another order: another item with the same number is not a correction, and replaces the first",
     ),
     Doubt.ITEM_IN_TWO_ORDERS: (
         "1 item has",
@@ -141,7 +141,7 @@ _SENTENCES: Final = {
     Doubt.SAME_TIME: (
         "1 key has",
         "keys have",
-        "several contents within 2 seconds: the time of a copy is no time of a change; keep it with `cp -p` or `rsync -t`",
+        "several contents within 2 seconds: copying files gives them a new time; keep the old one with `cp -p` or `rsync -t`",
     ),
 }
 

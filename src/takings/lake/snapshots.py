@@ -11,13 +11,13 @@ from typing import Any, Final
 from takings.contracts.model import ColumnType, Contract, Dataset
 from takings.layout import BatchId
 
-#: the columns whose ranges tell which rows a file may hold
+#: the columns whose ranges show which rows a file may hold
 KEYS: Final = frozenset({"id", "order_id", "product_id"})
 #: tables with one folder per day
 PARTITIONED: Final = (Dataset.ORDERS, Dataset.ORDER_ITEMS)
 #: the business day that such a folder holds
 PARTITION: Final = "order_date"
-#: what every row carries beside its contract's columns
+#: what every row has in addition to its contract's columns
 ORIGIN: Final = {
     "_version": ColumnType.TIMESTAMP,
     "_source": ColumnType.TEXT,
@@ -126,7 +126,7 @@ class StagedFile:
     #: the arrival's key
     key: str
     version: datetime
-    #: a local Parquet file with the contract's columns, and `_line` unless record i stands on line i + 2
+    #: a local Parquet file with the contract's columns, and `_line` unless record i is on line i + 2
     path: Path
 
 

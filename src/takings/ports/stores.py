@@ -42,13 +42,13 @@ class ObjectStore(Protocol):
         """
 
     def read(self, key: str) -> bytes | None:
-        """Return a small object's bytes; None where it is absent. May be repeated."""
+        """Return a small object's bytes; None if it is absent. May be repeated."""
 
     def create(self, key: str, content: bytes) -> bool:
         """Write an object unless the key exists; return whether it was written. May be repeated."""
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
-        """Return a local copy of exactly the bytes that the ETag names; None where they are gone or still change.
+        """Return a local copy of exactly the bytes that the ETag names; None if they are gone or still change.
 
         May be repeated, also by another attempt of the batch: fetched bytes never change until `forget`.
         UnreadableFile where this file cannot be read although the store can.
@@ -61,14 +61,14 @@ class ObjectStore(Protocol):
 
         `fingerprint` is that of the bytes, for a store that keeps it with them. Only drops are removed: an original that was
         fetched from the archive also stays there. May be repeated.
-        ConflictError where the destination holds other bytes. StuckFile where everything is done except removing the key.
+        ConflictError if the destination holds other bytes. StuckFile where everything is done except removing the key.
         """
 
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
         """Use a local file as the fetched bytes of a key; the key need not exist, and the file stays. May be repeated."""
 
     def borrow(self, key: str) -> AbstractContextManager[Path]:
-        """Lend a local file with an object's bytes, for reading only; StoreError where the key is absent."""
+        """Lend a local file with an object's bytes, for reading only; StoreError if the key is absent."""
 
     def create_from(self, key: str, pieces: Iterable[str]) -> bool:
         """Write an object of any size piece by piece, compressed if the key ends in .gz, unless the key exists.
@@ -160,19 +160,19 @@ class LakeTables(Protocol):
     """The lake's tables: their versions and atomic changes."""
 
     def check_fit(self, contracts: Mapping[Dataset, Contract]) -> None:
-        """Raise ContractError where a contract lacks or retypes a column that the lake has. May be repeated."""
+        """Raise ContractError if a contract lacks or retypes a column that the lake has. May be repeated."""
 
     def prepare(self, contracts: Mapping[Dataset, Contract]) -> None:
         """Create the tables that do not exist, and add columns that a contract has gained. May be repeated.
 
-        ContractError where a contract lacks or retypes a column that the lake has.
+        ContractError if a contract lacks or retypes a column that the lake has.
         """
 
     def snapshot(self, versions: Mapping[Dataset, int] | None = None) -> LakeSnapshot:
         """Read the tables at these versions, or at their newest. May be repeated."""
 
     def apply(self, dataset: Dataset, change: TableChange, base: TableSnapshot, batch_id: BatchId) -> None:
-        """Commit a change that was computed from `base`; ConflictError where the table has a newer version."""
+        """Commit a change that was computed from `base`; ConflictError if the table has a newer version."""
 
     def check(self, versions: Mapping[Dataset, int]) -> None:
         """Check that these versions (none: no rows yet) and the newest can be read, with every file. May be repeated.

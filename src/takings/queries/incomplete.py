@@ -136,7 +136,7 @@ def _gaps_as_of(ports: Ports, commit: Commit) -> Gaps:
 
 
 def _refused(ports: Ports) -> Iterable[tuple[str, tuple[date, ...]]]:
-    """Yield the refused files of which no newer original was taken, oldest first, with the days they are about."""
+    """Yield the refused files without a newer accepted original, oldest first, with the days they are about."""
     found = (
         layout.read_failed_key(info.key, ports.contracts.sources.folders) for info in ports.store.list(layout.FAILED)
     )

@@ -1,6 +1,6 @@
 """Keep a store quick and small: compact files, clean the tables' logs, and remove what nothing needs any more.
 
-Maintenance is safe beside a running batch. A compaction is a change like any other: it loses to a merge that came first.
+Maintenance is safe while a batch runs. A compaction is a change like any other: it loses to a merge that came first.
 Everything that the newest commit or one of the last 7 days names is kept. Maintenance commits only while no batch is in
 flight, so that its commit never shows a half-merged batch.
 """
@@ -39,7 +39,7 @@ class Maintenance:
 
     #: per table, the number of files before and after compaction
     compacted: Mapping[str, tuple[int, int]]
-    #: the commit of the compacted tables; None where nothing changed or a batch was in flight
+    #: the commit of the compacted tables; None if nothing changed or a batch was in flight
     commit: int | None
     #: lake files that nothing needs any more
     vacuumed: int
@@ -127,7 +127,7 @@ def _expired(ports: Ports, now: datetime, keep_reports: timedelta) -> Iterable[s
     finished = {_batch_of(info) for info in papers if info.key == layout.outcome(_batch_of(info))}
     for info in papers:
         batch_id = _batch_of(info)
-        # The ledger grows for ever, so ask it only about the few batches without an outcome.
+        # The ledger grows forever, so ask it only about the few batches without an outcome.
         is_old = batch_id not in finished and batch_id != in_flight and info.written_at < now - KEEP
         if is_old and not ports.ledger.lineage(batch_id=batch_id):
             yield info.key

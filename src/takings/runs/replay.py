@@ -15,7 +15,7 @@ from takings.runs.pipeline import form, free_gate
 
 
 def replay_batch(ports: Ports, batch_id: BatchId) -> tuple[BatchOutcome, ...]:
-    """Replay every original that a batch archived; UnknownThing where there is none."""
+    """Replay every original that a batch archived; UnknownThing if there is none."""
     records = [record for record in ports.ledger.lineage(batch_id=batch_id) if record.archived_at is not None]
     if not records:
         raise UnknownThing(f"no batch '{batch_id}' has archived a file. `takings batches STORE` lists them.")
@@ -23,7 +23,7 @@ def replay_batch(ports: Ports, batch_id: BatchId) -> tuple[BatchOutcome, ...]:
 
 
 def replay_file(ports: Ports, key: str) -> tuple[BatchOutcome, ...]:
-    """Replay the newest archived original of a key; UnknownThing where there is none."""
+    """Replay the newest archived original of a key; UnknownThing if there is none."""
     newest = newest_archived(ports.ledger.lineage(file_key=key))
     if key not in newest:
         raise UnknownThing(f"no file '{key}' was ever archived. Write a key like raw-data/orders/a.csv.")
@@ -51,7 +51,7 @@ def _replay(ports: Ports, records: Sequence[LineageRecord]) -> tuple[BatchOutcom
 
 
 def _arrivals(ports: Ports, records: Sequence[LineageRecord]) -> list[Arrival]:
-    """Return the originals as arrivals; CorruptState where one is no longer in the archive."""
+    """Return the originals as arrivals; CorruptState if one is no longer in the archive."""
     places = {str(record.archived_at): record for record in records}
     folders = {archive_folder(place) for place in places}
     found = {info.key: info for folder in sorted(folders) for info in ports.store.list(folder)}

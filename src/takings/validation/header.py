@@ -60,13 +60,11 @@ def check_header(contract: Contract, header: Sequence[str]) -> FileFault | None:
     if twice := same_names(contract, header):
         one, other = twice
         names = f"'{shown_name(one)}' and '{shown_name(other)}'"
-        reason = f"the header names {names}, which are one name in a loose header."
+        reason = f"the header names {names}, which are the same name in a loose header."
         return FileFault(rule="file|duplicate_header", line=line, reason=reason)
     if ambiguous := two_for_one(contract, header):
         column, one, other = ambiguous
-        reason = (
-            f"the header names '{one}' and '{other}', and both stand for {column}. Remove one of them or rename it."
-        )
+        reason = f"the header names '{one}' and '{other}', and both mean {column}. Remove one of them or rename it."
         return FileFault(rule="file|duplicate_header", line=line, reason=reason)
     flaw = missing_names(contract, header, line=line)
     return None if flaw is None else fault_of([flaw])
@@ -127,8 +125,8 @@ def _nearest(name: str, others: Sequence[str]) -> str | None:
 def _described(found: str) -> str:
     """Quote a name, and mention its invisible characters."""
     seen = found.strip("".join(filter(_is_invisible, found)))
-    before, _, behind = found.partition(seen) if seen else (found, "", "")
-    unseen = [f"{_named(part)} {where} it" for part, where in ((before, "before"), (behind, "behind")) if part]
+    before, _, after = found.partition(seen) if seen else (found, "", "")
+    unseen = [f"{_named(part)} {where} it" for part, where in ((before, "before"), (after, "after")) if part]
     if inside := "".join(sign for sign in seen if _is_invisible(sign) and sign != " "):
         unseen.append(f"{_named(inside)} in it")
     return f"'{shown_name(found)}'" + (f" (with {' and '.join(unseen)})" if unseen else "")

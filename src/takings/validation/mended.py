@@ -70,14 +70,14 @@ def contract_of(contract: Contract, header: Collection[str]) -> Contract:
             kind="type",
             severity=Severity.ERROR,
             check=Typed(),
-            demand="must be the instant that stood in the quarantine file",
+            demand="must be the instant in the quarantine file",
         ),
         Rule(
             column=VERSION,
             kind="not_in_future",
             severity=Severity.ERROR,
             check=Compared(operator=Operator.AT_MOST, bound=Now()),
-            demand="must be the instant that stood in the quarantine file, not a later one",
+            demand="must be the instant in the quarantine file, not a later one",
         ),
     )
     return replace(contract, columns=(*contract.columns, column), rules=(*contract.rules, *rules))

@@ -30,7 +30,7 @@ def resolve_name(contract: Contract, names: Collection[str], header: Iterable[st
 
 
 def demanded_names(contract: Contract, column: Column) -> Sequence[Sequence[str]]:
-    """Return the names that a header must have for a column, each with the others that may stand for it."""
+    """Return the names that a header must have for a column, each with its alternatives."""
     if column.origin is None:
         return [column.known_as]
     parts = [part.name for part in column.origin.parts if isinstance(part, FieldPart)]
@@ -38,7 +38,7 @@ def demanded_names(contract: Contract, column: Column) -> Sequence[Sequence[str]
 
 
 def expected_names(contract: Contract, *, mandatory_alone: bool = False) -> Mapping[tuple[str, ...], str]:
-    """Return the names that may stand in a header, alternatives together, each with the first column that needs it."""
+    """Return the names that a header may have, alternatives together, each with the first column that needs it."""
     expected: dict[tuple[str, ...], str] = {}
     for column in contract.columns:
         if column.is_mandatory or not mandatory_alone:
@@ -73,7 +73,7 @@ def same_names(contract: Contract, header: Sequence[str]) -> tuple[str, str] | N
 
 
 def two_for_one(contract: Contract, header: Sequence[str]) -> tuple[str, str, str] | None:
-    """Return a column that two names of the header stand for, and these names; None if there is none."""
+    """Return a column for which the header has two names, and these names; None if there is none."""
     places = _places(contract, header)
     for column in contract.columns:
         found = [places[key] for name in column.header_names if (key := _matched(contract, name)) in places]
@@ -100,7 +100,7 @@ def _matched(contract: Contract, text: str) -> str:
 
 
 def fullest(contracts: Iterable[Contract], header: Sequence[str]) -> Dataset | None:
-    """Return, of datasets that a header fits, the one that needs all that the others need; None where there is none.
+    """Return, of datasets that a header fits, the one that needs all that the others need; None if there is none.
 
     A contract of few columns fits another dataset's header as well: items name their product.
     """

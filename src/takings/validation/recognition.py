@@ -24,7 +24,7 @@ _FOLDERS: Final = {Dataset.PRODUCTS: "products", Dataset.ORDERS: "orders", Datas
 _DELIMITERS: Final = (",", ";", "\t", "|")
 #: faults of files in which another line than the first names the columns, or another sign separates the fields
 _MISREAD: Final = ("file|sep_line", "file|lines_above_header", "file|skipped_header", "file|delimiter")
-#: a header is looked for in this many lines, beside those that the contract skips
+#: a header is looked for in this many lines, not counting those that the contract skips
 _MOST_LINES: Final = 20
 #: with this many of a dataset's mandatory columns, in percent, a line counts as its header
 _RESEMBLING: Final = 60
@@ -115,25 +115,25 @@ def resembled(head: bytes, contracts: Contracts) -> Dataset | None:
 def _flaws(lines: Sequence[str], seen: _Sighting, dataset: Dataset, file: FileFormat) -> Iterator[Flaw]:
     """Yield what is wrong besides the names of a header in a file of this format."""
     if lines[0].startswith(_BOM):
-        what = "a byte order mark stands twice at the beginning of the file"
-        yield Flaw(rule="file|byte_order_mark", line=None, what=what, remedy="keep one of them at most")
+        what = "the file begins with two byte order marks"
+        yield Flaw(rule="file|byte_order_mark", line=None, what=what, remedy="keep at most one of them")
     above = [number for number in range(file.skip_lines + 1, seen.line) if lines[number - 1]]
     if seen.line <= file.skip_lines:
         skipped = "1 line is" if file.skip_lines == 1 else f"{file.skip_lines} lines are"
-        what = f"{skipped} skipped, as the contract says, but the header stands in line {seen.line}"
+        what = f"{skipped} skipped, as the contract says, but the header is on line {seen.line}"
         remedy = "change 'skipLines' in the contract or export the file as it says"
         yield Flaw(rule="file|skipped_header", line=seen.line, what=what, remedy=remedy)
     elif above and _SEP_LINE.fullmatch(lines[above[0] - 1].lstrip(_BOM)):
-        what = f"line {above[0]} is no header but a 'sep=' line, which spreadsheet programs write for themselves"
+        what = f"line {above[0]} is not a header but a 'sep=' line, which spreadsheet programs write for themselves"
         yield Flaw(rule="file|sep_line", line=above[0], what=what, remedy="remove it")
     elif above:
-        what = f"line {above[0]} is no header: that stands in line {seen.line}"
+        what = f"line {above[0]} is not the header, which is on line {seen.line}"
         remedy = "remove the line above it" if len(above) == 1 else "remove the lines above it"
         yield Flaw(rule="file|lines_above_header", line=above[0], what=what, remedy=remedy)
     if seen.delimiter != file.delimiter:
         right = named_delimiter(file.delimiter)
         right = f"'{right}'" if right == file.delimiter else right
-        what = f"fields are parted by {named_delimiter(seen.delimiter)}, not by {right}"
+        what = f"fields are separated by {named_delimiter(seen.delimiter)}, not by {right}"
         yield Flaw(rule="file|delimiter", line=seen.line, what=what, remedy=f"export the file with {right}")
     if seen.dataset is not dataset:
         what = f"this is a file of {seen.dataset.replace('_', ' ')}"
@@ -155,7 +155,7 @@ def _without_header(fault: FileFault, lines: Sequence[str], contract: Contract, 
     )
     if not looks_like_record or fault.rule == "file|line_ends":
         return None
-    what = f"line {number} is no header but looks like a record"
+    what = f"line {number} is not a header but looks like a record"
     wanted = ", ".join(names[0] for names in mandatory)
     remedy = f"add a first line that names the columns, with {wanted} among them,"
     column = next(iter(mandatory.values()))

@@ -20,7 +20,7 @@ _OF_RULE: Final = {
     "file|empty": "export the file again; it has no header",
     "file|duplicate_header": "rename or remove one of the columns with the same name",
     "file|line_ends": "export the file with LF or CRLF line ends",
-    "file|unterminated_quote": "close the quote; everything behind it is read as one field",
+    "file|unterminated_quote": "close the quote; everything after it is read as one field",
     "file|compression": "compress the file again with gzip, or let its name end in .csv if it is not compressed",
     "file|inflation": "drop the file uncompressed",
     "file|kills_reader": "split the file or export it again; the logs around these deaths say what went wrong",
@@ -39,7 +39,7 @@ _OF_FORMAT: Final = {
     "record|field_count": "add or remove fields; put a field that holds {delimiter} into double quotes",
     "record|encoding": "write the record as {encoding}",
     "file|encoding": "export the file as {encoding}",
-    "file|header": "mend the header: every column needs a name, correct quoting and {encoding}",
+    "file|header": "correct the header: every column needs a name, correct quoting and {encoding}",
     "file|delimiter": "export the file with {delimiter} between the fields",
 }
 _OF_TYPE: Final = {
@@ -52,7 +52,7 @@ _OF_TYPE: Final = {
 _EXACTLY: Final = "; names are matched exactly"
 _OF_KIND: Final = {
     "required": "fill the field in",
-    "missing": "add the column to the header and every record, or rename the one that stands for it{matched}",
+    "missing": "add the column to the header and every record, or rename the one that holds it{matched}",
     "unique": "keep one of the records with this key, or give the others keys of their own",
     "extra_column": "nothing, or name the column in the contract to keep it",
     "not_in_future": "correct the time, or its zone",

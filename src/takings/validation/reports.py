@@ -1,4 +1,4 @@
-"""Render validation's documents: chunk and file reports, verdicts, and the reasons beside a failed file."""
+"""Render validation's documents: chunk and file reports, verdicts, and the reasons next to a failed file."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class ColumnText:
     is_guarded: bool = False
     #: fields that are one of these are empty
     null_words: tuple[str, ...] = ()
-    #: what stands for an empty text
+    #: what replaces an empty text
     default: str | None = None
     #: how the text is written where it is not as every engine reads it
     written: Written | None = None
@@ -59,7 +59,7 @@ class ColumnText:
 
     @property
     def plain_place(self) -> int | None:
-        """Return the field that is the text as it stands; None where something is done to it."""
+        """Return the field that is the text as it stands; None if something is done to it."""
         is_plain = not self.null_words and self.default is None and self.written is None and len(self.parts) == 1
         return self.places[0] if is_plain and self.places else None
 
@@ -86,7 +86,7 @@ def texts_of(contract: Contract, header: Sequence[str]) -> Mapping[str, ColumnTe
 def _parts(
     contract: Contract, column: Column, header: Sequence[str], places: Mapping[str, int]
 ) -> tuple[TextPart, ...] | None:
-    """Return the parts of a column's text; None where the file lacks one of them."""
+    """Return the parts of a column's text; None if the file lacks one of them."""
     if column.origin is None:
         return (PlacePart(place=places[column.name]),) if column.name in places else None
     parts = [_part(contract, column, part, header) for part in column.origin.parts]

@@ -77,7 +77,7 @@ def unread_report(arrival: Arrival, fingerprint: str, deaths: int) -> FileReport
     return replace(
         report_on(arrival, fingerprint, arrival.size, Verdict.REJECTED, RecordCounts()),
         errors={"file|kills_reader": 1},
-        reason=f"reading it killed the process {deaths} times, at last alone. It was not read again.",
+        reason=f"reading it killed the process {deaths} times, the last time alone. It was not read again.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What calls a person: measured by the metrics that there are, and each with a place that says what to do."""
+"""The alarms that call a person: they use existing metrics, and each names a place that says what to do."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ALARMS = alarms(PIPELINE, AlarmLimits(oldest_pending_seconds=4800, look_seconds=
 
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
 def test_the_page_says_what_to_do(alarm: Alarm) -> None:
-    """Under the heading that the message names, which the page's table leads to as well."""
+    """Under the heading in the message, which the page's table links to as well."""
     assert re.search(rf"^## {alarm.heading}$", OPERATIONS, re.MULTILINE)
     assert f"`{alarm.name}`" in OPERATIONS
     assert alarm.definition(PIPELINE)["AlarmDescription"].endswith(f"docs/operations.md, '{alarm.heading}'.")
 
 
 def test_no_page_speaks_of_another_alarm() -> None:
-    """What is in the page's table rings."""
+    """Every alarm in the page's table exists."""
     assert set(re.findall(r"alarm `([a-z-]+)`", OPERATIONS)) == {alarm.name for alarm in ALARMS}
 
 
@@ -38,7 +38,7 @@ def test_no_page_speaks_of_another_alarm() -> None:
     "alarm", [each for each in ALARMS if each.namespace == names.METRICS], ids=lambda each: each.name
 )
 def test_own_metrics_exist(alarm: Alarm) -> None:
-    """As the detector writes them."""
+    """The detector writes them."""
     assert alarm.metric in metrics.UNITS
     assert alarm.dimensions == {"store": "north-shop", "service": "file-detector"}
 
@@ -65,7 +65,7 @@ def test_an_alarm_as_cloudwatch_takes_it() -> None:
 
 
 def test_limits_follow_the_settings() -> None:
-    """A file may wait as long as a batch does and an hour more; a store is looked at once a sweep, in whole minutes."""
+    """A file may wait as long as a batch does, and an hour more; a store is looked at once per sweep, in whole minutes."""
     usual = Settings()
     assert limits(batch_wait=usual.batch_policy.batch_wait, sweep=usual.sweep) == AlarmLimits(
         oldest_pending_seconds=4800, look_seconds=300
@@ -75,7 +75,7 @@ def test_limits_follow_the_settings() -> None:
 
 
 def test_the_dashboard_shows_every_metric_and_alarm() -> None:
-    """In a grid of 24 columns, in which no two overlap."""
+    """In a grid of 24 columns, without overlaps."""
     widgets = dashboard(PIPELINE)["widgets"]
     assert widgets[0]["properties"]["alarms"] == [
         f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}" for name in alarm_names(PIPELINE)

@@ -1,4 +1,4 @@
-"""`takings aws athena`: the statements it prints read exports and the lake as Takings does. Athena itself ran none of them."""
+"""`takings aws athena`: its statements read exports and the lake as Takings does. Athena itself has not run them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from tests.emulators import BUCKET, Emulator
 from tests.shop import NOON, csv_of, item, opened, order, product, run
 
 takings = takings_fixture
-#: the shop is made once, for whichever process has these tests
+#: one shop for each process that runs these tests
 pytestmark = pytest.mark.xdist_group("athena")
 OLD, NEW, BEGUN = "01743492514028-aaaaaaaa", "01743492515028-bbbbbbbb", "01743492516028-cccccccc"
-#: a day whose ratios have no value; no batch makes one that has nothing but money
+#: a day whose ratios have no value; no batch with sales makes one
 WITHOUT_ORDERS: Final[dict[str, KpiValue]] = {
     "total_orders": 0,
     "total_revenue": Decimal("12345678901234567890.50"),
@@ -64,7 +64,7 @@ def athena(sold: S3Shop, tmp_path: Path) -> Iterator[Athena]:
 
 @pytest.fixture(scope="module")
 def made(moto: Emulator) -> Iterator[S3Shop]:
-    """Return a shop with a category that CSV quotes, an empty day that is hidden, a waiting item and a row without ratios."""
+    """Return a shop with a quoted category, a hidden empty day, a waiting item and a row without ratios."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         shop = S3Shop(clients=moto.emptied(monkeypatch))
         shop.drop(
@@ -91,7 +91,7 @@ def made(moto: Emulator) -> Iterator[S3Shop]:
 
 @pytest.fixture
 def sold(made: S3Shop) -> S3Shop:
-    """Return that shop without exports."""
+    """Return the same shop without exports."""
     for key in [info.key for info in made.bucket.list("exports/")]:
         made.clients.s3.delete_object(Bucket=BUCKET, Key=key)
     return made
@@ -110,7 +110,7 @@ def put_exports(clients: Clients, id_: str) -> None:
 
 
 def statements(takings: Takings, *options: str) -> list[dict[str, str]]:
-    """Return what the command prints for programs, which keeps to its schema."""
+    """Return the command's JSON output, checked against its schema."""
     ended = takings("aws", "athena", STORE, "--json", *options)
     assert ended.code == 0, ended
     document = json.loads(ended.out)
@@ -121,7 +121,7 @@ def statements(takings: Takings, *options: str) -> list[dict[str, str]]:
 
 
 def test_an_export_is_read_as_takings_prints_it(sold: S3Shop, takings: Takings, athena: Athena) -> None:
-    """Byte for byte, in both tables: no zeros of keys that are gone, an empty ratio, quotes; and never two exports at once."""
+    """Byte for byte, in both tables: no zeros for removed keys, empty ratios, quotes; and never two exports at once."""
     put_exports(sold.clients, OLD)
     shown = {by: takings("kpis", STORE, "--by", by, "--format", "csv").out for by in QUERIES}
     athena.run(statements(takings))
@@ -150,7 +150,7 @@ def test_an_export_is_read_as_takings_prints_it(sold: S3Shop, takings: Takings, 
 
 
 def test_the_lake_s_counted_items_add_up_to_the_kpis(sold: S3Shop, takings: Takings, athena: Athena) -> None:
-    """Without an export; an item that waits is not among them."""
+    """Without an export; waiting items are left out."""
     del sold
     athena.run(statements(takings, "--only-lake", "--database", "north"))
     assert athena.csv(
@@ -164,7 +164,7 @@ def test_the_lake_s_counted_items_add_up_to_the_kpis(sold: S3Shop, takings: Taki
 
 
 def test_the_lake_s_tables_ask_nothing_of_a_reader_that_athena_lacks(sold: S3Shop, takings: Takings) -> None:
-    """Each location has a log; reader version 1, no feature, types that Athena knows."""
+    """Each location has a log; reader version 1, no features, only types that Athena knows."""
     made = {each["makes"]: each["sql"] for each in statements(takings, "--only-lake")}
     for dataset in Dataset:
         assert f"location 's3://shop/lake/{dataset}/'" in made[f"takings.{dataset}"]
@@ -177,14 +177,14 @@ def test_the_lake_s_tables_ask_nothing_of_a_reader_that_athena_lacks(sold: S3Sho
 
 
 def test_what_is_printed_for_people_is_the_same(sold: S3Shop, takings: Takings) -> None:
-    """One statement after the other, each with its semicolon."""
+    """One statement after another, each with its semicolon."""
     put_exports(sold.clients, NEW)
     printed = takings("aws", "athena", STORE).out
     assert [each.strip() for each in printed.split(";")[:-1]] == [each["sql"] for each in statements(takings)]
 
 
 def test_only_a_finished_full_export_is_read(sold: S3Shop, takings: Takings) -> None:
-    """One that is under way has no manifest yet; an increment or another format would be read as something else."""
+    """An unfinished one has no manifest yet; an increment or another format would be misread."""
     put_exports(sold.clients, OLD)
     put_export(sold.clients, "OrderKPIs", NEW, exportType="INCREMENTAL_EXPORT")
     put_export(sold.clients, "CategoryKPIs", NEW, outputFormat="ION")
@@ -201,7 +201,7 @@ def test_only_a_finished_full_export_is_read(sold: S3Shop, takings: Takings) -> 
 
 
 def test_what_cannot_be_read_is_told(sold: S3Shop, takings: Takings) -> None:
-    """No export, a damaged manifest, names that would have to be quoted."""
+    """No export, a damaged manifest, names that need quotes."""
 
     def refused(*options: str) -> tuple[int, str]:
         ended = takings("aws", "athena", STORE, *options)
@@ -222,7 +222,7 @@ def test_what_cannot_be_read_is_told(sold: S3Shop, takings: Takings) -> None:
 
 
 def test_exports_disturb_nothing(sold: S3Shop, takings: Takings, tmp_path: Path) -> None:
-    """What lies under exports/ is no drop, no archive and nothing to tidy up."""
+    """What lies under exports/ is neither a drop nor archive nor clutter."""
     put_exports(sold.clients, NEW)
     before = sold.files("exports")
     assert json.loads(takings("status", STORE, "--json").out)["pending"] == dict.fromkeys(Dataset, 0)
@@ -233,7 +233,7 @@ def test_exports_disturb_nothing(sold: S3Shop, takings: Takings, tmp_path: Path)
 
 
 def test_statements_are_athena_s(sold: S3Shop, takings: Takings) -> None:
-    """A parser of its dialect takes each one, and finds what it makes."""
+    """A parser of its dialect accepts each one, and finds what it creates."""
     sqlglot = pytest.importorskip("sqlglot")
     put_exports(sold.clients, NEW)
     for statement in statements(takings):
@@ -244,7 +244,7 @@ def test_statements_are_athena_s(sold: S3Shop, takings: Takings) -> None:
 
 
 def test_items_of_another_worth_are_counted_by_it() -> None:
-    """Column names that the dialect reserves, a status of the order, and an item from before the contract had a role."""
+    """Column names that the dialect reserves, an order's status, and an item from before the contract had a role."""
     worth = Worth(quantity="order", discount="less", refund="group", may_lack_status=True)
     (view,) = (each.sql for each in athena_statements("takings", "shop", (), worth) if "counted_items" in each.makes)
     (parsed,) = pytest.importorskip("sqlglot").parse(view, dialect="athena")
@@ -278,7 +278,7 @@ def test_items_of_another_worth_are_counted_by_it() -> None:
 
 
 def test_an_export_knows_where_it_lies() -> None:
-    """Beside those of other tables, in a folder of its id."""
+    """Next to those of other tables, in a folder named by its id."""
     export = Export(
         table="north.OrderKPIs",
         arn=f"arn:aws:dynamodb:eu-west-1:123456789012:table/north.OrderKPIs/export/{NEW}",

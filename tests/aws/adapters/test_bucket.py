@@ -1,4 +1,4 @@
-"""What only a bucket can suffer: pages, versions, parts, writers that meet, and a bucket that was set up otherwise."""
+"""What only a bucket can suffer from: pages, versions, parts, concurrent writers, and another setup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PART = 5 * MIB
 
 
 class Body:
-    """The body of an answer that no server gave."""
+    """The body of an answer that came from no server."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -45,7 +45,7 @@ class Body:
 
 @contextmanager
 def refused(clients: Clients, operation: str, status: int, code: str, *, times: int) -> Iterator[list[str]]:
-    """Let S3 refuse an operation some times; hand out the list in which each refusal is noted."""
+    """Make S3 refuse an operation some times; return the list in which each refusal is recorded."""
     noted: list[str] = []
 
     def answer(request: Any, **_: object) -> AWSResponse | None:
@@ -71,7 +71,7 @@ def bytes_of_three_parts() -> bytes:
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_a_listing_has_all_pages(shop: S3Shop) -> None:
-    """S3 shows a thousand keys at once."""
+    """S3 returns a thousand keys at a time."""
     keys = {f"raw-data/orders/{number}.csv" for number in range(1005)}
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda key: shop.bucket.create(key, b"1"), keys))
@@ -81,7 +81,7 @@ def test_a_listing_has_all_pages(shop: S3Shop) -> None:
 
 
 def test_an_older_version_is_found_by_its_etag(shop: S3Shop) -> None:
-    """Behind newer bytes, and behind a delete marker; a key that begins alike has nothing to do with it."""
+    """After newer bytes, and after a delete marker; a key with the same prefix is not affected."""
     shop.drop("orders/a.csv", b"old")
     (listed,) = shop.bucket.list(KEY)
     shop.drop("orders/a.csv.gz", b"old")
@@ -96,7 +96,7 @@ def test_an_older_version_is_found_by_its_etag(shop: S3Shop) -> None:
 
 
 def test_a_large_original_is_filed_away_in_parts(shop: S3Shop, tmp_path: Path, bytes_of_three_parts: bytes) -> None:
-    """Byte for byte, with version and fingerprint; the limit is lowered for the test."""
+    """Byte for byte, with version and fingerprint; the test lowers the limit."""
     shop.drop("orders/a.csv", bytes_of_three_parts)
     bucket = Bucket(shop.clients.s3, BUCKET, part_bytes=PART)
     store = BucketStore(bucket, tmp_path)
@@ -115,7 +115,7 @@ def test_a_large_original_is_filed_away_in_parts(shop: S3Shop, tmp_path: Path, b
 
 
 def test_a_large_file_is_uploaded_in_parts(shop: S3Shop, tmp_path: Path, bytes_of_three_parts: bytes) -> None:
-    """Unless the key exists; parts that were sent in vain are given up."""
+    """Unless the key exists; unused parts are removed."""
     path = tmp_path / "large"
     path.write_bytes(bytes_of_three_parts)
     bucket = Bucket(shop.clients.s3, BUCKET, part_bytes=PART)
@@ -127,7 +127,7 @@ def test_a_large_file_is_uploaded_in_parts(shop: S3Shop, tmp_path: Path, bytes_o
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_a_large_file_is_downloaded_in_ranges(shop: S3Shop, tmp_path: Path) -> None:
-    """Byte for byte; MiniStack answers with all of a version where a range of it is asked for."""
+    """Byte for byte; MiniStack returns all of a version when asked for a range."""
     content = random.Random(7).randbytes(33 * MIB)
     shop.drop("orders/a.csv", content)
     version = shop.bucket.newest(KEY)
@@ -137,7 +137,7 @@ def test_a_large_file_is_downloaded_in_ranges(shop: S3Shop, tmp_path: Path) -> N
 
 
 def test_a_download_that_is_cut_short_is_an_error(shop: S3Shop, tmp_path: Path) -> None:
-    """Whatever came of it is not taken for the file."""
+    """A part of the file never counts as the file."""
     shop.drop("orders/a.csv", b"rows")
     version = shop.bucket.newest(KEY)
     assert version is not None
@@ -148,7 +148,7 @@ def test_a_download_that_is_cut_short_is_an_error(shop: S3Shop, tmp_path: Path) 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_of_sixteen_who_create_a_key_one_does(shop: S3Shop) -> None:
-    """The others learn it."""
+    """The others are told."""
     with ThreadPoolExecutor(16) as pool:
         written = list(pool.map(lambda number: shop.bucket.create("lake/commits/1.json", b"%d" % number), range(16)))
     assert written.count(True) == 1
@@ -156,7 +156,7 @@ def test_of_sixteen_who_create_a_key_one_does(shop: S3Shop) -> None:
 
 
 class TestContested:
-    """S3 answers 409 to writers that meet, and asks to try again."""
+    """S3 answers 409 to concurrent writers, and asks them to try again."""
 
     @pytest.mark.parametrize(
         ("operation", "write"),
@@ -169,7 +169,7 @@ class TestContested:
     def test_a_contested_write_is_tried_again(
         self, shop: S3Shop, operation: str, write: Callable[[Bucket], object]
     ) -> None:
-        """With growing pauses that differ."""
+        """With growing, random pauses."""
         pauses: list[float] = []
         with refused(shop.clients, operation, 409, "ConditionalRequestConflict", times=3) as refusals:
             write(Bucket(shop.clients.s3, BUCKET, pause=pauses.append))
@@ -177,7 +177,7 @@ class TestContested:
 
     @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
     def test_it_gives_up_some_time(self, shop: S3Shop) -> None:
-        """Then it is told as what it is."""
+        """Then the error is reported as it is."""
         with (
             refused(shop.clients, "PutObject", 409, "ConditionalRequestConflict", times=99) as refusals,
             pytest.raises(ClientError, match="ConditionalRequestConflict"),
@@ -198,7 +198,7 @@ class TestContested:
 
 
 def test_what_cannot_be_removed_is_told(shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3 answers a removal of many with 200, whatever became of each."""
+    """S3 answers a removal of many keys with 200, whatever happens to each."""
     answer = {"Errors": [{"Key": "a.json", "Code": "AccessDenied", "Message": "Denied"}]}
     monkeypatch.setattr(shop.clients.s3, "delete_objects", lambda **_: answer)
     with pytest.raises(StoreError, match=r"s3://shop: a\.json could not be removed: AccessDenied: Denied\. Run again"):
@@ -206,7 +206,7 @@ def test_what_cannot_be_removed_is_told(shop: S3Shop, monkeypatch: pytest.Monkey
 
 
 def test_a_bucket_without_versions_is_refused(shop: S3Shop, tmp_path: Path) -> None:
-    """A file that is overwritten while it is read would be lost; the message has the command that mends it."""
+    """A file overwritten while it is read would be lost; the message names the command that repairs it."""
     plain = "shop-without-versions"
     shop.clients.s3.create_bucket(Bucket=plain, CreateBucketConfiguration={"LocationConstraint": REGION})
     shop.clients.s3.put_object(Bucket=plain, Key=KEY, Body=b"rows")
@@ -218,7 +218,7 @@ def test_a_bucket_without_versions_is_refused(shop: S3Shop, tmp_path: Path) -> N
 
 @contextmanager
 def handling(s3: Any, operation: str, refuse: Callable[..., None]) -> Iterator[None]:
-    """Ask `refuse` before each request of a kind until the block ends."""
+    """Call `refuse` before each request of a kind, until the block ends."""
     event = f"provide-client-params.s3.{operation}"
     s3.meta.events.register(event, refuse)
     try:
@@ -228,7 +228,7 @@ def handling(s3: Any, operation: str, refuse: Callable[..., None]) -> Iterator[N
 
 
 class TestRefusals:
-    """What S3 refuses of one object."""
+    """What S3 refuses for one object."""
 
     @pytest.mark.parametrize(
         ("operation", "code"),
@@ -242,7 +242,7 @@ class TestRefusals:
     def test_an_object_that_may_not_be_read_is_its_own_trouble(
         self, moto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, code: str
     ) -> None:
-        """Its permission, its key or its storage class is told, and the others are fetched."""
+        """The error names permission, key or storage class, and the others are fetched."""
         s3 = moto.emptied(monkeypatch).s3
         store = BucketStore(Bucket(s3, BUCKET), tmp_path)
         for name in ("a", "b"):
@@ -265,7 +265,7 @@ class TestRefusals:
     def test_an_object_that_may_not_be_removed_is_archived_and_told(
         self, moto: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The batch goes on."""
+        """The batch continues."""
         s3 = moto.emptied(monkeypatch).s3
         store = BucketStore(Bucket(s3, BUCKET), tmp_path)
         s3.put_object(Bucket=BUCKET, Key="raw-data/orders/a.csv", Body=b"rows")

@@ -1,4 +1,4 @@
-"""What only DynamoDB can suffer: pages, answers in part, lost answers, large items, tables of somebody else."""
+"""What only DynamoDB can suffer from: pages, partial answers, lost answers, large items, somebody else's tables."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def database(aws: Clients) -> Database:
 
 
 def test_every_kpi_table_has_a_table() -> None:
-    """With its very key."""
+    """With exactly its key."""
     wanted = {table.name: table.key for table in load_kpi_tables()}
     assert {table.name: table.key for table in TABLES if table.name in wanted} == wanted
 
 
 def test_results_come_whole(database: Database) -> None:
-    """DynamoDB answers with a megabyte at most, and asks to go on from there."""
+    """DynamoDB returns at most a megabyte, and continues on request."""
     items = [{"file_key": "a", "processing_date": str(number), "reason": "x" * 300_000} for number in range(8)]
     assert all(database.put_each(PROCESSED_FILES, items))
     found = [item["processing_date"] for item in database.query(PROCESSED_FILES, "file_key = :key", {"key": "a"})]
@@ -53,7 +53,7 @@ def test_results_come_whole(database: Database) -> None:
 
 
 def test_many_keys_are_asked_for_in_pieces(database: Database) -> None:
-    """A hundred at once; those that do not exist are left out."""
+    """A hundred at a time; missing ones are left out."""
     items = [{"order_date": f"2025-{number:03}", "total_orders": number} for number in range(150)]
     database.put_each(ORDER_KPIS, items)
     keys = [{"order_date": f"2025-{number:03}"} for number in range(250)]
@@ -64,7 +64,7 @@ def test_many_keys_are_asked_for_in_pieces(database: Database) -> None:
 def test_what_was_not_answered_is_asked_again(
     aws: Clients, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With growing pauses; some time it is told."""
+    """With growing pauses; at some point it is an error."""
     database.put_each(ORDER_KPIS, [{"order_date": "a"}, {"order_date": "b"}])
     whole: Any = aws.dynamodb.batch_get_item
     pauses: list[float] = []
@@ -97,7 +97,7 @@ def test_numbers_are_decimals(database: Database) -> None:
 
 
 def test_a_gate_that_outgrows_an_item_is_an_error(database: Database) -> None:
-    """Nothing is written, and the next step is named."""
+    """Nothing is written, and the error names the next step."""
     ledger = DynamoLedger(database, BUCKET)
     suspects = tuple(Suspect(key=f"raw-data/orders/{'x' * 900}{number}", etag="e", deaths=1) for number in range(500))
     with pytest.raises(StoreError, match="an item of PendingBatches would be larger than the 400 KB"):
@@ -108,7 +108,7 @@ def test_a_gate_that_outgrows_an_item_is_an_error(database: Database) -> None:
 def test_a_write_whose_answer_was_lost_finds_itself(
     aws: Clients, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """boto3 sends it again by itself; the condition fails, but by nobody else's doing."""
+    """boto3 repeats the request; the condition fails because of the first write, not somebody else's."""
     ledger, write = DynamoLedger(database, BUCKET), aws.dynamodb.put_item
 
     def twice(**arguments: Any) -> Any:
@@ -124,7 +124,7 @@ def test_a_write_whose_answer_was_lost_finds_itself(
 
 
 def test_tables_serve_one_bucket(database: Database) -> None:
-    """Neither lineage nor KPIs know buckets apart, so a second one is refused."""
+    """Lineage and KPIs do not distinguish buckets, so a second one is refused."""
     DynamoLedger(database, BUCKET).change_gate(Gate().waiting(NOON, {}))
     DynamoLedger(database, BUCKET).check_alone()
     with pytest.raises(
@@ -134,7 +134,7 @@ def test_tables_serve_one_bucket(database: Database) -> None:
 
 
 def test_tables_are_created_once(aws: Clients) -> None:
-    """With a prefix they are others; a table with other keys is left as it is."""
+    """A prefix makes other tables; a table with other keys is left as it is."""
     assert create_tables(aws.dynamodb, "") == ()
     assert create_tables(aws.dynamodb, "two.") == tuple(f"two.{table.name}" for table in TABLES)
     assert create_tables(aws.dynamodb, "two.") == ()

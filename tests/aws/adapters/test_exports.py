@@ -1,4 +1,4 @@
-"""`takings aws export`: what DynamoDB exports is what Takings shows; moto writes the items, MiniStack knows tokens."""
+"""`takings aws export`: DynamoDB exports what Takings shows; moto writes the items, MiniStack knows tokens."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def keep_points_in_time(clients: Clients, *tables: str) -> None:
 
 
 def exported(takings: Takings, *options: str, code: int = 0) -> list[dict[str, Any]]:
-    """Return what the command prints for programs, which keeps to its schema."""
+    """Return the command's JSON output, checked against its schema."""
     ended = takings("aws", "export", STORE, "--json", *options)
     assert ended.code == code, ended
     document = json.loads(ended.out)
@@ -59,7 +59,7 @@ def exported(takings: Takings, *options: str, code: int = 0) -> list[dict[str, A
 
 @on_moto
 def test_the_kpis_are_exported_as_takings_prints_them(shop: S3Shop, takings: Takings, athena: Athena) -> None:
-    """Both tables, by what the emulator itself makes of an export; it names the folder otherwise than AWS does."""
+    """Both tables, from the emulator's own export, which names the folder differently from AWS."""
     shop.drop_all()
     run(STORE)
     keep_points_in_time(shop.clients, "OrderKPIs", "CategoryKPIs")
@@ -95,7 +95,7 @@ def export_of(table: str, id_: str) -> Export:
 
 @on_ministack
 def test_the_same_hour_is_the_same_export(aws: Clients) -> None:
-    """Nothing is exported twice by mistake; a new hour, `--again`, another table or another place is another export."""
+    """Nothing is exported twice by mistake; a new hour, `--again`, another table or another place makes another export."""
 
     def arn(
         table: str = "OrderKPIs", folder: str = "s3://shop/exports", minutes: int = 0, *, again: bool = False
@@ -111,7 +111,7 @@ def test_the_same_hour_is_the_same_export(aws: Clients) -> None:
 
 @on_ministack
 def test_whoever_does_not_wait_is_told_where_it_will_lie(aws: Clients, takings: Takings) -> None:
-    """Whoever waits, that it is there; the store's folder or another, each table once."""
+    """With --wait, it is there afterwards; in the store's folder or another, each table once."""
     assert aws is not None
     orders, categories = exported(takings, "--no-wait")
     id_ = orders["export_arn"].rpartition("/")[2]
@@ -137,7 +137,7 @@ def test_whoever_does_not_wait_is_told_where_it_will_lie(aws: Clients, takings: 
 
 @on_moto
 def test_point_in_time_recovery_has_to_be_on(shop: S3Shop, takings: Takings) -> None:
-    """The message has the command that turns it on; nothing is begun for the table."""
+    """The message names the command that turns it on; the table is not exported."""
     refused = takings("aws", "export", STORE)
     assert (refused.code, refused.out) == (2, "")
     assert unwrapped(refused.err) == (
@@ -151,7 +151,7 @@ def test_point_in_time_recovery_has_to_be_on(shop: S3Shop, takings: Takings) -> 
 
 @on_moto
 def test_what_failed_is_told(aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An export that DynamoDB gave up ends with 3, a name that nothing has with 2."""
+    """An export that DynamoDB gave up ends with 3, an unknown name with 2."""
     keep_points_in_time(aws, "OrderKPIs")
     failed = takings("aws", "export", STORE, "--table", "OrderKPIs", "--to", "s3://no-such-shop/exports")
     assert (failed.code, failed.out) == (3, "OrderKPIs: failed\n")
@@ -169,7 +169,7 @@ def test_what_failed_is_told(aws: Clients, takings: Takings, monkeypatch: pytest
 
 @on_ministack
 def test_whoever_waits_can_leave(aws: Clients) -> None:
-    """The export goes on without whoever asked for it, and whoever asks again finds it."""
+    """The export continues without the command, and the next call finds it."""
     folder = parse_folder("s3://shop/exports")
     begun = begin_export(aws.dynamodb, "OrderKPIs", folder, NOON, is_again=False)
     waited: list[float] = []
@@ -186,5 +186,5 @@ def test_whoever_waits_can_leave(aws: Clients) -> None:
 
 
 def test_every_table_can_be_exported() -> None:
-    """The command line names those that the store has."""
+    """The command line lists exactly the store's tables."""
     assert {table.name for table in TABLES} == set(ExportedTable)

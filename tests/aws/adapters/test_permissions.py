@@ -1,7 +1,6 @@
-"""Every role allows what its part asks for, nothing beyond that, and nothing that is forbidden.
+"""Every role allows what its part calls, nothing else, and nothing forbidden.
 
-The end-to-end tests hold the parts to their roles as well (tests/aws_emulator/permissions.py); what they have asked for is
-kept in calls.json.
+The end-to-end tests enforce the roles as well (tests/aws_emulator/permissions.py); their calls are recorded in calls.json.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Policy = Mapping[str, Any]
 
 
 def grants(role: Role) -> Iterator[Policy]:
-    """Yield what a role allows in its smallest parts: one action on one resource, under one value of its conditions."""
+    """Yield what a role allows in the smallest parts: one action on one resource, with one value of its conditions."""
     for statement in role.statements:
         conditions = statement.get("Condition", {})
         values = [
@@ -44,7 +43,7 @@ def grants(role: Role) -> Iterator[Policy]:
 
 
 def asked(role: Role) -> list[Call]:
-    """Return what a role is asked for, seen or not."""
+    """Return the calls of a role, seen or not."""
     return [*recorded().get(role.name, ()), *(call for name, call, _ in unseen() if name == role.name)]
 
 
@@ -56,7 +55,7 @@ def role(request: pytest.FixtureRequest) -> Role:
 
 
 def test_every_role_is_asked_for_something() -> None:
-    """Calls are kept of the roles that there are."""
+    """The recorded calls cover every role."""
     assert {*recorded(), *(name for name, _, _ in unseen())} == {*ROLES}
 
 
@@ -66,13 +65,13 @@ def test_what_is_asked_for_is_allowed(role: Role) -> None:
 
 
 def test_nothing_is_allowed_that_nobody_asks_for(role: Role) -> None:
-    """Each action on each resource under each condition is needed by a call."""
+    """A call needs each action on each resource under each condition."""
     calls = asked(role)
     assert [grant["Statement"][0] for grant in grants(role) if not any(allows(grant, call) for call in calls)] == []
 
 
 def test_an_exception_is_needed() -> None:
-    """What the tests do see is no exception."""
+    """An exception is for calls that no test makes."""
     assert [(name, call) for name, call, _ in unseen() if call in recorded().get(name, ())] == []
 
 
@@ -83,7 +82,7 @@ def test_what_is_forbidden_is_denied(role: Role) -> None:
 
 
 def test_nothing_is_allowed_on_everything() -> None:
-    """But the token for the registry, which has no resource; and no action is a pattern."""
+    """Except the registry's token, which has no resource; and no action is a pattern."""
     statements = [statement for role in ROLES.values() for statement in role.statements]
     assert [statement["Action"] for statement in statements if "*" in statement["Resource"]] == [
         ["ecr:GetAuthorizationToken"]
@@ -95,7 +94,7 @@ def test_nothing_is_allowed_on_everything() -> None:
 
 
 def test_roles_of_another_shop_differ() -> None:
-    """With a prefix of its own a shop may touch nothing of this one, but for the account's rule of Step Functions."""
+    """With its own prefix, a shop cannot touch anything of this one, except the account's rule of Step Functions."""
     north = roles(Pipeline(bucket="north", table_prefix="north.", account=ACCOUNT, region="eu-west-1"))
     shared = {"ecr:GetAuthorizationToken", "events:PutTargets", "events:PutRule", "events:DescribeRule"}
     calls = [call for role in ROLES.values() for call in asked(role)]
@@ -104,7 +103,7 @@ def test_roles_of_another_shop_differ() -> None:
 
 
 def trusts(role: Role, service: str, **source: str) -> bool:
-    """Return whether a service may take a role on behalf of something."""
+    """Return whether a service may assume a role on behalf of something."""
     trust = role.trust(ACCOUNT)
     (statement,) = trust["Statement"]
     call = Call(
@@ -137,7 +136,7 @@ def trusts(role: Role, service: str, **source: str) -> bool:
     ],
 )
 def test_a_service_takes_a_role_for_the_own_pipeline_only(name: str, service: str, source: str, another: str) -> None:
-    """Nobody can have a service of AWS use it for anything else."""
+    """Nobody can make an AWS service use it for anything else."""
     role = ROLES[name]
     assert trusts(role, f"{service}.amazonaws.com", Account=ACCOUNT, Arn=source)
     assert not trusts(role, f"{service}.amazonaws.com", Account=ACCOUNT, Arn=another)
@@ -147,7 +146,7 @@ def test_a_service_takes_a_role_for_the_own_pipeline_only(name: str, service: st
 
 
 def test_each_role_is_taken_by_one_service() -> None:
-    """Lambda does not say on whose behalf it takes a role."""
+    """Lambda does not say on whose behalf it assumes a role."""
     trusted = {name: role.trust(ACCOUNT)["Statement"][0] for name, role in ROLES.items()}
     assert {name: statement["Principal"]["Service"] for name, statement in trusted.items()} == {
         "takings-file-detector": "lambda.amazonaws.com",
@@ -179,7 +178,7 @@ json.dump([decide(*each) for each in json.load(sys.stdin)], sys.stdout)
 
 
 def test_two_evaluators_agree() -> None:
-    """MiniStack's says the same of every call and every role."""
+    """MiniStack's decides the same for every call and every role."""
     if not MINISTACK.exists():
         pytest.skip(f"MiniStack is not installed ({MINISTACK}); `make test` installs it")
     calls = [*TO_NOBODY, *(call for role in ROLES.values() for call in (*asked(role), *FORBIDDEN[role.name]))]

@@ -1,4 +1,4 @@
-"""docs/aws.md says what a person's credentials have to allow: with just that its commands work, and nothing of it is idle."""
+"""docs/aws.md says which permissions a person needs: with exactly these, the commands work, and all of them are used."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RESOURCES: Final = {
     "its objects": ["arn:aws:s3:::shop/*"],
     "the tables and their indexes": ["arn:aws:dynamodb:eu-west-1:000000000000:table/*"],
 }
-#: a large file whose copy in parts fails, and one that is overwritten while it is read
+#: a large file whose multipart copy fails, and one that is overwritten while it is read
 UNSEEN: Final = {"s3:AbortMultipartUpload", "s3:ListBucketVersions"}
 
 
 def table() -> Iterator[tuple[str, str, list[str]]]:
-    """Yield who needs which actions on what."""
+    """Yield who needs which actions on which resources."""
     section = (ROOT / "docs" / "aws.md").read_text().split("\n**People** need", 1)[1].split("\n## ", 1)[0]
     who = ""
     for named, on, actions in re.findall(r"^\| (.*?) ?\| (.*?) \| (`.*`) \|$", section, re.MULTILINE):
@@ -37,12 +37,12 @@ def table() -> Iterator[tuple[str, str, list[str]]]:
 
 
 class People:
-    """Users of the account: each may do what the page grants to him and to those before him."""
+    """Users of the account: each may do what the page grants to them and to those before them."""
 
     def __init__(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         self._aws, self._monkeypatch = aws, monkeypatch
         self._keys: dict[str, dict[str, str]] = {}
-        #: what the page grants to each beyond those before him
+        #: what the page grants to each in addition to those before
         self.granted: dict[str, set[str]] = {}
         statements: list[dict[str, Any]] = []
         iam = aws.client("iam")
@@ -57,19 +57,19 @@ class People:
         aws.hold_to_roles()
 
     def act_as(self, who: str) -> None:
-        """Let commands run with the credentials of one of them."""
+        """Let commands run with one user's credentials."""
         self._monkeypatch.setenv("AWS_ACCESS_KEY_ID", self._keys[who]["AccessKeyId"])
         self._monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", self._keys[who]["SecretAccessKey"])
 
     def used(self, who: str) -> set[str]:
-        """Return the actions that one of them has used; all of them were allowed."""
+        """Return the actions that one of them has used; all were allowed."""
         calls = [call for call in self._aws.calls() if call["role"] == who]
         assert [call for call in calls if not call["allowed"]] == []
         return {call["action"] for call in calls}
 
 
 def test_people_need_what_the_page_says(pipe: Aws, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who looks needs least; who works or sets up needs more."""
+    """Reading needs least; running or setting up needs more."""
 
     def done(*arguments: str) -> str:
         ended = takings(*arguments)

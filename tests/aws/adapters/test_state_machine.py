@@ -1,4 +1,4 @@
-"""The state machine's definition keeps what is promised of it."""
+"""The state machine's definition keeps its promises."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_takes_a_batch_the_brief_s_way() -> None:
 
 
 def test_every_task_ends_and_is_tried_again() -> None:
-    """None waits for ever, and no two batches try again at the same moment."""
+    """None waits forever, and two batches never retry at the same moment."""
     assert [name for name, task in TASKS.items() if not task.get("TimeoutSeconds")] == []
     assert {retry["JitterStrategy"] for task in TASKS.values() for retry in task["Retry"]} == {"FULL"}
 
 
 def test_whatever_fails_is_marked_as_failed() -> None:
-    """But marking itself, and the looks behind the end: the next sweep does for them."""
+    """Except marking itself, and the looks after the end: the next sweep takes over."""
     caught = {
         name for name, task in TASKS.items() if any(c["Next"] == "MarkFilesAsFailed" for c in task.get("Catch", ()))
     }
@@ -45,7 +45,7 @@ def test_whatever_fails_is_marked_as_failed() -> None:
 
 
 def test_names_this_pipeline_s_parts() -> None:
-    """Nothing is left to be filled in; tasks run in the subnets that were chosen."""
+    """Nothing is left to fill in; tasks run in the chosen subnets."""
     assert "${" not in str(DOCUMENT)
     assert TASKS["ValidateData"]["Parameters"]["NetworkConfiguration"] == {
         "AwsvpcConfiguration": {
@@ -57,7 +57,7 @@ def test_names_this_pipeline_s_parts() -> None:
 
 
 def test_every_way_leads_to_a_state() -> None:
-    """And the check notices one that does not, and a state that nothing leads to."""
+    """And the check notices a way to nowhere, and a state that nothing leads to."""
     assert list(dangling(DOCUMENT)) == []
     broken = deepcopy(DOCUMENT)
     broken["States"]["ValidateData"]["Next"] = "TransformDate"

@@ -1,4 +1,4 @@
-"""A store in a bucket is the same store: the same verdicts, lake, numbers, archive and stories as in a folder."""
+"""A store in a bucket behaves like one in a folder: verdicts, lake, numbers, archive and histories are the same."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.shop import (
     run,
 )
 
-#: by then a lease has ended
+#: by then, any lease has ended
 LATER = timedelta(minutes=2)
 
 #: drops, batch by batch: a move, a correction, an orphan and its order, a copy, a bad file, a changed category
@@ -69,14 +69,14 @@ STORY: tuple[Mapping[str, bytes], ...] = (
 
 @dataclass(kw_only=True)
 class DeathBefore(Death):
-    """A death before the n-th time that a process takes a step."""
+    """Die before a process takes a step for the n-th time."""
 
     at: int = -1
     step: str
     nth: int
 
     def before(self, step: str, *, is_counted: bool) -> None:
-        """Die before the step; whoever is dead takes none any more."""
+        """Die before the step; a dead process takes no more steps."""
         if is_counted and not self.is_dead:
             self.steps.append(step)
             self.is_dead = self.steps.count(self.step) == self.nth
@@ -86,14 +86,14 @@ class DeathBefore(Death):
 
 @contextmanager
 def dying(step: str, nth: int = 1) -> Iterator[Shop]:
-    """Open the store for a process that dies."""
+    """Open the store for a process that will die."""
     with pytest.raises(Killed), opened(STORE) as shop:
         yield replace(shop, ports=mortal(shop.ports, DeathBefore(step=step, nth=nth)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a store tells, in the words of any platform."""
+    """A store's results, in a form that is the same on any platform."""
 
     by_day: str
     by_category: str
@@ -101,7 +101,7 @@ class Told:
 
 
 def told(shop: Shop) -> Told:
-    """Return the published numbers, and every file's story without days and batches."""
+    """Return the published numbers, and every file's history without days and batches."""
     by_day, by_category = (as_csv(table, visible(shop.ports.kpis.rows(table))) for table in shop.ports.kpi_tables)
     stories = [
         {
@@ -120,7 +120,7 @@ def told(shop: Shop) -> Told:
 
 
 def test_a_bucket_tells_the_same_story_as_a_folder(shop: S3Shop, tmp_path: Path) -> None:
-    """KPIs byte for byte, and lineage, archive, reasons and the rows behind a number as well."""
+    """KPIs byte for byte, with lineage, archive, reasons and the rows behind a number."""
     root = new_store(tmp_path / "shop")
     with opened(STORE) as there, opened(root) as here:
         for batch in STORY:
@@ -144,7 +144,7 @@ def test_a_bucket_tells_the_same_story_as_a_folder(shop: S3Shop, tmp_path: Path)
 
 
 def test_an_original_carries_version_and_fingerprint(shop: S3Shop) -> None:
-    """As metadata of the object; what stood under raw-data/ is behind a delete marker."""
+    """As metadata of the object; the original under raw-data/ has a delete marker."""
     shop.drop_all()
     run(STORE)
     for record in lineage(STORE):
@@ -158,7 +158,7 @@ def test_an_original_carries_version_and_fingerprint(shop: S3Shop) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """Return what a folder tells of the first two batches in one."""
+    """Return a folder's results of the first two batches run as one."""
     root = new_store(tmp_path_factory.mktemp("undisturbed") / "shop")
     for file, content in (*STORY[0].items(), *STORY[1].items()):
         drop(root, file, content)
@@ -175,13 +175,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Told:
         ("ministack", "tables.apply", 2),  # products are merged, orders are not
         ("ministack", "kpis.publish", 1),  # all is merged and committed
         ("ministack", "kpis.publish", 2),  # days are published, categories are not
-        ("ministack", "ledger.record", 3),  # an original is filed away, its record is not written
+        ("ministack", "ledger.record", 3),  # an original is archived, its record is not written
         ("moto", "store.forget", 1),  # the outcome is written
     ],
     indirect=["aws"],
 )
 def test_another_host_completes_what_a_death_left(shop: S3Shop, undisturbed: Told, step: str, nth: int) -> None:
-    """Wherever the first one died, and though nothing of its disk is left: after the lease the same batch goes on."""
+    """Wherever the first one died, and without anything from its disk: after the lease, the same batch continues."""
     for file, content in (*STORY[0].items(), *STORY[1].items()):
         shop.drop(file, content)
     with dying(step, nth) as first:
@@ -194,7 +194,7 @@ def test_another_host_completes_what_a_death_left(shop: S3Shop, undisturbed: Tol
 
 
 def test_a_file_that_is_overwritten_meanwhile_is_the_next_batchs(shop: S3Shop) -> None:
-    """Its older bytes are judged and filed away, also by another host that never had them."""
+    """Its older bytes are validated and archived, even by another host that never had them."""
     shop.drop_all()
     newer = csv_of(order(1), order(2), order(3, "2025-04-01T08:00:00"))
 
@@ -216,7 +216,7 @@ def test_a_file_that_is_overwritten_meanwhile_is_the_next_batchs(shop: S3Shop) -
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_of_two_who_dispatch_one_wins(shop: S3Shop) -> None:
-    """The other one leaves no more behind than a manifest."""
+    """The other one leaves at most a manifest."""
     shop.drop_all()
     with opened(STORE) as one, opened(STORE) as other:
         drops = sight(one.ports.store.list(RAW)).drops
@@ -247,7 +247,7 @@ def test_a_living_owner_elsewhere_is_waited_for(shop: S3Shop) -> None:
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_a_lost_archive_stops_the_batch(shop: S3Shop) -> None:
-    """Other bytes where an original goes to are never overwritten; the drop stays."""
+    """Other bytes at an original's destination are never overwritten; the drop stays."""
     shop.drop_all()
 
     def plant(what: str, known: Mapping[str, object]) -> None:
@@ -263,7 +263,7 @@ def test_a_lost_archive_stops_the_batch(shop: S3Shop) -> None:
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_credentials_may_lie_in_a_profile(shop: S3Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `aws configure` writes it; the lake is reached with the same ones."""
+    """As `aws configure` writes it; the lake uses the same ones."""
     (tmp_path / "credentials").write_text("[north]\naws_access_key_id = test\naws_secret_access_key = test\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_PROFILE", "north")
@@ -276,7 +276,7 @@ def test_credentials_may_lie_in_a_profile(shop: S3Shop, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_settings_may_lie_in_the_bucket(shop: S3Shop) -> None:
-    """As they do in a folder."""
+    """As in a folder."""
     shop.bucket.create("takings.toml", b'policy = "strict"\nbatch_files = 3\n')
     shop.drop_all()
     (batch,) = run(STORE, at_once=False).batches

@@ -1,4 +1,4 @@
-"""`takings aws deploy` brings a new version to AWS, as the workflow on GitHub calls it, and disturbs no batch."""
+"""`takings aws deploy` brings a new version to AWS, as the workflow on GitHub calls it, without disturbing any batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Deploy = Callable[..., Ended]
 PIPELINE = Pipeline(bucket=BUCKET, table_prefix="", account="000000000000", region="eu-west-1")
 EVERYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 REGISTRY = "000000000000.dkr.ecr.eu-west-1.amazonaws.com"
-#: what docker and podman call, and what no call names
+#: what docker and podman call, outside the recorded calls
 NOT_CALLED_BY_US = {
     *(f"ecr:{verb}" for verb in ("BatchCheckLayerAvailability", "BatchGetImage", "InitiateLayerUpload")),
     *(f"ecr:{verb}" for verb in ("UploadLayerPart", "CompleteLayerUpload", "PutImage")),
@@ -40,7 +40,7 @@ NOT_CALLED_BY_US = {
 
 @pytest.fixture
 def secrets(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return what GitHub's secrets are, for the emulated AWS."""
+    """Return the values of GitHub's secrets for the emulated AWS."""
     ec2 = deployed.aws.client("ec2")
     first, second = ec2.describe_subnets()["Subnets"][:2]
     given = {
@@ -58,7 +58,7 @@ def secrets(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
 
 @pytest.fixture
 def deploy(deployed: Deployed, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """Return the command, with no network of the machine it runs on."""
+    """Return the command; the settings of this machine name no network."""
     del deployed
     for name in ("SUBNET_1", "SUBNET_2", "SECURITY_GROUP", "AWS_ACCOUNT_ID", "STEP_FUNCTIONS_ARN"):
         monkeypatch.delenv(name, raising=False)
@@ -73,7 +73,7 @@ def deploy(deployed: Deployed, takings: Takings, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """Return what is called on AWS, as policies name it."""
+    """Return the calls to AWS, as policies name them."""
     calls: list[Call] = []
     call = BaseClient._make_api_call  # type: ignore[attr-defined] # the one place through which every call goes
 
@@ -87,7 +87,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def resource_of(action: str, given: Mapping[str, Any]) -> str:
-    """Return on what something is called; * where IAM knows no parts of it."""
+    """Return a call's resource; * if IAM has no resource for it."""
     match action.partition(":")[0]:
         case "s3":
             return "/".join([PIPELINE.bucket_arn, *([given["Key"]] if "Key" in given else [])])
@@ -102,7 +102,7 @@ def resource_of(action: str, given: Mapping[str, Any]) -> str:
 
 
 def new_version(functions: Path, folder: Path) -> Path:
-    """Return the functions with other bytes, as of another version."""
+    """Return the functions with other bytes, as in another version."""
     shutil.copytree(functions, folder)
     for archive in folder.glob("*.zip"):
         with zipfile.ZipFile(archive, "a") as content:
@@ -111,7 +111,7 @@ def new_version(functions: Path, folder: Path) -> Path:
 
 
 def running(deployed: Deployed) -> dict[str, str]:
-    """Return which image each service runs, as the newest task definition says."""
+    """Return the image that each service runs, according to the newest task definition."""
     return {name: newest(deployed, name)["containerDefinitions"][0]["image"] for name in SERVICES}
 
 
@@ -145,7 +145,7 @@ def test_the_workflow_deploys(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Every line of deploy.yml, as it stands: the role may call what they call and nothing else; twice changes nothing."""
+    """Every line of deploy.yml, as it is: the role allows what they call and nothing else; a second run changes nothing."""
     engine = install_engine(tmp_path / "bin", monkeypatch)
     built = new_version(functions, tmp_path / "new")
     (Path.cwd() / "build").mkdir()
@@ -185,7 +185,7 @@ def test_the_workflow_deploys(
     assert kept.out == "s3://shop: the state machine is already up to date\n", "it leaves the network as it is"
 
     policy = deploy_role(PIPELINE, "a/b").policy()
-    # Everybody may ask who they are.
+    # Everybody may ask for their own identity.
     needed = [call for call in called if call.action != "sts:GetCallerIdentity"]
     assert [call for call in needed if not allows(policy, call)] == []
     allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
@@ -195,7 +195,7 @@ def test_the_workflow_deploys(
 def test_a_batch_in_flight_ends_as_it_began(
     deployed: Deployed, functions: Path, deploy: Deploy, tmp_path: Path
 ) -> None:
-    """Its transformation runs the image that its validation ran, though everything was deployed in between."""
+    """Its transformation runs the same image as its validation, although everything was deployed in between."""
     push(deployed, "old")
     push(deployed, "new")
     deploy("tasks", "--tag", "old")
@@ -220,7 +220,7 @@ def test_a_batch_in_flight_ends_as_it_began(
 def test_bootstrap_turns_nothing_back(
     deployed: Deployed, functions: Path, secrets: dict[str, str], deploy: Deploy, takings: Takings
 ) -> None:
-    """Without an image, a network or a repository named, it leaves those that are deployed; and an older tag goes back."""
+    """Unless an image, a network or a repository is named, it keeps the deployed ones; an older tag can be put back."""
     push(deployed, "v1")
     push(deployed, "v2")
     deploy("tasks", "--tag", "v1")
@@ -249,7 +249,7 @@ def test_bootstrap_turns_nothing_back(
 
 
 def test_a_repository_may_deploy(deployed: Deployed, functions: Path, takings: Takings, deploy: Deploy) -> None:
-    """Only its environment `production`; a role that was changed is mended for the repository that it trusts."""
+    """Only its environment `production`; a changed role is repaired for the repository that it trusts."""
     del deploy
     bootstrap = ("aws", "bootstrap", STORE, "--lambdas", functions)
     made = takings(*bootstrap, "--github", "octocat@1/shop@2")
@@ -281,7 +281,7 @@ def test_a_repository_may_deploy(deployed: Deployed, functions: Path, takings: T
 
 
 def test_the_role_names_the_pipeline_s_own_parts() -> None:
-    """What stands for everything is only what knows no parts."""
+    """A * is used only where there are no parts to name."""
     statements = deploy_role(PIPELINE, "a/b").policy()["Statement"]
     assert [each["Action"] for each in statements if each["Resource"] == ["*"]] == [
         [
@@ -313,7 +313,7 @@ def test_the_role_names_the_pipeline_s_own_parts() -> None:
     ],
 )
 def test_what_cannot_be_deployed_is_refused(deploy: Deploy, words: str, said: str) -> None:
-    """With the next step, and before anything is changed."""
+    """With the next step, before anything is changed."""
     assert said in unwrapped(deploy(*shlex.split(words), code=2).err)
 
 
@@ -329,7 +329,7 @@ def test_code_for_another_python_is_refused(deploy: Deploy, functions: Path, tmp
 def test_an_engine_that_fails_is_told(
     deployed: Deployed, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it says is shown; it is logged out, and the repository has no image."""
+    """Its output is shown; it is logged out, and the repository has no image."""
     engine = install_engine(tmp_path / "bin", monkeypatch, "podman", "push")
     ended = deploy("images", "--tag", "v9", "--no-build", "--engine", "podman", code=3)
     assert "no space left on device" in ended.err

@@ -1,4 +1,4 @@
-"""`takings aws bootstrap` makes what is missing and mends what differs; doctor says what is wrong; destroy takes it down."""
+"""`takings aws bootstrap` creates what is missing and repairs what differs; doctor says what is wrong; destroy removes all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.cli.terminal import Takings, unwrapped
 takings = takings_fixture
 Bootstrap = Callable[..., list[str]]
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-#: what somebody else has put on the bucket
+#: somebody else's settings on the bucket
 OWN = {
     "Sid": "Own",
     "Effect": "Deny",
@@ -38,7 +38,7 @@ COLDER = {
 
 @pytest.fixture
 def bootstrap(pipe: Aws, functions: Path, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> Bootstrap:
-    """Return the command, which finds the functions and no network of the machine it runs on."""
+    """Return the command, which finds the functions; the settings of this machine name no network."""
     del pipe
     for name in ("SUBNET_1", "SUBNET_2", "SECURITY_GROUP"):
         monkeypatch.delenv(name, raising=False)
@@ -52,7 +52,7 @@ def bootstrap(pipe: Aws, functions: Path, takings: Takings, monkeypatch: pytest.
 
 
 def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
-    """A dry run changes nothing, a second run finds nothing to do, and what somebody changed is changed back."""
+    """A dry run changes nothing, a second run finds nothing to do, and a manual change is undone."""
     missing = [line.removeprefix("missing: ") for line in bootstrap("--dry-run")]
     made = [line.removeprefix("making: ") for line in bootstrap()]
     assert missing == made
@@ -89,7 +89,7 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
 
 
 def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
-    """Of bucket, tables, queue, repositories and alarms; what somebody else put beside it stays."""
+    """For bucket, tables, queue, repositories and alarms; what somebody else added stays."""
     bootstrap()
     s3, ecr, cloudwatch = (pipe.client(name) for name in ("s3", "ecr", "cloudwatch"))
     s3.put_public_access_block(Bucket="shop", PublicAccessBlockConfiguration={"BlockPublicAcls": True})
@@ -162,7 +162,7 @@ def notified(pipe: Aws) -> list[str]:
 
 
 def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
-    """What is missing first; then what keeps a pipeline from working that has everything."""
+    """First what is missing; then what keeps a complete pipeline from working."""
     assert bootstrap(command="doctor", code=1)[0] == (
         "missing: bucket shop in eu-west-1. `takings aws bootstrap` creates it."
     )
@@ -188,7 +188,7 @@ def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: T
 
 
 def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstrap: Bootstrap) -> None:
-    """Only tasks with public addresses, which they have if every subnet gives them."""
+    """Only tasks with public addresses, which they get if every subnet assigns them."""
     open_the_network(pipe)
     ec2 = pipe.client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
@@ -203,7 +203,7 @@ def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstra
 
 
 def open_the_network(pipe: Aws) -> None:
-    """Give the default VPC the way out that AWS gives it."""
+    """Give the default VPC the internet access that AWS gives it."""
     ec2 = pipe.client("ec2")
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     for table in ec2.describe_route_tables()["RouteTables"]:
@@ -211,7 +211,7 @@ def open_the_network(pipe: Aws) -> None:
 
 
 def test_asks_for_the_functions(pipe: Aws, takings: Takings, tmp_path: Path) -> None:
-    """Whoever has not built them is told how; a damaged description is told apart."""
+    """The error says how to build them; a damaged description has its own error."""
     del pipe
     missing = takings("aws", "bootstrap", STORE, "--lambdas", tmp_path / "none")
     assert (missing.code, "Run `make lambdas`" in unwrapped(missing.err)) == (2, True)
@@ -234,7 +234,7 @@ def test_asks_for_the_functions(pipe: Aws, takings: Takings, tmp_path: Path) -> 
 def test_what_is_not_set_up_is_not_deployed(
     pipe: Aws, functions: Path, takings: Takings, command: str, missing: str
 ) -> None:
-    """A deployment makes nothing: whoever has not set the pipeline up is told how, with a bucket and without one."""
+    """A deployment creates no pipeline: the error says how to set one up, with a bucket and without one."""
     lambdas = ("--lambdas", functions) if command in {"functions", "check"} else ()
     for said in ("no bucket shop.", f"no {missing} in eu-west-1."):
         ended = takings("aws", "deploy", command.split()[0], STORE, *command.split()[1:], *lambdas)
@@ -247,7 +247,7 @@ def test_what_is_not_set_up_is_not_deployed(
 
 
 def test_a_key_of_the_users_own_stays_on_the_queue(pipe: Aws, bootstrap: Bootstrap) -> None:
-    """SQS takes one way of encryption at a time."""
+    """SQS uses one kind of encryption at a time."""
     bootstrap()
     sqs = pipe.client("sqs")
     url = sqs.get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
@@ -261,7 +261,7 @@ def test_a_key_of_the_users_own_stays_on_the_queue(pipe: Aws, bootstrap: Bootstr
 def test_a_prefix_that_images_cannot_have_is_refused_before_anything_is_made(
     pipe: Aws, bootstrap: Bootstrap, takings: Takings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables may have it: capitals, for one."""
+    """Tables may have such a prefix, for example with capitals."""
     monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "North.")
     bootstrap(code=2)
     assert pipe.client("s3").list_buckets()["Buckets"] == []
@@ -271,7 +271,7 @@ def test_a_prefix_that_images_cannot_have_is_refused_before_anything_is_made(
 
 
 def test_waits_for_a_new_role() -> None:
-    """Other services hear of a role or a permission some seconds later; a refusal for any other reason is told at once."""
+    """Other services learn of a role or a permission some seconds later; a refusal for another reason is reported at once."""
     waited: list[float] = []
     answers = iter([refusal("InvalidParameterValueException", "The role cannot be assumed"), None])
 
@@ -292,7 +292,7 @@ def test_waits_for_a_new_role() -> None:
 
 
 def test_waits_until_a_table_can_be_kept(monkeypatch: pytest.MonkeyPatch, pipe: Aws) -> None:
-    """DynamoDB needs a while for a new one; any other refusal is told at once."""
+    """DynamoDB needs a while for a new one; any other refusal is reported at once."""
     waited: list[float] = []
     dynamodb = pipe.client("dynamodb")
     dynamodb.create_table(**TABLES[0].definition(""))

@@ -1,4 +1,4 @@
-"""S3's events, schedules, functions and dead letters of the emulator behave as on AWS, where the pipeline depends on it."""
+"""The emulator's S3 events, schedules, functions and dead letters behave as on AWS, wherever the pipeline depends on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def handler(event, context):
         given = json.dumps({"key": record["s3"]["object"]["key"], "event": record["eventName"]})
         boto3.client("stepfunctions").start_execution(stateMachineArn=os.environ["STATE_MACHINE"], input=given)
 """
-#: tells in the log what it was called with
+#: logs the arguments of its call
 TELLS = "def handler(event, context): print('called', event.get('key') or event['Records'][0]['s3']['object']['key'])"
 
 
@@ -27,7 +27,7 @@ def drop(aws: Aws, *keys: str) -> None:
 
 
 def notified(aws: Aws, arn: str) -> None:
-    """Make a bucket that tells a function of what is dropped under raw-data/."""
+    """Create a bucket that notifies a function about drops under raw-data/."""
     make_bucket(aws.emulator.clients)
     rule = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw-data/"}]}}
     configuration = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": rule}
@@ -38,7 +38,7 @@ def notified(aws: Aws, arn: str) -> None:
 
 class TestEvents:
     def test_a_dropped_file_starts_an_execution(self, pipe: Aws) -> None:
-        """Only below the prefix; the key comes URL-encoded, and what a function prints is in the logs."""
+        """Only below the prefix; the key is URL-encoded, and a function's output is in the logs."""
         machine = toys.machine(pipe, {"Done": toys.DONE})
         notified(pipe, toys.function(pipe, "detector", DETECTOR, environment={"STATE_MACHINE": machine}))
         drop(pipe, "processed/a.csv", "raw-data/orders/a b+ä.csv")
@@ -51,7 +51,7 @@ class TestEvents:
         assert [json.loads(line)["arrivals"] for line in metrics] == [1]
 
     def test_events_come_late_twice_in_another_order_or_never(self, pipe: Aws) -> None:
-        """As the test says."""
+        """Whichever the test chooses."""
         notified(pipe, toys.function(pipe, "tells", TELLS))
         pipe.hold_events()
         for number in range(3):
@@ -74,7 +74,7 @@ class TestEvents:
         assert told()[3] == "called raw-data/3"
 
     def test_an_event_that_nobody_can_handle_is_kept(self, pipe: Aws) -> None:
-        """After two more attempts: in a dead-letter queue as it was, at a destination with what went wrong."""
+        """After two more attempts: a dead-letter queue keeps it as it was, a destination adds the error."""
         letters, destination = toys.queue(pipe, "letters"), toys.queue(pipe, "destination")
         toys.function(pipe, "dead", toys.FAILS, DeadLetterConfig={"TargetArn": letters.arn})
         toys.function(pipe, "sent", toys.FAILS)
@@ -105,7 +105,7 @@ class TestSchedules:
         )
 
     def test_a_schedule_fires_once_or_again_and_again(self, pipe: Aws) -> None:
-        """A one-time schedule is gone then; the name is free for another."""
+        """A one-time schedule is removed afterwards; its name can be used again."""
         tells = toys.function(pipe, "tells", TELLS)
         self.schedule(pipe, "sweep", "rate(5 minutes)", tells)
 

@@ -1,4 +1,4 @@
-"""The emulator refuses what a role does not allow, once it is told to, and notes what was asked for."""
+"""The emulator refuses what a role does not allow, once told to, and records the calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def handler(event, context):
 
 
 def allow(aws: Aws, action: str, resource: str, condition: dict[str, Any] | None = None) -> None:
-    """Let the role of all toys allow one thing and nothing else."""
+    """Let the role of all toys do one thing and nothing else."""
     iam, anybody = aws.client("iam"), {"Effect": "Allow", "Principal": {"Service": "*"}, "Action": "sts:AssumeRole"}
     statement = {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
     if "toy" not in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
@@ -45,7 +45,7 @@ def asked(aws: Aws) -> list[tuple[str, str, dict[str, str], bool]]:
 
 
 def test_a_function_has_only_its_role(pipe: Aws) -> None:
-    """The caller of the test has every right, before and after."""
+    """The test itself has every right, before and after."""
     make_bucket(pipe.emulator.clients)
     toys.function(pipe, "asks", ASKS)
     pipe.hold_to_roles()
@@ -62,7 +62,7 @@ def test_a_function_has_only_its_role(pipe: Aws) -> None:
 
 
 def test_a_state_machine_has_only_its_role(pipe: Aws) -> None:
-    """Step Functions calls in its name."""
+    """Step Functions makes calls in its name."""
     echo = toys.function(pipe, "echo", toys.ECHO)
     state = {
         "Type": "Task",
@@ -80,7 +80,7 @@ def test_a_state_machine_has_only_its_role(pipe: Aws) -> None:
 
 
 def test_a_task_has_only_its_role(pipe: Aws) -> None:
-    """Its credentials are those of its task definition's role, and end nowhere else."""
+    """Its credentials belong to its task definition's role, and work for nothing else."""
     make_bucket(pipe.emulator.clients)
     definition = toys.task_definition(pipe, f"{ASKS}\nhandler(None, None)")
     allow(pipe, "s3:ListBucket", "arn:aws:s3:::another")
@@ -93,7 +93,7 @@ def test_a_task_has_only_its_role(pipe: Aws) -> None:
 
 
 def test_a_role_is_passed_only_where_that_is_allowed(pipe: Aws) -> None:
-    """Whoever makes a schedule hands it a role, which it then acts as."""
+    """Whoever creates a schedule passes it a role, which the schedule then assumes."""
     echo = toys.function(pipe, "echo", toys.ECHO)
     toys.function(pipe, "schedules", SCHEDULES)
     pipe.hold_to_roles()
@@ -112,7 +112,7 @@ def test_a_role_is_passed_only_where_that_is_allowed(pipe: Aws) -> None:
 
 
 def test_a_schedule_has_only_its_role(pipe: Aws) -> None:
-    """The Scheduler calls in its name."""
+    """The Scheduler makes calls in its name."""
     echo = toys.function(pipe, "echo", toys.ECHO)
     allow(pipe, "lambda:InvokeFunction", f"{echo}-of-another")
     pipe.hold_to_roles()

@@ -1,4 +1,4 @@
-"""Tasks and executions of the emulator behave as on AWS, where the pipeline depends on it."""
+"""The emulator's tasks and executions behave as on AWS, wherever the pipeline depends on it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from tests.aws.harness import toys
 from tests.aws.harness.pipeline import Aws, until
 
-#: how a task ends that was asked to: by its own code, or by the signal where it had no time to begin
+#: how a task ends when asked to: with its own code, or by the signal if it had no time to begin
 ASKED = {7, 143}
 
 
 class TestTasks:
     def test_a_task_gets_what_its_execution_says(self, pipe: Aws) -> None:
-        """Command, environment and size; nothing of this process; what it prints is in the logs."""
+        """Command, environment and size; nothing from this process; its output is in the logs."""
         script = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
         container = {
             "Name": "toy",
@@ -49,7 +49,7 @@ class TestTasks:
         assert "PYTEST_CURRENT_TEST" not in seen
 
     def test_a_failed_task_takes_the_way_of_its_error(self, pipe: Aws) -> None:
-        """Attempts with growing pauses; then its exit code chooses the way, and a function gets what is left."""
+        """Attempts with growing pauses; then its exit code chooses the branch, and a function gets the rest."""
         toys.function(pipe, "echo", toys.ECHO)
         retry = {
             "ErrorEquals": ["States.TaskFailed"],
@@ -96,7 +96,7 @@ class TestTasks:
         assert [task["exit_code"] for task in pipe.tasks()] == [3, 3, 3, 3]
 
     def test_a_function_fails_with_the_name_of_its_error(self, pipe: Aws) -> None:
-        """So that a state machine can tell errors apart; a pause with jitter is any part of it."""
+        """So a state machine can tell errors apart; a pause with jitter is any fraction of the pause."""
         toys.function(pipe, "fails", toys.FAILS)
         retry = {"ErrorEquals": ["Superseded"], "IntervalSeconds": 50, "MaxAttempts": 1, "JitterStrategy": "FULL"}
         state = {
@@ -115,7 +115,7 @@ class TestTasks:
         assert 0 < wait["seconds"] < 50
 
     def test_an_image_that_is_not_there_fails_the_task(self, pipe: Aws) -> None:
-        """Before any container ran."""
+        """No container runs at all."""
         definition = toys.task_definition(pipe, "")
         pipe.run_images({})
         ended = pipe.ended(toys.start(pipe, toys.machine(pipe, {"Work": toys.task_state(definition, End=True)})))
@@ -124,7 +124,7 @@ class TestTasks:
         assert task["StoppedReason"].startswith("CannotPullContainerError: ")
 
     def test_a_task_beyond_its_time_is_stopped(self, pipe: Aws) -> None:
-        """Its state fails with States.Timeout, whatever the task's code."""
+        """Its state fails with States.Timeout, whatever the task's exit code."""
         state = toys.task_state(toys.task_definition(pipe, toys.OBEDIENT), TimeoutSeconds=1, End=True)
         ended = pipe.ended(toys.start(pipe, toys.machine(pipe, {"Work": state})))
         assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout")
@@ -132,7 +132,7 @@ class TestTasks:
 
     @pytest.mark.parametrize("frozen", [False, True])
     def test_a_stopped_task_is_asked_and_then_killed(self, pipe: Aws, frozen: bool) -> None:
-        """One that stands still does not hear; both fail their state."""
+        """A paused one does not notice; both fail their state."""
         state = toys.task_state(toys.task_definition(pipe, toys.OBEDIENT, stopTimeout=1 if frozen else 30), End=True)
         execution = toys.start(pipe, toys.machine(pipe, {"Work": state}))
         task = toys.until_ready(pipe)
@@ -146,7 +146,7 @@ class TestTasks:
         assert not toys.is_alive(task["pid"])
 
     def test_a_killed_task_fails_with_137(self, pipe: Aws) -> None:
-        """As one that was out of memory."""
+        """Like one that ran out of memory."""
         state = toys.task_state(toys.task_definition(pipe, toys.OBEDIENT), End=True)
         execution = toys.start(pipe, toys.machine(pipe, {"Work": state}))
         os.kill(toys.until_ready(pipe)["pid"], signal.SIGKILL)
@@ -156,7 +156,7 @@ class TestTasks:
 
 class TestExecutions:
     def test_a_name_is_taken_once(self, pipe: Aws) -> None:
-        """While it runs, the same name with the same input is the same execution."""
+        """While it runs, the same name with the same input means the same execution."""
         states = {"Wait": {"Type": "Wait", "Seconds": 80, "Next": "Done"}, "Done": toys.DONE}
         machine = toys.machine(pipe, states)
         first = toys.start(pipe, machine, {"a": 1}, name="b-1")
@@ -172,7 +172,7 @@ class TestExecutions:
 
     @pytest.mark.parametrize("way", ["stopped", "timed out"])
     def test_an_execution_that_ends_stops_its_task(self, pipe: Aws, way: str) -> None:
-        """By hand, or because its own time is over."""
+        """By hand, or at its own time limit."""
         limit = {"TimeoutSeconds": 3} if way == "timed out" else {}
         state = toys.task_state(
             toys.task_definition(pipe, toys.OBEDIENT), Retry=[{"ErrorEquals": ["States.ALL"]}], End=True

@@ -1,4 +1,4 @@
-"""The emulator ends what a test set going, and says what it no longer knows."""
+"""The emulator ends what a test started, and reports what it no longer finds in MiniStack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.emulators import MINISTACK, ROOT, environment, make_bucket, started
 
 
 def test_a_reset_ends_everything(pipe: Aws) -> None:
-    """Tasks, executions, and events that are tried again: nothing acts on the next test's AWS."""
+    """Tasks, executions, and events to be retried: nothing affects the next test's AWS."""
     fails = toys.function(pipe, "fails", toys.FAILS)
     state = toys.task_state(
         toys.task_definition(pipe, toys.OBEDIENT), Retry=[{"ErrorEquals": ["States.ALL"]}], End=True
@@ -34,7 +34,7 @@ def test_a_reset_ends_everything(pipe: Aws) -> None:
 
 
 def test_tasks_die_with_the_emulator(tmp_path: Path) -> None:
-    """Also when it is killed."""
+    """Even if it is killed."""
     with (
         started("ministack", tmp_path) as emulator,
         pytest.MonkeyPatch.context() as monkeypatch,
@@ -57,7 +57,7 @@ def test_tasks_die_with_the_emulator(tmp_path: Path) -> None:
     ],
 )
 def test_a_changed_ministack_is_refused(tmp_path: Path, change: str, said: str) -> None:
-    """The message names what is gone."""
+    """The message names what is missing."""
     if not MINISTACK.exists():
         pytest.skip(f"MiniStack is not installed ({MINISTACK}); `make test` installs it")
     code = f"from ministack.services import ecs; {change}; from tests.aws_emulator.launch import main; main('0', '.', 'python')"

@@ -1,4 +1,4 @@
-"""The evaluator answers as AWS's documentation says; what it does not know it refuses to answer."""
+"""The evaluator answers as AWS's documentation says, and refuses to answer what it does not know."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ READ = Call(action="s3:GetObject", resource=KEY)
 
 
 def statement(**changes: Any) -> dict[str, Any]:
-    """Return a statement that allows to read everything below raw-data/, but for what is changed."""
+    """Return a statement that allows reading everything below raw-data/, with some changes."""
     return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shop/raw-data/*"} | changes
 
 
@@ -42,7 +42,7 @@ def decided(call: Call, *statements: dict[str, Any]) -> bool:
     ],
 )
 def test_actions_and_resources(call: Call, changes: dict[str, Any], allowed: bool) -> None:
-    """A * stands for anything, a ? for one character; actions are the same in any case, resources are not."""
+    """A * matches anything, a ? one character; actions ignore case, resources do not."""
     assert decided(call, statement(**changes)) is allowed
 
 
@@ -64,13 +64,13 @@ def test_actions_and_resources(call: Call, changes: dict[str, Any], allowed: boo
     ],
 )
 def test_conditions(condition: dict[str, Any], conditions: dict[str, str], allowed: bool) -> None:
-    """All of them have to hold, each for one of its values; a key that a call does not have meets none."""
+    """All of them must match, each with one of its values; a key that a call lacks matches none."""
     call = Call(action="s3:GetObject", resource=KEY, conditions=conditions)
     assert decided(call, statement(Condition=condition)) is allowed
 
 
 def test_an_explicit_deny_wins() -> None:
-    """Whatever else allows it, and in whatever order; without any statement the answer is no."""
+    """Whatever else allows it, in any order; without a statement the answer is no."""
     deny = statement(Effect="Deny", Action="s3:*", Resource="*")
     assert not decided(READ, statement(), deny)
     assert not decided(READ, deny, statement())

@@ -1,4 +1,4 @@
-"""docs/brief.md says how somebody tries the pipeline on AWS by hand; here it is typed."""
+"""docs/brief.md says how to try the pipeline on AWS by hand; this test types it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.xdist_group("end_to_end")
 
 
 def steps() -> list[str]:
-    """Return the three things that the page says to type, one after the other."""
+    """Return the three things that the page says to type, in order."""
     page = (ROOT / "docs" / "brief.md").read_text()
     (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     return str(block).split("\n\n")
 
 
 def test_what_the_page_says_to_type_works(pipe: Aws, functions: Path, aws_command_line: Path, tmp_path: Path) -> None:
-    """Upload the samples, see the execution, read the numbers, with AWS's own command line."""
+    """Upload the samples, watch the execution, read the numbers, with AWS's own command line."""
     deployed = deploy(pipe, functions, batch_files="3")
     (machine,) = pipe.client("stepfunctions").list_state_machines()["stateMachines"]
     given = environment(pipe.url) | {

@@ -23,14 +23,14 @@ FILED = ["processed/order_items/a.csv", "processed/orders/a.csv", "processed/pro
 
 @pytest.fixture
 def local(tmp_path: Path) -> Path:
-    """Return a folder in which the three standard files have been through a run."""
+    """Return a folder where the three standard files were processed."""
     root = drop_all(new_store(tmp_path / "shop"))
     run(root)
     return root
 
 
 def test_ten_files_go_at_once(deployed: Deployed, tmp_path: Path) -> None:
-    """Nobody calls anything: with the tenth file's event the batch goes, and its numbers are those of a folder."""
+    """Without any call: the tenth file's event starts the batch, and its numbers are those of a folder."""
     files = {f"products/{n}.csv": csv_of(product(n, f"C{n}")) for n in range(3)}
     files |= {f"orders/{n}.csv": csv_of(order(n), order(n + 10, f"2025-04-0{n + 1}T08:00:00")) for n in range(3)}
     files |= {f"order-items/{n}.csv": csv_of(item(n, n, n), item(n + 10, n + 10, n, "7.77")) for n in range(3)}
@@ -62,7 +62,7 @@ def test_ten_files_go_at_once(deployed: Deployed, tmp_path: Path) -> None:
 
 
 def test_fewer_files_go_at_the_deadline(deployed: Deployed, local: Path) -> None:
-    """One schedule wakes the detector, once, and is gone then; whoever looks meanwhile leaves it as it is."""
+    """One schedule wakes the detector once and is then removed; looks in the meantime leave it as it is."""
     deployed.set(batch_wait="3s", policy="strict")
     deployed.aws.hold_events()
     deployed.drop_all()
@@ -80,7 +80,7 @@ def test_fewer_files_go_at_the_deadline(deployed: Deployed, local: Path) -> None
 
 
 def test_events_come_late_twice_and_in_another_order(deployed: Deployed, local: Path) -> None:
-    """The first one that comes finds all files; the others find nothing to do."""
+    """The first one to come finds all files; the others find nothing to do."""
     deployed.set(batch_files="3")
     deployed.aws.hold_events()
     deployed.drop_all()
@@ -95,7 +95,7 @@ def test_events_come_late_twice_and_in_another_order(deployed: Deployed, local: 
 
 
 def test_files_without_events_are_found_by_the_sweep(deployed: Deployed, local: Path) -> None:
-    """S3 promises at least one event, and nearly always keeps it."""
+    """S3 promises at least one event, and nearly always delivers it."""
     deployed.set(batch_files="3")
     deployed.aws.hold_events()
     deployed.drop_all()
@@ -108,7 +108,7 @@ def test_files_without_events_are_found_by_the_sweep(deployed: Deployed, local: 
 
 
 def test_of_two_detectors_one_starts_the_batch(deployed: Deployed, local: Path) -> None:
-    """The gate lets one through, also where the other comes late: the batch is still under way."""
+    """The gate lets only one through, even if the other comes late: the batch is still running."""
     deployed.run_services(stopping_at("file.validating", names.VALIDATION))
     deployed.aws.hold_events()
     deployed.drop_all()
@@ -121,9 +121,9 @@ def test_of_two_detectors_one_starts_the_batch(deployed: Deployed, local: Path) 
 
 
 def test_a_correction_in_mid_batch_makes_the_next_one(deployed: Deployed, local: Path) -> None:
-    """The batch keeps the bytes that it was formed of; when it ends, the look finds the correction, and what came with it.
+    """The batch keeps the bytes it was formed from; at its end, the look finds the correction, and what came with it.
 
-    That batch is a strict one, which asks the lake for the parents of its items.
+    The batch has policy "strict", which looks for its items' parents in the lake.
     """
     correction = ORDERS.replace(b"2025-03-30", b"2025-04-02")
     meanwhile = {"orders/a.csv": correction, "order-items/b.csv": csv_of(item(4, 1, 2, "7.77"))}

@@ -1,4 +1,4 @@
-"""The whole pipeline with the brief's pair of engines, as the images name them: pandas validates, Spark computes."""
+"""The whole pipeline with the brief's engines, as the images name them: pandas validates, Spark computes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("spark")
 
 
 def test_pandas_and_spark_come_to_the_same(deployed: Deployed, tmp_path: Path) -> None:
-    """Numbers and lineage are those of DuckDB on a folder, to the byte."""
+    """Numbers and lineage are the same as DuckDB's in a folder, byte for byte."""
     pytest.importorskip("pandas")
     pytest.importorskip("pyspark")
     bad = csv_of(item(10, 1, 1, "5.50"), item(11, 1, 1, "-1"))

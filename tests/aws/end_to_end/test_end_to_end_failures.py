@@ -1,4 +1,4 @@
-"""Tasks and executions that fail, on the whole pipeline: tried again, given back or completed, and nothing lost or double."""
+"""Tasks and executions that fail, on the whole pipeline: retried, given back or completed, with nothing lost or doubled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RAW = ["raw-data/order-items/a.csv", "raw-data/orders/a.csv", "raw-data/products
 
 @pytest.fixture
 def local(tmp_path: Path) -> Path:
-    """Return a folder in which the three standard files have been through a run."""
+    """Return a folder where the three standard files were processed."""
     root = drop_all(new_store(tmp_path / "shop"))
     run(root)
     return root
@@ -38,7 +38,7 @@ def started(deployed: Deployed) -> str:
 
 
 def is_as(deployed: Deployed, local: Path) -> bool:
-    """Return whether numbers, lineage and archive are those of a run that nobody disturbed, and nothing is left over."""
+    """Return whether numbers, lineage and archive are those of an undisturbed run, and nothing is left over."""
     assert published(STORE) == published(local)
     assert [told for told in story(STORE) if told[1] is LineageStatus.SUCCESS] == story(local)
     assert deployed.keys("raw-data", "processed", "failed", "staging") == [
@@ -50,7 +50,7 @@ def is_as(deployed: Deployed, local: Path) -> bool:
 
 
 def test_a_killed_task_is_tried_again_with_more_memory(deployed: Deployed, local: Path) -> None:
-    """SIGKILL is what the kernel sends where memory runs out. The same attempt goes on."""
+    """The kernel sends SIGKILL when memory runs out. The same attempt continues."""
     deployed.run_services(stopping_at("file.validating", names.VALIDATION))
     started(deployed)
     os.kill(deployed.stopped_at("file.validating", names.VALIDATION)["pid"], signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_a_task_that_is_asked_to_end_hands_its_batch_back(deployed: Deployed, lo
 
 
 def test_what_fails_before_its_verdicts_is_given_back(deployed: Deployed, local: Path) -> None:
-    """After four tries the files are pending again, and the next sweep takes them as another batch."""
+    """After four tries the files are pending again, and the next sweep takes them as a new batch."""
     deployed.run_services(failing_at("file.validating", names.VALIDATION))
     first = started(deployed)
     assert deployed.settled() == ["FAILED"]
@@ -89,7 +89,7 @@ def test_what_fails_before_its_verdicts_is_given_back(deployed: Deployed, local:
 
 
 def test_what_fails_after_its_verdicts_is_completed(deployed: Deployed, local: Path) -> None:
-    """Its verdicts count, so the next sweep makes another attempt at the same batch."""
+    """Its verdicts stand, so the next sweep makes another attempt at the same batch."""
     deployed.run_services(failing_at("lake.merging", names.TRANSFORMATION))
     batch_id = started(deployed)
     assert deployed.settled() == ["FAILED"]
@@ -102,14 +102,14 @@ def test_what_fails_after_its_verdicts_is_completed(deployed: Deployed, local: P
 
 
 def end_lease() -> None:
-    """Let the gate's lease have ended a second ago, as if its owner had been silent for a minute."""
+    """Set the gate's lease to a second ago, as if its owner had been silent for a minute."""
     with opened(STORE) as shop:
         gate, now = shop.ports.ledger.gate(), shop.ports.clock.now()
         shop.ports.ledger.change_gate(replace(gate.renewed(now), lease_expires_at=now - timedelta(seconds=1)))
 
 
 def test_an_execution_may_outlive_its_lease(deployed: Deployed, local: Path) -> None:
-    """As long as it is under way, nobody starts another attempt; the task goes on where it was."""
+    """While it runs, nobody starts another attempt; the task continues where it was."""
     deployed.run_services(stopping_at("file.validating", names.VALIDATION))
     batch_id = started(deployed)
     task = deployed.stopped_at("file.validating", names.VALIDATION)
@@ -122,7 +122,7 @@ def test_an_execution_may_outlive_its_lease(deployed: Deployed, local: Path) -> 
 
 
 def test_an_execution_that_somebody_stopped_is_followed_by_another(deployed: Deployed, local: Path) -> None:
-    """With its lease over and no execution under way the batch gets its next attempt; the old task cannot disturb it."""
+    """Once its lease has ended and no execution runs, the batch gets its next attempt; the old task cannot disturb it."""
     deployed.run_services(stopping_at("lake.merging", names.TRANSFORMATION))
     batch_id = started(deployed)
     task = deployed.stopped_at("lake.merging", names.TRANSFORMATION)

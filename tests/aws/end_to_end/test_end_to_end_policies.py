@@ -1,4 +1,4 @@
-"""A bad file on the whole pipeline under each policy: what is filed where, its dead letter, and its way back."""
+"""A bad file on the whole pipeline under each policy: where it is archived, its dead letter, and its way back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GOOD = ["processed/order_items/a.csv", "processed/orders/a.csv", "processed/prod
 
 
 def run_locally(tmp_path: Path, **settings: Any) -> Path:
-    """Take the same files through a folder."""
+    """Process the same files in a folder."""
     root = drop_all(new_store(tmp_path / "shop"))
     drop(root, "order-items/bad.csv", BAD)
     run(root, **settings)
@@ -43,21 +43,21 @@ def started(deployed: Deployed, **settings: str) -> None:
 
 
 def processed(deployed: Deployed, **settings: str) -> list[str]:
-    """Take the files through AWS, and return how the execution ended."""
+    """Process the files on AWS, and return how the execution ended."""
     started(deployed, **settings)
     return deployed.settled()
 
 
 def letters(deployed: Deployed) -> list[tuple[str, str]]:
-    """Return the keys of the dead letters, and where the originals are."""
+    """Return the keys of the dead letters, and where their originals are."""
     found = [json.loads(letter["Body"]) for letter in deployed.letters()]
     return sorted((letter["key"], letter["archived_at"].split("/")[0]) for letter in found)
 
 
 def test_a_bad_file_holds_up_no_other(deployed: Deployed, takings: Takings, tmp_path: Path) -> None:
-    """It waits as a dead letter; once the shop has decided to do without bad rows, it is put back and counts.
+    """It waits as a dead letter; once the shop's policy allows bad rows, it is put back and counts.
 
-    Another file comes a second time with it, and is a duplicate.
+    Another file is put back with it, and is a duplicate.
     """
     assert processed(deployed, policy="file") == ["SUCCEEDED"]
     root = run_locally(tmp_path, policy="file")
@@ -83,7 +83,7 @@ def test_a_bad_file_holds_up_no_other(deployed: Deployed, takings: Takings, tmp_
 
 
 def test_the_strict_policy_refuses_the_whole_batch(deployed: Deployed, takings: Takings, tmp_path: Path) -> None:
-    """The execution fails, nothing is published, and all come back once the policy is another."""
+    """The execution fails, nothing is published, and all files come back once the policy changes."""
     assert processed(deployed, policy="strict") == ["FAILED"]
     root = run_locally(tmp_path, policy="strict")
     assert published(STORE) == published(root)
@@ -104,9 +104,9 @@ def test_the_strict_policy_refuses_the_whole_batch(deployed: Deployed, takings: 
 
 
 def test_the_row_policy_leaves_bad_rows_out(deployed: Deployed, tmp_path: Path) -> None:
-    """The file counts, but for its bad row, which is kept beside it; no letter is written.
+    """The file counts without its bad row, which is quarantined; there is no dead letter.
 
-    The contracts are the bucket's own, and somebody removes what validation has staged: it is staged again.
+    The bucket has its own contracts, and somebody removes the staged rows: they are staged again.
     """
     for contract in files("takings.contracts").iterdir():
         if contract.name.endswith(".odcs.yaml"):

@@ -1,4 +1,4 @@
-"""The walk-through of docs/aws.md, typed into a shell as it stands, with AWS's own command line."""
+"""The walk-through of docs/aws.md, typed into a shell as it is, with AWS's own command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def blocks() -> list[str]:
 
 
 def documents(text: str) -> list[Any]:
-    """Read the JSON documents that stand in a text one after the other."""
+    """Read the JSON documents in a text, one after the other."""
     found, decoder = [], json.JSONDecoder()
     while text := text.strip():
         document, end = decoder.raw_decode(text)

@@ -1,4 +1,4 @@
-"""The command line on a store in a bucket: every command takes its name, and every refusal names the next step."""
+"""The command line on a store in a bucket: every command takes its name, and every error names the next step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ takings = takings_fixture
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_a_shop_is_run_from_a_laptop(shop: S3Shop, takings: Takings, tmp_path: Path) -> None:
-    """Each command as on a folder."""
+    """Each command works as in a folder."""
     root = drop_all(new_store(tmp_path / "shop"))
     run(root)
     shop.drop_all()
@@ -50,7 +50,7 @@ def test_a_shop_is_run_from_a_laptop(shop: S3Shop, takings: Takings, tmp_path: P
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_the_archive_of_a_bucket_is_taken_again(shop: S3Shop, takings: Takings, tmp_path: Path) -> None:
-    """Replayed where it is, and rebuilt in a folder; a copy is recognised before it is dropped."""
+    """It is replayed in place, and rebuilt into a folder; a copy is recognised before it is dropped."""
     shop.drop_all()
     shop.drop("order-items/bad.csv", csv_of(item(9, 1, 1, "-1")))
     assert takings("run", STORE, "--now").code == 1
@@ -69,7 +69,7 @@ def test_the_archive_of_a_bucket_is_taken_again(shop: S3Shop, takings: Takings, 
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_a_watch_sweeps(shop: S3Shop) -> None:
-    """No event reaches it; it looks when it begins and at every sweep, and ends when it is asked."""
+    """It gets no events; it looks when it starts and at every sweep, and ends when asked."""
     shop.drop_all()
     with opened(STORE, batch_files=3) as opened_shop, notice_changes(opened_shop) as changes:
         for happening in watch(opened_shop.ports, changes, sweep=opened_shop.settings.sweep):
@@ -81,10 +81,10 @@ def test_a_watch_sweeps(shop: S3Shop) -> None:
     assert [changes.wait(60), changes.wait(60)] == [Wake.STOP, Wake.STOP]
 
 
-# moto takes a refusal without TLS for a refusal of everything: it reads no conditions.
+# moto reads no conditions, so a refusal without TLS refuses everything.
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
 def test_what_is_missing_is_made_once(aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bucket and tables, and how they are kept; other rules of the bucket stay, and a dry run changes nothing."""
+    """Bucket, tables and their protection; other rules of the bucket stay, and a dry run changes nothing."""
     monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "new.")
     for _ in range(2):
         assert takings("aws", "bootstrap", "s3://new-shop", "--only-store", "--dry-run").out.splitlines() == [
@@ -145,7 +145,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("aws", ["moto"], indirect=True)
     def test_credentials_have_to_be_set(self, aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The lake would not be reached with others than the rest."""
+        """Otherwise the lake would be reached with other credentials than the rest."""
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         ended = takings("status", STORE)
@@ -157,7 +157,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("aws", ["moto"], indirect=True)
     def test_tables_have_to_be_there(self, shop: S3Shop, takings: Takings) -> None:
-        """The message has the setting; a folder's store needs none."""
+        """The message names the setting; a store in a folder needs none."""
         shop.bucket.create("takings.toml", b'table_prefix = "other."\n')
         ended = takings("status", STORE)
         assert ended.code == 2
@@ -165,7 +165,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("aws", ["moto"], indirect=True)
     def test_a_settings_file_has_to_be_text(self, shop: S3Shop, takings: Takings) -> None:
-        """It is named."""
+        """The error names it."""
         shop.bucket.create("takings.toml", b"\xff")
         ended = takings("status", STORE)
         assert (ended.code, unwrapped(ended.err)[:53]) == (2, "takings: s3://shop/takings.toml is not a TOML file: '")
@@ -186,7 +186,7 @@ class TestRefusals:
 
 
 def refusal(code: str) -> ClientError:
-    """Return what boto3 raises."""
+    """Return an error as boto3 raises it."""
     return ClientError({"Error": {"Code": code, "Message": "No."}}, "GetObject")
 
 
@@ -202,7 +202,7 @@ def refusal(code: str) -> ClientError:
     ],
 )
 def test_faults_of_aws_name_the_next_step(raised: Exception, told: type[TakingsError], text: str) -> None:
-    """A library's error becomes one of Takings, whose text says what to do."""
+    """A library's error becomes a Takings error that says what to do."""
     with pytest.raises(told) as found, aws_faults():
         raise raised
     assert text in str(found.value)
@@ -211,7 +211,7 @@ def test_faults_of_aws_name_the_next_step(raised: Exception, told: type[TakingsE
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_a_bucket_has_contracts_of_its_own(shop: S3Shop, takings: Takings, tmp_path: Path) -> None:
-    """Functions and tasks find them there; another place is refused, and an empty one is no contract."""
+    """Functions and tasks find them there; another place is refused, and an empty one does not count."""
     shop.bucket.create("takings.toml", b'contracts = "s3://shop/contracts"')
     assert "no contract of 'products'" in unwrapped(takings("status", STORE).err)
     contracts_with(tmp_path, till=till())

@@ -1,4 +1,4 @@
-"""What the functions do between a batch's tasks and behind them, and how a batch is handed over."""
+"""What the functions do between a batch's tasks and after them, and how a batch is handed over."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MINUTES = 60_000
 
 @dataclass
 class Context:
-    """What Lambda tells an invocation."""
+    """The context that Lambda passes to a call."""
 
     remaining: Iterator[int]
     aws_request_id: str = "b5f7"
@@ -41,20 +41,20 @@ def in_time() -> Any:
 
 @pytest.fixture
 def deployed(pipe: Aws, functions: Path, monkeypatch: pytest.MonkeyPatch) -> Deployed:
-    """Return a pipeline whose events are held back, and whose functions run in this process."""
+    """Return a pipeline whose events are held back, with functions in this process."""
     made = deploy(pipe, functions)
     pipe.hold_events()
     configured = pipe.client("lambda").get_function_configuration(FunctionName="file-archiver")
     for name, value in configured["Environment"]["Variables"].items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TAKINGS_STORE", STORE)
-    # Nobody runs the tasks but the test.
+    # Only the test runs the tasks.
     pipe.run_images({"validation-service": ["sleep", "60"], "transformation-service": ["sleep", "60"]})
     return made
 
 
 def begin() -> BatchId:
-    """Let the detector hand over what is pending."""
+    """Let the detector start a batch of what is pending."""
     started = detector({"at_once": True}, in_time())
     assert started["detected"] == "started", started
     return BatchId(str(started["batch_id"]))
@@ -69,7 +69,7 @@ def do(step: Callable[..., object], batch_id: BatchId, monkeypatch: pytest.Monke
 
 
 def test_a_batch_is_planned_filed_away_in_pieces_and_ended(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tasks' size comes from the manifest; whoever runs out of time goes on where it stopped."""
+    """The manifest decides the tasks' size; a function that runs out of time continues where it stopped."""
     deployed.drop_all()
     batch_id = begin()
     step = {"batch_id": batch_id, "attempt": 1}
@@ -92,7 +92,7 @@ def test_a_batch_is_planned_filed_away_in_pieces_and_ended(deployed: Deployed, m
 
 
 def test_a_failed_task_is_tried_again_with_what_it_lacked(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More memory, or a pause; after the last try the batch is given up, and its files are pending again."""
+    """With more memory, or after a pause; after the last try the batch is given up, and its files are pending again."""
     deployed.drop_all()
     batch_id = begin()
     step = {"batch_id": batch_id, "attempt": 1}
@@ -113,7 +113,7 @@ def test_a_failed_task_is_tried_again_with_what_it_lacked(deployed: Deployed, mo
 def test_a_batch_that_keeps_failing_waits_for_a_person(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Behind the point of no return each sweep tries again, but not for ever; then a metric says so, which is an alarm."""
+    """After the point of no return each sweep tries again, but not forever; then a metric raises an alarm."""
     deployed.drop_all()
     batch_id = begin()
     do(steps.validate, batch_id, monkeypatch)
@@ -132,14 +132,14 @@ def test_a_batch_that_keeps_failing_waits_for_a_person(
 
 
 def stop(deployed: Deployed) -> None:
-    """End the executions, which have nobody who runs their tasks."""
+    """End the executions, whose tasks nobody runs."""
     for each in deployed.executions():
         if each["status"] == "RUNNING":
             deployed.aws.client("stepfunctions").stop_execution(executionArn=each["executionArn"])
 
 
 def test_a_deadline_is_kept_moved_and_cleared(pipe: Aws, functions: Path) -> None:
-    """One schedule, of whole seconds that are never before the deadline."""
+    """One schedule in whole seconds, never before the deadline."""
     deploy(pipe, functions)
     executions = machine(pipe)
     executions.wake_at(None)
@@ -156,7 +156,7 @@ def test_a_deadline_is_kept_moved_and_cleared(pipe: Aws, functions: Path) -> Non
 
 
 def test_an_attempt_is_started_once(deployed: Deployed) -> None:
-    """However often it is started; what was never started is not under way."""
+    """However often it is started; what was never started is not running."""
     executions = machine(deployed.aws)
     assert not executions.is_running(BATCH, 1)
     executions.start(BATCH, 1)
@@ -184,7 +184,7 @@ def machine(pipe: Aws) -> StateMachine:
 
 
 def schedule(pipe: Aws) -> str | None:
-    """Return when the store is looked at again; None where no deadline is kept."""
+    """Return when the store will be looked at again; None without a deadline."""
     found = pipe.client("scheduler").list_schedules(GroupName="takings")["Schedules"]
     names = [each["Name"] for each in found]
     if DEADLINE not in names:

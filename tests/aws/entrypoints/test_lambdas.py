@@ -1,4 +1,4 @@
-"""The functions' archives, run by AWS's own runtime client, and what they log."""
+"""The functions' archives, run by AWS's own runtime client, and their logs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.aws.harness.shop import STORE, S3Shop
 from tests.emulators import environment
 from tools.build_lambdas import build
 
-#: what a function must not carry
+#: what a function must not contain
 HEAVY: Final = {"duckdb", "deltalake", "numpy", "pandas", "pyarrow", "pyspark", "rich", "typer"}
-#: what a function finds around it; none of it is there, and a look that starts nothing asks for none but the schedule
+#: a function's environment; none of it exists, and a look that starts nothing uses only the schedule
 AROUND: Final = {
     "TAKINGS_STORE": STORE,
     "PIPELINE_STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:000000000000:stateMachine:ecommerce-pipeline",
@@ -54,7 +54,7 @@ def metrics_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @on_ministack
 def test_the_detector_looks(aws: Clients, shop: S3Shop, functions: Path, tmp_path: Path) -> None:
-    """Whatever the event; it answers what it found, and logs how long the oldest file waits."""
+    """On any event; it returns what it found, and logs how long the oldest file has waited."""
     shop.drop("orders/a b.csv", b"order_id\n")
     event = {"Records": [{"s3": {"bucket": {"name": "shop"}, "object": {"key": "raw-data/orders/a+b.csv"}}}]}
     with running(functions / "file-detector.zip", tmp_path, variables(aws, "file-detector")) as function:
@@ -73,7 +73,7 @@ def test_the_detector_looks(aws: Clients, shop: S3Shop, functions: Path, tmp_pat
 
 @on_ministack
 def test_the_archiver_refuses_what_is_no_step(aws: Clients, functions: Path, tmp_path: Path) -> None:
-    """It tells the error by its name, which is what a state machine reads."""
+    """It returns the error by name, which the state machine reads."""
     with running(functions / "file-archiver.zip", tmp_path, variables(aws, "file-archiver")) as function:
         refused = function.call({"step": "dance"})
         gone = function.call({"step": "file_away", "batch_id": "20260101T000000000000Z-aaaa", "attempt": 1})
@@ -103,7 +103,7 @@ def test_archives_are_light_and_always_the_same(functions: Path, tmp_path: Path)
 
 
 def test_a_batch_tells_its_metrics() -> None:
-    """What is not known is no metric: a batch without a commit knows nothing of orphans."""
+    """An unknown value has no metric: a batch without a commit does not know its orphans."""
     known = {"files_accepted": 2, "files_rejected": 0, "rows_rejected": 3, "orphans_waiting": None}
     assert measured("batch.done", known) == {"FilesAccepted": 2.0, "FilesRejected": 0.0, "RowsRejected": 3.0}
     assert measured("file.judged", {"key": "a"}) == {}

@@ -1,4 +1,4 @@
-"""docs/aws.md says what there is."""
+"""docs/aws.md names exactly what exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "aws.md").read_text()
 
 
 def test_the_page_has_every_table_with_its_keys_and_indexes() -> None:
-    """And none that does not exist."""
+    """And none that does not."""
     rows = re.findall(r"^\| `(\w+)` \| (`\w+`(?: / `\w+`)?) \| (.*?) \| ", PAGE, re.MULTILINE)
     described = {
         name: (re.findall(r"`(\w+)`", key), re.findall(r"`(by_\w+)`: `(\w+)`(?: \(.*?\))? / `(\w+)`", indexes))

@@ -1,4 +1,4 @@
-"""A batch's steps on different machines: what one of them staged, the next one finds in the bucket."""
+"""A batch's steps on different machines: each finds in the bucket what the previous one staged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.till import EXPORT, ZONE, contracts_with, till
 
 
 class NeverAsked:
-    """A validation engine that nobody may ask."""
+    """A validation engine that must not be used."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name}: the file was validated again")
@@ -27,7 +27,7 @@ class NeverAsked:
 
 @pytest.fixture
 def batch_id(shop: S3Shop) -> BatchId:
-    """Return a batch that has begun."""
+    """Return a batch that was started."""
     shop.drop_all()
     with opened(STORE) as here:
         sighting, _ = look(here.ports, here.ports.ledger.gate(), at_once=True)
@@ -45,13 +45,13 @@ def of_a_folder(tmp_path: Path) -> tuple[str, str]:
 
 
 def validate(batch_id: BatchId) -> None:
-    """Validate on a machine of its own: every opened store in a bucket has another folder to work in."""
+    """Validate on a separate machine: every opened store in a bucket has its own work folder."""
     with opened(STORE) as here:
         steps.validate(here.ports, batch_id, 1)
 
 
 def transform(batch_id: BatchId, validation: object | None = None) -> None:
-    """Transform on another machine, maybe with another validation engine."""
+    """Transform on another machine, possibly with another validation engine."""
     with opened(STORE) as there:
         ports = there.ports
         if validation is not None:
@@ -65,7 +65,7 @@ def staged(shop: S3Shop, batch_id: BatchId) -> list[str]:
 
 
 def test_no_file_is_validated_twice(shop: S3Shop, batch_id: BatchId, of_a_folder: tuple[str, str]) -> None:
-    """The rows come from the bucket, and nothing of them is left there when the batch is done."""
+    """The rows come from the bucket, and none are left there after the batch."""
     validate(batch_id)
     assert [key.split("/")[2] for key in staged(shop, batch_id)] == ["order_items", "orders", "products"]
     transform(batch_id, NeverAsked())
@@ -97,7 +97,7 @@ def test_validation_may_be_repeated_on_another_machine(shop: S3Shop, batch_id: B
 
 
 def test_a_source_in_a_bucket_is_taken_through_its_steps(shop: S3Shop, tmp_path: Path) -> None:
-    """Its folder and SQL come from the bucket; a file of rows that is gone is made again with the others."""
+    """Its folder and SQL come from the bucket; if a file of rows is missing, all are made again."""
     contracts = contracts_with(tmp_path / "contracts", till=till())
     for file in (path for path in contracts.rglob("*") if path.is_file()):
         shop.bucket.create(f"contracts/{file.relative_to(contracts).as_posix()}", file.read_bytes())

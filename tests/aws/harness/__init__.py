@@ -1,1 +1,1 @@
-"""Deployments, functions and tasks on the emulators of AWS, for the tests beside this folder."""
+"""Deployments, functions and tasks on the emulators of AWS, for the tests next to this folder."""

@@ -1,6 +1,6 @@
-"""What Athena would read, read by DuckDB: the same statements, over copies of the same objects.
+"""Read with DuckDB what Athena would read: the same statements, over copies of the same objects.
 
-Views run word for word. What describes files to Hive is taken apart: the columns of an export, and where it lies.
+Views run word for word. Statements that describe files to Hive are parsed: an export's columns and its location.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DELTA: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Athena:
-    """A DuckDB that knows what the statements made."""
+    """A DuckDB that understands what the statements create."""
 
     clients: Clients
     connection: duckdb.DuckDBPyConnection
@@ -85,14 +85,14 @@ class Athena:
 
 
 def put_export(clients: Clients, table: str, id_: str, *, is_finished: bool = True, **said: Any) -> None:
-    """Write what DynamoDB writes for an export of a table's items as they are now, by the documentation of its format.
+    """Write what DynamoDB would write for an export of a table's present items, following the format's documentation.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
     """
     items = clients.dynamodb.scan(TableName=table)["Items"]
     lines = [json.dumps({"Item": item}, separators=(",", ":")) + "\n" for item in items]
     folder = f"exports/{table}/AWSDynamoDB/{id_}/"
-    # One file per partition of the table, of which some are empty.
+    # One file per partition of the table; some are empty.
     files = {f"{folder}data/{name}.json.gz": part for name, part in (("a", lines[::2]), ("b", lines[1::2]), ("c", []))}
     for key, part in files.items():
         put(clients, key, gzip.compress("".join(part).encode()))

@@ -1,6 +1,6 @@
-"""Keep what the pipeline's parts ask AWS for in the end-to-end tests: `make calls` writes calls.json, which the tests read.
+"""Record the calls to AWS in the end-to-end tests: `make calls` writes calls.json, which the tests read.
 
-python -m tests.aws.harness.calls FOLDER     (gathers what the tests have left there into calls.json)
+python -m tests.aws.harness.calls FOLDER     (collects the tests' recordings there into calls.json)
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from uuid import uuid4
 from tests.aws.harness.policy_evaluator import Call
 
 RECORD: Final = Path(__file__).with_name("calls.json")
-#: the variable that names the folder in which tests leave what they have seen
+#: the variable that names the folder for the tests' recordings
 _FOLDER: Final = "CALLS"
-#: what differs from run to run
+#: what differs between runs
 _GENERAL: Final = (
     (
         r"(:shop/|^)(raw-data|processed|failed|staging|validation-reports|quarantine|contracts|lake/commits)/.*",
@@ -38,7 +38,7 @@ Recorded = Mapping[str, Sequence[Call]]
 
 
 def recorded() -> Recorded:
-    """Read what each role was seen to ask for."""
+    """Read the recorded calls of each role."""
     found: dict[str, list[list[Any]]] = json.loads(RECORD.read_text())
     return {
         role: [
@@ -50,7 +50,7 @@ def recorded() -> Recorded:
 
 
 def leave(calls: Iterable[Mapping[str, Any]]) -> None:
-    """Leave what a test has seen in the folder that CALLS names, if it names one."""
+    """Write a test's calls into the folder that CALLS names, if set."""
     folder = os.environ.get(_FOLDER)
     if folder:
         document = [[call["role"], *_general(call)] for call in calls]
@@ -71,7 +71,7 @@ def _without_names(text: str) -> str:
 
 
 def gather(folder: Path) -> None:
-    """Write calls.json from what the tests have left in a folder."""
+    """Write calls.json from the tests' recordings in a folder."""
     found: dict[str, list[list[Any]]] = {}
     for file in folder.glob("*.json"):
         for role, *call in json.loads(file.read_text()):

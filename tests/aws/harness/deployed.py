@@ -1,4 +1,4 @@
-"""A whole pipeline on an emulated AWS: set up by `takings aws bootstrap`, with the functions that `make lambdas` builds."""
+"""A whole pipeline on an emulated AWS: set up by `takings aws bootstrap`, with the functions from `make lambdas`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tools.build_lambdas import FUNCTIONS, build
 
 BUCKET: Final = "shop"
 STORE: Final = f"s3://{BUCKET}"
-#: what a service's image runs
+#: the command of a service's image
 SERVICES: Final = {
     service: [sys.executable, "-m", "takings.entrypoints.tasks", step]
     for service, step in ((names.VALIDATION, "validate"), (names.TRANSFORMATION, "transform"))
 }
 
 
-#: does something when a fact is told: stops its own process the first time, until a test lets it go on, or fails each time
+#: acts when a fact is logged: stops its own process the first time, until a test continues it, or always fails
 _DISTURBED: Final = """
 import os, signal
 from takings.entrypoints import tasks
@@ -47,16 +47,16 @@ _FAILS: Final = "raise OSError(28, 'No space left on device')"
 
 @dataclass(kw_only=True)
 class Deployed:
-    """A pipeline, and a test's hands on it; tests that share one begin with `emptied`."""
+    """A pipeline and how a test controls it; tests that share one start with `emptied`."""
 
     aws: Aws
-    #: executions and tasks of tests before this one
+    #: executions and tasks of earlier tests
     _earlier: set[str] = field(default_factory=set)
-    #: by how much the scheduler's clock is ahead: put back, it would let no schedule fire
+    #: how far the scheduler's clock is ahead: if it went back, no schedule would fire
     _ahead: float = 0
 
     def emptied(self) -> Deployed:
-        """Begin with an empty store and no settings; functions stay warm."""
+        """Start with an empty store and no settings; functions stay warm."""
         self._earlier |= {each["executionArn"] for each in self.executions()} | {each["task"] for each in self.tasks()}
         self.aws.hold_events(holding=False)
         self.aws.lose_events()
@@ -86,7 +86,7 @@ class Deployed:
     def run_services(
         self, instead: Mapping[str, list[str]] | None = None, engines: Mapping[str, str] | None = None
     ) -> None:
-        """Say what runs in place of the images, and which engines they name."""
+        """Set what runs in place of the images, and the engines they name."""
         self.aws.run_images(SERVICES | dict(instead or {}), environment_of_tasks(self.aws.url) | dict(engines or {}))
 
     def put(self, key: str, content: bytes) -> None:
@@ -115,7 +115,7 @@ class Deployed:
         return document
 
     def look(self, *, at_once: bool = False) -> dict[str, Any]:
-        """Let the detector look."""
+        """Run the detector."""
         return self.call(names.DETECTOR, {"source": "test", "at_once": at_once})
 
     def executions(self) -> list[dict[str, Any]]:
@@ -128,12 +128,12 @@ class Deployed:
         return sorted(mine, key=lambda each: each["startDate"])
 
     def tasks(self, step: str = "") -> list[dict[str, Any]]:
-        """Return the tasks so far, or those of a step."""
+        """Return the tasks so far, or those of one step."""
         mine = [each for each in self.aws.tasks() if each["task"] not in self._earlier]
         return [each for each in mine if not step or each["command"][-1] == step]
 
     def stopped_at(self, fact: str, service: str) -> dict[str, Any]:
-        """Wait for a service's task that stops when it tells a fact (`stopping_at`), and let the next ones be whole."""
+        """Wait for a service's task that stops when it logs a fact (`stopping_at`), and let the next ones run normally."""
         step = SERVICES[service][-1]
 
         def stopped() -> dict[str, Any] | None:
@@ -151,7 +151,7 @@ class Deployed:
         return sorted(each["Name"] for each in found)
 
     def sweep(self) -> None:
-        """Let the time until the next sweep pass, for the scheduler."""
+        """Move the scheduler's clock to the next sweep."""
         self._ahead += 301
         self.aws.advance_schedules(self._ahead)
 
@@ -169,7 +169,7 @@ class Deployed:
         return url
 
     def settled(self, *, executions: int = 1, seconds: float = 180) -> list[str]:
-        """Wait until so many executions have ended and none is running; return how they ended."""
+        """Wait until this many executions have ended and none is running; return how they ended."""
 
         def ended() -> list[str]:
             found = [each["status"] for each in self.executions()]
@@ -189,7 +189,7 @@ class Deployed:
 
 
 def stopping_at(fact: str, service: str) -> dict[str, list[str]]:
-    """Return a service whose task stops when it tells a fact for the first time."""
+    """Return a service whose task stops the first time it logs a fact."""
     return _disturbed(fact, service, _STOPS)
 
 
@@ -203,7 +203,7 @@ def _disturbed(fact: str, service: str, act: str) -> dict[str, list[str]]:
 
 
 def story(store: Path | str) -> list[tuple[object, ...]]:
-    """Return what lineage tells of each file, without the names and times of batches."""
+    """Return each file's lineage, without the names and times of batches."""
     told = [
         (
             each.file_key,
@@ -231,7 +231,7 @@ def deploy(aws: Aws, functions: Path, **settings: str) -> Deployed:
 
 
 def built_functions(folder: Path) -> Path:
-    """Build the functions for this Python, once for all workers of a run."""
+    """Build the functions for this Python, once per run for all workers."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

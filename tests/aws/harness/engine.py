@@ -1,4 +1,4 @@
-"""A program in place of docker: it builds nothing, writes down what it is asked, and gives an image to ECR through its API."""
+"""A stand-in for docker: it builds nothing, records its calls, and puts an image into ECR through the API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if sys.argv[1] == "push":
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """The program, and what it was asked."""
+    """The program, and its calls."""
 
     folder: Path
 
@@ -45,7 +45,7 @@ class Engine:
 
 
 def install_engine(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "docker", *failing: str) -> Engine:
-    """Put the program first on PATH; `failing`: the commands that end with 1."""
+    """Put the program first on PATH; `failing` are the commands that exit with 1."""
     folder.mkdir(exist_ok=True)
     program = folder / name
     program.write_text(_PROGRAM.format(python=sys.executable, asked=str(folder / "asked"), failing=failing))

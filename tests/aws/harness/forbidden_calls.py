@@ -1,4 +1,4 @@
-"""List calls that must be denied: to every role, and to each of them those that another one, or a greedy one, would make."""
+"""List calls that must be denied: to every role, and to each role those of another one, or of a greedy one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BATCH: Final = "batches/20250401T080000000000Z-abcd"
 
 
 def _calls(*lines: str, **conditions: str) -> list[Call]:
-    """Read calls, one a line: an action and what it is asked for."""
+    """Read calls, one per line: an action and its resource."""
     return [
         Call(
             action=action,
@@ -25,7 +25,7 @@ def _calls(*lines: str, **conditions: str) -> list[Call]:
 
 TO_NOBODY: Final[Sequence[Call]] = [
     *_calls(
-        # No byte of the store goes for good, and nobody changes what keeps it.
+        # No byte of the store is deleted permanently, and nobody changes what protects it.
         "s3:DeleteObjectVersion arn:aws:s3:::shop/raw-data/orders/a.csv",
         "s3:DeleteObjectVersion arn:aws:s3:::shop/processed/2025/04/01/b/orders/a.csv",
         "s3:DeleteObjectVersion arn:aws:s3:::shop/staging/b/orders/00000.parquet",
@@ -50,14 +50,14 @@ TO_NOBODY: Final[Sequence[Call]] = [
         "s3:PutObject arn:aws:s3:::shop/takings.toml",
         "s3:PutObject arn:aws:s3:::shop/contracts/orders.odcs.yaml",
         "s3:GetObject arn:aws:s3:::shop/private/salaries.csv",
-        # Another bucket, of another shop too.
+        # Another bucket, even another shop's.
         "s3:ListAllMyBuckets *",
         "s3:ListBucket arn:aws:s3:::north",
         "s3:GetObject arn:aws:s3:::north/raw-data/orders/a.csv",
         "s3:GetObject arn:aws:s3:::shop-2/raw-data/orders/a.csv",
         "s3:PutObject arn:aws:s3:::north/processed/a.csv",
         "s3:DeleteObject arn:aws:s3:::north/staging/b/orders/00000.parquet",
-        # Another shop's tables, and what nothing of the pipeline does to its own.
+        # Another shop's tables, and what the pipeline never does to its own.
         "dynamodb:GetItem arn:aws:dynamodb:HERE:table/north.PendingBatches",
         "dynamodb:PutItem arn:aws:dynamodb:HERE:table/north.PendingBatches",
         "dynamodb:Scan arn:aws:dynamodb:HERE:table/Customers",
@@ -73,7 +73,7 @@ TO_NOBODY: Final[Sequence[Call]] = [
         "dynamodb:DeleteTable arn:aws:dynamodb:HERE:table/PendingBatches",
         "dynamodb:CreateTable arn:aws:dynamodb:HERE:table/PendingBatches",
         "dynamodb:ExportTableToPointInTime arn:aws:dynamodb:HERE:table/OrderKPIs",
-        # Nobody becomes somebody else, or gives himself more.
+        # Nobody assumes another role or extends their own.
         "iam:CreateRole arn:aws:iam::000000000000:role/another",
         "iam:PutRolePolicy arn:aws:iam::000000000000:role/takings-file-detector",
         "iam:AttachRolePolicy arn:aws:iam::000000000000:role/takings-file-detector",
@@ -117,7 +117,7 @@ TO_NOBODY: Final[Sequence[Call]] = [
         "ssm:GetParameter arn:aws:ssm:HERE:parameter/database",
         "ec2:RunInstances *",
     ),
-    # Not even who names the bytes that an original should still hold.
+    # Not even by naming the bytes that an original should still hold.
     *_calls("s3:DeleteObject arn:aws:s3:::shop/processed/2025/04/01/b/orders/a.csv", **{"s3_if-match": '"etag"'}),
     # The right roles, to another service.
     *_calls(
@@ -138,7 +138,7 @@ TO_NOBODY: Final[Sequence[Call]] = [
         "iam:PassRole arn:aws:iam::000000000000:role/takings-validation-service",
         iam_PassedToService="scheduler.amazonaws.com",
     ),
-    # Older versions of anything but originals.
+    # Older versions of anything except originals.
     *_calls("s3:ListBucketVersions arn:aws:s3:::shop"),
     *_calls("s3:ListBucketVersions arn:aws:s3:::shop", s3_prefix="lake/"),
     *_calls("s3:ListBucketVersions arn:aws:s3:::shop", s3_prefix=""),
@@ -180,7 +180,7 @@ _RUN: Final = [
         ecs_cluster="arn:aws:ecs:HERE:cluster/takings",
     ),
 ]
-#: reading or writing anything of the store
+#: reading or writing anything in the store
 _STORE: Final = _calls(
     "s3:ListBucket arn:aws:s3:::shop",
     "s3:GetObject arn:aws:s3:::shop/takings.toml",

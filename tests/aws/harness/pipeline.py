@@ -1,10 +1,10 @@
-"""AWS for one test of the whole pipeline: an emulator that runs functions, tasks and state machines, in the test's hand.
+"""AWS for one test of the whole pipeline: an emulator that runs functions, tasks and state machines, under the test's control.
 
 with pipeline(emulator, monkeypatch) as aws:
     aws.client("s3").put_object(...)
     until(lambda: aws.execution(arn)["status"] != "RUNNING")
 
-A test that fails prints what tasks and functions printed.
+A failing test prints the output of tasks and functions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Found = TypeVar("_Found")
 
 
 def until(look: Callable[[], _Found], *, seconds: float = 60) -> _Found:
-    """Look again and again until something true is found, and return it."""
+    """Repeat a check until its result is true, and return the result."""
     end = time.monotonic() + seconds
     while True:
         if found := look():
@@ -48,14 +48,14 @@ def until(look: Callable[[], _Found], *, seconds: float = 60) -> _Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """An emulated AWS, and a test's hands on it."""
+    """An emulated AWS, and how a test controls it."""
 
     emulator: Emulator
     images: dict[str, list[str]] = field(default_factory=lambda: dict(IMAGES))
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
+        """Return its address."""
         return self.emulator.url
 
     def client(self, service: str) -> Any:
@@ -63,7 +63,7 @@ class Aws:
         return _client(service, self.url)
 
     def run_images(self, images: Mapping[str, Sequence[str]], environment: Mapping[str, str] | None = None) -> None:
-        """Say which commands run in place of images, named by their repositories, in an environment of their own."""
+        """Set which commands run in place of images, named by their repositories, in their own environment."""
         given = {
             name: {"entrypoint": list(command), "environment": dict(environment or environment_of_tasks(self.url))}
             for name, command in images.items()
@@ -79,15 +79,15 @@ class Aws:
         return self._control("GET", "waits")  # type: ignore[no-any-return]
 
     def hold_events(self, *, holding: bool = True) -> None:
-        """Hold S3's event notifications back from now on, or no more."""
+        """Hold S3's event notifications back from now on, or stop doing so."""
         self._control("PUT", "events", {"holding": holding})
 
     def held_events(self) -> list[dict[str, str]]:
-        """Return the events that are held, in the order in which they came."""
+        """Return the held events, in the order in which they came."""
         return self._control("GET", "events")  # type: ignore[no-any-return]
 
     def release_events(self, *order: int) -> None:
-        """Deliver held events by their numbers, in this order, also twice; the others stay held."""
+        """Deliver held events by number, in this order, a number more than once if repeated; the others stay held."""
         self._control("POST", "events", {"order": order})
 
     def lose_events(self) -> None:
@@ -95,29 +95,29 @@ class Aws:
         self._control("DELETE", "events")
 
     def hold_to_roles(self) -> None:
-        """Let functions, tasks, executions and schedules do from now on only what their roles allow."""
+        """From now on, let functions, tasks, executions and schedules do only what their roles allow."""
         self._control("PUT", "roles", {"enforcing": True})
 
     def calls(self) -> list[dict[str, Any]]:
-        """Return what was done in the name of roles: role, action, resource, conditions, and whether it was allowed."""
+        """Return the calls made in the name of roles: role, action, resource, conditions, and whether it was allowed."""
         return self._control("GET", "calls")  # type: ignore[no-any-return]
 
     def advance_schedules(self, seconds: float) -> None:
-        """Put the clock of EventBridge Scheduler ahead; nobody else's clock moves."""
+        """Move the clock of EventBridge Scheduler ahead, and no other clock."""
         self._control("PUT", "clock", {"ahead": seconds})
 
     def execution(self, arn: str) -> dict[str, Any]:
-        """Return what DescribeExecution says."""
+        """Return the answer of DescribeExecution."""
         described: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
         return described
 
     def ended(self, arn: str, *, seconds: float = 60) -> dict[str, Any]:
-        """Wait for an execution's end, and describe it."""
+        """Wait for an execution to end, and describe it."""
         until(lambda: self.execution(arn)["status"] != "RUNNING", seconds=seconds)
         return self.execution(arn)
 
     def printed(self) -> str:
-        """Return what tasks printed, and every group of logs."""
+        """Return the output of tasks, and every group of logs."""
         parts = [f"--- {task['command']}, exit code {task['exit_code']}\n{_text(task['log'])}" for task in self.tasks()]
         logs = self.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:
@@ -134,7 +134,7 @@ class Aws:
 
 @contextmanager
 def pipeline(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """Begin with an empty AWS whose images run this source; print what was printed there if the block fails."""
+    """Start with an empty AWS whose images run this source; print the output there if the block fails."""
     emulator.reset(monkeypatch)
     aws = Aws(emulator=emulator)
     aws.run_images(IMAGES)
@@ -147,7 +147,7 @@ def pipeline(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aw
 
 @cache
 def _client(service: str, url: str) -> Any:
-    """Make a client once for each emulator: that takes longer than most tests."""
+    """Make a client once for each emulator: it takes longer than most tests."""
     found = environment(url)
     session = boto3.Session(found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], region_name=found["AWS_REGION"])
     quick = Config(retries={"total_max_attempts": 1}, read_timeout=150)

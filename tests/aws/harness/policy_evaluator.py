@@ -1,7 +1,7 @@
-"""Say what IAM says of a call: a second opinion beside MiniStack's, which knows only what the pipeline's policies use.
+"""Evaluate a call as IAM does: a second opinion next to MiniStack's, limited to what the pipeline's policies use.
 
-Of https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html the part for one account and one
-identity: an explicit Deny wins, else one Allow is enough, else the answer is no. What is not known here is an error.
+From https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html the part for one account and one
+identity: an explicit Deny wins, otherwise one Allow is enough, otherwise the answer is no. Anything unknown is an error.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any, Final
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What somebody asks AWS for."""
+    """A call to AWS."""
 
     action: str
     resource: str
-    #: the condition keys that the call has
+    #: the call's condition keys
     conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 def allows(policy: Mapping[str, Any], call: Call) -> bool:
-    """Return whether an identity with this policy may do it."""
+    """Return whether an identity with this policy may make the call."""
     effects = {statement["Effect"] for statement in policy["Statement"] if _applies(statement, call)}
     return "Allow" in effects and "Deny" not in effects
 
@@ -34,7 +34,7 @@ def _applies(statement: Mapping[str, Any], call: Call) -> bool:
     if unknown:
         raise NotImplementedError(f"statements with {sorted(unknown)}")
     return (
-        # Names of actions are the same in any case, ARNs are not.
+        # Action names ignore case, ARNs do not.
         any(_is_like(call.action.lower(), action.lower()) for action in _each(statement["Action"]))
         and any(_is_like(call.resource, resource) for resource in _each(statement.get("Resource", "*")))
         and all(
@@ -46,7 +46,7 @@ def _applies(statement: Mapping[str, Any], call: Call) -> bool:
 
 
 def _holds(operator: str, found: str | None, wanted: list[str]) -> bool:
-    """Return whether one of the wanted values is met; of a key that the call does not have only `Null` says anything."""
+    """Return whether one of the wanted values matches; for a key that the call lacks, only `Null` can match."""
     if operator == "Null":
         return (found is None) == (wanted == ["true"])
     if operator not in _OPERATORS:
@@ -65,7 +65,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _is_like_arn(value: str, pattern: str) -> bool:
-    """Compare ARNs part by part: a * of the first five parts does not reach into the next one."""
+    """Compare ARNs part by part: a * in one of the first five parts does not extend into the next."""
     values, patterns = value.split(":", 5), pattern.split(":", 5)
     return len(values) == len(patterns) and all(map(_is_like, values, patterns))
 

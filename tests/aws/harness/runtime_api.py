@@ -1,4 +1,4 @@
-"""Play the Runtime API of AWS Lambda on the loopback interface, so that AWS's own client runs a function from its archive."""
+"""Play AWS Lambda's Runtime API on the loopback interface, so that AWS's own client runs a function from its archive."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _DEADLINE_SECONDS: Final = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a function answered."""
+    """A function's answer."""
 
-    #: what it raised, as Lambda tells it, where it did
+    #: the error that it raised, in Lambda's form, if any
     is_error: bool
     document: Any
 
 
 @dataclass
 class Function:
-    """A function that runs."""
+    """A running function."""
 
     log: Path
     events: Queue[tuple[str, bytes]] = field(default_factory=Queue)
@@ -44,14 +44,14 @@ class Function:
         return self.answers.get(timeout=_DEADLINE_SECONDS)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return what it has logged as JSON."""
+        """Return the lines that it logged as JSON."""
         text = self.log.read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 @contextmanager
 def running(archive: Path, folder: Path, variables: Mapping[str, str]) -> Iterator[Function]:
-    """Unpack a function and run it with these variables alone, until the block ends."""
+    """Unpack a function and run it with only these variables, until the block ends."""
     code = folder / "code"
     with zipfile.ZipFile(archive) as zipped:
         zipped.extractall(code)
@@ -70,7 +70,7 @@ def running(archive: Path, folder: Path, variables: Mapping[str, str]) -> Iterat
         "PYTHONDONTWRITEBYTECODE": "1",
         **variables,
     }
-    # The runtime's client is this environment's; everything else the function finds in its archive first.
+    # The runtime's client is this environment's; the function finds everything else in its archive first.
     command = [sys.executable, "-c", _BOOTSTRAP, str(code)]
     with (
         function.log.open("wb") as log,
@@ -97,7 +97,7 @@ def _handler(function: Function) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def do_GET(self) -> None:
             request_id, event = function.events.get()

@@ -10,13 +10,13 @@ from takings.adapters.aws.clients import Clients
 from tests.emulators import BUCKET
 from tests.shop import ITEMS, ORDERS, PRODUCTS
 
-#: as the command line names it
+#: in the command line's form
 STORE: Final = f"s3://{BUCKET}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Shop:
-    """A store in a bucket, and the world's hands on it."""
+    """A store in a bucket, and the means to change it from outside."""
 
     clients: Clients
 

@@ -1,11 +1,11 @@
-"""Let many small files through the whole pipeline on an emulated AWS while tasks are killed and events go wrong.
+"""Send many small files through the whole pipeline on an emulated AWS while tasks are killed and events go wrong.
 
 `python -m tests.aws.harness.torture --rounds 200 --files 1000 --seed 1`
 
-A round drops its part of the files with S3's events held back, gives some of these out late and in another order, some twice,
-the others never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. What is left over is found by a look,
-as a sweep would. At the end of each round every file must have ended once and lie in one place, the KPIs must be those that
-the oracle makes of the bucket's originals, and nothing may have been refused that a part asked for in its role.
+A round drops its share of the files with S3's events held back, delivers some of these late and in another order, some twice,
+the others never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. A look finds the remaining files,
+like a sweep. At the end of each round every file must have ended once and be in one place, the KPIs must be those that the
+oracle computes from the bucket's originals, and no part's call may have been refused by its role.
 Exit codes: 0 all went well, 1 it did not.
 """
 
@@ -34,15 +34,15 @@ from tests.aws.harness.pipeline import pipeline
 from tests.emulators import started
 from tests.shop import csv_of, expected, item, lineage, opened, order, product, published
 
-#: a round that is not done by then hangs
+#: a round that takes longer hangs
 _PATIENCE_SECONDS: Final = 900.0
-#: so that events start most batches
+#: small, so that events start most batches
 _SETTINGS: Final = {"batch_files": "3"}
 
 
 @dataclass(kw_only=True)
 class Torture:
-    """One round after the other on one store."""
+    """One round after another on one store."""
 
     deployed: Deployed
     random: Random
@@ -50,12 +50,12 @@ class Torture:
     copy: Path
     #: ETags of what was copied
     copied: dict[str, str] = field(default_factory=dict)
-    #: what was done, and what came of it
+    #: what was done, and the results
     done: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)
 
     def round(self, number: int, files: int) -> list[str]:
-        """Drop files, disturb what comes of them, and return what is wrong once all is quiet."""
+        """Drop files, disturb their processing, and return what is wrong once everything is quiet."""
         self.deployed.aws.hold_events()
         for place in range(files):
             self._drop(number, place)
@@ -63,7 +63,7 @@ class Torture:
         return self._wrong()
 
     def _drop(self, number: int, place: int) -> None:
-        """Drop a product, an order or an item, now and then a correction of an older one, or a bad one."""
+        """Drop a product, an order or an item, sometimes a correction of an older one, or a bad one."""
         pick = self.random.randrange(1, 60)
         is_bad = self.random.random() < 0.05
         folder, row = self.random.choice(
@@ -81,7 +81,7 @@ class Torture:
         self.done["bad files"] += is_bad
 
     def _disturb_until_quiet(self) -> None:
-        """Give an event out now and then, and kill tasks, until nothing is pending and nothing runs; the rest is lost."""
+        """Deliver an event now and then, and kill tasks, until nothing is pending and nothing runs; other events are lost."""
         end = time.monotonic() + _PATIENCE_SECONDS
         kills = self.random.randrange(4)
         while not self._is_quiet():
@@ -99,7 +99,7 @@ class Torture:
         self.deployed.aws.lose_events()
 
     def _give_an_event_out(self) -> None:
-        """Give out any event, once or twice; each delivery would start a process of its own if there were many at once."""
+        """Deliver any event, once or twice; many at once would each start their own process."""
         if held := self._held():
             chosen, times = self.random.choice(held), self.random.choice([0, 1, 2])
             self.done["deliveries of events"] += times
@@ -107,7 +107,7 @@ class Torture:
             self.deployed.aws.release_events(*[chosen] * times)
 
     def _held(self) -> list[int]:
-        """Return the numbers of the held events that the bucket would send on; the others are the pipeline's own."""
+        """Return the numbers of the held events that the bucket would forward; the others are the pipeline's own."""
         held = self.deployed.aws.held_events()
         return [number for number, event in enumerate(held) if event["key"].startswith("raw-data/")]
 
@@ -143,7 +143,7 @@ class Torture:
         return wrong
 
     def _copy(self) -> None:
-        """Bring the copy up to date: get what is new or has other bytes, remove what the bucket has no longer."""
+        """Update the copy: fetch what is new or has changed, and remove what the bucket no longer has."""
         s3 = self.deployed.aws.client("s3")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         found = {each["Key"]: each["ETag"] for page in pages for each in page.get("Contents", ())}
@@ -156,7 +156,7 @@ class Torture:
 
 
 def main() -> int:
-    """Run the rounds, and say what was done."""
+    """Run the rounds, and print what was done."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--rounds", type=int, default=200)
     arguments.add_argument("--files", type=int, default=1000)

@@ -1,4 +1,4 @@
-"""Small things to try the emulator on: a function of a few lines, a state machine of a few states, a task of one command."""
+"""Small things to try the emulator with: a short function, a state machine of a few states, a task of one command."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any, Final
 from tests.aws.harness.pipeline import Aws, until
 
 ROLE: Final = "arn:aws:iam::000000000000:role/toy"
-#: where the emulator runs images of a registry; the last part counts
+#: where the emulator runs images of a registry; only the last part matters
 IMAGE: Final = "000000000000.dkr.ecr.eu-west-1.amazonaws.com/toy:latest"
 NETWORK: Final = {"AwsvpcConfiguration": {"Subnets": ["subnet-1"], "AssignPublicIp": "ENABLED"}}
 
 #: states, scripts of tasks and sources of functions
 DONE: Final = {"Type": "Succeed"}
-#: ends by itself with a code when it is asked to
+#: exits with a code when it is asked to end
 OBEDIENT: Final = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
@@ -36,7 +36,7 @@ def handler(event, context): raise Superseded("attempt 1 has lost")
 
 
 def function(aws: Aws, name: str, source: str, *, environment: Mapping[str, str] | None = None, **more: Any) -> str:
-    """Make a function of a source with `handler(event, context)`, and return its ARN."""
+    """Create a function from source with `handler(event, context)`, and return its ARN."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as zipped:
         zipped.writestr("toy.py", source)
@@ -54,7 +54,7 @@ def function(aws: Aws, name: str, source: str, *, environment: Mapping[str, str]
 
 
 def machine(aws: Aws, states: Mapping[str, object], **more: object) -> str:
-    """Make a state machine that begins with its first state, and return its ARN."""
+    """Create a state machine that begins with its first state, and return its ARN."""
     definition = {"StartAt": next(iter(states)), "States": states, **more}
     made = aws.client("stepfunctions").create_state_machine(
         name="toy", roleArn=ROLE, definition=json.dumps(definition), type="STANDARD"
@@ -109,14 +109,14 @@ def task_state(definition: str, overrides: Mapping[str, object] | None = None, *
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """A queue of SQS."""
+    """An SQS queue."""
 
     url: str
     arn: str
 
 
 def queue(aws: Aws, name: str) -> Queue:
-    """Make a queue."""
+    """Create a queue."""
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
@@ -124,7 +124,7 @@ def queue(aws: Aws, name: str) -> Queue:
 
 
 def taken(aws: Aws, queue: Queue) -> list[Any]:
-    """Take the messages of a queue away, and return them."""
+    """Remove the messages from a queue, and return them."""
     sqs = aws.client("sqs")
     received = sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
     messages: list[Any] = received.get("Messages", [])
@@ -140,12 +140,12 @@ def logged(aws: Aws, group: str, pattern: str = "") -> list[str]:
 
 
 def until_ready(aws: Aws) -> dict[str, Any]:
-    """Wait until a task says that it is ready."""
+    """Wait until a task prints that it is ready."""
     (task,) = until(lambda: [task for task in aws.tasks() if "ready" in Path(task["log"]).read_text()])
     return task
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process runs; one that nobody has collected yet does not."""
+    """Return whether a process runs; a zombie does not."""
     told = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return told.strip()[:1] not in {"", "Z"}

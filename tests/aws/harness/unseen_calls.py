@@ -1,4 +1,4 @@
-"""List what the roles need and no end-to-end test sees them ask for, each with its reason: these are the exceptions."""
+"""List what the roles need although no end-to-end test calls it, each with its reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOGGED: Final = "lambda/latest/dg/lambda-intro-execution-role.html: Lambda logs
 _DEAD: Final = "lambda/latest/dg/invocation-async-retain-records.html: Lambda sends dead letters as the function's role"
 _PULLED: Final = "AmazonECS/latest/developerguide/task_execution_IAM_role.html: ECS pulls images and logs"
 _HEARD: Final = "step-functions/latest/dg/ecs-iam.html: by this rule Step Functions hears that a task ended"
-#: what no test has played on the whole pipeline
+#: what no test has tried on the whole pipeline
 _TAGGED: Final = "tasks get the tags of their task definition, which has some only where somebody has put them there"
 _RACE: Final = "a schedule of another deadline is still there; tests/aws/entrypoints/test_functions.py"
 _REPLAYED: Final = "a replay that was cut short on somebody's machine goes on here, with originals from the archive"
@@ -25,7 +25,7 @@ _GIVEN_UP: Final = "a batch that is given up after some of its files were refuse
 
 
 def unseen() -> Iterator[tuple[str, Call, str]]:
-    """Yield each call with the role that makes it, and why no test sees it."""
+    """Yield each call with the role that makes it, and why no test makes it."""
     for reason, calls in _UNSEEN.items():
         for role, asked in calls.items():
             for action, *resources in asked:

@@ -1,4 +1,4 @@
-"""Whoever writes late, twice or at the same time as somebody else: the newest commit's numbers stand, and they are right."""
+"""Whoever writes late, twice or at the same time as others: the newest commit's numbers stay, and they are right."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from tests.shop import (
     run,
 )
 
-#: by then a lease has ended
+#: by then, any lease has ended
 LATER: Final = timedelta(minutes=2)
 MONDAY: Final = date(2025, 3, 31)
 
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with two batches of the same days in its lake, so that there is something to compact."""
+    """Return a store with two batches of the same days in its lake, so there is something to compact."""
     root = drop_all(new_store(tmp_path_factory.mktemp("landed") / "shop"))
     run(root)
     drop(root, "products/more.csv", csv_of(product(4)))
@@ -56,7 +56,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(landed: Path, tmp_path: Path) -> Path:
-    """Return such a store with a batch pending that changes all there is to change."""
+    """Return such a store with a pending batch that changes everything that can change."""
     root = shutil.copytree(landed, tmp_path / "shop")
     drop(root, "products/b.csv", csv_of(product(1, "Toys"), product(9, "Games")))
     drop(root, "orders/b.csv", csv_of(order(3, "2025-04-01T08:00:00"), order(6), order(7)))
@@ -65,7 +65,7 @@ def root(landed: Path, tmp_path: Path) -> Path:
 
 
 def is_right(root: Path) -> bool:
-    """Return whether what is published is the oracle's and the lake's."""
+    """Return whether the published numbers agree with the oracle and the lake."""
     with opened(root) as shop:
         differences = verification.verify(shop.ports).differences
     return published(root) == expected(root) and not differences
@@ -82,7 +82,7 @@ def commit_of(ports: Ports, number: int) -> Commit:
 
 
 def test_an_older_commit_undoes_nothing(root: Path) -> None:
-    """Neither changed numbers, nor days that are gone, nor days that it does not know; and each refusal is counted."""
+    """Not changed numbers, not removed days, and not days that it does not know; and each refusal is counted."""
     run(root)
     right = published(root)
     with opened(root) as shop:
@@ -101,7 +101,7 @@ def test_an_older_commit_undoes_nothing(root: Path) -> None:
 
 @dataclass
 class Paused:
-    """A KPI store whose writer falls asleep right before its n-th write, behind every check."""
+    """A KPI store whose writer falls asleep right before its n-th write, after every check."""
 
     kpis: KpiStore
     at: int
@@ -113,7 +113,7 @@ class Paused:
         return getattr(self.kpis, method)
 
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
-        """Let others go on before the write."""
+        """Let others run before the write."""
         self.at -= 1
         if self.at:
             return self.kpis.publish(table, rows)
@@ -124,7 +124,7 @@ class Paused:
 
 @pytest.mark.parametrize("at", [1, 2], ids=["OrderKPIs", "CategoryKPIs"])
 def test_a_writer_that_wakes_up_late_undoes_nothing(root: Path, at: int) -> None:
-    """Its batch was completed by another run, and the next batch after it, while it slept."""
+    """Another run completed its batch, and the next batch after it, while it slept."""
     with opened(root) as shop, opened(root, later=LATER) as other:
 
         def meanwhile() -> None:
@@ -145,14 +145,14 @@ def test_a_writer_that_wakes_up_late_undoes_nothing(root: Path, at: int) -> None
 
 
 def compact(root: Path, dataset: Dataset) -> None:
-    """Write a table's small files together, as maintenance does: the same rows under another version."""
+    """Merge a table's small files, as maintenance does: the same rows in another version."""
     table = DeltaTable(str(root / "lake" / dataset.value))
     table.optimize.compact()
 
 
 @dataclass
 class Compacted:
-    """Lake tables that are compacted between the reading and the writing of a merge, once each."""
+    """Lake tables that are compacted once each, between a merge's reading and writing."""
 
     tables: LakeTables
     root: Path
@@ -172,7 +172,7 @@ class Compacted:
 
 @pytest.mark.parametrize("datasets", [*([dataset] for dataset in Dataset), list(Dataset)], ids=str)
 def test_a_merge_that_loses_to_a_compaction_reads_again(root: Path, datasets: list[Dataset]) -> None:
-    """Nothing is lost with the files that were taken away, nothing stays that the merge replaced."""
+    """No row is lost with the removed files, and no replaced row stays."""
     with opened(root) as shop:
         compacted = Compacted(shop.ports.tables, root, set(datasets))
         (batch,) = pipeline.run(replace(shop.ports, tables=cast("LakeTables", compacted)), at_once=True).batches
@@ -181,7 +181,7 @@ def test_a_merge_that_loses_to_a_compaction_reads_again(root: Path, datasets: li
 
 
 def test_a_merge_that_always_loses_gives_up_and_is_completed_later(root: Path) -> None:
-    """Something is wrong then; the batch stays, and the next run ends it."""
+    """Something is wrong then; the batch stays, and the next run completes it."""
 
     class Lost:
         def __init__(self, tables: LakeTables) -> None:
@@ -201,7 +201,7 @@ def test_a_merge_that_always_loses_gives_up_and_is_completed_later(root: Path) -
     assert is_right(root)
 
 
-# Crashes around what is seen
+# Crashes around publication
 
 
 class Killed(BaseException):
@@ -210,7 +210,7 @@ class Killed(BaseException):
 
 @dataclass
 class Fatal:
-    """A port at whose n-th call of a method the process dies, before or after the call took effect."""
+    """A port that kills the process at the n-th call of a method, before or after the call took effect."""
 
     port: object
     method: str
@@ -234,7 +234,7 @@ class Fatal:
         return fatal
 
 
-#: what a batch does from its point of no return to its archive; the n-th call of a port's method
+#: what a batch does from its point of no return to its archive, as the n-th call of a port's method
 MOMENTS: Final = {
     "the merge of products": ("tables", "apply", 1),
     "the merge of orders": ("tables", "apply", 2),
@@ -248,7 +248,7 @@ MOMENTS: Final = {
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
 def test_a_crash_between_merges_and_around_publication(root: Path, moment: str, is_done: bool) -> None:
-    """Resumed, after a compaction and beside newer files, it comes to the same numbers."""
+    """Resumed after a compaction and with newer files pending, it reaches the same numbers."""
     fault = KeyboardInterrupt if is_done else Killed
     port, method, number = MOMENTS[moment]
     with opened(root) as shop:

@@ -1,15 +1,15 @@
 """Every sentence about lake and KPIs (design, parts 6 and 7): one small shop each, drops in -> published numbers out.
 
-A case is a YAML file beside this module:
+A case is a YAML file next to this module:
 
     says       what it shows
     time_zone, policy, max_rejected      as in the settings
-    roles      columns of items by their role, where the contract of items is not the shipped one
+    roles      columns of items by their role, if the contract of items is not the shipped one
     without, optional      columns that such a contract lacks, or in which a field may be empty
     versioned, replaces      datasets with takingsVersion: updated_at; whether order_items have takingsReplaces: order_id
     batches    lists of files that are dropped together: file, written_at (on 1 May 2025, UTC: its version), content, and the
-               verdict where it is not "accepted"
-    day, category      what `takings kpis` prints in the end
+               verdict unless it is "accepted"
+    day, category      what `takings kpis` prints at the end
     hidden     keys that are published with zeros
 """
 
@@ -42,7 +42,7 @@ def keys_of(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
 def test_golden_kpis(path: Path, tmp_path: Path) -> None:
-    """What is published is the literal, the oracle's and the lake's; what is gone is hidden with zeros."""
+    """The published numbers equal the literal, the oracle's and the lake's; a removed key is hidden with zeros."""
     case, options = read_case(path, tmp_path)
     root = new_store(tmp_path / "shop")
     with opened(root, **options) as shop:
@@ -61,7 +61,7 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in CASES if not {"roles", *ORDER_OF_VERSIONS} & keys_of(path)])
 def test_a_role_that_no_file_fills_changes_no_number(path: Path, tmp_path: Path) -> None:
-    """The SQL for items with roles and their order's status comes to the same as the shipped contracts'."""
+    """The SQL for items with roles and their order's status gives the same as the shipped contracts'."""
     case, options = read_case(path, tmp_path)
     contracts = contracts_of_worth(tmp_path / "with roles", optional=("status",))
     root = new_store(tmp_path / "shop")
@@ -72,7 +72,7 @@ def test_a_role_that_no_file_fills_changes_no_number(path: Path, tmp_path: Path)
 
 
 def read_case(path: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a case and its settings; contracts of its own are written into the folder."""
+    """Return a case and its settings; its own contracts are written into the folder."""
     case: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     known = {"says", "batches", "day", "category", "hidden", "roles", "without", "optional"}
     assert case.keys() <= {*known, *SETTINGS, *ORDER_OF_VERSIONS}
@@ -86,7 +86,7 @@ def read_case(path: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 def drop_and_run(case: dict[str, Any], shop: Shop) -> None:
-    """Drop a case's files and take them, batch by batch."""
+    """Drop and process a case's files, batch by batch."""
     for batch in case["batches"]:
         for file in batch:
             written_at = datetime.fromisoformat(f"2025-05-01T{file['written_at']}").replace(tzinfo=UTC)

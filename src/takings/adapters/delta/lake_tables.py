@@ -317,8 +317,8 @@ def _check_fit(table: DeltaTable, dataset: Dataset, contract: Contract) -> None:
     for name, field in present.items():
         if name == AMOUNT and name not in wanted:
             raise ContractError(
-                f"contract of {dataset}: the lake keeps what items are worth by the columns with a 'takingsRole', and the"
-                " contract has none any more. Give it back, or rebuild the store under the new contract."
+                f"contract of {dataset}: the lake keeps what items are worth by the columns with a 'takingsRole', but the"
+                " contract no longer has any. Add them again, or rebuild the store under the new contract."
             )
         if name not in wanted:
             raise ContractError(

@@ -35,14 +35,14 @@ class DeltaLog:
         return self._entry(version + 1) is not None or self._last_checkpoint() > version
 
     def check(self, entries: Iterable[ListedFile]) -> None:
-        """Raise CorruptState where an entry since the last checkpoint is empty: it would look like an empty commit."""
+        """Raise CorruptState if an entry since the last checkpoint is empty: it would look like an empty commit."""
         newer_than = self._last_checkpoint()
         for entry in entries:
             if entry.size == 0 and _version(entry.path) > newer_than:
                 raise self._damaged(entry.path, "it is empty")
 
     def find_damage(self, entries: Iterable[ListedFile]) -> None:
-        """Raise CorruptState where an entry since the last checkpoint is incomplete."""
+        """Raise CorruptState if an entry since the last checkpoint is incomplete."""
         newer_than = self._last_checkpoint()
         for entry in entries:
             content = self.files.read(self.dataset, entry.path) if _version(entry.path) > newer_than else None
@@ -56,7 +56,7 @@ class DeltaLog:
         return CorruptState(f"lake/{self.dataset}/{path} is damaged ({how}). {LAKE_REMEDY}")
 
     def added(self, after: int, until: int) -> set[str]:
-        """Return the paths of the files that versions in (after, until] added; CorruptState where an entry is lost."""
+        """Return the paths of the files that versions in (after, until] added; CorruptState if an entry is lost."""
         return {path for version in range(after + 1, until + 1) for path in self._added_by(version)}
 
     def _added_by(self, version: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ _FOR_A_CHECK: Final = "256MB"
 
 @contextmanager
 def open_locked(database: Path | None = None, memory: str = _FOR_A_CHECK) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database, or one in memory, in which SQL can do nothing but compute; it spills beside the database."""
+    """Open a database, or one in memory, in which SQL can do nothing but compute; it spills next to the database."""
     with open_alone(database, memory) as connection:
         for setting in ("enable_external_access = false", "TimeZone = 'UTC'", "lock_configuration = true"):
             connection.execute(f"set {setting}")

@@ -27,7 +27,7 @@ from takings.validation.structure.scan import Structure
 _HEAD_BYTES: Final = 1 << 16
 #: the commonest values of a column that has so few are remembered
 _MOST_VALUES: Final = 40
-#: a file's first columns, of which pairs may be keys together
+#: a file's first columns; pairs of them may be keys together
 _MOST_PAIRED: Final = 12
 #: different values of a column that are held against every form
 _MOST_EXAMINED: Final = 5_000
@@ -47,7 +47,7 @@ def look_at(
 ) -> tuple[list[FileLook], dict[tuple[int, int, int, int], float]]:
     """Return what is seen in the files, those with one header and format together, and how their columns refer to each other.
 
-    UsageError for a file that is no CSV file, whatever the delimiter.
+    UsageError for a file that is not a CSV file with any delimiter.
     """
     alike: dict[tuple[FileFormat, tuple[str, ...]], list[_File]] = defaultdict(list)
     for file in _in_one_encoding([_scan(path, workspace / str(place)) for place, path in enumerate(files)]):
@@ -75,7 +75,7 @@ def _scan(path: Path, workspace: Path) -> _File:
         raise UsageError(f"{path}: {structure.fault.reason}")
     if structure.records == 0:
         raise UsageError(
-            f"{path}: it holds no record, only a header. Export some rows: what they look like tells how to read them."
+            f"{path}: it holds no record, only a header. Export some rows: their values show how to read them."
         )
     return _File(path=path, format=format_, structure=structure, workspace=workspace)
 
@@ -179,7 +179,7 @@ def _unique_pairs(connection: duckdb.DuckDBPyConnection, at: int, look: FileLook
 def _containments(
     connection: duckdb.DuckDBPyConnection, looks: Sequence[FileLook]
 ) -> Iterator[tuple[tuple[int, int, int, int], float]]:
-    """Yield, for each pair of columns of which the second is unique in another file, the share of the first's values in it."""
+    """Yield, for each pair of columns whose second is unique in another file, the share of the first's values in it."""
     keys = [
         (of, target) for of, look in enumerate(looks) for target in range(len(look.columns)) if look.is_unique(target)
     ]

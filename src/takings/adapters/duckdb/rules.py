@@ -122,7 +122,7 @@ def _mask(of: _Pass) -> str:
 
 
 def _broken(rule: Rule, of: _Pass) -> str | None:
-    """Return the condition of a row that breaks a rule; None where one row cannot show it or the column is absent."""
+    """Return the condition of a row that breaks a rule; None if one row cannot show it or the column is absent."""
     answer = _ANSWERS[type(rule.check)]
     if rule.column not in of.raw or answer.broken is None:
         return None
@@ -156,7 +156,7 @@ class _Place:
 class _Answer:
     """How DuckDB decides a kind of check."""
 
-    #: the condition of a row that breaks it; None where it needs all rows of a file
+    #: the condition of a row that breaks it; None if it needs all rows of a file
     broken: Callable[[Any, _Place], str] | None
     #: whether only an empty or unreadable field breaks it
     is_seen_in_the_field: bool = False

@@ -25,9 +25,9 @@ from takings.validation.collecting import CHUNK, shape_of
 from takings.validation.source_columns import places_of
 from takings.validation.structure.values import ChunkStart, FileFault, Limits, Structure
 
-#: what the SQL has to return beside the dataset's columns
+#: what the SQL has to return in addition to the dataset's columns
 PLACES: Final = (RECORD, LINE)
-#: what the machine lacks is no fault of a file
+#: a lack of resources is not a file's fault
 _MACHINERY: Final = (
     duckdb.OutOfMemoryException,
     duckdb.IOException,
@@ -107,12 +107,12 @@ def _is_nothing(field: str, source: Source) -> str:
 
 
 def _fault_of_rows(connection: duckdb.DuckDBPyConnection, query: SourceQuery) -> FileFault | None:
-    """Return why rows that the SQL made cannot be checked: they stand on no line, or are no row of a table."""
+    """Return why rows that the SQL made cannot be checked: they have no line, or do not fit a table."""
     same = f"r.{RECORD} = m.{RECORD} and r.{LINE} = m.{LINE}"
     strays = _count(connection, f"{_made(query)} m where not exists (select 1 from {ROWS} r where {same})")
     if strays:
         return _fault(
-            query, "places", f"makes {strays:,} rows whose {RECORD} and {LINE} are those of no record of the file"
+            query, "places", f"makes {strays:,} rows whose {RECORD} and {LINE} belong to no record of the file"
         )
     texts = [column for column, kind in columns_of(connection, query) if kind == "VARCHAR"]
     length = " + ".join(f"coalesce(strlen({name(column)}), 0)" for column in texts) or "0"

@@ -126,7 +126,7 @@ def _check_columns(query: SourceQuery, columns: dict[str, str]) -> None:
         if not _TEXTUAL.fullmatch(kind):
             raise _error(query, 1, f"'{column}' is {kind}, and a field of a file is text. Cast it to varchar.")
         if column.startswith("_takings"):
-            raise _error(query, 1, f"'{column}' is a name of a quarantine file. Give the column another one.")
+            raise _error(query, 1, f"'{column}' is a column of quarantine files. Give the column another one.")
 
 
 def _line(query: SourceQuery, location: int) -> int:

@@ -72,7 +72,7 @@ class StagedRows:
 
     @property
     def _folder(self) -> Path | None:
-        """Return the folder for copies, beside the staged files; None where there are no staged files."""
+        """Return the folder for copies, next to the staged files; None if there are no staged files."""
         return self.batch.files[0].path.parent if self.batch.files else None
 
     def _rows_of(self, dataset: Dataset, together: Path) -> str:

@@ -15,7 +15,7 @@ _UNREADABLE = f"repeat({literal(UNREADABLE[0])}, {len(UNREADABLE)})"
 
 
 def with_texts(texts: Mapping[str, ColumnText], source: str) -> tuple[dict[str, str], str]:
-    """Return the field that holds each column's text, and the source with the texts that are no raw field beside it."""
+    """Return the field that holds each column's text, and the source with added columns for texts that are not raw fields."""
     fields: dict[str, str] = {}
     joined: list[str] = []
     written: list[str] = []

@@ -71,7 +71,7 @@ def _stored_value(values: Mapping[str, str], field: str) -> str:
 
 
 def _instant(field: str, business_time: BusinessTime) -> str:
-    """Return the instant of a field, from its UTC clock or wall clock in the columns beside it, or with another zone.
+    """Return the instant of a field, from its UTC clock or wall clock in other columns, or with another zone.
 
     A lax reading that converts back to the same text is exact; this test is cheaper than a pattern.
     """
@@ -117,7 +117,7 @@ def _wall_clock(field: str) -> str:
 
 
 def with_first_readings(contract: Contract, raw: dict[str, str], source: str, business_time: BusinessTime) -> str:
-    """Return the source with a first reading beside each field, so that no field is read twice.
+    """Return the source with a first reading next to each field, so that no field is read twice.
 
     This is `_number` for an identifier, `_cents` for an amount, and `_utc_clock` for a time, or its `_wall_clock` with its
     `_offset` if it is not in UTC.

@@ -7,18 +7,18 @@ from takings.contracts.model import Contract
 
 
 def unit(contract: Contract) -> str:
-    """Return the column of which one value is replaced as a whole: the primary key, or the order of a delivery's lines."""
+    """Return the column whose values are replaced as a whole: the primary key, or the order of a delivery's lines."""
     return name(contract.unit)
 
 
 def identity(contract: Contract) -> str:
-    """Return what tells the lake's rows apart, as one value."""
+    """Return what identifies the lake's rows, as one value."""
     columns = [name(column) for column in contract.identity]
     return columns[0] if len(columns) == 1 else f"row({', '.join(columns)})"
 
 
 def instant(contract: Contract, table: str = "", *, order: str = "") -> str:
-    """Return what stands before `_version` where versions are compared; nothing where the arrival alone decides."""
+    """Return what comes before `_version` when versions are compared; nothing if only the arrival decides."""
     if contract.version_column is None:
         return ""
     column = name(contract.version_column)

@@ -39,7 +39,7 @@ logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 _QUIET_SECONDS: Final = 0.05
 #: … and an endless stream is looked at after this time
 _PATIENCE_SECONDS: Final = 0.25
-#: reads (each look is one) are no changes; Linux reports when a writer closes the file, other systems only that it writes
+#: reads (each look is one) are not changes; Linux reports when a writer closes the file, other systems only that it writes
 _EVENTS: Final[list[type[FileSystemEvent]]] = [
     DirCreatedEvent,
     DirDeletedEvent,

@@ -23,7 +23,7 @@ _BUSY_SECONDS = 60
 def open_database(path: Path | None) -> Database:
     """Open the database file (None: in memory) and create its tables, or migrate those of an older version.
 
-    CorruptState where it is damaged, SettingsError where a newer version wrote it.
+    CorruptState if it is damaged, SettingsError if a newer version wrote it.
     """
     connection: Database | None = None
     try:
@@ -83,7 +83,7 @@ def open_database_to_read(path: Path) -> Database:
 
 @contextmanager
 def reading_database(path: Path) -> Iterator[Database]:
-    """Open the database file for reading; where nothing can be written beside it, open a copy."""
+    """Open the database file for reading; if nothing can be written next to it, open a copy."""
     with closing(open_database_to_read(path)) as database:
         if _can_be_read(database, path):
             # An older version's layout is read unchanged; a newer one's may mean something else.
@@ -100,7 +100,7 @@ def reading_database(path: Path) -> Iterator[Database]:
 
 
 def _can_be_read(database: Database, path: Path) -> bool:
-    """Return whether SQLite can read in place: even a reader of a WAL database writes an index beside it, if none exists."""
+    """Return whether SQLite can read in place: even a reader of a WAL database writes an index next to it, if none exists."""
     try:
         database.execute("select 1 from sqlite_master").fetchone()
     except sqlite3.OperationalError:

@@ -88,7 +88,7 @@ class SqliteLedger:
     def lineage(self, file_key: str | None = None, batch_id: BatchId | None = None) -> Sequence[LineageRecord]:
         """Return the records of a key or a batch (or all), oldest first."""
         wanted = {"file_key": file_key, "batch_id": batch_id}
-        # With a condition that may be null, SQLite would not use its indexes, and the ledger grows for ever.
+        # With a condition that may be null, SQLite would not use its indexes, and the ledger grows forever.
         conditions = "".join(f" and {column} = :{column}" for column, value in wanted.items() if value is not None)
         rows = self._connection.execute(
             f"select * from ProcessedFiles where true{conditions} order by processing_date, file_key", wanted

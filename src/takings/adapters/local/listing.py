@@ -110,7 +110,7 @@ class Listing:
 
 
 def _status(path: str) -> os.stat_result | None:
-    """Return the system's status of a name; None where it is gone."""
+    """Return the system's status of a name; None if it is gone."""
     try:
         return os.lstat(path)
     except OSError as refused:

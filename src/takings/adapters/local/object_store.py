@@ -75,7 +75,7 @@ class FolderStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """List all regular files under a prefix; under raw-data/, also list anything else, with its trouble.
 
-        StoreError where the folder raw-data/ itself is not available.
+        StoreError if the folder raw-data/ itself is not available.
         """
         listing = Listing(self._root)
         if not prefix.startswith(layout.RAW):
@@ -98,7 +98,7 @@ class FolderStore:
             yield from self._look_twice(unsure)
 
     def _check_link(self, name: str) -> None:
-        """Raise StoreError where a folder of the store is a link to nothing, such as to a disk that is not mounted."""
+        """Raise StoreError if a folder of the store is a link to nothing, such as to a disk that is not mounted."""
         folder = self._root / name
         if folder.is_symlink() and not os.path.isdir(folder):  # noqa: PTH112
             raise StoreError(
@@ -107,7 +107,7 @@ class FolderStore:
             )
 
     def check_writable(self, keys: Iterable[str]) -> None:
-        """Raise StoreError where the system says that a batch could not be written or its drops not removed."""
+        """Raise StoreError if the system says that a batch could not be written or its drops not removed."""
         for name in _WRITTEN:
             self._check_link(name)
             folder = self._root / name
@@ -140,7 +140,7 @@ class FolderStore:
             yield replace(info, is_settled=quiet.get(info.key) == info.etag)
 
     def read(self, key: str) -> bytes | None:
-        """Return a file's bytes; None where it is absent."""
+        """Return a file's bytes; None if it is absent."""
         try:
             return self.path(key).read_bytes()
         except FileNotFoundError:
@@ -188,7 +188,7 @@ class FolderStore:
         return place(source, target, is_draft=is_draft)
 
     def fetch(self, key: str, etag: str, batch_id: BatchId) -> Path | None:
-        """Return a copy of exactly the bytes that the ETag names; None where they are gone or still change."""
+        """Return a copy of exactly the bytes that the ETag names; None if they are gone or still change."""
         fetched, source = self._fetched(key, batch_id), self.path(key)
         if fetched.exists():
             return fetched

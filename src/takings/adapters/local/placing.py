@@ -1,7 +1,7 @@
 """Give bytes their name in a folder: completely or not at all, and never in place of other bytes.
 
 A hard link does this where possible. Hard links do not cross file systems, and some file systems have none: then the bytes are
-copied to a draft beside their destination, and the draft is renamed.
+copied to a draft next to their destination, and the draft is renamed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def place(source: Path, target: Path, *, is_draft: bool = False) -> bool:
 
 
 def _place_copy(source: Path, target: Path) -> bool:
-    """Copy a file to a draft beside the target, compare, and rename it; a later call removes what a crash leaves."""
+    """Copy a file to a draft next to the target, compare, and rename it; a later call removes what a crash leaves."""
     if os.path.lexists(target):
         return False
     _remove_dead_drafts(target.parent)

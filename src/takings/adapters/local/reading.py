@@ -25,7 +25,7 @@ _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 class Look:
     """The result of one look at a drop."""
 
-    #: None where the system does not know
+    #: None if the system does not know
     is_being_written: bool | None = None
     #: why it cannot be read, and what to do
     trouble: str | None = None
@@ -68,7 +68,7 @@ def _is_written_to(descriptor: int) -> bool | None:
 
 
 def copy_drop(source: Path, target: Path) -> bool:
-    """Copy a drop's bytes; False where it is no longer a file, UnreadableFile where the system refuses to read it."""
+    """Copy a drop's bytes; False if it is no longer a file, UnreadableFile if the system refuses to read it."""
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as refused:

@@ -56,7 +56,7 @@ class Removal:
         self.marker.unlink(missing_ok=True)
 
     def _set_aside(self, archived: Path) -> Path | None:
-        """Rename the drop; None where it is gone."""
+        """Rename the drop; None if it is gone."""
         self.aside.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self.aside if self._rename(self.aside) else None
@@ -70,7 +70,7 @@ class Removal:
         return self.beside if self._rename(self.beside) else None
 
     def _rename(self, aside: Path) -> bool:
-        """Rename the drop; False where it is gone, StuckFile where the system refuses to rename it."""
+        """Rename the drop; False if it is gone, StuckFile if the system refuses to rename it."""
         try:
             self.source.rename(aside)
         except FileNotFoundError:

@@ -61,7 +61,7 @@ _HOLDS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
 class TypedColumn:
     """One column of a chunk, record by record."""
 
-    #: None where the field is empty or could not be read
+    #: None if the field is empty or could not be read
     values: Sequence[Value | None]
     is_empty: Flags
     is_unknown: Flags
@@ -114,7 +114,7 @@ class Rules:
         return mask
 
     def _is_broken(self, rule: Rule, typed: Mapping[str, TypedColumn]) -> Flags | None:
-        """Return which records break a rule; None where no record can break it by itself."""
+        """Return which records break a rule; None if no record can break it by itself."""
         answer = _ANSWERS[type(rule.check)]
         if answer is None:
             return None
@@ -132,7 +132,7 @@ class _Chunk:
     business_time: BusinessTime
 
     def values(self, column: str) -> Iterable[Value | None]:
-        """Return a column's values; endless None where the file has no such column."""
+        """Return a column's values; endless None if the file has no such column."""
         return self.typed[column].values if column in self.typed else repeat(None)
 
     def bounds(self, bound: Bound) -> Iterable[Value | None]:
@@ -197,7 +197,7 @@ def _is_too_large(check: AmountFits, at: _Place) -> Flags:
 def _exact_amounts(
     typed: Mapping[str, TypedColumn], quantity: str | None, discount: str | None
 ) -> Iterator[Decimal | None]:
-    """Yield price x quantity - discount of each record, unrounded; None where one of them cannot be read or used."""
+    """Yield price x quantity - discount of each record, unrounded; None if one of them cannot be read or used."""
     pieces, less = (_filled(typed.get(column or ""), empty) for column, empty in ((quantity, 1), (discount, 0)))
     for price, of_pieces, taken_off in zip(typed["sale_price"].values, pieces, less, strict=False):
         if price is None or of_pieces is None or taken_off is None or abs(int(of_pieces)) > LARGEST_QUANTITY:
@@ -207,7 +207,7 @@ def _exact_amounts(
 
 
 def _filled(column: TypedColumn | None, empty: int) -> Iterable[Value | None]:
-    """Return a column's values, `empty` where a field is empty, None where it cannot be read."""
+    """Return a column's values, `empty` where a field is empty, None if it cannot be read."""
     if column is None:
         return repeat(empty)
     cells = zip(column.values, column.is_empty, strict=True)
@@ -215,7 +215,7 @@ def _filled(column: TypedColumn | None, empty: int) -> Iterable[Value | None]:
 
 
 def _amount_column(exact: Iterable[Decimal | None]) -> TypedColumn:
-    """Return amounts as a column: None where one is no money."""
+    """Return amounts as a column: None for one that is not money."""
     values = [None if amount is None or abs(amount) >= _TOO_LARGE else amount for amount in exact]
     nowhere = np.zeros(len(values), np.bool_)
     is_unknown = _flags(value is None for value in values)
@@ -227,7 +227,7 @@ def _flags(answers: Iterable[bool]) -> Flags:
 
 
 _Answer = Callable[[Any, _Place], Flags]
-#: which records break a kind of check; None where it needs all records of a file
+#: which records break a kind of check; None if it needs all records of a file
 _ANSWERS: Final[Mapping[type[Any], _Answer | None]] = for_every_check(
     {
         Required: lambda _, at: at.column.is_empty,

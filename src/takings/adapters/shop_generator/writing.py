@@ -64,7 +64,7 @@ def generate_shop(
     progress: Callable[[str, int, int], None] | None = None,
     threads: int | None = None,
 ) -> Generated:
-    """Write a shop's drops below a folder, in those that the format names, or all beside each other if `flat`.
+    """Write a shop's drops below a folder, in the format's own folders, or all in one folder if `flat`.
 
     `progress` is told (file just written, records written, records in all); an order with its lines is one record.
     Files appear under their names when all are complete; none is ever replaced. Raises UsageError if a file exists or

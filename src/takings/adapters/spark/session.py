@@ -62,7 +62,7 @@ logging.getLogger("py4j").setLevel(logging.CRITICAL)
 def open_spark(master: str) -> Iterator[SparkSession]:
     """Yield a session of the running application, such as spark-submit's, or else of one that ends with the block.
 
-    SettingsError where there is no Java to start it.
+    SettingsError if there is no Java to start it.
     """
     _forget_a_dead_jvm()
     running = SparkSession.getActiveSession()

@@ -40,7 +40,7 @@ def adopt(
         if file.is_dir():
             raise UsageError(f"{file} is a folder. Name the files in it: {file}/*.csv.")
         if not file.is_file():
-            raise UnknownThing(f"{file} is no file.")
+            raise UnknownThing(f"{file} is not a file.")
     if len({file.name for file in files}) < len(files):
         raise UsageError("two of the files have the same name. Rename one of them.")
     if str(into).startswith("s3:"):
@@ -82,7 +82,7 @@ def _show_proposal(proposal: Proposal) -> None:
         _show(proposed)
     for name in proposal.left_out:
         out.print(
-            f"[yellow]left out[/] {marked(name)}: it is of no dataset, or of one that another file fits better",
+            f"[yellow]left out[/] {marked(name)}: it fits no dataset, or another file fits that dataset better",
             highlight=False,
             soft_wrap=True,
         )
@@ -143,7 +143,9 @@ def _write(adoption: Adoption, into: Path, *, yes: bool) -> None:
     """Make the store once somebody agrees."""
     if not yes:
         if not sys.stdin.isatty():
-            out.print("Nothing was written. Say --yes to write this, or run it on a terminal.", highlight=False)
+            out.print(
+                "Nothing was written. Use --yes to write this, or run the command in a terminal.", highlight=False
+            )
             return
         try:
             is_agreed = typer.confirm(f"Make a store in {into} that reads such files?")

@@ -87,7 +87,7 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
         if counted := of_file.get(file["key"]):
             names = ("new", "changed", "unchanged", "older")
             told = ", ".join(f"{counted[name]:,} {name}" for name in names if counted[name])
-            out.print(f"            {told or 'no row'} against the lake before", highlight=False)
+            out.print(f"            {told or 'no row'} compared with the lake before", highlight=False)
         if file["archived_at"]:
             out.print(f"            now at {marked(file['archived_at'])}", highlight=False, soft_wrap=True)
     for warning in changes["warnings"]:

@@ -76,7 +76,7 @@ def _show_page(directory: Path) -> None:
     out.print(f"  takings serve {directory}", highlight=False, soft_wrap=True)
     if any(find_spec(package) is None for package in ("fastapi", "jinja2", "uvicorn")):
         out.print(
-            "  It needs the extra: pip install 'takings\\[web]', or `make page` where this came from `make demo`.",
+            "  It needs the extra: pip install 'takings\\[web]', or `make page` if you ran `make demo`.",
             highlight=False,
             soft_wrap=True,
         )

@@ -15,7 +15,7 @@ from takings.runs import maintenance
 
 def maintain(
     store: Store,
-    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
 ) -> None:
     """Compact small files, clean the tables' logs and remove what nothing needs; safe beside a running batch."""
     with open_store(store, Teller()) as shop:

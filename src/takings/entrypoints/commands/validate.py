@@ -39,7 +39,7 @@ class ReportFormat(StrEnum):
 def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="CSV files, in any folder.")],
     dataset: Annotated[
-        Dataset | None, typer.Option(help="What the files are; otherwise recognised by folder or header.")
+        Dataset | None, typer.Option(help="The dataset of the files. Default: recognised by folder or header.")
     ] = None,
     store: Annotated[str | None, typer.Option(help="Use this store's settings, and find copies of its files.")] = None,
     contracts: Contracts = None,

@@ -123,9 +123,7 @@ def _explain_failures(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(HTTPException)
     def unknown(request: Request, error: HTTPException) -> Response:
-        detail = (
-            "there is no such page. The menu leads to those there are." if error.status_code == 404 else error.detail
-        )
+        detail = "there is no such page. The menu lists the pages." if error.status_code == 404 else error.detail
         return told(request, error.status_code, detail)
 
     @app.exception_handler(RequestValidationError)

@@ -39,7 +39,7 @@ def _seconds(summary: Mapping[str, Any]) -> float | None:
 
 
 def story(records: History, shop: Shop, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page of a batch shows beside its document."""
+    """Return what the page of a batch shows in addition to its document."""
     batch_id = BatchId(document["batch_id"])
     rules: dict[tuple[str, str, str], Counter[str]] = {}
     for found in records.violations(shop, batch_id):

@@ -1,4 +1,4 @@
-"""Describe the API's answers for OpenAPI; the code behind the command line's output makes their content."""
+"""Describe the API's answers for OpenAPI; the code that prints for the command line makes their content."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ class Problem(BaseModel):
 class IncompleteDay(Document):
     """What is known to be missing from a day's numbers."""
 
-    sentence: str = Field(description="For people.")
-    waiting_items: int = Field(description="Items of the day's orders that wait for their product.")
+    sentence: str = Field(description="A sentence for people.")
+    waiting_items: int = Field(description="Items of the day's orders whose product is not in the lake yet.")
     waiting_worth: Money
     orders_without_items: int
-    refused: list[str] = Field(description="Keys of refused files with rows of the day, unless newer ones were taken.")
+    refused: list[str] = Field(
+        description="Keys of refused files with rows of the day, unless a newer accepted file replaced them."
+    )
 
 
 _KEYS: dict[str, Any] = {"category": str, "order_date": date}
@@ -80,7 +82,7 @@ class CategoryKpi(Document):
     computed_at: Instant
     definition: str
     unfinished: bool
-    incomplete: IncompleteDay | None = Field(description="What the day lacks, over all categories.")
+    incomplete: IncompleteDay | None = Field(description="What the day lacks, in all categories together.")
 
 
 class Kpis(Document):
@@ -90,7 +92,7 @@ class Kpis(Document):
     by: str
     rows_in_all: int
     rows: list[OrderKpi] | list[CategoryKpi]
-    notes: list[str] = Field(description="What is missing from unknown days.")
+    notes: list[str] = Field(description="Sentences about what is missing when the days are unknown.")
     next: Next
 
 
@@ -114,7 +116,7 @@ class Batch(Document):
     records_read: int
     records_rejected: int
     rows: RowChanges | None
-    warnings: int = Field(description="Kinds of warnings about what the rows replace.")
+    warnings: int = Field(description="How many kinds of warnings there are about what the rows replace.")
     commit: int | None
     attempt: int | None
     started_at: Instant | None

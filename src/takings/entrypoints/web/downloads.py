@@ -21,7 +21,7 @@ _REASON_COLUMNS: Final = ("line", "record", "column", "rule", "reason", "shape")
 
 
 def reasons(shop: Shop, batch_id: str, key: str) -> Iterator[str]:
-    """Yield every violation of a refused file as CSV for a spreadsheet; UnknownThing where there is no such file."""
+    """Yield every violation of a refused file as CSV for a spreadsheet; UnknownThing if there is no such file."""
     record = _record(shop, batch_id, key)
     place = f"{record.archived_at}.reason.json"
     if record.archived_at is None or not _exists(shop, place):

@@ -45,7 +45,7 @@ class DayFigures:
     returned: Decimal
     cancelled: Decimal
     items: int
-    #: None where several categories are chosen: an order may hold items of more than one
+    #: None if several categories are chosen: an order may hold items of more than one
     orders: int | None
     #: orders with a return, recovered from the published rate
     returned_orders: Decimal | None
@@ -84,7 +84,7 @@ class CategoryFigures:
     revenue: Decimal
     net: Decimal
     items: int
-    #: change of revenue in percent of the previous period's; None where there was none
+    #: change of revenue in percent of the previous period's; None if there was none
     change: Decimal | None
     #: revenue by day, for days that have any
     by_day: dict[date, Decimal]
@@ -98,7 +98,7 @@ class Overview:
     chosen: tuple[str, ...]
     days: tuple[DayFigures, ...]
     totals: Totals
-    #: None where the numbers do not reach back far enough
+    #: None if the numbers do not reach back far enough
     before: Totals | None
     categories: tuple[CategoryFigures, ...]
 
@@ -130,7 +130,7 @@ def overview(kpis: PublishedKpis, period: Period, chosen: Collection[str]) -> Ov
 
 
 def change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal | None:
-    """Return the change in percent; None where there is nothing to compare with."""
+    """Return the change in percent; None if there is nothing to compare with."""
     if now is None or before is None or before == 0:
         return None
     return _rounded(Decimal(100) * (Decimal(now) - Decimal(before)) / Decimal(before))

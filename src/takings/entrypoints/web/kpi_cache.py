@@ -32,7 +32,7 @@ class KpiCache:
         self._reading = threading.Lock()
 
     def current(self, ports: Ports) -> PublishedKpis:
-        """Return the published KPIs; HalfPublishedError where a batch is half published and nothing older is known."""
+        """Return the published KPIs; HalfPublishedError if a batch is half published and nothing older is known."""
         kept = self._kept
         if kept is not None and kept.is_fresh(ports.ledger.gate()):
             return kept.kpis

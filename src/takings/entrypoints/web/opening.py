@@ -55,6 +55,6 @@ class OpenedStore:
             status = (Path(self.store) / ".takings" / "takings.db").stat()
         except OSError:
             return None
-        # If nothing can be written beside the database, readers use a copy made at opening.
+        # If nothing can be written next to the database, readers use a copy made at opening.
         changed = 0 if os.access(self.store, os.W_OK) else status.st_mtime_ns
         return (status.st_dev, status.st_ino, changed)

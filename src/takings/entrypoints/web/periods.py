@@ -14,7 +14,7 @@ QUICK: Final = (7, 14, 28, 90)
 
 
 def read_day(text: str | None, name: str) -> date | None:
-    """Read a date; UsageError where it is not a date."""
+    """Read a date; UsageError if it is not a date."""
     if not text:
         return None
     try:

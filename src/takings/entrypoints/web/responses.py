@@ -43,7 +43,7 @@ def page_of(
     """Return the items after a cursor, at most `limit`, and the cursor of the next page; None at the end.
 
     A cursor has the place of the last item, because the list may have grown, and the version of a list that must not change:
-    ConflictError where it has changed, UnknownThing for a cursor of another list.
+    ConflictError if it has changed, UnknownThing for a cursor of another list.
     """
     start = 0
     if cursor is not None:

@@ -23,7 +23,7 @@ class PageServer(uvicorn.Server):
         self._live = live
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Disconnect open pages first: they would listen for ever."""
+        """Disconnect open pages first: they would listen forever."""
         await self._live.close()
         await super().shutdown(sockets)
 

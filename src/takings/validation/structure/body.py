@@ -189,9 +189,9 @@ class Body:
 
     def _report_unterminated(self, line: int, opening_line: int, raw: bytes | None) -> FileFault:
         rule = "file|unterminated_quote"
-        reason = f"opens a quote in line {opening_line} that is never closed"
+        reason = f"opens a quote on line {opening_line} that is never closed"
         self._report(BrokenRecord(record=self.records - 1, line=line, rule=rule, reason=reason, raw=raw))
-        return FileFault(rule=rule, line=opening_line, reason=f"the record of line {line} {reason}.")
+        return FileFault(rule=rule, line=opening_line, reason=f"the record on line {line} {reason}.")
 
     def _report(self, broken: BrokenRecord) -> None:
         self.broken += 1

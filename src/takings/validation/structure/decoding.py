@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
-#: a byte that means nothing, as two bytes of which the first is in no UTF-8
+#: a byte that means nothing, as two bytes; the first never occurs in UTF-8
 _MARKED: Final = re.compile(rb"[\xF8-\xFB].", re.DOTALL)
 #: the first of the two halves of a character beyond U+FFFF
 _HIGH_SURROGATES: Final = range(0xD8, 0xDC)

@@ -78,7 +78,7 @@ def _ill_formed(raw: bytes, encoding: str) -> tuple[int, Fault] | None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        reason = f"is not {encoding} from {_place(raw, error.start, encoding)} of the record on"
+        reason = f"is not {encoding} from {_place(raw, error.start, encoding)} of the record onwards"
         return error.start, Fault(rule="record|encoding", reason=reason)
     return None
 
@@ -99,7 +99,7 @@ def _misplaced(raw: bytes) -> tuple[tuple[int, Fault] | None, int]:
         if raw.startswith(b'"', at):
             at = _end_of_quoted(raw, at + 1) + 1
             if at < len(raw) and raw[at] not in (COMMA, CARRIAGE_RETURN):
-                reason = f"field {fields} goes on after its closing quote"
+                reason = f"field {fields} continues after its closing quote"
                 return (at, Fault(rule="record|text_after_quote", reason=reason)), fields
         else:
             found = _NOT_PLAIN.search(raw, at)

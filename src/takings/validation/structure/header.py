@@ -87,7 +87,7 @@ def is_utf_16_or_32(text: bytes) -> bool:
 
 
 def _empty(skipped: int) -> FileFault:
-    reason = "the file is empty: it has not even a header."
+    reason = "the file is empty: it does not even have a header."
     if skipped:
         what = "1 line is" if skipped == 1 else f"{skipped} lines are"
         reason = f"the file has no header: {what} skipped, as the contract says, and nothing follows."
@@ -145,7 +145,7 @@ def _complete(intake: Intake, text: bytes, line: int, limits: Limits) -> tuple[i
             break
         text = intake.more(text)
     if walker.is_inside_quotes and len(text) <= limits.max_record_bytes:
-        reason = f"the header opens a quote in line {walker.opening_line} that is never closed."
+        reason = f"the header opens a quote on line {walker.opening_line} that is never closed."
         return None, text, FileFault(rule="file|unterminated_quote", line=walker.opening_line, reason=reason)
     return None, text, None
 
@@ -154,7 +154,9 @@ def _fault_of(raw: bytes, line: int, limits: Limits, encoding: str) -> FileFault
     """Return what is wrong with a header without its line end; of a too large one, only the beginning is examined."""
     fault = first_fault(raw[: limits.max_record_bytes + 1], columns=None, encoding=encoding)
     if fault and fault.rule == "record|stray_carriage_return":
-        reason = "uses CR line ends, or a CR stands in the header. Save the file with LF or CRLF and drop it again."
+        reason = (
+            "the file uses CR line ends, or its header contains a CR. Save the file with LF or CRLF and drop it again."
+        )
         return FileFault(rule="file|line_ends", line=line, reason=reason)
     if len(raw) > limits.max_record_bytes:
         return _header_fault(line, f"is longer than {limits.max_record_bytes} bytes")
@@ -162,7 +164,7 @@ def _fault_of(raw: bytes, line: int, limits: Limits, encoding: str) -> FileFault
         return _header_fault(line, fault.reason)
     names = field_texts(raw)
     if len(names) > limits.max_columns:
-        return _header_fault(line, f"has {len(names)} columns, at most {limits.max_columns} are taken")
+        return _header_fault(line, f"has {len(names)} columns, at most {limits.max_columns} are allowed")
     if "" in names:
         return _header_fault(line, f"has no name for column {names.index('') + 1}")
     if len(set(names)) < len(names):

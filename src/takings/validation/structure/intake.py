@@ -17,7 +17,7 @@ class Intake:
 
     A piece is handed over with its bytes translated, if that is asked for; the fingerprint is of the bytes before.
 
-    Large pieces are hashed beside the scan, in a thread of their own: hashlib releases the interpreter while it works.
+    Large pieces are hashed during the scan, in a separate thread: hashlib releases the interpreter while it works.
     """
 
     def __init__(

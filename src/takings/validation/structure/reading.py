@@ -21,7 +21,7 @@ class Reading:
         self._file = file
         self._decoding = Decoding(file.encoding)
         pair = f",{file.delimiter}"
-        #: lets the delimiter and the comma change places, in bytes; None where they are the same
+        #: lets the delimiter and the comma change places, in bytes; None if they are the same
         self.translation = None if pair == ",," else bytes.maketrans(pair.encode(), pair[::-1].encode())
         self._signs = str.maketrans(pair, pair[::-1])
 
@@ -30,11 +30,11 @@ class Reading:
         return self._decoding.utf_8(blocks)
 
     def names(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the header as they stand in the file."""
+        """Return the names of the header as they are in the file."""
         return tuple(names) if self.translation is None else tuple(name.translate(self._signs) for name in names)
 
     def fault(self, fault: FileFault) -> FileFault:
-        """Return a fault of the header as it stands in the file; only that of a repeated name quotes the header."""
+        """Return a fault of the header as it is in the file; only that of a repeated name quotes the header."""
         if self.translation is None or fault.rule != "file|duplicate_header":
             return fault
         return replace(fault, reason=fault.reason.translate(self._signs))
@@ -46,7 +46,7 @@ class Reading:
         return lambda piece: hand_over(piece.translate(self.translation))
 
     def report(self, on_broken: Callable[[Sequence[BrokenRecord]], None]) -> Callable[[Sequence[BrokenRecord]], None]:
-        """Return what takes broken records and hands them over as they stand in the file."""
+        """Return what takes broken records and passes them on as they are in the file."""
         if self.translation is None and self._file.encoding == "utf-8":
             return on_broken
         return lambda broken: on_broken([replace(record, raw=self._original(record.raw)) for record in broken])

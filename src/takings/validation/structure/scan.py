@@ -7,7 +7,7 @@ end optional. A line without a single byte is not a record. A physical line ends
 What breaks a record, the first in byte order:
 
     record|stray_quote            a quote within an unquoted field; it is then a letter like any other
-    record|text_after_quote       a field goes on after its closing quote; the rest is then unquoted
+    record|text_after_quote       a field continues after its closing quote; the rest is then unquoted
     record|stray_carriage_return  a CR outside quotes that is not part of CRLF; it ends no line
     record|nul_byte               a NUL anywhere
     record|encoding               ill-formed UTF-8

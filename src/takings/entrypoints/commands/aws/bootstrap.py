@@ -36,7 +36,7 @@ Notify = Annotated[
 
 def bootstrap(
     store: Store,
-    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what is missing.")] = False,
     is_only_store: OnlyStore = False,
     lambdas: Lambdas = LAMBDAS,
     image_tag: ImageTag = None,

@@ -23,7 +23,7 @@ deploy = typer.Typer(
 )
 
 Tag = Annotated[str, typer.Option("--tag", help="The tag of both images: a commit, for example.", show_default=False)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deployed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be deployed.")]
 Account = Annotated[
     str | None,
     typer.Option("--account", help="The expected account.", envvar="AWS_ACCOUNT_ID", show_default=False),

@@ -39,7 +39,7 @@ def export(
         str | None, typer.Option("--to", help="s3://bucket/folder instead of the store's exports/.", show_default=False)
     ] = None,
     is_again: Annotated[
-        bool, typer.Option("--again", help="Begin a new export, even if one was begun in this hour.")
+        bool, typer.Option("--again", help="Begin a new export, even if one began in the current hour.")
     ] = False,
     is_waiting: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until DynamoDB is done.")] = True,
     as_json: Json = False,

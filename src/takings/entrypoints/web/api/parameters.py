@@ -26,7 +26,7 @@ _NOT_MODIFIED: Final[dict[str, Any]] = {"description": "The client already has i
 
 
 def responses(*formats: str) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's answers; `formats` are the media types beside JSON."""
+    """Describe a route's answers; `formats` are the media types besides JSON."""
     etag = {"ETag": {"schema": {"type": "string"}, "description": "Identifies exactly these bytes."}}
     content = {media_type.partition(";")[0]: {"schema": {"type": "string"}} for media_type in formats}
     return {200: {"content": content, "headers": etag}, 304: _NOT_MODIFIED, "4XX": _problem(), "5XX": _problem()}

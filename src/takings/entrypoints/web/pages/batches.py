@@ -55,4 +55,4 @@ def batch_routes(reader: StoreReader, pages: Pages) -> APIRouter:
 
 def _known_batch(reader: StoreReader, shop: Shop, batch_id: str) -> None:
     if batch_id not in reader.records.batches(shop):
-        raise UnknownThing(f"there is no batch '{batch_id}'. The page Batches lists those there are.")
+        raise UnknownThing(f"there is no batch '{batch_id}'. The page Batches lists them.")

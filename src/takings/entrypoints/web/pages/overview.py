@@ -33,7 +33,7 @@ def overview_routes(reader: StoreReader, pages: Pages) -> APIRouter:
             chosen = [name for name in dict.fromkeys(category) if name]
             unknown = [name for name in chosen if name not in kpis.categories]
             if unknown:
-                raise UnknownThing(f"there is no category '{unknown[0]}'. The filter lists those there are.")
+                raise UnknownThing(f"there is no category '{unknown[0]}'. The filter lists them.")
             shown = overview(kpis, period, chosen)
             changes = {
                 name: shown.before and change(getattr(shown.totals, name), getattr(shown.before, name))
