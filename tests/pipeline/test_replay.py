@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from takings import layout
 from takings.adapters.local.object_store import FolderStore
 from takings.errors import CorruptState, UnknownThing
+from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
 from takings.queries.verification import explain, verify
 from takings.runs import pipeline
@@ -54,6 +56,11 @@ def root(tmp_path: Path) -> Path:
     drop(root, "order-items/mixed.csv", csv_of(*(item(50 + n, 1) for n in range(5)), item(60, 1, sale_price="-1")))
     run(root, policy="row", max_rejected="50%")
     return root
+
+
+def max_batch(root: Path) -> str:
+    """Return the id of the newest batch."""
+    return max(path.name for path in root.glob("batches/*"))
 
 
 def judged(outcomes: Iterable[BatchOutcome]) -> dict[str, str]:
@@ -243,6 +250,24 @@ class TestRebuild:
         ):
             rebuilt(root, tmp_path / "new")
         assert files(tmp_path / "new", "batches", "lake") == []
+
+    def test_a_batch_that_ends_meanwhile_lacks_nothing(self, root: Path) -> None:
+        """It archives its last file and writes its outcome after the archive was listed."""
+        (outcome,) = [path for path in root.glob("batches/*/outcome.json") if path.parent.name == max_batch(root)]
+        (original,) = root.glob("processed/*/*/*/*/order_items/mixed.csv")
+        bytes_of = {path: path.read_bytes() for path in (outcome, original)}
+
+        class EndsMeanwhile(FolderStore):
+            def list(self, prefix: str) -> Iterator[ObjectInfo]:
+                yield from [*super().list(prefix)]
+                if prefix == layout.ARCHIVES[-1]:
+                    for path, content in bytes_of.items():
+                        path.write_bytes(content)
+
+        for path in bytes_of:
+            path.unlink()
+        *_, last = read_archive(EndsMeanwhile(root))
+        assert (last.unarchived, last.commit) == (("raw-data/order-items/mixed.csv",), None)
 
     def test_damaged_documents_are_named(self, root: Path, tmp_path: Path) -> None:
         """The error names the place and the remedy."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
+from typing import Any
 
 from takings import layout
 from takings.archive.moves import plan_move
@@ -61,11 +62,12 @@ def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
     CorruptState where an original or a document is missing or damaged: an incomplete archive is not rebuilt in part.
     """
     documents = {info.key for info in store.list(layout.BATCHES)}
-    originals = {info.key for folder in layout.ARCHIVES for info in store.list(folder)}
     ids = sorted({BatchId(key.split("/")[1]) for key in documents})
-    return _in_order(
-        [_read_batch(store, batch_id, originals) for batch_id in ids if layout.verdicts(batch_id) in documents]
-    )
+    judged = [batch_id for batch_id in ids if layout.verdicts(batch_id) in documents]
+    # A batch may end meanwhile. Its outcome is written after its originals are archived, so outcomes are read before these.
+    outcomes = {batch_id: read_document(store, layout.outcome(batch_id), OUTCOME) for batch_id in judged}
+    originals = {info.key for folder in layout.ARCHIVES for info in store.list(folder)}
+    return _in_order([_read_batch(store, batch_id, originals, outcomes[batch_id]) for batch_id in judged])
 
 
 def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:
@@ -78,7 +80,9 @@ def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:
     return tuple(next(following) if has_accepted else batch for batch, has_accepted in zip(batches, taken, strict=True))
 
 
-def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str]) -> ArchivedBatch:
+def _read_batch(
+    store: ObjectStore, batch_id: BatchId, originals: Collection[str], outcome: Mapping[str, Any] | None
+) -> ArchivedBatch:
     manifest = manifest_of(need_document(store, layout.manifest(batch_id), MANIFEST))
     verdicts = need_document(store, layout.verdicts(batch_id), VERDICTS)
     reports = tuple(read_file_report(file) for file in verdicts["files"])
@@ -87,7 +91,6 @@ def _read_batch(store: ObjectStore, batch_id: BatchId, originals: Collection[str
         for report in reports
         if plan_move(_arrival(manifest, report.key), report, batch_id, manifest.now).destination not in originals
     ]
-    outcome = read_document(store, layout.outcome(batch_id), OUTCOME)
     if absent and outcome is not None:
         raise CorruptState(
             f"batch {batch_id}: the original of {absent[0].key} is gone from the archive ({len(absent)} missing in this"
