@@ -8,7 +8,8 @@ import resource
 import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -105,8 +106,24 @@ def test_a_lake_of_many_days_is_read_and_rewritten_with_256_open_files(tmp_path:
     assert published(root) == expected(root)
 
 
+def side_by_side() -> ExitStack:
+    """Let each file of a round have a thread, however small it is."""
+    patched = ExitStack()
+    patched.enter_context(patch.object(reading_ahead, "SMALL", -1))
+    patched.enter_context(patch.object(reading_ahead, "WORTH_THREADS", 0))
+    return patched
+
+
+@pytest.fixture(params=["together", "side by side"])
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Read files ahead in both ways: small ones in one pass, others in threads."""
+    with side_by_side() if request.param == "side by side" else nullcontext():
+        yield request.param
+
+
+@pytest.mark.usefixtures("way")
 class TestReadingAhead:
-    """Small files are read many at once, which changes nothing but the time it takes."""
+    """Files are read ahead, which changes nothing but the time it takes."""
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
@@ -137,19 +154,19 @@ class TestReadingAhead:
             status = file.stat()
             os.utime(alone / file.relative_to(root), ns=(status.st_atime_ns, status.st_mtime_ns))
         for policy in ("file", "row"):
-            with patch.object(reading_ahead, "FEWEST", 10**9):
+            with patch.object(reading_ahead, "FEWEST", 10**9), patch.object(reading_ahead, "SMALL", 10**9):
                 run(alone, policy=policy)
-            run(root, policy=policy)
+            run(root, policy=policy, threads=2)
         assert documents(root) == documents(alone)
         assert published(root) == published(alone) == expected(root)
 
     def test_says_that_several_files_are_read(self, root: Path) -> None:
         """If it is only one, its name."""
         reading: list[str | None] = []
-        with opened(root) as shop:
+        with opened(root, threads=2) as shop:
             ports = replace(shop.ports, tell=lambda *_: reading.append(shop.ports.ledger.gate().reading))
             pipeline.run(ports, at_once=True)
-        assert {"small files together", "raw-data/orders/large.csv"} <= set(reading)
+        assert {"several files at once", "raw-data/orders/header.csv"} <= set(reading)
 
     def test_suspects_no_file_but_the_one_that_kills_alone(self, root: Path) -> None:
         """The first death is blamed on nobody; the next attempt reads one file at a time, and finds the cause."""
@@ -179,12 +196,12 @@ def die_of(root: Path, name: str, *, leases: int) -> None:
                 raise Killed
             return getattr(self._port, method)
 
-        def read_structure(self, path: Path, workspace: Path, file: Any) -> Any:
+        def read_structure(self, path: Path, *arguments: Any) -> Any:
             nonlocal is_dead
             if path.name == name:
                 is_dead = True
                 raise Killed
-            return self._port.read_structure(path, workspace, file)  # type: ignore[attr-defined]
+            return self._port.read_structure(path, *arguments)  # type: ignore[attr-defined]
 
     with opened(root, later=leases * LEASE + timedelta(seconds=1)) as shop, suppress(Killed):
         mortal: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -82,7 +82,17 @@ class RememberedValidation:
         self._validation = validation
         self._scanned: dict[Path, tuple[str, FileFormat]] = {}
 
-    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
+    @property
+    def workers(self) -> int:
+        """Return 1: threads would take turns as they like, and no run could be repeated."""
+        return 1
+
+    def interrupt(self) -> None:
+        """Do nothing: no other thread works with it."""
+
+    def read_structure(
+        self, path: Path, workspace: Path, file: FileFormat = USUAL, on_block: Callable[[], None] = lambda: None
+    ) -> Structure:
         """Read the structure of a file."""
         data = path.read_bytes()
         workspace.mkdir(parents=True, exist_ok=True)

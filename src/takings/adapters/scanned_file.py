@@ -32,8 +32,13 @@ class PlainCsv:
     delimiter: str = ","
 
 
-def read_structure(path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
-    """Scan the structure of a file that is written as the contract says; its broken records are kept in the workspace."""
+def read_structure(
+    path: Path, workspace: Path, file: FileFormat = USUAL, on_block: Callable[[], None] = lambda: None
+) -> Structure:
+    """Scan the structure of a file that is written as the contract says; its broken records are kept in the workspace.
+
+    `on_block` is called for every block that is read; what it raises ends the scan.
+    """
     workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / "broken.jsonl").open("w", encoding="ascii") as spool:
 
@@ -41,7 +46,7 @@ def read_structure(path: Path, workspace: Path, file: FileFormat = USUAL) -> Str
             spool.writelines(json.dumps(_to_json(record)) + "\n" for record in broken)
 
         try:
-            structure = _scan(path, file, keep)
+            structure = _scan(path, file, keep, on_block)
         except NotReadable as refused:
             structure = replace(scan((), on_broken=keep, is_fingerprinted=False), fault=refused.fault)
     if structure.fingerprint:
@@ -60,9 +65,11 @@ def first_bytes(path: Path) -> bytes:
     return b"" if foreign_kind(head) else head
 
 
-def _scan(path: Path, file: FileFormat, keep: Callable[[Sequence[BrokenRecord]], None]) -> Structure:
+def _scan(
+    path: Path, file: FileFormat, keep: Callable[[Sequence[BrokenRecord]], None], on_block: Callable[[], None]
+) -> Structure:
     """Scan a file that looks like CSV; NotReadable where it is something else."""
-    blocks = text_blocks(path)
+    blocks = _watched(text_blocks(path), on_block)
     first = next(blocks, b"")
     head = first[:HEAD_BYTES]
     if fault := foreign_kind(head):
@@ -73,6 +80,12 @@ def _scan(path: Path, file: FileFormat, keep: Callable[[Sequence[BrokenRecord]],
         raise NotReadable(fault)
     structure = scan(chain((first,), blocks), file=file, on_broken=keep, is_fingerprinted=not is_compressed(path))
     return replace(structure, head=text)
+
+
+def _watched(blocks: Iterator[bytes], on_block: Callable[[], None]) -> Iterator[bytes]:
+    for block in blocks:
+        on_block()
+        yield block
 
 
 def _twice_compressed(fault: FileFault) -> FileFault:

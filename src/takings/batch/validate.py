@@ -12,7 +12,7 @@ from takings import layout
 from takings.batch.claim import Claim
 from takings.batch.commits import newest_commit
 from takings.batch.gaps import refused_days_document
-from takings.batch.reading_ahead import ReadingAhead, SmallFile, small_files
+from takings.batch.reading_ahead import FileAhead, ReadingAhead, next_round
 from takings.batch.staging import as_batch, stage, staged_batch, staged_files, tolerance_of, workspace
 from takings.batch.validate_file import ValidatedFile
 from takings.batch.verdicts import BatchVerdicts, read_verdicts, write_verdicts
@@ -34,16 +34,17 @@ from takings.validation.reports import (
 )
 from takings.validation.structure.values import Structure
 from takings.validation.verdicts import RejectionPolicy, fail_batch, unread_report
+from takings.workers import Workers
 
 #: stands for what is being read when it is several files; it is not a key, so no file becomes a suspect
-_TOGETHER: Final = "small files together"
+_TOGETHER: Final = "several files at once"
 
 
 def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
     """Validate every file of the batch, once: the verdicts of an earlier attempt are final.
 
-    With `reads_ahead` many small files may be read at once; set it only if no earlier attempt died or failed, as one of them
-    may be the cause.
+    With `reads_ahead` several files may be read at once; set it only if no earlier attempt died or failed, as one of them may
+    be the cause.
     """
     known = read_verdicts(claim.ports.store, claim.batch_id)
     if known is not None:
@@ -60,28 +61,30 @@ def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
 
 
 def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
-    """Validate one file after the other; a file that is gone or cannot be read is given back without a verdict."""
-    ahead = ReadingAhead(claim.ports.validation, claim.ports.contracts)
+    """Decide about one file after the other; a file that is gone or cannot be read is given back without a verdict."""
     reports: list[FileReport] = []
     returned: list[str] = []
     unread: dict[str, str] = {}
     read_until = 0 if reads_ahead else len(claim.arrivals)
-    for place, arrival in enumerate(claim.arrivals):
-        if place == read_until:
-            read_until = _read_ahead(claim, ahead, place)
-        claim.ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(claim.arrivals)})
-        try:
-            report = _validate_file(claim, ahead, place, reports)
-        except UnreadableFile as refused:
-            unread[arrival.key] = str(refused)
-            claim.ports.tell("file.unread", {"key": arrival.key, "reason": str(refused)})
-            _check_number_of(claim, unread)
-            report = None
-        if report is None:
-            returned.append(arrival.key)
-            continue
-        reports.append(report)
-        claim.ports.tell("file.judged", {"key": arrival.key, "verdict": report.verdict.value})
+    engine = claim.ports.validation
+    with Workers(engine.workers, engine.interrupt) as workers:
+        ahead = ReadingAhead(engine, claim.ports.contracts, claim.manifest.now, workers)
+        for place, arrival in enumerate(claim.arrivals):
+            if place == read_until:
+                read_until = _read_ahead(claim, ahead, place)
+            claim.ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(claim.arrivals)})
+            try:
+                report = _validate_file(claim, ahead, place, reports)
+            except UnreadableFile as refused:
+                unread[arrival.key] = str(refused)
+                claim.ports.tell("file.unread", {"key": arrival.key, "reason": str(refused)})
+                _check_number_of(claim, unread)
+                report = None
+            if report is None:
+                returned.append(arrival.key)
+                continue
+            reports.append(report)
+            claim.ports.tell("file.judged", {"key": arrival.key, "verdict": report.verdict.value})
     return BatchVerdicts(reports=tuple(reports), returned=tuple(returned), unread=unread)
 
 
@@ -141,7 +144,11 @@ def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequen
     deaths = claim.gate.deaths_of(arrival.key, arrival.etag)
     if deaths >= MOST_DEATHS:
         return unread_report(arrival, _fingerprint(path), deaths)
-    claim.now_reading(_TOGETHER if ahead.knows(workspace(claim, place)) else arrival.key)
+    is_known = ahead.knows(workspace(claim, place))
+    if not is_known:
+        # If the process dies now, this file alone is to blame.
+        ahead.finish()
+    claim.now_reading(_TOGETHER if is_known else arrival.key)
     validated = stage(
         claim, ahead, place, arrival, path, lambda structure: _original_of(claim, arrival, structure, before)
     )
@@ -155,35 +162,39 @@ def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequen
 
 
 def _read_ahead(claim: Claim, ahead: ReadingAhead, first: int) -> int:
-    """Read small files ahead, if there are many; return the place after the last one considered."""
-    small, end = small_files(claim.arrivals, first, lambda arrival: claim.gate.deaths_of(arrival.key, arrival.etag) > 0)
-    if small:
+    """Begin to read the next files ahead, if that is worth it; return the place after the last one considered."""
+    found = next_round(
+        claim.arrivals,
+        first,
+        lambda arrival: claim.gate.deaths_of(arrival.key, arrival.etag) > 0,
+        workers=claim.ports.validation.workers,
+    )
+    if found.together or found.side_by_side:
         claim.now_reading(_TOGETHER)
-        found = [_small_file(claim, place) for place in small]
         ahead.read(
-            [file for file in found if file is not None],
-            now=claim.manifest.now,
-            workspace=workspace(claim, first),
+            [_file_ahead(claim, place) for place in found.together],
+            [_file_ahead(claim, place) for place in found.side_by_side],
+            workspace(claim, first),
         )
-    return end
+    return found.end
 
 
-def _small_file(claim: Claim, place: int) -> SmallFile | None:
-    """Return a small file that can be read; None where it cannot: the error is raised again when its turn comes."""
+def _file_ahead(claim: Claim, place: int) -> FileAhead:
     arrival = claim.arrivals[place]
-    try:
-        path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
-    except UnreadableFile:
-        return None
-    if path is None:
-        return None
     (staged,) = staged_files(claim, place, arrival)
-    return SmallFile(
+
+    def fetch() -> Path | None:
+        try:
+            return claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
+        except UnreadableFile:
+            return None
+
+    return FileAhead(
         dataset=staged.dataset,
         file=arrival.file,
-        path=path,
         workspace=workspace(claim, place),
         staged=staged.path,
+        fetch=fetch,
     )
 
 

@@ -57,10 +57,12 @@ class Shop:
     notice: Callable[[Tell], AbstractContextManager[Changes]]
 
 
-def pick_validation(choice: ValidationChoice) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
-    """Return the class of a validation engine; SettingsError where its packages are not installed."""
+def pick_validation(
+    choice: ValidationChoice, workers: int
+) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
+    """Return what makes a validation engine; SettingsError where its packages are not installed."""
     if choice is ValidationChoice.DUCKDB:
-        return DuckDbValidation
+        return partial(DuckDbValidation, workers=workers)
     try:
         from takings.adapters.pandas.validation import PandasValidation
     except ModuleNotFoundError as missing:
@@ -167,7 +169,7 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
             ledger=opened.ledger,
             kpis=opened.kpis,
             tables=tables,
-            validation=pick_validation(settings.validation_engine)(duckdb, zone),
+            validation=pick_validation(settings.validation_engine, threads)(duckdb, zone),
             sources=DuckDbSources(settings.memory),
             engine=engine,
             kpi_engine=kpi_engine,
@@ -245,7 +247,7 @@ def _dry_run(settings: Settings, contracts: Path | None, accepted: Mapping[tuple
         contracts=checked(load_contracts(contracts)),
         business_time=business_time(settings.time_zone),
         tolerance=Tolerance(policy=settings.policy, max_rejected=settings.max_rejected),
-        engine=pick_validation(settings.validation_engine),
+        engine=pick_validation(settings.validation_engine, workers=1),
         memory=settings.memory,
         threads=settings.threads or os.cpu_count() or 1,
         now=SystemClock().now(),

@@ -10,30 +10,17 @@ with counted as (
         case when i.status = 'cancelled' and i.returned_at is null then 1 else 0 end as is_cancelled
     from order_items i
     join products p on p.id = i.product_id
-),
-per_order as (
-    select
-        category,
-        order_date,
-        order_id,
-        cast(sum(sale_price) as decimal(38, 16)) as revenue,
-        count(*) as items,
-        max(is_returned) as has_return,
-        cast(sum(case when is_returned = 1 then sale_price else cast(0 as decimal(28, 16)) end) as decimal(38, 16))
-            as returned_value,
-        cast(sum(case when is_cancelled = 1 then sale_price else cast(0 as decimal(28, 16)) end) as decimal(38, 16))
-            as cancelled_value
-    from counted
-    group by category, order_date, order_id
 )
 select
     category,
     order_date,
-    cast(count(*) as bigint) as orders,
-    cast(sum(has_return) as bigint) as returned_orders,
-    cast(sum(items) as bigint) as items,
-    cast(sum(revenue) as decimal(38, 16)) as revenue,
-    cast(sum(returned_value) as decimal(38, 16)) as returned_value,
-    cast(sum(cancelled_value) as decimal(38, 16)) as cancelled_value
-from per_order
+    cast(count(distinct order_id) as bigint) as orders,
+    cast(count(distinct case when is_returned = 1 then order_id end) as bigint) as returned_orders,
+    cast(count(*) as bigint) as items,
+    cast(sum(sale_price) as decimal(38, 16)) as revenue,
+    cast(sum(case when is_returned = 1 then sale_price else cast(0 as decimal(28, 16)) end) as decimal(38, 16))
+        as returned_value,
+    cast(sum(case when is_cancelled = 1 then sale_price else cast(0 as decimal(28, 16)) end) as decimal(38, 16))
+        as cancelled_value
+from counted
 group by category, order_date

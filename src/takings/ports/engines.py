@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -43,10 +43,19 @@ class ScannedFile:
 class ValidationEngine(Protocol):
     """What reads files, validates every row and stages the good ones."""
 
-    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
+    @property
+    def workers(self) -> int:
+        """Return how many files it can read and validate side by side, each in a thread of its own."""
+
+    def interrupt(self) -> None:
+        """Break off queries that run in other threads, which get an exception. Repeat it until they have ended."""
+
+    def read_structure(
+        self, path: Path, workspace: Path, file: FileFormat = USUAL, on_block: Callable[[], None] = lambda: None
+    ) -> Structure:
         """Read the structure of a file that is written as its contract says; broken records are kept in the workspace.
 
-        May be repeated.
+        `on_block` is called now and then; what it raises ends the reading. May be repeated.
         """
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
@@ -63,7 +72,7 @@ class ValidationEngine(Protocol):
     def validate_together(
         self, files: Sequence[ScannedFile], contract: Contract, *, now: datetime, workspace: Path
     ) -> Sequence[Findings | None]:
-        """Check small files of one header and format as `check` would each, at once; None for one to be checked alone.
+        """Check small files of one header and format as `validate` would each, at once; None for one to be checked alone.
 
         May be repeated, with the same outcome.
         """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any, Final
 from uuid import uuid4
 
 import duckdb
@@ -15,6 +16,12 @@ from takings.contracts.model import ColumnType, Contracts, Dataset
 from takings.lake import PARTITION, PARTITIONED, AddedFile, TableSnapshot, lake_columns
 from takings.layout import ORPHANS
 from takings.ports import LakeTables
+
+#: version 2 of the format is smaller and takes less time to write, and Spark, Trino, Polars and pandas read it (ADR 0019); a
+#: large dictionary costs more than it saves
+_PARQUET: Final = (
+    "format parquet, compression zstd, compression_level 1, parquet_version v2, dictionary_size_limit 1000"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,45 +79,68 @@ class LakeWriter:
     def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
         """Write rows as Parquet files, one folder per day, and keep them; without rows, no file remains."""
         folder = self.rows.tables.folder(dataset)
-        pattern = f"{self.prefix}-{{uuid}}"
         if dataset in PARTITIONED:
-            where = f"{literal(str(folder))} (partition_by ({PARTITION}), append, filename_pattern {literal(pattern)},"
+            pattern = literal(f"{self.prefix}-{{uuid}}")
+            where = f"{literal(str(folder))} (partition_by ({PARTITION}), append, filename_pattern {pattern},"
         else:
-            where = f"{literal(str(folder / f'{pattern.format(uuid=uuid4())}.parquet'))} ("
-        cursor = self.rows.cursor
-        cursor.execute(f"copy ({query}) to {where} format parquet, compression zstd, return_stats)")
+            where = f"{literal(str(self._new_file(folder)))} ("
+        return self.keep(dataset, self.rows.cursor.execute(_copy(query, where)).fetchall())
+
+    def copy_of_day(self, dataset: Dataset, day: date | None, query: str) -> str:
+        """Return the statement that writes rows of one day, without their day; None stands for waiting items.
+
+        Its rows are what `keep` takes.
+        """
+        folder = self.rows.tables.folder(dataset) / f"{PARTITION}={ORPHANS if day is None else day.isoformat()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return _copy(query, f"{literal(str(self._new_file(folder)))} (")
+
+    def _new_file(self, folder: Path) -> Path:
+        return folder / f"{self.prefix}-{uuid4()}.parquet"
+
+    def keep(self, dataset: Dataset, written: Iterable[tuple[Any, ...]]) -> tuple[AddedFile, ...]:
+        """Keep written files, as COPY describes them, except those without rows."""
+        folder = self.rows.tables.folder(dataset)
         integers = {
             column.name
             for column in self.rows.contracts[dataset].columns
             if column.type in {ColumnType.IDENTIFIER, ColumnType.INTEGER}
         }
         added = []
-        for path, rows, size, _, statistics, keys, *_ in cursor.fetchall():
+        for path, rows, size, _, statistics, *_ in written:
             if rows:
-                added.append(_added_file(folder, path, rows, size, statistics, keys, integers))
+                added.append(_added_file(folder, Path(path), rows, size, statistics, integers))
             else:
                 Path(path).unlink()
         self.rows.tables.put(dataset, added)
         return tuple(added)
 
 
+def _copy(query: str, where: str) -> str:
+    return f"copy ({query}) to {where} {_PARQUET}, return_stats)"
+
+
+def _day_of(path: Path) -> date | None:
+    """Return the day that the folder of a written file names; None for waiting items, and without such a folder."""
+    column, _, day = path.parent.name.partition("=")
+    return None if column != PARTITION or day == ORPHANS else date.fromisoformat(day)
+
+
 def _added_file(
     folder: Path,
-    path: str,
+    path: Path,
     rows: int,
     size: int,
     statistics: Mapping[str, Mapping[str, str]],
-    keys: Mapping[str, str | None] | None,
     integers: Collection[str],
 ) -> AddedFile:
     known = {column.strip('"'): values for column, values in statistics.items() if column.strip('"') in integers}
     exact = {column: values for column, values in known.items() if "min" in values and "max" in values}
-    day = (keys or {}).get(PARTITION)
     return AddedFile(
-        path=str(Path(path).relative_to(folder)),
+        path=str(path.relative_to(folder)),
         size=size,
         rows=rows,
-        order_date=None if day in {None, ORPHANS} else date.fromisoformat(str(day)),
+        order_date=_day_of(path),
         minimum={column: int(values["min"]) for column, values in exact.items()},
         maximum={column: int(values["max"]) for column, values in exact.items()},
         null_count={column: int(values["null_count"]) for column, values in known.items()},

@@ -14,6 +14,7 @@ import duckdb
 
 from takings.adapters.duckdb.changes import ComparedRows, content_hash
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
+from takings.adapters.duckdb.rewriting import DayRewriting, is_by_day
 from takings.adapters.duckdb.sql import name, path_literal
 from takings.adapters.duckdb.staged import StagedRows, sql
 from takings.adapters.duckdb.typing import business_day
@@ -114,6 +115,9 @@ class DuckDbMerge:
         removed = self._rewritten(dataset, table, affected)
         columns = self.rows.all_columns(dataset)
         query = f"select {columns} from {incoming}"
+        if dataset in PARTITIONED and is_by_day(self.staged.count(dataset), removed):
+            rewriting = DayRewriting(rows=self.rows, writer=self._writer(), dataset=dataset, key=key)
+            return TableChange(added=rewriting.write(query, table, removed), removed=removed)
         if dataset in PARTITIONED:
             query = self._arrange(dataset, query)
         if removed:
@@ -245,7 +249,10 @@ class DuckDbMerge:
         # DuckDB's own limit, unless the rounds are smaller than in the first attempt.
         most = min(_MOST_WRITTEN, 2 * self.staged.batch.files_at_once)
         self._run(f"set partitioned_write_max_open_files = {most}")
-        return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id).write(dataset, query)
+        return self._writer().write(dataset, query)
+
+    def _writer(self) -> LakeWriter:
+        return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id)
 
     def _arrange(self, dataset: Dataset, query: str) -> str:
         """Sort incoming rows by day where needed, and let DuckDB write rows out early.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -39,13 +40,32 @@ _STAGING = "(format parquet, parquet_version v2, dictionary_size_limit 1000)"
 class DuckDbValidation:
     """The default validation engine."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, business_time: BusinessTime) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, business_time: BusinessTime, *, workers: int = 1) -> None:
         self._connection = connection
         self._business_time = business_time
+        self._workers = workers
+        self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
 
-    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
+    @property
+    def workers(self) -> int:
+        """Return how many files may be validated side by side; they share the connection's memory and threads."""
+        return self._workers
+
+    def interrupt(self) -> None:
+        """Break off the queries of other threads."""
+        for cursor in tuple(self._cursors):
+            cursor.interrupt()
+
+    def read_structure(
+        self, path: Path, workspace: Path, file: FileFormat = USUAL, on_block: Callable[[], None] = lambda: None
+    ) -> Structure:
         """Read the structure of a file; its broken records are kept in the workspace."""
-        return scanned_file.read_structure(path, workspace, file)
+        return scanned_file.read_structure(path, workspace, file, on_block)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        self._cursors.add(cursor)
+        return cursor
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found, in the order of the file."""
@@ -56,7 +76,7 @@ class DuckDbValidation:
     ) -> Findings:
         """Validate every sound record of a file, and write those without an error to the Parquet file `staged`."""
         typed_pass = _TypedPass(
-            cursor=self._connection.cursor(),
+            cursor=self._cursor(),
             path=path,
             structure=structure,
             contract=contract_of(contract, structure.header or ()),
@@ -165,6 +185,8 @@ class _TypedPass:
 
     def _find_repeated(self, columns: Sequence[str], bit: int, *, is_key: bool) -> None:
         """Keep the records that share a unique value; the first of identical ones with the same key counts."""
+        if len(columns) == 1 and self._rises(columns[0]):
+            return
         column = columns[0] if len(columns) == 1 else f"row({', '.join(columns)})"
         is_known = " and ".join(f"{each} is not null" for each in columns)
         self._run(
@@ -193,6 +215,15 @@ class _TypedPass:
                 case when is_identical then 0::ubigint else {bit}::ubigint end,
                 {is_key} and is_identical and place > 1 and (_mask & {error_mask(self.contract)}::ubigint) = 0
             from compared""")
+
+    def _rises(self, column: str) -> bool:
+        """Return whether each value is larger than the one before it, which proves that none is repeated, and costs little.
+
+        The proof holds in whatever order the values are read: a repeated value cannot be larger than its like.
+        """
+        before = f"lag({column}) over () as value_before"
+        falls = f"(select {column}, {before} from typed where {column} is not null) where {column} <= value_before"
+        return not self._count(f"(select 1 from {falls} limit 1)")
 
     def _find_different(self, column: str, within: str, bit: int) -> None:
         """Keep the records whose value differs from another one's with the same value of the column `within`."""

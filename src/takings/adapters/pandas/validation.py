@@ -6,7 +6,7 @@ It shares neither reader, typing nor rules with the DuckDB engine, so that each 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from csv import QUOTE_MINIMAL
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,9 +46,19 @@ class PandasValidation:
         self._business_time = business_time
         self._chunk_size = chunk_size
 
-    def read_structure(self, path: Path, workspace: Path, file: FileFormat = USUAL) -> Structure:
+    @property
+    def workers(self) -> int:
+        """Return 1: pandas' memory does not follow the setting, so one file is read at a time."""
+        return 1
+
+    def interrupt(self) -> None:
+        """Do nothing: no other thread works with it."""
+
+    def read_structure(
+        self, path: Path, workspace: Path, file: FileFormat = USUAL, on_block: Callable[[], None] = lambda: None
+    ) -> Structure:
         """Read the structure of a file; its broken records are kept in the workspace."""
-        return scanned_file.read_structure(path, workspace, file)
+        return scanned_file.read_structure(path, workspace, file, on_block)
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
         """Yield the broken records that `read_structure` found, in the order of the file."""
