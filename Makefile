@@ -36,7 +36,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
-.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance
+.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -138,6 +138,9 @@ bench-small-batches: $(VENV)/.dev ## measure what a small batch costs after many
 
 bench-layout: $(VENV)/.dev ## measure merges into long histories, by day and by month (ARGS=options)
 	$(BIN)/python benchmarks/layout.py $(ARGS)
+
+bench-startup: $(VENV)/.dev ## measure short commands beside `import duckdb`, and a status over 100,000 files (ARGS=options)
+	$(BIN)/python benchmarks/startup.py $(ARGS)
 
 bench-watch: $(VENV)/.dev ## measure how soon a watch publishes ten small files (ARGS=options)
 	$(BIN)/python benchmarks/watch.py $(ARGS)

@@ -20,7 +20,7 @@ import duckdb
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.archive.lineage import LineageRecord
-from takings.composition import stores
+from takings.composition import engines
 from takings.composition.stores import Shop, open_store
 from takings.entrypoints.kpi_output import as_csv
 from takings.intake.arrivals import ObjectInfo
@@ -147,7 +147,7 @@ def opened(root: Path | str, *, later: timedelta = timedelta(0), **options: Any)
     """Open a store, `later` by its clock, on this process's one DuckDB, unless the options need another."""
     is_its_own = bool({"memory", "threads"} & options.keys())
     with ExitStack() as stack:
-        with patch.object(stores, "open_duckdb", open_duckdb if is_its_own else _session):
+        with patch.object(engines, "open_duckdb", open_duckdb if is_its_own else _session):
             shop = stack.enter_context(open_store(root, silent, {"threads": 1} | options))
         yield replace(shop, ports=replace(shop.ports, clock=ShiftedClock(later)))
 

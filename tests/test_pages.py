@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from takings.entrypoints.cli import app
+from takings.entrypoints.listed import ListedCommands
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -44,7 +45,7 @@ def wrong_words(words: list[str]) -> list[str]:
         name, *words = words
         if name not in command.commands:
             return [name]
-        command = command.commands[name]
+        command = command.loaded(name) if isinstance(command, ListedCommands) else command.commands[name]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
     options = [part for word in words if word.startswith("-") for part in word.split("/") if part.startswith("-")]
     return [option for option in options if option.split("=")[0] not in known]

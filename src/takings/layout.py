@@ -76,12 +76,12 @@ def read_raw_key(key: str, sources: Mapping[str, SourceName] = _NO_FOLDERS) -> D
     `sources` holds, per folder under raw-data/, the source whose files lie there.
     """
     prefix, _, file = key.removeprefix(RAW).partition("/")
-    name = file.rpartition("/")[2]
     kind = _DATASET_OF_PREFIX.get(prefix) or sources.get(prefix)
     if kind is not None and key.startswith(RAW) and _USUAL.fullmatch(file):
         return Drop(dataset=kind, file=file)
     if not key.startswith(RAW) or kind is None:
         return Ignored(reason=f"it is in none of {_named_folders(sources)}")
+    name = file.rpartition("/")[2]
     if not name:
         return Ignored(reason="it is a folder marker")
     try:

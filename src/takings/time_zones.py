@@ -71,15 +71,20 @@ def _offset_at(changes: tuple[OffsetChange, ...], first: timedelta, at: datetime
     return changes[low - 1].offset if low else first
 
 
-@cache
-def business_time(name: str) -> BusinessTime:
+def read_zone(name: str) -> ZoneInfo:
     """Read an IANA time zone; raise SettingsError if there is none of that name."""
     try:
-        zone = ZoneInfo(name)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
         raise SettingsError(
             f"time_zone: '{name}' is not a time zone. Use an IANA name such as 'UTC' or 'Europe/Berlin'."
         ) from unknown
+
+
+@cache
+def business_time(name: str) -> BusinessTime:
+    """Find the steps of an IANA time zone; raise SettingsError if there is none of that name."""
+    zone = read_zone(name)
     offset = first = _utc_offset(zone, _FIRST)
     by_instant: list[OffsetChange] = []
     by_wall_clock: list[OffsetChange] = []

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import takings.contracts
-from takings.composition.stores import ShopPlan, generate_shop
+from takings.composition.sample_shops import ShopPlan, generate_shop
 from takings.errors import MachineryError
 from takings.queries.verification import verify
 from takings.runs import pipeline

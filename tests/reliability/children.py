@@ -118,7 +118,7 @@ def remember_what_is_read() -> None:
     """Read contracts and time zone once for all processes forked from this one, which saves half of their time."""
     remembered = cache(load_contracts)
     remembered(None)
-    setattr(stores, "load_contracts", remembered)  # noqa: B010 - bootstrap does not hand it on by that name
+    setattr(stores, "_load_contracts", remembered)  # noqa: B010 - only `open_store` asks for it
     business_time("UTC")
 
 

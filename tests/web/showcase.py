@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from takings.composition.stores import ShopPlan, generate_shop
+from takings.composition.sample_shops import ShopPlan, generate_shop
 from tests.shop import csv_of, drop, item, new_store, product, run
 
 _DAYS: Final = 70

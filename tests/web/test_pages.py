@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from takings.composition.stores import ShopPlan, generate_shop
+from takings.composition.sample_shops import ShopPlan, generate_shop
 from takings.queries.batches import batch_ids
 from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, run
 from tests.web.looking import Watched

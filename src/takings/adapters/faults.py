@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-
-import duckdb
-from deltalake.exceptions import DeltaError
 
 from takings.errors import CorruptState, OutOfMemory, StoreError
 from takings.refusals import as_sentence, code_in, remedy_of
@@ -41,7 +39,7 @@ def translated_faults(memory: str) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.OutOfMemoryException as full:
+    except _errors_of("duckdb", "OutOfMemoryException") as full:
         raise OutOfMemory(
             f"DuckDB could not continue with memory = '{memory}': {_first_line(full)}. Raise `memory`, or free disk space for"
             " spilling, and run again."
@@ -50,7 +48,7 @@ def translated_faults(memory: str) -> Iterator[None]:
         if str(interrupted) != _INTERRUPTED:
             raise
         raise KeyboardInterrupt from interrupted
-    except duckdb.IOException as failed:
+    except _errors_of("duckdb", "IOException") as failed:
         raise _refused("the store could not be read or written", failed) from failed
     except sqlite3.OperationalError as failed:
         raise StoreError(f".takings/takings.db: {failed}. {_SQLITE.get(_name_of(failed), _SQLITE_ELSE)}") from failed
@@ -59,7 +57,7 @@ def translated_faults(memory: str) -> Iterator[None]:
             f".takings/takings.db is damaged ({broken}). Nothing was changed. Restore it from a back-up, or rebuild the store"
             " from its archive."
         ) from broken
-    except DeltaError as failed:
+    except _errors_of("deltalake.exceptions", "DeltaError") as failed:
         raise _refused("the lake could not be read or written", failed, _DELTA_ELSE) from failed
     except OSError as refused:
         if refused.errno is not None:
@@ -71,6 +69,12 @@ def translated_faults(memory: str) -> Iterator[None]:
             raise
         # delta-rs panics if it gets no thread, or no open file for one; PyO3's panic is not an Exception.
         raise _refused("the lake could not be read or written", panic, _DELTA_ELSE) from panic
+
+
+def _errors_of(library: str, name: str) -> tuple[type[Exception], ...]:
+    """Return a library's class of errors; none where it is not loaded: it has raised nothing, and to load it takes long."""
+    loaded = sys.modules.get(library)
+    return () if loaded is None else (getattr(loaded, name),)
 
 
 def _refused(what: str, failed: BaseException, otherwise: str = _ELSE) -> StoreError:

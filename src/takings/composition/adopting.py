@@ -11,8 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from takings.adapters.duckdb.looking import look_at
-from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.adoption.contract_text import contract_text
 from takings.adoption.guess import guess
@@ -21,7 +19,6 @@ from takings.adoption.proposal import Proposal, propose
 from takings.adoption.recognition import kind_of, why_not
 from takings.archive.outcome import BatchOutcome
 from takings.composition.stores import open_store, read_settings
-from takings.contracts import load_contracts
 from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.model import Contracts
 from takings.errors import UsageError
@@ -85,6 +82,11 @@ def adopt_files(files: Sequence[Path], profile: str | None = None) -> Adoption:
 
     UsageError where a file is no CSV file, or not all of them are of the profile. SettingsError for an unknown profile.
     """
+    # They load DuckDB and numpy, which the command's help does not need.
+    from takings.adapters.duckdb.looking import look_at
+    from takings.adapters.duckdb.session import open_duckdb
+    from takings.contracts.load import load_contracts
+
     settings = read_settings(Path.cwd(), {})
     threads = settings.threads or os.cpu_count() or 1
     with (

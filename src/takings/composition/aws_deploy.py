@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from takings.adapters.settings_sources import merged_settings
-from takings.composition.functions import on_aws
+from takings.composition.buckets import on_aws
 from takings.errors import UnknownThing, UsageError
 
 if TYPE_CHECKING:

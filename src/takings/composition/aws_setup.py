@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from takings import layout
 from takings.adapters.clock import SystemClock
 from takings.adapters.settings_sources import merged_settings
-from takings.composition.functions import S3, on_aws
+from takings.composition.buckets import S3, on_aws
 from takings.contracts import Dataset, load_contracts
 from takings.errors import UnknownThing
 from takings.kpis import load_kpi_tables

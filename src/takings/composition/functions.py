@@ -20,22 +20,21 @@ from takings.adapters.clock import SystemClock
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.settings_sources import merged_settings
 from takings.batch.store_format import check_format, check_ledger
+from takings.composition.buckets import on_aws
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
-from takings.errors import MachineryError, SettingsError, UsageError
+from takings.errors import MachineryError, UsageError
 from takings.kpis import load_kpi_tables
 from takings.ports import Executions, Ports, Tell
-from takings.time_zones import business_time
+from takings.time_zones import read_zone
 
 if TYPE_CHECKING:
     from takings.adapters.aws.clients import Clients
     from takings.adapters.aws.dead_letters import DeadLetters
     from takings.adapters.aws.executions import Handover
 
-__all__ = ["METRICS", "S3", "FunctionStore", "on_aws", "open_function_store"]
+__all__ = ["METRICS", "FunctionStore", "open_function_store"]
 
-#: the prefix of a store's name when it is a bucket
-S3: Final = "s3://"
 #: the variables that name a function's surroundings; `takings aws bootstrap` sets them
 _STATE_MACHINE: Final = "PIPELINE_STATE_MACHINE_ARN"
 _SCHEDULE_GROUP: Final = "PIPELINE_SCHEDULE_GROUP"
@@ -97,7 +96,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
     settings = merged_settings(platform, {}, environment)
     contracts = load_contracts(platform.contracts(settings))
     # Refuse an unknown time zone before a batch names it.
-    business_time(settings.time_zone)
+    read_zone(settings.time_zone)
     files = platform.files()
     check_format(files, settings.time_zone)
     kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
@@ -146,20 +145,3 @@ def _named(environment: Mapping[str, str], variable: str) -> str:
     if not value:
         raise UsageError(f"the environment lacks {variable}. `takings aws bootstrap` sets it for the functions.")
     return value
-
-
-@contextmanager
-def on_aws(store: str | Path) -> Iterator[tuple[Clients, str]]:
-    """Connect to AWS for a store named s3://bucket; SettingsError where boto3 is not installed."""
-    bucket = str(store).removeprefix(S3).removesuffix("/")
-    if not str(store).startswith(S3) or not bucket or "/" in bucket:
-        raise UsageError(f"{store}: a store on AWS is a whole bucket. Name it as s3://bucket.")
-    try:
-        from takings.adapters.aws.clients import connected
-        from takings.adapters.aws.faults import aws_faults
-    except ModuleNotFoundError as missing:
-        raise SettingsError(
-            f"{store} needs the package {missing.name}. Install it: pip install 'takings[aws]'."
-        ) from missing
-    with aws_faults(), connected() as clients:
-        yield clients, bucket

@@ -4,45 +4,38 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import takings
 from takings import layout
 from takings.adapters.clock import SystemClock
-from takings.adapters.delta.lake_tables import DeltaLake
-from takings.adapters.duckdb.kpi_parquet import write_kpi_parquet
-from takings.adapters.duckdb.lake_engine import DuckDbEngine
-from takings.adapters.duckdb.session import open_duckdb
-from takings.adapters.duckdb.source_rows import DuckDbSources
-from takings.adapters.duckdb.source_sql import checked
-from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.adapters.faults import translated_faults
 from takings.adapters.heartbeat import ThreadHeartbeat
-from takings.adapters.local.dry_run import DryRun, Unplaced
+from takings.adapters.lake_files import LakeFiles
 from takings.adapters.local.platform import LocalPlatform
 from takings.adapters.platform import SETTINGS_FILE, Platform
 from takings.adapters.settings_sources import merged_settings
-from takings.adapters.shop_generator import Generated, ShopFormat, ShopPlan, generate_shop
 from takings.batch.store_format import check_format, check_ledger
-from takings.composition.functions import S3, on_aws
-from takings.contracts import load_contracts
-from takings.contracts.model import Contracts, Dataset
-from takings.errors import SettingsError, UsageError
-from takings.kpis import load_kpi_tables
-from takings.ports import BusinessTime, Changes, KpiEngine, LakeTables, ObjectStore, Ports, Tell, ValidationEngine
-from takings.profiles import contracts_folder
+from takings.composition.buckets import S3, on_aws
+from takings.composition.on_demand import (
+    Engines,
+    engines_at_once,
+    engines_on_demand,
+    shipped_contracts_on_demand,
+)
+from takings.contracts.model import Contracts
+from takings.errors import UsageError
+from takings.kpis import KpiRow, KpiTable, load_kpi_tables
+from takings.ports import Changes, LakeTables, ObjectStore, Ports, Tell
+from takings.profiles import is_shipped
 from takings.settings import EngineChoice, Settings, ValidationChoice
-from takings.time_zones import business_time
-from takings.validation.verdicts import Tolerance
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from takings.time_zones import read_zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,37 +48,6 @@ class Shop:
     ports: Ports
     #: starts to watch raw-data/ for changes
     notice: Callable[[Tell], AbstractContextManager[Changes]]
-
-
-def pick_validation(
-    choice: ValidationChoice, workers: int
-) -> Callable[[DuckDBPyConnection, BusinessTime], ValidationEngine]:
-    """Return what makes a validation engine; SettingsError where its packages are not installed."""
-    if choice is ValidationChoice.DUCKDB:
-        return partial(DuckDbValidation, workers=workers)
-    try:
-        from takings.adapters.pandas.validation import PandasValidation
-    except ModuleNotFoundError as missing:
-        raise SettingsError(
-            f"validation_engine = 'pandas' needs the package {missing.name}. Install it: pip install 'takings[pandas]'."
-        ) from missing
-    return PandasValidation
-
-
-def pick_kpi_engine(
-    settings: Settings, duckdb_engine: DuckDbEngine, tables: LakeTables, contracts: Contracts
-) -> AbstractContextManager[KpiEngine]:
-    """Yield the engine that computes measures, and end it with the block; SettingsError where Spark is not installed."""
-    if settings.engine is EngineChoice.DUCKDB:
-        return nullcontext(duckdb_engine)
-    try:
-        from takings.adapters.spark.kpi_engine import SparkEngine
-        from takings.adapters.spark.session import open_spark
-    except ModuleNotFoundError as missing:
-        raise SettingsError(
-            f"engine = 'spark' needs the package {missing.name}. Install it: pip install 'takings[spark]'."
-        ) from missing
-    return closing(SparkEngine(tables, contracts, partial(open_spark, settings.spark_master)))
 
 
 @contextmanager
@@ -122,57 +84,71 @@ def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None 
 
 @contextmanager
 def open_store_to_look(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
-    """Open a store for a command that changes nothing; if it cannot be written to, open it so that nothing is written."""
+    """Open a store for a command that changes nothing; if it cannot be written to, open it so that nothing is written.
+
+    Lake and engines are opened when they are used.
+    """
     is_writable = str(store).startswith(S3) or not Path(store).is_dir() or LocalPlatform(Path(store)).can_write()
-    opened = open_store(store, tell, options) if is_writable else open_store_to_read(store, tell, options)
-    with opened as shop:
+    if not is_writable:
+        with _open_to_read(store, tell, options, only_looks=True) as shop:
+            yield shop
+        return
+    with find_store(store) as platform, _opened(platform, tell, options or {}, only_looks=True) as shop:
         yield shop
 
 
-@contextmanager
-def open_store_to_read(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
+def open_store_to_read(
+    store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None
+) -> AbstractContextManager[Shop]:
     """Open a store only to read it: nothing is written to it, not even what an engine spills."""
+    return _open_to_read(store, tell, options, only_looks=False)
+
+
+@contextmanager
+def _open_to_read(
+    store: str | Path, tell: Tell, options: Mapping[str, Any] | None, *, only_looks: bool
+) -> Iterator[Shop]:
     # Spark returns the same numbers, but takes longer.
     at_once = {"engine": EngineChoice.DUCKDB, "validation_engine": ValidationChoice.DUCKDB}
+    chosen = at_once if options is None else options
     with (
         find_store(store, only_reads=True) as platform,
         TemporaryDirectory(prefix="takings-") as work,
-        _opened(platform, tell, at_once if options is None else options, spill=Path(work) / "spill") as shop,
+        _opened(platform, tell, chosen, spill=Path(work) / "spill", only_looks=only_looks) as shop,
     ):
         yield shop
 
 
 @contextmanager
-def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None) -> Iterator[Shop]:
+def _opened(
+    platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None, only_looks: bool = False
+) -> Iterator[Shop]:
     settings = merged_settings(platform, options)
-    contracts = checked(load_contracts(platform.contracts(settings)))
-    zone = business_time(settings.time_zone)
+    contracts = _contracts(platform.contracts(settings), only_looks=only_looks)
+    read_zone(settings.time_zone)
     store = platform.files()
     check_format(store, settings.time_zone)
-    kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
-    threads = settings.threads or os.cpu_count() or 1
+    kpi_tables = load_kpi_tables(contracts.worth)
     faults = partial(_faults, settings.memory, platform)
+    open_all = engines_on_demand if only_looks else engines_at_once
     with (
         _spilling(spill or platform.root / ".takings" / "spill" / str(os.getpid())) as spill,
         faults(),
         platform.open(settings, kpi_tables) as opened,
-        closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
-        pick_kpi_engine(
-            settings,
-            engine := DuckDbEngine(duckdb, tables := DeltaLake(opened.lake), contracts, zone),
-            tables,
-            contracts,
-        ) as kpi_engine,
+        open_all(
+            partial(_open_lake, opened.lake),
+            partial(_open_engines, settings=settings, contracts=contracts, spill=spill),
+        ) as engines,
     ):
         ports = Ports(
             store=store,
             ledger=opened.ledger,
             kpis=opened.kpis,
-            tables=tables,
-            validation=pick_validation(settings.validation_engine, threads)(duckdb, zone),
-            sources=DuckDbSources(settings.memory),
-            engine=engine,
-            kpi_engine=kpi_engine,
+            tables=engines.tables,
+            validation=engines.validation,
+            sources=engines.sources,
+            engine=engines.engine,
+            kpi_engine=engines.kpi_engine,
             clock=SystemClock(),
             heartbeat=ThreadHeartbeat(faults),
             owners=opened.owners,
@@ -187,6 +163,41 @@ def _opened(platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill
         )
         check_ledger(ports.store, ports.ledger)
         yield Shop(root=platform.root, settings=settings, ports=ports, notice=opened.notice)
+
+
+def _contracts(folder: Path | None, *, only_looks: bool) -> Contracts:
+    """Load contracts, and let DuckDB check the SQL of their sources; a look takes both of what is shipped on trust."""
+    if only_looks and folder is None:
+        return shipped_contracts_on_demand(_load_contracts)
+    contracts = _load_contracts(folder)
+    if not contracts.sources or (only_looks and is_shipped(folder)):
+        return contracts
+    from takings.composition import engines
+
+    return engines.checked(contracts)
+
+
+def _load_contracts(folder: Path | None = None) -> Contracts:
+    """Load the reader of contracts, and read them."""
+    from takings.contracts.load import load_contracts
+
+    return load_contracts(folder)
+
+
+def _open_lake(files: LakeFiles) -> LakeTables:
+    """Load delta-rs and open the lake."""
+    from takings.adapters.delta.lake_tables import DeltaLake
+
+    return DeltaLake(files)
+
+
+def _open_engines(
+    tables: LakeTables, *, settings: Settings, contracts: Contracts, spill: Path
+) -> AbstractContextManager[Engines]:
+    """Load the engines' libraries and open them."""
+    from takings.composition import engines
+
+    return engines.open_engines(tables, settings=settings, contracts=contracts, spill=spill)
 
 
 @contextmanager
@@ -232,45 +243,9 @@ def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
     return shop.notice(shop.ports.tell)
 
 
-def open_dry_run(store: str | Path | None, options: Mapping[str, Any]) -> DryRun:
-    """Prepare to validate files without a store, or as a store would; nothing is written to it."""
-    if store is None:
-        settings = merged_settings(None, options)
-        return _dry_run(settings, contracts_folder(settings.contracts), {})
-    with find_store(store) as platform:
-        settings = merged_settings(platform, options)
-        return _dry_run(settings, platform.contracts(settings), platform.accepted(settings))
+def write_kpi_parquet(table: KpiTable, rows: Sequence[KpiRow], output: Path) -> None:
+    """Write published KPIs as a Parquet file with real types."""
+    # Only this way to print them needs DuckDB.
+    from takings.adapters.duckdb import kpi_parquet
 
-
-def _dry_run(settings: Settings, contracts: Path | None, accepted: Mapping[tuple[str, str], str]) -> DryRun:
-    return DryRun(
-        contracts=checked(load_contracts(contracts)),
-        business_time=business_time(settings.time_zone),
-        tolerance=Tolerance(policy=settings.policy, max_rejected=settings.max_rejected),
-        engine=pick_validation(settings.validation_engine, workers=1),
-        memory=settings.memory,
-        threads=settings.threads or os.cpu_count() or 1,
-        now=SystemClock().now(),
-        accepted=accepted,
-        sources=DuckDbSources(settings.memory),
-    )
-
-
-__all__ = [
-    "Generated",
-    "Shop",
-    "ShopFormat",
-    "ShopPlan",
-    "Unplaced",
-    "find_store",
-    "generate_shop",
-    "notice_changes",
-    "open_dry_run",
-    "open_empty_store",
-    "open_store",
-    "open_store_to_look",
-    "open_store_to_read",
-    "read_settings",
-    "read_settings_of",
-    "write_kpi_parquet",
-]
+    kpi_parquet.write_kpi_parquet(table, rows, output)

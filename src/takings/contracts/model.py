@@ -318,6 +318,11 @@ class Contracts:
     def __getitem__(self, dataset: Dataset) -> Contract:
         return self.by_dataset[dataset]
 
+    @property
+    def worth(self) -> Worth:
+        """Return what the KPIs read of an item."""
+        return self[Dataset.ORDER_ITEMS].worth
+
     def of(self, kind: DropKind) -> tuple[Contract, ...]:
         """Return the contracts by which a file is checked: its dataset's, or those of what its source yields."""
         yielded = self.sources.yielded([kind])

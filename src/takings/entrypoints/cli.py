@@ -2,77 +2,87 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Annotated, Final
 
 import typer
+from typer._click.core import Context
 
-from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, app
-from takings.entrypoints.commands.adopt import adopt
-from takings.entrypoints.commands.aws.athena import athena
-from takings.entrypoints.commands.aws.bootstrap import bootstrap
-from takings.entrypoints.commands.aws.deploy import deploy
-from takings.entrypoints.commands.aws.destroy import destroy
-from takings.entrypoints.commands.aws.doctor import doctor
-from takings.entrypoints.commands.aws.export import export
-from takings.entrypoints.commands.aws.redrive import redrive
-from takings.entrypoints.commands.batches import batches
-from takings.entrypoints.commands.demo import demo
-from takings.entrypoints.commands.explain import explain
-from takings.entrypoints.commands.generate import generate
-from takings.entrypoints.commands.kpis import kpis
-from takings.entrypoints.commands.maintain import maintain
-from takings.entrypoints.commands.rebuild import rebuild
-from takings.entrypoints.commands.replay import replay
-from takings.entrypoints.commands.restate import restate
-from takings.entrypoints.commands.run import run
-from takings.entrypoints.commands.serve import serve
-from takings.entrypoints.commands.status import status
-from takings.entrypoints.commands.unblock import unblock
-from takings.entrypoints.commands.validate import validate
-from takings.entrypoints.commands.verify import verify
-from takings.entrypoints.commands.watch import watch
-from takings.entrypoints.console import err
+import takings
+from takings.entrypoints import commands
+from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED
+from takings.entrypoints.commands import aws as aws_commands
 from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.entrypoints.legible import LegibleFormatter, marked
+from takings.entrypoints.listed import ListedCommands
 from takings.entrypoints.streams import unbroken_pipes
-from takings.errors import TakingsError, cause_of
+from takings.errors import MachineryError, TakingsError, cause_of
 
-#: in the order in which `--help` shows them
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    batches,
-    kpis,
-    explain,
-    verify,
-    restate,
-    replay,
-    rebuild,
-    run,
-    status,
-    maintain,
-    unblock,
-    generate,
-    demo,
-    serve,
-    validate,
-    adopt,
-    watch,
+#: after so many new objects, Python looks for cycles among them; its own number is 700
+_NEW_OBJECTS: Final = 10_000
+
+
+class _Commands(ListedCommands):
+    """Run commands; report a broken connection as a failure (Typer would exit with 1, as if a file had been rejected)."""
+
+    package = commands.__name__
+    listed = commands.COMMANDS
+
+    def invoke(self, ctx: Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as broken:
+            raise MachineryError(explain_os_error(broken)) from broken
+
+
+class _AwsCommands(ListedCommands):
+    """The commands for a store on AWS."""
+
+    package = aws_commands.__name__
+    listed = aws_commands.AWS_COMMANDS
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Turn a shop's raw CSV drops into the day's takings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-AWS_COMMANDS: Final[tuple[Callable[..., None], ...]] = (bootstrap, doctor, redrive, destroy, export, athena)
-
-aws = typer.Typer(help="Set up a store and its pipeline on AWS, and operate them.", no_args_is_help=True)
-for command in AWS_COMMANDS:
-    aws.command()(command)
-aws.add_typer(deploy, name="deploy")
-for command in COMMANDS:
-    app.command()(command)
+aws = typer.Typer(
+    cls=_AwsCommands, help="Set up a store and its pipeline on AWS, and operate them.", no_args_is_help=True
+)
 app.add_typer(aws, name="aws")
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        sys.stdout.write(f"takings {takings.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step to stderr.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    if verbose:
+        logging.getLogger("takings").setLevel(logging.INFO)
 
 
 def main(work: Callable[[], object] = app) -> None:
     """Run the command line, or another entrypoint's part of it, and end the process."""
+    # Modules and listings are many objects and hardly a cycle; looking for cycles as often as Python does takes a tenth longer.
+    gc.set_threshold(_NEW_OBJECTS)
+    # We have no plugin for pydantic, and it reads what every installed package says of itself to find one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with unbroken_pipes():
         _run(work)
 
@@ -107,6 +117,9 @@ def _run(work: Callable[[], object]) -> None:
 
 
 def _say(text: str) -> None:
+    # Only a failure needs it, and every command can do without it.
+    from takings.entrypoints.console import err
+
     err.print(f"[red]takings:[/] {marked(text)}", highlight=False, soft_wrap=True)
 
 

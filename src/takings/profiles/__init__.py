@@ -30,3 +30,8 @@ def contracts_folder(named: str | None) -> Path | None:
             " contracts."
         )
     return None if profile in SHIPPED else Path(__file__).parent / profile
+
+
+def is_shipped(folder: Path | None) -> bool:
+    """Return whether a folder of contracts, as `contracts_folder` returns it, comes with the package."""
+    return folder is None or folder.parent == Path(__file__).parent

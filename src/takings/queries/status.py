@@ -10,9 +10,12 @@ from typing import Any, Final
 from takings import layout
 from takings.archive.lineage import LineageRecord, dead_letters
 from takings.batch.commits import newest_commit
+from takings.batch.gaps import read_gaps
 from takings.contracts.model import Dataset
+from takings.errors import CorruptState
 from takings.intake.arrivals import sight
 from takings.intake.batching import Hold, WaitUntil, decide
+from takings.lake import Commit
 from takings.ports import Ports
 from takings.queries.incomplete import Incomplete
 
@@ -29,8 +32,7 @@ def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
     sighting = sight(ports.store.list(layout.RAW), unread, sources=sources.folders)
     decision = decide(sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now)
     commit = newest_commit(ports.store, gate.last_commit)
-    lake = ports.tables.snapshot(commit.versions) if commit else None
-    since = ports.engine.orphans_since(lake) if lake is not None and lake.orphans else None
+    orphans, since = _orphans(ports, commit) if commit else (0, None)
     expires = gate.lease_expires_at
     lineage = ports.ledger.lineage_of_refused()
     pending = Counter(drop.dataset for _, drop in sighting.drops)
@@ -51,12 +53,30 @@ def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
         "is_abandoned": gate.is_abandoned(now),
         "reason": gate.reason,
         "commit": commit.number if commit else None,
-        "orphans": lake.orphans if lake else 0,
+        "orphans": orphans,
         "oldest_orphan_at": None if since is None else layout.format_instant(since),
         "incomplete": incomplete.to_json(),
         "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
         "dead_letters": _files(dead_letters(lineage)),
     }
+
+
+def _orphans(ports: Ports, commit: Commit) -> tuple[int, datetime | None]:
+    """Count the orphans as of a commit, and return the oldest one's version, if there is one."""
+    if _waits_for_nothing(ports, commit):
+        return 0, None
+    lake = ports.tables.snapshot(commit.versions)
+    return lake.orphans, ports.engine.orphans_since(lake) if lake.orphans else None
+
+
+def _waits_for_nothing(ports: Ports, commit: Commit) -> bool:
+    """Return whether the commit's batch has kept that no item waits; that is so for most, and quicker read than the lake."""
+    try:
+        kept = read_gaps(ports.store, commit.batch_id)
+    except CorruptState:
+        # `find_incomplete` reports the damage; the lake is still there.
+        return False
+    return kept is not None and not kept.waiting_days and not kept.undated.waiting_items
 
 
 def _files(records: Iterable[LineageRecord]) -> list[dict[str, str | None]]:

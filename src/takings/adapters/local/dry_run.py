@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
+from takings.adapters.local.unplaced import Unplaced
 from takings.adapters.scanned_file import first_bytes, read_structure
 from takings.batch.validate_file import ValidatedFile, validate_file
 from takings.batch.validate_source import SourceReader
@@ -29,19 +28,8 @@ from takings.validation.folders import folders_in, levels_of
 from takings.validation.mended import is_mended
 from takings.validation.recognition import resembled
 from takings.validation.source_columns import check_columns
-from takings.validation.structure.values import FileFault, Structure
+from takings.validation.structure.values import Structure
 from takings.validation.verdicts import Tolerance
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unplaced:
-    """A refused file of an unknown dataset; no dataset would accept it."""
-
-    file: Path
-    structure: Structure
-    fault: FileFault
-    #: when its bytes were written
-    version: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,23 +162,6 @@ class DryRun:
             f"{file}: neither its folder nor its header shows which dataset it is. Add --dataset products, orders or"
             " order_items."
         )
-
-
-def accepted_files(database: Path) -> dict[tuple[str, str], str]:
-    """Return dataset or source, and fingerprint -> key of the files that a store has accepted, read without writing to it."""
-    if not database.is_file():
-        return {}
-    with TemporaryDirectory(prefix="takings-") as folder:
-        # Even a reader of a WAL database writes beside it, so read a copy.
-        for suffix in ("", "-wal"):
-            part = database.with_name(database.name + suffix)
-            if part.exists():
-                shutil.copyfile(part, Path(folder, part.name))
-        with closing(sqlite3.connect(Path(folder, database.name))) as connection:
-            rows = connection.execute(
-                "select dataset, fingerprint, file_key from ProcessedFiles where verdict = 'accepted'"
-            )
-            return {(dataset, fingerprint): key for dataset, fingerprint, key in rows if fingerprint}
 
 
 def _written(file: Path, now: datetime) -> datetime:

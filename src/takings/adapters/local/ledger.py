@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
@@ -224,3 +228,20 @@ def _write_record(record: LineageRecord) -> dict[str, object]:
         "reason": record.reason,
         "archived_at": record.archived_at,
     }
+
+
+def accepted_files(database: Path) -> dict[tuple[str, str], str]:
+    """Return dataset or source, and fingerprint -> key of the files that a store has accepted, read without writing to it."""
+    if not database.is_file():
+        return {}
+    with TemporaryDirectory(prefix="takings-") as folder:
+        # Even a reader of a WAL database writes beside it, so read a copy.
+        for suffix in ("", "-wal"):
+            part = database.with_name(database.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, Path(folder, part.name))
+        with closing(sqlite3.connect(Path(folder, database.name))) as connection:
+            rows = connection.execute(
+                "select dataset, fingerprint, file_key from ProcessedFiles where verdict = 'accepted'"
+            )
+            return {(dataset, fingerprint): key for dataset, fingerprint, key in rows if fingerprint}

@@ -24,7 +24,8 @@ from takings.adapters.local.listing import Listing
 from takings.adapters.local.placing import OWN, place, same_bytes
 from takings.adapters.local.reading import (
     NO_FILE_THERE,
-    Look,
+    SOUND,
+    UNSURE,
     copy_drop,
     is_read_only,
     look_at,
@@ -43,9 +44,6 @@ _NOT_SYNCED = ("validation-reports/",)
 _LOOKS_APART_SECONDS = 1.0
 #: the folders that a batch writes to; each may be a link or a separate file system
 _WRITTEN: Final = (".takings", "batches", "failed", "lake", "processed", "quarantine", "staging", "validation-reports")
-
-#: a file that may be taken
-_SOUND: Final = Look(is_being_written=False)
 
 
 class FolderStore:
@@ -83,15 +81,12 @@ class FolderStore:
             return
         self._check_link(layout.RAW.rstrip("/"))
         unsure = []
-        for path, info in listing.drops(prefix):
-            look = look_at(path) if info.trouble is None else Look(trouble=info.trouble)
-            if look is None:
-                continue
-            if look.is_being_written is None and look.trouble is None:
-                unsure.append((path, info))
-            elif look == _SOUND:
+        for path, info, look in listing.drops(prefix):
+            if look is SOUND or info.trouble is not None:
                 # This is so for nearly all; copying a hundred thousand entries would take too long.
                 yield info
+            elif look is UNSURE:
+                unsure.append((path, info))
             else:
                 yield replace(info, is_settled=not look.is_being_written, trouble=look.trouble)
         if unsure:
@@ -196,14 +191,14 @@ class FolderStore:
             try:
                 if not copy_drop(source, draft) or etag_of(source.lstat()) != etag:
                     return None
-                look = look_at(source)
+                found = look_at(source)
             except UnreadableFile as refused:
                 raise UnreadableFile(f"{key}: {refused}") from refused
             except OSError as gone:
                 if gone.errno not in NO_FILE_THERE:
                     raise
                 return None
-            if look is None or look.is_being_written:
+            if found is None or found[0].is_being_written:
                 return None
             self._link(draft, fetched, is_draft=True)
         return fetched

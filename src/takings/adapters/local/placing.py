@@ -6,7 +6,6 @@ copied to a draft next to their destination, and the draft is renamed.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -126,6 +125,9 @@ def rename_new(source: Path, target: Path) -> bool:
 
 def _rename_without_replacing(source: Path, target: Path) -> int:
     """Rename atomically unless the new name is taken; return 0, or the error's number."""
+    # Who only looks at a store renames nothing.
+    import ctypes
+
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return errno.ENOSYS

@@ -11,10 +11,9 @@ from typing import Final
 
 from takings import layout
 from takings.adapters.local.database import Database, open_database, reading_database
-from takings.adapters.local.dry_run import accepted_files
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.lake_files import FolderLakeFiles
-from takings.adapters.local.ledger import SqliteLedger
+from takings.adapters.local.ledger import SqliteLedger, accepted_files
 from takings.adapters.local.leftovers import remove_leftovers
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners

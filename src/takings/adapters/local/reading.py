@@ -31,40 +31,48 @@ class Look:
     trouble: str | None = None
 
 
-def look_at(path: str | Path) -> Look | None:
-    """Look at a regular file; None where it is gone.
+#: what nearly all looks find, and what they find where the system does not know
+SOUND: Final = Look(is_being_written=False)
+UNSURE: Final = Look()
+_WRITTEN: Final = Look(is_being_written=True)
+#: opened as a file, a pipe would block for ever
+_TO_LOOK: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+_SIGNAL: Final = int(signal.SIGURG)
+
+
+def look_at(path: str | Path) -> tuple[Look, os.stat_result | None] | None:
+    """Look at a regular file; return with it the status of what was opened, if it could be opened. None where it is gone.
 
     Linux gives a read lease only on a file that nobody has open for writing, and only to its owner.
     """
     try:
-        # Opened as a file, a pipe would block for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        descriptor = os.open(path, _TO_LOOK)
     except OSError as refused:
         if refused.errno in NO_FILE_THERE:
             return None
         if not is_of_one_file(refused):
             raise
-        return Look(trouble=explain_unreadable(refused))
+        return Look(trouble=explain_unreadable(refused)), None
     try:
-        return Look(is_being_written=_is_written_to(descriptor))
+        return _look_at_writers(descriptor), os.fstat(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _is_written_to(descriptor: int) -> bool | None:
+def _look_at_writers(descriptor: int) -> Look:
     if not hasattr(fcntl, "F_SETLEASE"):
-        return None
+        return UNSURE
     try:
         # A writer that comes now breaks the lease; its signal must not end the process.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, _SIGNAL)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except BlockingIOError:
-        return True
+        return _WRITTEN
     except OSError:
         # Another user's file, or a file system without leases.
-        return None
-    return False
+        return UNSURE
+    return SOUND
 
 
 def copy_drop(source: Path, target: Path) -> bool:

@@ -9,7 +9,20 @@ The same plan makes the same bytes on any machine: randomness is arithmetic on t
     damage.py    which records are made invalid, `faults.py` in which ways
 """
 
+from typing import TYPE_CHECKING
+
 from takings.adapters.shop_generator.plan import Generated, ShopFormat, ShopPlan
-from takings.adapters.shop_generator.writing import generate_shop
+
+if TYPE_CHECKING:
+    from takings.adapters.shop_generator.writing import generate_shop
 
 __all__ = ["Generated", "ShopFormat", "ShopPlan", "generate_shop"]
+
+
+def __getattr__(name: str) -> object:
+    """Load what writes, with DuckDB, only where it is asked for."""
+    if name != "generate_shop":
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from takings.adapters.shop_generator.writing import generate_shop
+
+    return generate_shop

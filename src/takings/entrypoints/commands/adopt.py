@@ -12,7 +12,7 @@ from rich.table import Table
 
 from takings.adoption.proposal import Proposal, ProposedContract
 from takings.composition.adopting import Adoption, Tried, adopt_files, check_new, try_out, write_store
-from takings.entrypoints import console
+from takings.entrypoints import console, run_output
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import out
 from takings.entrypoints.legible import cut, marked
@@ -127,7 +127,7 @@ def _show_tried(tried: Tried) -> None:
     """Print what a run over the files came to."""
     out.print("\ntried on a copy of these files:", highlight=False)
     for batch in tried.batches:
-        console.show_batch(batch)
+        run_output.show_batch(batch)
     console.show_incomplete(tried.incomplete)
     if tried.days:
         first, last = tried.days[0].key[0], tried.days[-1].key[0]

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from takings.composition.stores import Shop, open_store_to_look
 from takings.contracts.datasets import kind_of
-from takings.entrypoints import console
-from takings.entrypoints.app import Json, Store, print_json
+from takings.entrypoints import violation_output
+from takings.entrypoints.app import print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Json, Store
 from takings.errors import UnknownThing
 from takings.layout import BatchId
 from takings.queries import batches as batch_documents
@@ -114,7 +115,7 @@ def _show_samples(shop: Shop, samples: list[dict[str, Any]]) -> None:
     for place in sorted({(sample["dataset"], sample["file"]) for sample in samples}):
         found = [sample for sample in samples if (sample["dataset"], sample["file"]) == place]
         out.print(f"\n{place[0]}/{marked(place[1])}", highlight=False)
-        console.show_violations(
+        violation_output.show_violations(
             [
                 Violation(**{key: sample[key] for key in ("rule", "record", "line", "column", "reason", "shape")})
                 for sample in found[:_SHOWN]

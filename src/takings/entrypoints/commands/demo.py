@@ -9,8 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
-from takings.composition.stores import ShopPlan, generate_shop, open_store
-from takings.entrypoints import console
+from takings.composition.sample_shops import ShopPlan, generate_shop
+from takings.composition.stores import open_store
+from takings.entrypoints import run_output
 from takings.entrypoints.commands.generate import show_generated
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.kpi_grid import show_kpis
@@ -44,7 +45,7 @@ def demo(
             outcome = pipeline.run(shop.ports, at_once=True)
         finally:
             tell.be_quiet()
-        console.show_run(outcome, incomplete := find_incomplete(shop.ports), datetime.now(UTC))
+        run_output.show_run(outcome, incomplete := find_incomplete(shop.ports), datetime.now(UTC))
         out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
         table = kpi_table(shop.ports.kpi_tables, By.DAY)
         rows = list(visible(shop.ports.kpis.rows(table)))

@@ -12,10 +12,11 @@ from rich.table import Table
 
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import explain_output
-from takings.entrypoints.app import SpreadsheetSafe, Store, print_json, print_text
+from takings.entrypoints.app import print_json, print_text
 from takings.entrypoints.console import Teller, most_of_a_name, out
 from takings.entrypoints.explain_output import exact
 from takings.entrypoints.legible import cut, marked
+from takings.entrypoints.options import SpreadsheetSafe, Store
 from takings.errors import UsageError
 from takings.queries.verification import Explanation
 from takings.queries.verification import explain as find_rows

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from takings.composition.stores import Generated, ShopFormat, ShopPlan, generate_shop
+from takings.composition.sample_shops import Generated, ShopFormat, ShopPlan, generate_shop
 from takings.entrypoints.console import out
 from takings.errors import UsageError
 

@@ -12,9 +12,10 @@ import typer
 from takings.composition import stores
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console, kpi_output
-from takings.entrypoints.app import SpreadsheetSafe, Store, print_text
+from takings.entrypoints.app import print_text
 from takings.entrypoints.console import Teller
 from takings.entrypoints.kpi_grid import show_kpis
+from takings.entrypoints.options import SpreadsheetSafe, Store
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible

@@ -8,8 +8,8 @@ import typer
 
 from takings.batch.store_format import check_lake
 from takings.composition.stores import open_store
-from takings.entrypoints.app import Store
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.options import Store
 from takings.runs import maintenance
 
 

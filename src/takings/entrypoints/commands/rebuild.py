@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from takings.composition.stores import open_empty_store
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store
+from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import Teller, count, err, out
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Contracts, Store
 from takings.layout import RAW
 from takings.runs.rebuild import Rebuilt, read_archive
 from takings.runs.rebuild import rebuild as run_again

@@ -8,9 +8,10 @@ import typer
 
 from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import open_store
-from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, Store
+from takings.entrypoints import run_output
+from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.options import Contracts, Store
 from takings.errors import UsageError
 from takings.layout import BatchId
 from takings.runs.replay import replay_batch, replay_failed, replay_file
@@ -40,7 +41,7 @@ def replay(
         finally:
             tell.be_quiet()
     for outcome in outcomes:
-        console.show_batch(outcome)
+        run_output.show_batch(outcome)
     if not outcomes:
         out.print("nothing to do: failed/ has no file to replay")
     if any(outcome.has_rejections for outcome in outcomes):

@@ -9,8 +9,8 @@ import typer
 
 from takings.batch.store_format import check_lake
 from takings.composition.stores import open_store
-from takings.entrypoints.app import Engine, Store
 from takings.entrypoints.console import Teller, count, out
+from takings.entrypoints.options import Engine, Store
 from takings.errors import UsageError
 from takings.runs.restate import restate as publish_again
 

@@ -14,9 +14,10 @@ from takings import layout
 from takings.archive.outcome import BatchOutcome
 from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import open_store
-from takings.entrypoints import console, legible
-from takings.entrypoints.app import EXIT_REJECTED, Contracts, Engine, Json, Store
+from takings.entrypoints import legible, run_output
+from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import Teller
+from takings.entrypoints.options import Contracts, Engine, Json, Store
 from takings.layout import BatchId
 from takings.queries.incomplete import Incomplete, find_incomplete
 from takings.runs import pipeline
@@ -48,7 +49,7 @@ def run(
                 (shop.ports.store.read(layout.outcome(batch_id)) or b"" for batch_id in done.batches),
             )
         else:
-            console.show_rest(outcome, incomplete, shop.ports.clock.now(), did_work=bool(done.batches))
+            run_output.show_rest(outcome, incomplete, shop.ports.clock.now(), did_work=bool(done.batches))
     if done.has_rejections:
         raise typer.Exit(EXIT_REJECTED)
 
@@ -68,7 +69,7 @@ class _Done:
         self.has_rejections |= batch.has_rejections
         if self.is_shown:
             self.tell.be_quiet()
-            console.show_batch(batch)
+            run_output.show_batch(batch)
 
 
 def _print_run(outcome: pipeline.RunOutcome, incomplete: Incomplete, batches: Iterator[bytes]) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from takings.composition.stores import read_settings_of
-from takings.entrypoints.app import Store
 from takings.entrypoints.console import Teller, err
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Store
 from takings.errors import SettingsError
 
 if TYPE_CHECKING:

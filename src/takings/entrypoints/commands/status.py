@@ -6,9 +6,10 @@ from typing import Any
 
 from takings.composition.stores import open_store_to_look
 from takings.entrypoints import console
-from takings.entrypoints.app import Json, Store, print_json
+from takings.entrypoints.app import print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Json, Store
 from takings.queries.incomplete import find_incomplete
 from takings.queries.status import status_document
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from takings.composition.stores import open_store
-from takings.entrypoints.app import Store
 from takings.entrypoints.console import Teller, out
+from takings.entrypoints.options import Store
 from takings.errors import UnknownThing
 from takings.intake.gate import GateState
 

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from takings.batch.validate_file import ValidatedFile
-from takings.composition.stores import Unplaced, open_dry_run
+from takings.composition.dry_runs import Unplaced, open_dry_run
 from takings.contracts.model import Contracts as AllContracts
 from takings.contracts.model import Dataset
-from takings.entrypoints import console
-from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, Contracts, print_json
+from takings.entrypoints import console, violation_output
+from takings.entrypoints.app import EXIT_REJECTED, EXIT_UNFINISHED, print_json
 from takings.entrypoints.console import err, out
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Contracts
 from takings.errors import UnknownThing
 from takings.layout import format_instant
 from takings.validation.findings import RecordCounts, Verdict, Violation
@@ -179,6 +180,6 @@ def _show(validated: ValidatedFile, contracts: AllContracts) -> None:
     violations = _violations(validated)
     shown = list(islice(violations, _SHOWN))
     if shown:
-        console.show_violations(shown, contracts, report.dataset)
+        violation_output.show_violations(shown, contracts, report.dataset)
     if more := sum(1 for _ in violations):
         out.print(f"… and {more:,} more violations; --format json has all", highlight=False)

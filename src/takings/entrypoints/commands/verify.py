@@ -9,10 +9,11 @@ import typer
 
 from takings.batch.store_format import check_lake
 from takings.composition.stores import open_store_to_look
-from takings.entrypoints.app import EXIT_REJECTED, Engine, Json, Store, print_json
+from takings.entrypoints.app import EXIT_REJECTED, print_json
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.explain_output import exact
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Engine, Json, Store
 from takings.queries.verification import Difference, Verification
 from takings.queries.verification import verify as compare
 

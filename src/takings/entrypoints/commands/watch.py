@@ -15,11 +15,12 @@ import typer
 from takings.archive.outcome import BatchOutcome, outcome_document
 from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import Shop, notice_changes, open_store
-from takings.entrypoints import console, legible
-from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED, Contracts, Engine, Json, Store
+from takings.entrypoints import legible, run_output
+from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED
 from takings.entrypoints.console import Teller, err, out
 from takings.entrypoints.faults import explain_memory_error, explain_os_error
 from takings.entrypoints.legible import marked
+from takings.entrypoints.options import Contracts, Engine, Json, Store
 from takings.entrypoints.streams import nobody_reads
 from takings.intake.batching import NothingPending
 from takings.intake.next_action import Blocked, blocked_message
@@ -65,11 +66,11 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
             sys.stdout.write(legible.as_json(outcome_document(happening)) + "\n")
             sys.stdout.flush()
         case BatchOutcome():
-            console.show_batch(happening)
+            run_output.show_batch(happening)
         case Waiting(decision=NothingPending()):
             pass
         case Waiting(decision=decision, files=files):
-            console.show_decision(decision, files, clock.now(), did_work=True, to=beside)
+            run_output.show_decision(decision, files, clock.now(), did_work=True, to=beside)
         case LeftAlone(key=key, reason=reason):
             beside.print(f"[yellow]left alone[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
         case Blocked(batch_id=batch_id, reason=reason):

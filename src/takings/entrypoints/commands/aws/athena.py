@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from takings.composition.aws_setup import statements_for_athena
-from takings.entrypoints.app import Json, Store, print_json
+from takings.entrypoints.app import print_json
+from takings.entrypoints.options import Json, Store
 
 
 def athena(

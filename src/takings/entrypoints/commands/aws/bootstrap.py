@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from takings.composition.aws_setup import missing_on_aws
-from takings.entrypoints.app import Store
 from takings.entrypoints.commands.aws.options import (
     LAMBDAS,
     ImageTag,
@@ -18,6 +17,7 @@ from takings.entrypoints.commands.aws.options import (
     named_subnets,
     say,
 )
+from takings.entrypoints.options import Store
 
 GitHub = Annotated[
     str | None,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from takings.composition.aws_deploy import Deployment, deployment
-from takings.entrypoints.app import EXIT_REJECTED, Store
+from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.commands.aws.options import LAMBDAS, Lambdas, SecurityGroup, Subnets, named_subnets, say
+from takings.entrypoints.options import Store
 
 if TYPE_CHECKING:
     from takings.composition.aws_deploy import SetupStep
@@ -20,6 +21,7 @@ deploy = typer.Typer(
     help="Deploy a new version to a pipeline that `takings aws bootstrap` created: images, tasks, functions,"
     " state-machine, in this order.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 Tag = Annotated[str, typer.Option("--tag", help="The tag of both images: a commit, for example.", show_default=False)]

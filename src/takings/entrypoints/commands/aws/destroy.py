@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from takings.composition.aws_setup import pipeline_on_aws
-from takings.entrypoints.app import Store
 from takings.entrypoints.commands.aws.options import say
+from takings.entrypoints.options import Store
 from takings.errors import UsageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from takings.composition.aws_setup import complaints_on_aws, missing_on_aws
-from takings.entrypoints.app import EXIT_REJECTED, Store
+from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.commands.aws.options import (
     LAMBDAS,
     ImageTag,
@@ -16,6 +16,7 @@ from takings.entrypoints.commands.aws.options import (
     named_subnets,
     say,
 )
+from takings.entrypoints.options import Store
 
 
 def doctor(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from takings.composition.aws_setup import export_on_aws
-from takings.entrypoints.app import Json, Store, print_json
+from takings.entrypoints.app import print_json
 from takings.entrypoints.console import Teller, count, out
+from takings.entrypoints.options import Json, Store
 from takings.errors import StoreError
 from takings.layout import format_instant
 

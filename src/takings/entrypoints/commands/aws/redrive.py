@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from takings.composition.aws_setup import redriven_on_aws
-from takings.entrypoints.app import Store
 from takings.entrypoints.commands.aws.options import say
+from takings.entrypoints.options import Store
 
 
 def redrive(store: Store) -> None:

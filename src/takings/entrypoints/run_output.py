@@ -1,0 +1,115 @@
+"""Show people what a run did and what waits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console
+
+from takings.archive.outcome import BatchOutcome
+from takings.entrypoints.console import count, out, show_incomplete
+from takings.entrypoints.legible import marked
+from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
+from takings.lake import RowChanges
+from takings.queries.incomplete import Incomplete
+from takings.runs.pipeline import RunOutcome
+from takings.validation.findings import FileReport, RecordCounts, Verdict
+
+_SHOWN_REJECTIONS: Final = 20
+
+
+def show_run(outcome: RunOutcome, incomplete: Incomplete, now: datetime) -> None:
+    """Print what a run did, what the numbers lack if it did anything, and what waits."""
+    for batch in outcome.batches:
+        show_batch(batch)
+    show_rest(outcome, incomplete, now, did_work=bool(outcome.batches))
+
+
+def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did_work: bool) -> None:
+    """Print what waits after a run, what the numbers lack if it did anything, and what it left alone."""
+    if did_work:
+        show_incomplete(incomplete)
+    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
+    for key, ignored in outcome.sighting.ignored:
+        out.print(f"[yellow]left alone[/] {marked(key)}: {marked(ignored.reason)}", highlight=False, soft_wrap=True)
+
+
+def show_batch(batch: BatchOutcome) -> None:
+    """Print how a batch ended, in a few lines."""
+    verdicts = Counter(report.verdict for report in batch.reports)
+    files = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
+    seconds = (batch.finished_at - batch.started_at).total_seconds()
+    out.print(f"[bold]batch {batch.batch_id}[/]: {files or 'no file'} in {seconds:.1f} s", highlight=False)
+    for line in _accounting(batch.reports, {} if batch.changes is None else batch.changes.files):
+        out.print(line, highlight=False)
+    if batch.commit is not None:
+        days, keys = batch.published.get("OrderKPIs", 0), batch.published.get("CategoryKPIs", 0)
+        out.print(
+            f"  commit {batch.commit}: {count(days, 'day')} and {count(keys, 'category day')} published",
+            highlight=False,
+        )
+    if batch.orphans:
+        out.print(
+            f"  {count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
+        )
+    for warning in () if batch.changes is None else batch.changes.warnings:
+        out.print(f"  [yellow]warning[/] {marked(warning.sentence)}", highlight=False, soft_wrap=True)
+    rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
+    for report in rejected[:_SHOWN_REJECTIONS]:
+        out.print(
+            f"  [red]rejected[/] {marked(report.key)}: {marked(report.reason or '')}", highlight=False, soft_wrap=True
+        )
+    if len(rejected) > _SHOWN_REJECTIONS:
+        out.print(f"  [red]rejected[/] … and {len(rejected) - _SHOWN_REJECTIONS} more files")
+    for key in batch.returned:
+        reason = batch.unread.get(key, "it was overwritten before it was read")
+        out.print(f"  [yellow]back to pending[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
+
+
+def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:
+    for kind in sorted({report.dataset for report in reports}):
+        of_kind = [report for report in reports if report.dataset == kind]
+        counted = [changes[report.key] for report in of_kind if report.key in changes]
+        yield _account(kind, [report.records for report in of_kind], counted, "record")
+        made = [(dataset, rows.records) for report in of_kind for dataset, rows in report.made.items()]
+        for dataset in sorted({dataset for dataset, _ in made}):
+            counts = [rows for each, rows in made if each is dataset]
+            yield "  " + _account(dataset, counts, (), "row").replace(" read,", " made,")
+
+
+def _account(kind: str, counts: Sequence[RecordCounts], counted: Iterable[RowChanges], what: str) -> str:
+    """Return the row accounting of files of one kind, or of the rows of one dataset that were made of them."""
+    read = sum(each.read for each in counts)
+    to_lake = sum(counted, RowChanges()).described
+    accepted = f"{sum(each.accepted for each in counts):,} accepted"
+    parts = [f"{count(read, what)} read", f"{accepted} ({to_lake})" if to_lake else accepted]
+    if rejected := sum(each.rejected for each in counts):
+        parts.append(f"{rejected:,} rejected")
+    if copies := sum(each.identical_duplicates for each in counts):
+        parts.append(f"{copies:,} identical duplicates")
+    return f"  {kind:<12} {', '.join(parts)}"
+
+
+def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: bool, to: Console = out) -> None:
+    """Print what the policy says about what is pending."""
+    match decision:
+        case NothingPending():
+            to.print("nothing more is pending" if did_work else "nothing to do: no file is pending")
+        case WaitUntil(deadline=deadline):
+            minutes = max(0.0, (deadline - now).total_seconds() / 60)
+            to.print(
+                f"waiting: {count(pending, 'file')} pending, dispatched at {deadline:%Y-%m-%d %H:%M:%S} UTC"
+                f" (in {minutes:.0f} min) or when more come; `takings run --now` does not wait",
+                highlight=False,
+                soft_wrap=True,
+            )
+        case Hold(missing=missing):
+            to.print(
+                f"holding: {count(pending, 'file')} pending, but no file of {', '.join(missing)} has ever come;"
+                " `takings run --now` does not wait",
+                highlight=False,
+                soft_wrap=True,
+            )
