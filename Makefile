@@ -36,7 +36,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
-.PHONY: bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup
+.PHONY: bench bench-guard bench-growth bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -127,6 +127,15 @@ services: $(VENV)/.dev ## install each container service as its Dockerfile does,
 screenshots: $(VENV)/.dev ## take pictures of every page in build/screenshots, at three widths in both themes; needs chromium
 	$(BIN)/python -m tests.web.screenshots build/screenshots
 
+bench: $(VENV)/.dev $(VENV)-bench/.done ## measure Takings beside floors and other tools (docs/performance.md); takes hours (ARGS=options)
+	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+bench-guard: $(VENV)/.core ## fail when a step takes half as much again beside its floor as recorded (ARGS=--record: record)
+	$(IN_MEMORY) $(BIN)/python -m benchmarks.guard $(ARGS) && rm -rf "$$made"
+
+bench-growth: $(VENV)/.dev ## measure how cost grows with rows, days, files and history (ARGS=options)
+	$(BIN)/python -m benchmarks.growth $(ARGS)
+
 bench-structure: $(VENV)/.dev ## measure the scan of a CSV file's structure
 	$(BIN)/python benchmarks/structure.py
 
@@ -172,19 +181,20 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(COMPILE) --group ministack -o requirements/ministack.txt
 	$(COMPILE) --group security -o requirements/security.txt
+	$(COMPILE) --group bench --constraint requirements/dev.txt -o requirements/bench.txt
 	$(MAKE) asked
 
-asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
-	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security
+asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done $(VENV)-bench/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
+	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security $(VENV)-bench
 
 clean: ## remove what was made: environments, caches, builds and the demo's shop
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-ministack $(VENV)-security build dist htmlcov demo-shop
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lock $(VENV)-ministack $(VENV)-security build dist htmlcov demo-shop
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 NO_PYTHON := Takings needs Python 3.11 or newer with the venv module. Install one, or name it: make PYTHON=/path/to/python
 
-$(VENV)/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made:
+$(VENV)/.made $(VENV)-bench/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made:
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	@echo "Making $(@D) with $(PYTHON)"
 	@"$(PYTHON)" -m venv --clear $(@D)
@@ -206,6 +216,6 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
 
-$(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
+$(VENV)-bench/.done $(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
 	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes $(BUILT) -r requirements/$*.txt
 	@touch $@

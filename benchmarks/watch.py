@@ -42,11 +42,11 @@ def main() -> None:
         with open_store(root, lambda *_: None) as shop:
             pipeline.run(shop.ports, at_once=True)
         log = Path(folder, "log")
-        with _watching(root, log) as process, closing(sqlite3.connect(root / ".takings" / "takings.db")) as database:
-            _round(root, database, options.rounds, options.days)
-            before = _processor_seconds(process)
-            rounds = [_round(root, database, place, options.days) for place in range(options.rounds)]
-            busy = _processor_seconds(process) - before
+        with watching(root, log) as process, closing(sqlite3.connect(root / ".takings" / "takings.db")) as database:
+            drop_ten(root, database, options.rounds, options.days)
+            before = processor_seconds(process)
+            rounds = [drop_ten(root, database, place, options.days) for place in range(options.rounds)]
+            busy = processor_seconds(process) - before
         for what, seconds in zip(("published", "ended"), zip(*rounds, strict=True), strict=True):
             shown = (f"{1000 * value:5.0f}" for value in (min(seconds), statistics.median(seconds), max(seconds)))
             print(f"{what:<10} min, median, max of {len(rounds)} rounds: {', '.join(shown)} ms after the last file")
@@ -65,7 +65,8 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _watching(root: Path, log: Path) -> Iterator[int]:
+def watching(root: Path, log: Path) -> Iterator[int]:
+    """Lend the process id of a watch that is ready."""
     command = [sys.executable, "-m", "takings", "--verbose", "watch", str(root)]
     with log.open("w") as told, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told) as process:
         try:
@@ -75,13 +76,13 @@ def _watching(root: Path, log: Path) -> Iterator[int]:
             process.terminate()
 
 
-def _processor_seconds(process: int) -> float:
+def processor_seconds(process: int) -> float:
     """Return a process's processor seconds, as Linux counts them."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _round(root: Path, database: sqlite3.Connection, place: int, days: int) -> tuple[float, float]:
+def drop_ten(root: Path, database: sqlite3.Connection, place: int, days: int) -> tuple[float, float]:
     """Drop ten files; return the seconds until their KPIs are published, and until the batch has ended."""
     time.sleep(_IDLE_SECONDS)
     commit = _newest_commit(database) + 1

@@ -65,7 +65,7 @@ def test_what_is_open_is_found(pins: list[Pin], found: list[str]) -> None:
     assert gaps(pins, [Requirement("a")], known, HERE) == found
 
 
-ENVIRONMENTS = [".venv", ".venv-ministack", ".venv-lock", ".venv-security"]
+ENVIRONMENTS = [".venv", ".venv-ministack", ".venv-lock", ".venv-security", ".venv-bench"]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
