@@ -21,8 +21,12 @@ PROCESSES ?= 50
 FILES   ?= 1000
 # A folder of terraform's providers for `make terraform`, where its registry cannot be reached.
 PLUGINS ?=
-# How many times as much as `make test` the tests of many examples try in `make deep`.
+# How many times as much as they name the tests of many examples try in `make deep`; `make test` tries a part of that. tests/test_workshop.py
+# holds the list against the tests.
 DEPTH   ?= 10
+OF_EXAMPLES := tests/contracts/test_damage.py tests/histories tests/mutation tests/pipeline/test_source_rows.py tests/reliability \
+  tests/simulation/test_simulation.py tests/stages/test_time_zones.py tests/test_profile_sql.py tests/valid tests/validation \
+  tests/validation_engine tests/web/test_schema.py
 # Tests make thousands of small stores. In memory, where the system has room for them, they need not wait for a disk.
 MEMORY  := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
 IN_MEMORY := made=$$(TMPDIR="$${TMPDIR:-$(MEMORY)}" mktemp -d -t takings-tests.XXXXXX) && export TMPDIR=$$made &&
@@ -53,9 +57,8 @@ test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 proces
 	@$(BIN)/coverage report --format=total --include='$(PROVEN)' --fail-under=95 >/dev/null || \
 	  { echo "make test: rules, scan and KPIs ($(PROVEN)) are covered by less than 95 %" >&2; exit 2; }
 
-deep: $(VENV)/.dev ## try DEPTH=10 times as many histories, damaged files and other examples as `make test` does
-	$(IN_MEMORY) DEPTH=$(DEPTH) $(BIN)/python -m pytest -n $(WORKERS) tests/histories tests/mutation tests/validation \
-	  tests/validation_engine tests/stages/test_time_zones.py && rm -rf "$$made"
+deep: $(VENV)/.dev ## try many more histories, damaged files and other examples than `make test` does (DEPTH=10)
+	$(IN_MEMORY) DEPTH=$(DEPTH) $(BIN)/python -m pytest -n $(WORKERS) $(OF_EXAMPLES) && rm -rf "$$made"
 
 check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
+from tests.jvm import QUICK
 from tests.shop import drop_all, new_store, run
 
 # The variable that names what must not be skipped looks like a setting, but Takings has no such setting.
@@ -41,6 +42,9 @@ except importlib.metadata.PackageNotFoundError:
     os.environ["PYTHONPATH"] = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+for name, value in QUICK.items():
+    os.environ.setdefault(name, value)
+
 # A shell without job control starts background processes with Ctrl-C ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,6 +66,18 @@ class ModuleOfTests(pytest.Module):
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
     """Collect every test module as one that may lack a package."""
     return ModuleOfTests.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let no process that a test with the mark `no_cover` starts, nor one of its fixtures, count the lines that it runs."""
+    hidden = {}
+    if item.get_closest_marker("no_cover"):
+        hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")}
+    try:
+        return (yield)
+    finally:
+        os.environ.update(hidden)
 
 
 @pytest.fixture

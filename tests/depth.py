@@ -1,6 +1,6 @@
-"""How much the tests of many examples try: DEPTH times as many as `make test`, which has 15 minutes for everything.
+"""How much the tests of many examples try: few in `make test`, which has 15 minutes for everything, many in `make deep`.
 
-`make deep DEPTH=10` runs these tests alone.
+`make deep DEPTH=10` runs these tests alone, with ten times as many as they name.
 """
 
 from __future__ import annotations
@@ -9,3 +9,8 @@ import os
 from typing import Final
 
 DEPTH: Final = int(os.environ.get("DEPTH", "1"))
+
+
+def examples(few: int, many: int) -> int:
+    """Return how many are tried: few in `make test`, and DEPTH times as many as are many in `make deep`."""
+    return few if DEPTH == 1 else many * DEPTH

@@ -21,7 +21,7 @@ from takings.contracts import load_contracts
 from takings.contracts.datasets import SourceName
 from takings.contracts.model import Contracts, Dataset
 from takings.profiles import PREFIX, PROFILES, contracts_folder
-from tests.depth import DEPTH
+from tests.depth import examples
 
 Record = Mapping[str, str]
 Made = list[dict[str, str | None]]
@@ -84,8 +84,9 @@ def shopify_order(number: int, lines: Lines, off: int, back: int) -> list[Record
     return [{**rows[0], **first}, *rows[1:]]
 
 
+@pytest.mark.no_cover
 @given(ORDERS)
-@settings(max_examples=30 * DEPTH)
+@settings(max_examples=examples(10, 30))
 def test_shopify_loses_no_cent_of_discounts_and_refunds(orders: list[tuple[Lines, int, int]]) -> None:
     """For any order: shares are whole cents, never negative and never more than their line, and add up to the order's."""
     records = [
@@ -109,8 +110,9 @@ def test_shopify_loses_no_cent_of_discounts_and_refunds(orders: list[tuple[Lines
         assert sum(refunds) * 100 == min(subtotal * back // 100, subtotal)
 
 
+@pytest.mark.no_cover
 @given(ORDERS, st.randoms(use_true_random=False))
-@settings(max_examples=10 * DEPTH)
+@settings(max_examples=examples(4, 10))
 def test_the_order_in_which_a_database_gets_records_changes_nothing(
     orders: list[tuple[Lines, int, int]], chance: Random
 ) -> None:
@@ -125,8 +127,9 @@ def test_the_order_in_which_a_database_gets_records_changes_nothing(
         assert made("shopify", "shopify-orders", query.dataset, records, places) == one
 
 
+@pytest.mark.no_cover
 @given(st.lists(st.tuples(st.integers(1, 99_999), st.integers(0, 100), st.integers(1, 9)), min_size=1, max_size=5))
-@settings(max_examples=20 * DEPTH)
+@settings(max_examples=examples(8, 20))
 def test_woocommerce_items_are_worth_their_totals(lines: list[tuple[int, int, int]]) -> None:
     """A line's total is not always a whole number of cents per piece; the amount is the total all the same."""
     records = [

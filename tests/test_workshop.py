@@ -71,6 +71,25 @@ def test_every_target_is_phony() -> None:
     assert sorted(" ".join(phony).split()) == sorted(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
 
 
+def test_make_deep_runs_every_test_of_many_examples() -> None:
+    """Whatever tries fewer of them in `make test` tries many there."""
+    listed = re.search(r"^OF_EXAMPLES := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed is not None
+    paths = [ROOT / path for path in listed[1].replace("\\", "").split()]
+    tests = (ROOT / "tests").rglob("test_*.py")
+    scaled = {path for path in tests if re.search(r"^from tests.depth import", path.read_text(), re.MULTILINE)}
+    assert {path for path in scaled if not any(path.is_relative_to(each) for each in paths)} == set()
+    assert [path for path in paths if not any(each.is_relative_to(path) for each in scaled)] == []
+
+
+@pytest.mark.no_cover
+def test_a_process_of_a_test_that_is_not_traced_is_not_traced_either() -> None:
+    """Coverage tells processes by these variables to count their lines."""
+    program = "import os, sys; print('coverage' in sys.modules, [name for name in os.environ if name.startswith('COVERAGE_')])"
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert shown == "False []\n"
+
+
 def pins(requirements: Path) -> dict[str, str]:
     """Return the version of each package that a requirements file pins."""
     return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^\]]+\])?==(\S+)", requirements.read_text(), re.MULTILINE))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -41,23 +42,29 @@ def main() -> None:
 def build(folder: Path, python: str) -> tuple[Path, ...]:
     """Build both archives and lambdas.json, which says what they run on; return the archives."""
     folder.mkdir(parents=True, exist_ok=True)
-    archives = tuple(_build(name, folder, python) for name in FUNCTIONS)
+    with TemporaryDirectory() as made:
+        archives = tuple(
+            _archive(_content(name, Path(made), python), ROOT / name / "handler.py", folder / f"{name}.zip")
+            for name in FUNCTIONS
+        )
     described = {"runtime": f"python{python}", "architecture": ARCHITECTURE}
     (folder / "lambdas.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
     return archives
 
 
-def _build(name: str, folder: Path, python: str) -> Path:
-    with TemporaryDirectory() as made:
-        content = Path(made)
-        _install(ROOT / name / "requirements.txt", content, python)
-        services = content / "botocore" / "data"
-        for service in services.iterdir():
-            if service.is_dir() and service.name not in CALLED:
-                shutil.rmtree(service)
-        shutil.copytree(ROOT / "src" / "takings", content / "takings")
-        shutil.copy(ROOT / name / "handler.py", content)
-        return _archive(content, folder / f"{name}.zip")
+def _content(name: str, made: Path, python: str) -> Path:
+    """Return a folder with all that a function loads but its handler, made once for functions that need the same."""
+    requirements = ROOT / name / "requirements.txt"
+    content = made / sha256(requirements.read_bytes()).hexdigest()
+    if content.exists():
+        return content
+    _install(requirements, content, python)
+    services = content / "botocore" / "data"
+    for service in services.iterdir():
+        if service.is_dir() and service.name not in CALLED:
+            shutil.rmtree(service)
+    shutil.copytree(ROOT / "src" / "takings", content / "takings")
+    return content
 
 
 def _install(requirements: Path, target: Path, python: str) -> None:
@@ -72,11 +79,12 @@ def _install(requirements: Path, target: Path, python: str) -> None:
     )
 
 
-def _archive(content: Path, archive: Path) -> Path:
+def _archive(content: Path, handler: Path, archive: Path) -> Path:
     draft = archive.with_suffix(".draft")
+    files = {file.relative_to(content): file for file in _files(content)} | {Path(handler.name): handler}
     with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
-        for file in sorted(_files(content)):
-            entry = zipfile.ZipInfo(file.relative_to(content).as_posix(), _EPOCH)
+        for place, file in sorted(files.items()):
+            entry = zipfile.ZipInfo(place.as_posix(), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             # readable for any user that Lambda takes
             entry.external_attr = 0o644 << 16

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from takings.contracts import Contract, parse_contract
 from takings.errors import ContractError
+from tests.depth import examples
 
 SHIPPED = [
     resources.files("takings.contracts").joinpath(f"{name}.odcs.yaml").read_text(encoding="utf-8")
@@ -98,7 +99,7 @@ def check(text: str) -> None:
         assert problem.rstrip().endswith((".", "?"))
 
 
-@settings(deadline=None)  # deep nesting takes PyYAML a third of a second
+@settings(max_examples=examples(40, 100), deadline=None)  # deep nesting takes PyYAML a third of a second
 @given(damaged())
 @example("a: " * 2_000)
 @example("[" * 5_000)

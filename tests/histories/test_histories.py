@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from takings.adapters.duckdb import rewriting
-from tests.depth import DEPTH
+from tests.depth import DEPTH, examples
 from tests.histories.living import at_once, live
 from tests.histories.shops import (
     History,
@@ -31,10 +31,10 @@ from tests.histories.shops import (
 pytestmark = pytest.mark.no_cover
 
 #: histories in one store
-LANES = 60
-#: stores of each kind, one for each number of mishaps; 360 histories with their lanes
+LANES = examples(24, 60)
+#: stores of each kind, one for each number of mishaps
 STORES = 3 * DEPTH
-#: from six stores on, they try everything they are meant to
+#: from three stores on, they try everything they are meant to
 SEEDS = range(6, 6 + STORES)
 
 #: whose result does not depend on the order of processing …
@@ -101,7 +101,7 @@ def test_a_copy_of_superseded_bytes_counts_only_where_its_original_never_did(see
 def test_no_history_that_hypothesis_thinks_of_gives_other_kpis(kind: str) -> None:
     """A store with a single history, drawn by Hypothesis and reduced if it fails."""
 
-    @settings(max_examples=4 * DEPTH, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(2, 4), deadline=None, suppress_health_check=list(HealthCheck))
     @given(chance=st.randoms(use_true_random=False), mishaps=st.integers(0, 1))
     def lived_through(chance: Random, mishaps: int) -> None:
         history = MAKERS[kind](0, 1, chance)

@@ -21,6 +21,7 @@ functions = functions_fixture
 DROPS = {"products": "products", "orders": "orders", "order-items": "order_items"}
 pytestmark = [
     pytest.mark.xdist_group("end_to_end"),
+    pytest.mark.no_cover,
     pytest.mark.skipif(
         "AWS_ENDPOINT_URL" in os.environ, reason="only the emulator that tests start runs tasks without images"
     ),

@@ -14,7 +14,6 @@ import pytest
 from takings.adapters.spark.kpi_engine import spark_path
 from takings.adapters.spark.session import open_spark
 from takings.errors import SettingsError
-from tests.kpi_engine.conftest import QUICK
 from tests.shop import opened
 
 pytestmark = pytest.mark.xdist_group("spark")
@@ -115,7 +114,7 @@ with open_store(Path({str(done)!r}), lambda *_: None, {{"engine": "spark", "spar
     print(verify(shop.ports).rows)
 """
     command = [sys.executable, "-W", "ignore", "-c", program]
-    ended = subprocess.run(command, env=os.environ | QUICK, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.stderr) == ("5\nSpark could not compute the KPIs\n5\n", "")
 
 
@@ -146,7 +145,7 @@ def takings(*arguments: object, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "takings", *map(str, arguments)],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")} | QUICK,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

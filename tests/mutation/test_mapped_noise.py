@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from takings.adapters.duckdb.session import open_duckdb
 from takings.contracts.model import Dataset
 from takings.validation.header import check_header
-from tests.depth import DEPTH
+from tests.depth import DEPTH, examples
 from tests.mapped_contracts import Columns, mapped
 from tests.validation_engine.both_engines import Workbench
 
@@ -73,7 +73,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     chunk_size=st.integers(1, 4),
 )
 @settings(
-    max_examples=30 * DEPTH,
+    max_examples=examples(12, 30),
     derandomize=DEPTH == 1,
     database=None,
     deadline=None,

@@ -17,6 +17,7 @@ from takings.contracts import load_contracts
 from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
 from takings.contracts.sources import Source
+from tests.depth import examples
 from tests.till import EXPORT, ITEMS_SQL, contracts_with, till
 
 HEADER: Final = EXPORT.splitlines(keepends=True)[0]
@@ -67,7 +68,7 @@ def split_records(normal: bytes) -> list[bytes]:
     return found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(5, 15), deadline=None)
 @given(records=records, data=st.data())
 def test_the_order_of_records_makes_no_difference(
     source: Source, records: list[tuple[str, ...]], data: st.DataObject

@@ -491,6 +491,7 @@ class TestAgain:
         assert by_day(root, **settings) == BY_DAY
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_dies_when_the_file_counts_once(
     root: Path, settings: dict[str, Any], tmp_path: Path, part: int

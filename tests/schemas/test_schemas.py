@@ -166,6 +166,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.xdist_group("schemas")  # its store is made once
 @pytest.mark.parametrize("name", sorted(SCHEMAS.keys() - OF_AWS))
 def test_documents_keep_to_their_schema(documents: Mapping[str, list[Any]], name: str) -> None:
     """Every schema is used, and every document of its kind keeps to it."""

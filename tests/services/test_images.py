@@ -20,6 +20,7 @@ import pytest
 from takings.layout import BatchId
 from takings.runs import steps
 from takings.runs.pipeline import claim_batch, look
+from tests.jvm import QUICK
 from tests.services.dockerfile import ROOT, SERVICES, read_dockerfile
 from tests.shop import drop_all, expected, new_store, opened, published
 
@@ -102,6 +103,7 @@ def run_service(service: str, batch: tuple[Path, BatchId], barred: Path, **chose
         [PYTHON, *dockerfile.entrypoint[1:]],
         env={
             "PATH": os.environ["PATH"],
+            **QUICK,
             **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
             **{name: value for name, value in dockerfile.environment.items() if name != "PATH"},
             "HOME": str(barred),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from takings.errors import SettingsError
 from takings.time_zones import BusinessTime, business_time
-from tests.depth import DEPTH
+from tests.depth import examples
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca")
 
@@ -94,7 +94,7 @@ def test_an_unknown_zone_is_a_wrong_setting(name: str) -> None:
     ),
 )
 @example(zone="Europe/Berlin", moment=datetime.fromisoformat("2025-03-30T02:00:00"))
-@settings(max_examples=300 * DEPTH, deadline=None)
+@settings(max_examples=examples(100, 300), deadline=None)
 def test_both_step_functions_agree_with_the_time_zone_database(zone: str, moment: datetime) -> None:
     """For any time between 1900 and 2190, read as wall-clock time and as an instant."""
     business = business_time(zone)
@@ -104,7 +104,7 @@ def test_both_step_functions_agree_with_the_time_zone_database(zone: str, moment
 
 
 @given(zone=st.sampled_from(ZONES), place=st.integers(min_value=0), seconds=st.integers(-7200, 7200))
-@settings(max_examples=300 * DEPTH, deadline=None)
+@settings(max_examples=examples(100, 300), deadline=None)
 def test_they_agree_around_every_change(zone: str, place: int, seconds: int) -> None:
     """Random times seldom hit one."""
     business = business_time(zone)

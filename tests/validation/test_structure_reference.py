@@ -6,12 +6,16 @@ import csv
 import io
 from typing import Literal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from takings.validation.structure.scan import BrokenRecord, Limits, Structure, scan
-from tests.depth import DEPTH
+from tests.depth import examples
 from tests.validation.reference_structure import reference_scan
+
+# Tracing every line makes these half as fast again; what they run is covered by tests of its own.
+pytestmark = pytest.mark.no_cover
 
 _NASTY = st.sampled_from(
     [b"a", b",", b'"', b"\r", b"\n", b"\0", b"\xc3\xa9", b"\xff", b"\xef\xbb\xbf", b"\xe2", b"\x82", b"\r\n"]
@@ -30,7 +34,7 @@ _LIMITS = st.builds(
     chunk_records=st.sampled_from([1, 2, 7]),
     piece_bytes=st.sampled_from([1, 5, 30, 1000, 1000]),
 )
-_QUICKLY = settings(max_examples=400 * DEPTH, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_QUICKLY = settings(max_examples=examples(150, 400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _run(blocks: list[bytes], limits: Limits) -> tuple[Structure, list[BrokenRecord], bytes]:

@@ -21,7 +21,7 @@ from takings.adapters.shop_generator.plan import DAMAGEABLE
 from takings.batch.reading_ahead import SMALL
 from takings.contracts.model import Dataset, Unique
 from takings.contracts.rules import make_rule
-from tests.depth import DEPTH
+from tests.depth import examples
 from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, item, order, product
 from tests.validation_engine.both_engines import Workbench
 from tests.validation_engine.naughty_files import CONTRACTS, NaughtyFile, naughty_files
@@ -206,8 +206,11 @@ def test_on_a_compressed_file(connection: duckdb.DuckDBPyConnection) -> None:
     check_agreement(workbench, gzip.compress(ORDERS), file="a.csv.gz")
 
 
+@pytest.mark.no_cover
 @settings(
-    max_examples=30 * DEPTH, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(10, 30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(
     naughty=naughty_files(),
@@ -222,6 +225,7 @@ def test_on_naughty_files(
     check_agreement(workbench, naughty.content, chunk_size)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("format_", DAMAGEABLE)
 def test_on_dirty_shops(connection: duckdb.DuckDBPyConnection, tmp_path: Path, format_: ShopFormat) -> None:
     """Every fault of the generator, in both of its formats."""
@@ -231,6 +235,7 @@ def test_on_dirty_shops(connection: duckdb.DuckDBPyConnection, tmp_path: Path, f
         check_agreement(Workbench(connection=connection, contract=CONTRACTS[dataset]), path.read_bytes(), 100)
 
 
+@pytest.mark.no_cover
 def test_chunk_reports_do_not_depend_on_the_chunks_that_are_read(connection: duckdb.DuckDBPyConnection) -> None:
     """A report covers 10,000 records with the first 100 violations, whatever the engine reads at once."""
     rows = [item(number, 1, status="lost" if number % 50 == 0 else "shipped") for number in range(20_500)]

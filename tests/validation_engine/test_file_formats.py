@@ -19,7 +19,7 @@ from takings.contracts.model import Dataset
 from takings.contracts.read_file_format import ENCODINGS
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.structure.decoding import Decoding
-from tests.depth import DEPTH
+from tests.depth import DEPTH, examples
 from tests.validation_engine.both_engines import Outcome, Workbench
 
 pytestmark = pytest.mark.no_cover
@@ -46,7 +46,7 @@ CELLS: Final = [
 ]
 #: how many formats each file is tried in
 TRIED: Final = settings(
-    max_examples=20 * DEPTH,
+    max_examples=examples(8, 20),
     derandomize=DEPTH == 1,
     database=None,
     deadline=None,

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from takings.adapters.duckdb.session import open_duckdb
 from takings.contracts.model import Dataset
-from tests.depth import DEPTH
+from tests.depth import DEPTH, examples
 from tests.mapped_contracts import Columns, mapped
 from tests.validation_engine.both_engines import Outcome, Workbench
 
 pytestmark = pytest.mark.no_cover
 
 TRIED: Final = settings(
-    max_examples=15 * DEPTH,
+    max_examples=examples(6, 15),
     derandomize=DEPTH == 1,
     database=None,
     deadline=None,

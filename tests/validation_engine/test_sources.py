@@ -29,6 +29,7 @@ from takings.ports import ValidationEngine
 from takings.time_zones import business_time
 from takings.validation.findings import Verdict
 from takings.validation.reports import chunk_document, file_document, violation_document
+from tests.depth import examples
 from tests.shop import NOON
 from tests.till import EXPORT, contracts_with, till
 
@@ -102,7 +103,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield Bench(duck, contracts)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.no_cover
+@settings(max_examples=examples(12, 40), deadline=None)
 @given(rows=records, bit=bits, place=st.integers(0, 400))
 def test_both_engines_tell_the_same_of_any_file(
     bench: Bench, rows: list[tuple[str, ...]], bit: bytes, place: int

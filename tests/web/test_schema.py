@@ -9,6 +9,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.depth import examples
+
 OPERATIONS = ("kpis", "batches", "batches/{batch_id}", "files", "violations", "explain")
 
 
@@ -23,7 +25,13 @@ def test_answers_keep_to_the_description(described: schemathesis.BaseSchema, ope
     """Status, content type, headers and body, for right and wrong parameters."""
     found = described[f"/api/v1/{operation}"]["GET"]
 
-    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples(10, 25),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=found.as_strategy())
     def keeps(case: schemathesis.Case[Any]) -> None:
         # A category needs by=category, which OpenAPI cannot express.

@@ -15,7 +15,7 @@ from tests.aws.harness.deployed import BUCKET, deploy
 from tests.aws.harness.pipeline import Aws
 from tests.emulators import ROOT, environment
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
+pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.no_cover]
 
 
 def steps() -> list[str]:

@@ -16,7 +16,7 @@ from tests.aws.harness.deployed import STORE, Deployed, stopping_at, story
 from tests.aws.harness.pipeline import until
 from tests.shop import ORDERS, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
+pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.no_cover]
 #: what the three standard files leave
 FILED = ["processed/order_items/a.csv", "processed/orders/a.csv", "processed/products/a.csv"]
 

@@ -10,7 +10,7 @@ from takings.adapters.aws import names
 from tests.aws.harness.deployed import STORE, Deployed, story
 from tests.shop import csv_of, drop, drop_all, item, new_store, published, run
 
-pytestmark = pytest.mark.xdist_group("spark")
+pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.no_cover]
 
 
 def test_pandas_and_spark_come_to_the_same(deployed: Deployed, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.aws.harness.deployed import STORE, Deployed, failing_at, stopping_at,
 from tests.aws.harness.pipeline import until
 from tests.shop import drop_all, lineage, new_store, opened, published, run
 
-pytestmark = pytest.mark.xdist_group("end_to_end_failures")
+pytestmark = [pytest.mark.xdist_group("end_to_end_failures"), pytest.mark.no_cover]
 RAW = ["raw-data/order-items/a.csv", "raw-data/orders/a.csv", "raw-data/products/a.csv"]
 
 

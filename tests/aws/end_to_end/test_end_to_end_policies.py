@@ -18,7 +18,7 @@ from tests.cli.conftest import takings as takings_fixture
 from tests.cli.terminal import Takings
 from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, published, run
 
-pytestmark = pytest.mark.xdist_group("end_to_end_failures")
+pytestmark = [pytest.mark.xdist_group("end_to_end_failures"), pytest.mark.no_cover]
 takings = takings_fixture
 #: one good row and a bad one
 BAD = csv_of(item(10, 1, 1, "5.50"), item(11, 1, 1, "-1"))

@@ -15,7 +15,7 @@ from tests.aws.harness.deployed import BUCKET, STORE, Deployed
 from tests.emulators import ROOT, environment
 from tests.shop import drop, new_store, opened, published, run
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
+pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.no_cover]
 
 
 def blocks() -> list[str]:

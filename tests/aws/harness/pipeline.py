@@ -26,6 +26,7 @@ import pytest
 from botocore.config import Config
 
 from tests.emulators import Emulator, environment
+from tests.jvm import QUICK
 
 #: what runs in place of the pipeline's images: this Python, with this source
 IMAGES: Final = {
@@ -155,9 +156,9 @@ def _client(service: str, url: str) -> Any:
 
 
 def environment_of_tasks(url: str) -> dict[str, str]:
-    """Return the environment of tasks: AWS, a path, and whether their lines are counted as covered."""
+    """Return the environment of tasks: AWS, a path, how a JVM runs, and whether their lines are counted as covered."""
     counted = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return environment(url) | {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | counted
+    return environment(url) | {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | QUICK | counted
 
 
 def _text(file: Path | str) -> str:
