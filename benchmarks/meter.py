@@ -80,9 +80,10 @@ def output_of(command: Sequence[str]) -> bytes:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables of this process, in UTC, with the benchmarks among the packages."""
+    """Return the variables of this process but Takings' settings, in UTC, with the benchmarks among the packages."""
     paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": paths, "TZ": "UTC"}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TAKINGS_")}
+    return others | {"PYTHONPATH": paths, "TZ": "UTC"}
 
 
 def tree(root: int) -> list[int]:

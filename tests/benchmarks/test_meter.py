@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.meter import CommandFailed, measured
+from benchmarks.meter import CommandFailed, measured, output_of
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the meter reads /proc")
 #: uses so many processor seconds
@@ -64,3 +64,10 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     """With everything that it started."""
     with pytest.raises(CommandFailed, match="took too long"):
         measured(python("import time\ntime.sleep(60)"), log=tmp_path / "log", limit=0.2)
+
+
+def test_takings_settings_of_this_process_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every measurement is of the default settings; and a variable that is no setting would end Takings."""
+    monkeypatch.setenv("TAKINGS_REQUIRE", "browser")
+    program = "import os; print([name for name in os.environ if name.startswith('TAKINGS_')])"
+    assert output_of([sys.executable, "-c", program]) == b"[]\n"
