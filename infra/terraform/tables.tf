@@ -24,6 +24,12 @@ locals {
         by_day = ["order_date", "category"]
       }
     }
+    OwnKPIs = {
+      key = ["table_day", "grain"]
+      indexes = {
+        by_table = ["kpi_table", "order_date"]
+      }
+    }
   }
 }
 

@@ -217,6 +217,7 @@ MANIFEST: Final = Kind(
         "time_zone": str,
         "contracts": str,
         "sources?": _text_or_null,
+        "kpis?": {str: str},
         "settings": {str: str},
         "files": [
             {
@@ -243,7 +244,12 @@ VERDICTS: Final = Kind(
 )
 AFFECTED: Final = Kind(
     name="list of the days that a batch changes",
-    shape={"everything": bool, "days": [_a_day], "category_days": [_a_day_of_a_category]},
+    shape={
+        "everything": bool,
+        "days": [_a_day],
+        "category_days": [_a_day_of_a_category],
+        "own_days?": {str: [_a_day]},
+    },
     remedy=_FROM_BACK_UP,
 )
 _GAP: Final = {"waiting_items": int, "waiting_worth": _an_amount, "orders_without_items": int}

@@ -13,6 +13,7 @@
         ├── ConflictError     another writer was first; read again
         ├── Superseded        this attempt lost the gate to a newer one; it ends without a side effect
         ├── CorruptState      ledger, lake or manifest is damaged; nothing is overwritten
+        ├── OwnKpiFailure     a KPI table of the shop's own cannot be computed; it stays as published, marked stale
         └── InvariantBreach   KPIs contradict each other; the batch is blocked
 
 A bad file is not an error: it is a verdict.
@@ -75,6 +76,10 @@ class Superseded(MachineryError):
 
 class CorruptState(MachineryError):
     """Ledger, lake or manifest is damaged; nothing was overwritten."""
+
+
+class OwnKpiFailure(MachineryError):
+    """A KPI table of the shop's own cannot be computed from the lake; its published rows stay, marked stale."""
 
 
 class InvariantBreach(MachineryError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,13 @@ from takings.adapters.aws.database import Database
 from takings.adapters.aws.kpi_store import DynamoKpiStore
 from takings.adapters.local.database import open_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
-from takings.kpis import KpiRow, load_kpi_tables
+from takings.contracts import load_contracts
+from takings.kpis import KpiRow, load_kpi_tables, load_own_tables
 from takings.kpis.definitions import KpiTable, KpiValue
 from takings.kpis.publication import KpiKey, is_affected
 from takings.lake import Affected, everything
 from takings.ports import KpiStore
+from tests.own_kpis import contracts_with_kpis
 from tests.shop import NOON
 
 ORDERS, CATEGORIES = load_kpi_tables()
@@ -165,3 +169,48 @@ def test_a_category_may_have_any_name(kpis: KpiStore) -> None:
     name = 'Men\'s "Suits"; drop table CategoryKPIs --'
     kpis.publish(CATEGORIES, [category(name, SUNDAY)])
     assert [found.key for found in kpis.rows(CATEGORIES, category=name)] == [(name, SUNDAY)]
+
+
+def own_table(tmp_path: Path) -> KpiTable:
+    """Return a table of the shop's own: sales per product and day."""
+    contracts = load_contracts(Path(contracts_with_kpis(tmp_path / "contracts")))
+    return next(table for table in load_own_tables(tmp_path / "contracts", contracts) if table.name == "ProductSales")
+
+
+def sold(product: object, day_: date, *, commit: int = 1, orders: int = 1) -> KpiRow:
+    """Return a published row of sales."""
+    values: dict[str, KpiValue] = {
+        "orders": orders,
+        "items_sold": orders,
+        "revenue": Decimal("12345678901234567890123456.70"),
+        "revenue_per_order": None,
+        "revenue_share": Decimal("-0.50"),
+    }
+    return replace(row((product, day_), values, commit), count=1 if orders else 0)
+
+
+def test_own_rows_come_back_as_they_were_written(kpis: KpiStore, tmp_path: Path) -> None:
+    """By their key: an empty part first, numbers by their value, a long text and one that looks like JSON among texts."""
+    table = own_table(tmp_path)
+    texts = [sold(part, SATURDAY) for part in (None, "#1", '"[null]"', "x" * 1024)]
+    numbers = [sold(part, SUNDAY) for part in (2, 10)]
+    for rows in (texts, numbers):
+        assert kpis.publish(table, rows) == []
+    assert list(kpis.rows(table, last=SATURDAY)) == [texts[0], texts[2], texts[1], texts[3]]
+    assert list(kpis.rows(table, first=SUNDAY)) == numbers
+    assert list(kpis.rows(table, first=MONDAY, last=SATURDAY)) == []
+    assert set(kpis.keys(table, Affected(whole_days=frozenset([SUNDAY])))) == {(2, SUNDAY), (10, SUNDAY)}
+    assert set(kpis.keys(table, everything())) == {each.key for each in (*texts, *numbers)}
+    assert kpis.definitions(table) == {texts[0].definition}
+
+
+def test_own_rows_have_the_guard_and_stay_hidden(kpis: KpiStore, tmp_path: Path) -> None:
+    """A newer commit's row is not replaced; other tables of the shop's own are not seen."""
+    table = own_table(tmp_path)
+    kpis.publish(table, [sold(1, SUNDAY, commit=2), sold(2, SUNDAY, orders=0)])
+    older, newer = sold(1, SUNDAY, commit=1), sold(2, SUNDAY, commit=2, orders=3)
+    assert kpis.publish(table, [older, newer]) == [older]
+    assert [each.commit for each in kpis.rows(table)] == [2, 2]
+    assert [each.is_gone for each in kpis.rows(table)] == [False, False]
+    other = replace(table, name="OtherSales")
+    assert (list(kpis.rows(other)), kpis.keys(other, everything()), kpis.definitions(other)) == ([], set(), set())

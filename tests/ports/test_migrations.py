@@ -10,11 +10,16 @@ from typing import Final
 import pytest
 
 from takings.adapters.local.database import open_database, reading_database
+from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.migrations import VERSION
+from takings.contracts import load_contracts
 from takings.errors import SettingsError
 from takings.intake.gate import Gate, GateState
+from takings.kpis import load_own_tables
+from takings.lake import everything
 from takings.layout import BatchId
+from tests.own_kpis import contracts_with_kpis
 
 #: the layout from before there were versions, and before batches could leave files
 FORMER: Final = """
@@ -81,6 +86,16 @@ def test_a_layout_without_a_version_may_have_the_columns_already(former: Path) -
         connection.commit()
     with closing(open_database(former)) as migrated:
         assert SqliteLedger(migrated).gate() == GATE
+
+
+def test_an_older_database_has_no_rows_of_own_tables(former: Path, tmp_path: Path) -> None:
+    """Whoever only reads migrates nothing, and finds the table empty."""
+    contracts = load_contracts(Path(contracts_with_kpis(tmp_path / "contracts")))
+    table, *_ = load_own_tables(tmp_path / "contracts", contracts)
+    with reading_database(former) as old:
+        rows = SqliteKpiStore(old, [table], only_reads=True)
+        assert (list(rows.rows(table)), rows.keys(table, everything()), rows.definitions(table)) == ([], set(), set())
+        assert SqliteLedger(old).gate().own_tables == {}
 
 
 def test_a_migrated_database_is_left_alone(former: Path) -> None:

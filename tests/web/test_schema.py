@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.depth import examples
 
-OPERATIONS = ("kpis", "batches", "batches/{batch_id}", "files", "violations", "explain")
+OPERATIONS = ("kpis", "tables", "tables/{table}", "batches", "batches/{batch_id}", "files", "violations", "explain")
 
 
 @pytest.fixture(scope="module")

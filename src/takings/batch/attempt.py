@@ -17,7 +17,8 @@ from takings.batch.archive import FailedFile, archive, failed_files
 from takings.batch.claim import Claim
 from takings.batch.gaps import keep_gaps
 from takings.batch.merge import Merged, merge, read_changes
-from takings.batch.publish import Published
+from takings.batch.own_kpis import own_tables, publish_own
+from takings.batch.publish import Published, current_definition, shipped_tables
 from takings.batch.publish import publish as publish_keys
 from takings.batch.validate import validate
 from takings.batch.verdicts import BatchVerdicts, has_verdicts
@@ -25,7 +26,7 @@ from takings.errors import SettingsError, UnreadableFile
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import Gate, GateState, LeftFile
 from takings.intake.manifest import to_json
-from takings.lake import Commit
+from takings.lake import Commit, everything
 from takings.layout import BatchId
 from takings.ports import Ports
 from takings.validation.findings import Verdict
@@ -82,10 +83,33 @@ class Attempt:
 
     def publish(self, merged: Merged) -> Published:
         """Publish the keys that the batch may have changed, as of its commit."""
-        published = publish_keys(self._ports, merged.commit, merged.affected, self.claim.check)
+        ports, under = self._ports, self.claim.manifest.kpis
+        # A resumed batch under other definitions than it was formed under changes every day.
+        is_other = under is not None and any(
+            under.get(table.name) != current_definition(ports) for table in shipped_tables(ports)
+        )
+        published = publish_keys(ports, merged.commit, everything() if is_other else merged.affected, self.claim.check)
+        published = self._publish_own(merged, published)
         self.claim.check()
         keep_gaps(self._ports, merged.commit, merged.affected)
         return published
+
+    def _publish_own(self, merged: Merged, published: Published) -> Published:
+        """Publish the shop's own tables behind the shipped ones, which wait for none of them."""
+        if not own_tables(self._ports) and not self.claim.gate.own_tables:
+            return published
+        before = self.claim.check().own_tables
+        own = publish_own(
+            self._ports,
+            merged.commit,
+            merged.affected,
+            before,
+            self.claim.check,
+            formed_under=self.claim.manifest.kpis or {},
+        )
+        if own.states != before:
+            self.claim.change(lambda current: current.with_own_tables(own.states))
+        return Published(keys={**published.keys, **own.keys}, overtaken=published.overtaken + own.overtaken)
 
     def archive(
         self,

@@ -8,7 +8,7 @@ from typing import Final
 from takings import layout
 from takings.batch.claim import Claim
 from takings.batch.commits import newest_commit, read_commit
-from takings.batch.publish import current_definition
+from takings.batch.publish import current_definition, shipped_tables
 from takings.batch.staging import staged_batch
 from takings.batch.verdicts import BatchVerdicts
 from takings.contracts.model import Dataset
@@ -95,7 +95,7 @@ def _has_new_meaning(claim: Claim) -> bool:
     """Return whether contracts or definitions have changed since the last batch: then every number may change."""
     ports = claim.ports
     meaning = current_definition(ports)
-    if any(ports.kpis.definitions(table) - {meaning} for table in ports.kpi_tables):
+    if any(ports.kpis.definitions(table) - {meaning} for table in shipped_tables(ports)):
         return True
     last = newest_commit(ports.store, claim.gate.last_commit)
     key = None if last is None else layout.manifest(last.batch_id)

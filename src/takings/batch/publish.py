@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from takings.kpis import Publication, check_invariants, definition_hash, prepare_publication
+from takings.kpis import KpiTable, Publication, check_invariants, definition_hash, prepare_publication
 from takings.kpis.publication import days_of
 from takings.lake import Affected, Commit
 from takings.ports import Ports
@@ -22,13 +22,14 @@ class Published:
 
 
 def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[], object]) -> Published:
-    """Publish the affected keys as of the commit; the guard keeps a newer commit's numbers.
+    """Publish the affected keys of the shipped tables as of the commit; the guard keeps a newer commit's numbers.
 
     `check` is called before each write. InvariantBreach where the measures contradict each other; then nothing is written.
     """
     days = None if affected.is_everything else days_of(affected)
     ports.tell("kpis.computing", {"days": "all" if days is None else len(days)})
-    measures = ports.kpi_engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), days)
+    shipped = shipped_tables(ports)
+    measures = ports.kpi_engine.measures(shipped, ports.tables.snapshot(commit.versions), days)
     check_invariants(measures["OrderKPIs"], measures["CategoryKPIs"])
     publication = Publication(
         commit=commit.number,
@@ -38,7 +39,7 @@ def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[]
     )
     published: dict[str, int] = {}
     overtaken = 0
-    for table in ports.kpi_tables:
+    for table in shipped:
         rows = prepare_publication(table, measures[table.name], affected, ports.kpis.keys(table, affected), publication)
         check()
         refused = ports.kpis.publish(table, rows)
@@ -48,6 +49,25 @@ def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[]
     return Published(keys=published, overtaken=overtaken)
 
 
+def shipped_tables(ports: Ports) -> tuple[KpiTable, ...]:
+    """Return the KPI tables that every store has."""
+    return tuple(table for table in ports.kpi_tables if table.own is None)
+
+
 def current_definition(ports: Ports) -> str:
-    """Return the hash of what a number means: the present SQL, policy and time zone."""
-    return definition_hash(ports.kpi_tables, policy=ports.outcome_settings["policy"], time_zone=ports.time_zone)
+    """Return the hash of what a number of a shipped table means: the present SQL, policy and time zone."""
+    return _hash(ports, shipped_tables(ports))
+
+
+def definition_of(ports: Ports, table: KpiTable) -> str:
+    """Return the hash of what a table's numbers mean; each of the shop's own has one for itself."""
+    return current_definition(ports) if table.own is None else _hash(ports, (table,))
+
+
+def definitions(ports: Ports) -> dict[str, str]:
+    """Return the present definition of every KPI table, as a manifest keeps them."""
+    return {table.name: definition_of(ports, table) for table in ports.kpi_tables}
+
+
+def _hash(ports: Ports, tables: tuple[KpiTable, ...]) -> str:
+    return definition_hash(tables, policy=ports.outcome_settings["policy"], time_zone=ports.time_zone)

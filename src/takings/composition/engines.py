@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
+from takings.adapters.duckdb.own_sql import checked_tables
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.source_rows import DuckDbSources
 from takings.adapters.duckdb.source_sql import checked
@@ -18,22 +19,25 @@ from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.composition.on_demand import Engines
 from takings.contracts.model import Contracts
 from takings.errors import SettingsError
+from takings.kpis import KpiTable
 from takings.ports import BusinessTime, KpiEngine, LakeTables, ValidationEngine
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import business_time
 
-__all__ = ["DuckDbSources", "checked", "open_engines", "pick_validation"]
+__all__ = ["DuckDbSources", "checked", "checked_tables", "open_engines", "pick_validation"]
 
 
 @contextmanager
-def open_engines(tables: LakeTables, *, settings: Settings, contracts: Contracts, spill: Path) -> Iterator[Engines]:
+def open_engines(
+    tables: LakeTables, *, settings: Settings, contracts: Contracts, own_tables: Sequence[KpiTable], spill: Path
+) -> Iterator[Engines]:
     """Open the engines that the settings name; SettingsError where their packages are not installed."""
     zone = business_time(settings.time_zone)
     threads = settings.threads or os.cpu_count() or 1
     with (
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
         _pick_kpi_engine(
-            settings, engine := DuckDbEngine(duckdb, tables, contracts, zone), tables, contracts
+            settings, engine := DuckDbEngine(duckdb, tables, contracts, zone, own_tables), tables, contracts
         ) as kpi_engine,
     ):
         yield Engines(

@@ -24,7 +24,7 @@ from takings.composition.buckets import on_aws
 from takings.contracts import load_contracts
 from takings.contracts.model import Dataset
 from takings.errors import MachineryError, UsageError
-from takings.kpis import load_kpi_tables
+from takings.kpis import load_kpi_tables, load_own_tables
 from takings.ports import Executions, Ports, Tell
 from takings.time_zones import read_zone
 
@@ -94,12 +94,13 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
 
     platform = AwsPlatform(clients, bucket, work)
     settings = merged_settings(platform, {}, environment)
-    contracts = load_contracts(platform.contracts(settings))
+    folder = platform.contracts(settings)
+    contracts = load_contracts(folder)
     # Refuse an unknown time zone before a batch names it.
     read_zone(settings.time_zone)
     files = platform.files()
     check_format(files, settings.time_zone)
-    kpi_tables = load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth)
+    kpi_tables = (*load_kpi_tables(contracts[Dataset.ORDER_ITEMS].worth), *load_own_tables(folder, contracts))
     absent: dict[str, Any] = {
         "tables": _Absent("lake"),
         "validation": _Absent("validation engine"),

@@ -21,6 +21,7 @@ from takings.adapters.lake_files import LakeFiles
 from takings.adapters.local.platform import LocalPlatform
 from takings.adapters.platform import SETTINGS_FILE, Platform
 from takings.adapters.settings_sources import merged_settings
+from takings.batch.own_kpis import check_grains
 from takings.batch.store_format import check_format, check_ledger
 from takings.composition.buckets import S3, on_aws
 from takings.composition.on_demand import (
@@ -31,7 +32,7 @@ from takings.composition.on_demand import (
 )
 from takings.contracts.model import Contracts
 from takings.errors import UsageError
-from takings.kpis import KpiRow, KpiTable, load_kpi_tables
+from takings.kpis import KpiRow, KpiTable, load_kpi_tables, load_own_tables
 from takings.ports import Changes, LakeTables, ObjectStore, Ports, Tell
 from takings.profiles import is_shipped
 from takings.settings import EngineChoice, Settings, ValidationChoice
@@ -124,11 +125,13 @@ def _opened(
     platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None, only_looks: bool = False
 ) -> Iterator[Shop]:
     settings = merged_settings(platform, options)
-    contracts = _contracts(platform.contracts(settings), only_looks=only_looks)
+    folder = platform.contracts(settings)
+    contracts = _contracts(folder, only_looks=only_looks)
+    own_tables = _own_tables(folder, contracts, only_looks=only_looks)
     read_zone(settings.time_zone)
     store = platform.files()
     check_format(store, settings.time_zone)
-    kpi_tables = load_kpi_tables(contracts.worth)
+    kpi_tables = (*load_kpi_tables(contracts.worth), *own_tables)
     faults = partial(_faults, settings.memory, platform)
     open_all = engines_on_demand if only_looks else engines_at_once
     with (
@@ -137,7 +140,7 @@ def _opened(
         platform.open(settings, kpi_tables) as opened,
         open_all(
             partial(_open_lake, opened.lake),
-            partial(_open_engines, settings=settings, contracts=contracts, spill=spill),
+            partial(_open_engines, settings=settings, contracts=contracts, own_tables=own_tables, spill=spill),
         ) as engines,
     ):
         ports = Ports(
@@ -162,6 +165,7 @@ def _opened(
             faults=faults,
         )
         check_ledger(ports.store, ports.ledger)
+        check_grains(ports)
         yield Shop(root=platform.root, settings=settings, ports=ports, notice=opened.notice)
 
 
@@ -175,6 +179,16 @@ def _contracts(folder: Path | None, *, only_looks: bool) -> Contracts:
     from takings.composition import engines
 
     return engines.checked(contracts)
+
+
+def _own_tables(folder: Path | None, contracts: Contracts, *, only_looks: bool) -> tuple[KpiTable, ...]:
+    """Load the KPI tables of the shop's own, and let DuckDB check their SQL; a look only reads what they published."""
+    tables = load_own_tables(folder, contracts)
+    if not tables or only_looks:
+        return tables
+    from takings.composition import engines
+
+    return engines.checked_tables(tables, contracts)
 
 
 def _load_contracts(folder: Path | None = None) -> Contracts:
@@ -192,12 +206,12 @@ def _open_lake(files: LakeFiles) -> LakeTables:
 
 
 def _open_engines(
-    tables: LakeTables, *, settings: Settings, contracts: Contracts, spill: Path
+    tables: LakeTables, *, settings: Settings, contracts: Contracts, own_tables: Sequence[KpiTable], spill: Path
 ) -> AbstractContextManager[Engines]:
     """Load the engines' libraries and open them."""
     from takings.composition import engines
 
-    return engines.open_engines(tables, settings=settings, contracts=contracts, spill=spill)
+    return engines.open_engines(tables, settings=settings, contracts=contracts, own_tables=own_tables, spill=spill)
 
 
 @contextmanager

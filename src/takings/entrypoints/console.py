@@ -92,6 +92,16 @@ class Teller:
             self._status = None
 
 
+def show_stale(stale: Mapping[str, str], *, to: Console = out) -> None:
+    """Print which tables of the shop's own could not be published, and why."""
+    for name, reason in stale.items():
+        to.print(
+            f"[yellow]stale[/] {marked(name)}: {marked(reason)} `takings run STORE` tries again.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
 def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "incomplete") -> None:
     """Print which days are incomplete, and what is missing, if anything."""
     days = sorted(incomplete.days.items())

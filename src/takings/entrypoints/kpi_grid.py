@@ -54,7 +54,7 @@ def _cells(table: KpiTable, row: KpiRow, incomplete: Incomplete) -> list[str]:
     """Return a row's cells; a star marks an incomplete day."""
     return [
         *(
-            f"{_for_people(value)} *" if value in incomplete.days else cut(_for_people(value), most_of_a_name())
+            f"{value} *" if value in incomplete.days else cut("–" if value is None else str(value), most_of_a_name())
             for value in row.key
         ),
         *(_for_people(row.values[column.name]) for column in table.columns),

@@ -30,15 +30,17 @@ def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = F
     return text.getvalue()
 
 
-def as_json(table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete) -> str:
+def as_json(table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete, stale: str | None = None) -> str:
     """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition.
 
-    A row of an incomplete day has an additional member that says what is missing.
+    A row of an incomplete day has an additional member that says what is missing; every row of a table whose newest numbers
+    could not be published says why, as `stale`.
     """
     documents = []
     for row in rows:
         missing = incomplete.days.get(row.key[-1])
-        documents.append(document(table, row) | ({} if missing is None else {"incomplete": missing.to_json()}))
+        told = {} if stale is None else {"stale": stale}
+        documents.append(document(table, row) | told | ({} if missing is None else {"incomplete": missing.to_json()}))
     return legible.as_json(documents, indent=1) + "\n"
 
 

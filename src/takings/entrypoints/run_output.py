@@ -47,8 +47,10 @@ def show_batch(batch: BatchOutcome) -> None:
         out.print(line, highlight=False)
     if batch.commit is not None:
         days, keys = batch.published.get("OrderKPIs", 0), batch.published.get("CategoryKPIs", 0)
+        own = {name: each for name, each in batch.published.items() if name not in {"OrderKPIs", "CategoryKPIs"}}
+        others = "".join(f", {count(each, 'key')} of {name}" for name, each in own.items() if each)
         out.print(
-            f"  commit {batch.commit}: {count(days, 'day')} and {count(keys, 'category day')} published",
+            f"  commit {batch.commit}: {count(days, 'day')} and {count(keys, 'category day')}{others} published",
             highlight=False,
         )
     if batch.orphans:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -67,6 +67,43 @@ class LeftFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnTableState:
+    """How far a KPI table of the shop's own is published."""
+
+    #: a changed grain needs a new name: rows of two grains would lie side by side
+    key: tuple[str, ...]
+    #: under which every day was published; None: under none yet
+    definition: str | None
+    #: under which its publication was last tried
+    tried: str
+    #: why its newest numbers could not be published; None: they are
+    stale: str | None = None
+    #: days that are not published yet; all of them where the definition is not the present one
+    days: frozenset[date] = frozenset()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as the ledgers keep it."""
+        return {
+            "key": list(self.key),
+            "definition": self.definition,
+            "tried": self.tried,
+            "stale": self.stale,
+            "days": [day.isoformat() for day in sorted(self.days)],
+        }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> OwnTableState:
+        """Read what `to_json` wrote."""
+        return OwnTableState(
+            key=tuple(document["key"]),
+            definition=document["definition"],
+            tried=document["tried"],
+            stale=document["stale"],
+            days=frozenset(map(date.fromisoformat, document["days"])),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gate:
     """The gate at one generation."""
 
@@ -93,6 +130,8 @@ class Gate:
     last_commit: int = 0
     #: datasets that ever reached the lake
     landed: frozenset[Dataset] = frozenset()
+    #: KPI tables of the shop's own, by name
+    own_tables: Mapping[str, OwnTableState] = field(default_factory=dict)
 
     @property
     def has_batch(self) -> bool:
@@ -161,6 +200,10 @@ class Gate:
     def unblocked(self, now: datetime) -> Gate:
         """Let the first process that looks resume a blocked batch."""
         return self._next(state=GateState.RUNNING, reason=None, lease_expires_at=now)
+
+    def with_own_tables(self, states: Mapping[str, OwnTableState]) -> Gate:
+        """Note how far the shop's own KPI tables are published; one that is not named was removed."""
+        return self._next(own_tables=dict(states))
 
     def released(
         self,

@@ -27,6 +27,8 @@ class Manifest:
     contracts: str
     #: hash of the sources; None where there are none
     sources: str | None = None
+    #: the definition of each KPI table, by name; None in a manifest of before
+    kpis: Mapping[str, str] | None = None
     #: settings that can change the outcome, by name
     settings: Mapping[str, str]
     #: in the order of their versions
@@ -43,6 +45,7 @@ def write_manifest(manifest: Manifest) -> bytes:
         "time_zone": manifest.time_zone,
         "contracts": manifest.contracts,
         **({} if manifest.sources is None else {"sources": manifest.sources}),
+        **({} if manifest.kpis is None else {"kpis": dict(manifest.kpis)}),
         "settings": dict(manifest.settings),
         "files": [
             {
@@ -73,6 +76,7 @@ def manifest_of(document: Mapping[str, Any]) -> Manifest:
         time_zone=document["time_zone"],
         contracts=document["contracts"],
         sources=document.get("sources"),
+        kpis=document.get("kpis"),
         settings=document["settings"],
         arrivals=tuple(_read_arrival(file) for file in document["files"]),
     )

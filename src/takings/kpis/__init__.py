@@ -6,7 +6,8 @@ columns.
 
 from takings.kpis.definitions import KpiTable, definition_hash, load_kpi_tables
 from takings.kpis.invariants import check_invariants
-from takings.kpis.publication import KpiRow, Publication, derive, prepare_publication
+from takings.kpis.load_own import load_own_tables
+from takings.kpis.publication import KpiRow, Publication, derive, derive_each, prepare_publication
 
 __all__ = [
     "KpiRow",
@@ -15,6 +16,8 @@ __all__ = [
     "check_invariants",
     "definition_hash",
     "derive",
+    "derive_each",
     "load_kpi_tables",
+    "load_own_tables",
     "prepare_publication",
 ]

@@ -6,94 +6,30 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from takings.contracts.worth import USUAL_WORTH, Worth
+from takings.kpis.columns import KpiColumn, KpiValue, Measures, divide, exact, round_money
+from takings.kpis.declared_checks import DeclaredCheck
 from takings.kpis.items import fill_in_items
-
-#: one row of measures: key columns, counts (int) and sums (Decimal), by name
-Measures = Mapping[str, Any]
-#: a published value; None if a ratio has no denominator
-KpiValue = int | Decimal | None
-
-_CENT: Final = Decimal("0.01")
-#: SQL types by kind: wide enough for sums, and for rates up to 100, and known to every engine
-_SQL_TYPES: Final = {
-    "count": "bigint",
-    "money": "decimal(38, 2)",
-    "percent": "decimal(5, 2)",
-    "average": "decimal(38, 2)",
-}
-
-
-def round_money(value: Decimal) -> Decimal:
-    """Round half-up to 2 places, exactly; a negative zero becomes zero."""
-    with localcontext() as context:
-        context.prec = 60
-        return value.quantize(_CENT, rounding=ROUND_HALF_UP) + Decimal("0.00")
-
-
-def exact(value: Decimal) -> str:
-    """Write an amount with all its digits, at least two after the point, and never as 0E-16."""
-    whole, _, fraction = f"{value:f}".partition(".")
-    return f"{whole}.{fraction.rstrip('0'):0<2}"
-
-
-def divide(numerator: Decimal | int, denominator: int) -> Decimal | None:
-    """Divide and round half-up to 2 places; return None if the denominator is zero.
-
-    The quotient is rounded once, from the exact ratio: with 38-digit sums, 60 digits suffice to recognise an exact half.
-    """
-    if denominator == 0:
-        return None
-    with localcontext() as context:
-        context.prec = 60
-        return round_money(Decimal(numerator) / denominator)
+from takings.kpis.own_views import OwnViews
 
 
 @dataclass(frozen=True, kw_only=True)
-class KpiColumn:
-    """One published column, and how it is computed from measures."""
+class OwnTable:
+    """What a table of the shop's own has that a shipped one has not."""
 
-    name: str
-    #: count, money, percent or average
-    kind: str
-    measure: str
-    #: the denominator of a percent or an average
-    per: str | None = None
-    #: measures to subtract from a sum of money
-    less: tuple[str, ...] = ()
-
-    def value(self, measures: Measures) -> KpiValue:
-        """Derive the published value from unrounded measures."""
-        match self.kind:
-            case "count":
-                return int(measures[self.measure])
-            case "money":
-                with localcontext() as context:
-                    context.prec = 60
-                    return round_money(measures[self.measure] - sum((measures[name] for name in self.less), Decimal(0)))
-            case "percent":
-                return divide(100 * int(measures[self.measure]), measures[str(self.per)])
-            case "average":
-                return divide(measures[self.measure], measures[str(self.per)])
-        raise AssertionError(f"{self.name}: no kind '{self.kind}'")
-
-    @property
-    def sql_type(self) -> str:
-        """Return the type of the published value in SQL."""
-        return _SQL_TYPES[self.kind]
-
-    @property
-    def zero(self) -> KpiValue:
-        """Return the column's value for a key that no longer has rows."""
-        zeros: dict[str, KpiValue] = {"count": 0, "money": Decimal("0.00")}
-        return zeros.get(self.kind)
+    #: the files of its SQL and of its columns, as errors name them
+    sql_file: str
+    yaml_file: str
+    #: the line of each column in the YAML file, and of `key`
+    lines: Mapping[str, int]
+    views: OwnViews
+    checks: tuple[DeclaredCheck, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +39,10 @@ class KpiTable:
     name: str
     key: tuple[str, ...]
     columns: tuple[KpiColumn, ...]
-    #: portable SQL over the views orders, order_items and products
+    #: portable SQL over the views orders, order_items and products; of an own table, over orders and items
     sql: str
+    #: what a table of the shop's own has beside; None for a shipped one
+    own: OwnTable | None = None
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -155,6 +93,27 @@ def _parse_column(name: str, how: Mapping[str, Any]) -> KpiColumn:
 
 def definition_hash(tables: tuple[KpiTable, ...], *, policy: str, time_zone: str) -> str:
     """Return 16 hex digits that change whenever the meaning of a published number may have changed."""
-    meaning = [[table.name, table.key, [vars(column) for column in table.columns], table.sql] for table in tables]
+    meaning = [_meaning(table) for table in tables]
     text = json.dumps([meaning, policy, time_zone], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _meaning(table: KpiTable) -> list[object]:
+    """Return what a table's numbers depend on; an own one's also on what an item is worth."""
+    meaning: list[object] = [table.name, table.key, [column.meaning for column in table.columns], table.sql]
+    return meaning if table.own is None else [*meaning, table.own.views.meaning]
+
+
+__all__ = [
+    "KpiColumn",
+    "KpiTable",
+    "KpiValue",
+    "Measures",
+    "OwnTable",
+    "definition_hash",
+    "divide",
+    "exact",
+    "load_kpi_tables",
+    "parse_kpi_table",
+    "round_money",
+]

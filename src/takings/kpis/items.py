@@ -20,6 +20,15 @@ def items_query(worth: Worth, *, place: str = "", quote: str = "") -> str:
     engine knows quotes, nor needs them behind a dot.
     """
     text = (resources.files(__package__) / "items.sql").read_text(encoding="utf-8")
+    return Template(text).substitute(
+        item_values(worth, quote=quote),
+        order_items=f"{place}order_items",
+        join=f"\n            join {place}orders o on o.order_id = i.order_id" if worth.may_lack_status else "",
+    )
+
+
+def item_values(worth: Worth, *, quote: str = "") -> dict[str, str]:
+    """Return how the values of an item are read, of `i`, the item, and `o`, its order."""
 
     def column(name: str) -> str:
         return f"i.{quote}{name}{quote}"
@@ -27,12 +36,10 @@ def items_query(worth: Worth, *, place: str = "", quote: str = "") -> str:
     status = (
         ("coalesce(i.status, o.status)" if worth.has_status else "o.status") if worth.may_lack_status else "i.status"
     )
-    return Template(text).substitute(
-        status=status,
-        returned_at="i.returned_at" if worth.has_returned_at else "cast(null as timestamp)",
-        pieces=f"coalesce({column(worth.quantity)}, 1)" if worth.quantity else "cast(1 as bigint)",
-        amount=f"coalesce({column(AMOUNT)}, i.sale_price)" if worth.has_roles else "i.sale_price",
-        refund=column(worth.refund) if worth.refund else "cast(null as decimal(28, 16))",
-        order_items=f"{place}order_items",
-        join=f"\n            join {place}orders o on o.order_id = i.order_id" if worth.may_lack_status else "",
-    )
+    return {
+        "status": status,
+        "returned_at": "i.returned_at" if worth.has_returned_at else "cast(null as timestamp)",
+        "pieces": f"coalesce({column(worth.quantity)}, 1)" if worth.quantity else "cast(1 as bigint)",
+        "amount": f"coalesce({column(AMOUNT)}, i.sale_price)" if worth.has_roles else "i.sale_price",
+        "refund": column(worth.refund) if worth.refund else "cast(null as decimal(28, 16))",
+    }

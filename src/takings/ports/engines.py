@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract, Dataset
@@ -26,6 +27,9 @@ from takings.lake import (
 )
 from takings.validation.findings import FaultyRecord, Findings
 from takings.validation.structure.values import FileFault, Structure
+
+#: all rows
+NO_CONDITION: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +135,14 @@ class LakeEngine(Protocol):
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
         """Write the rows of these files as one file per day. The rows stay the same, so readers see no difference."""
 
-    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
-        """Return the rows behind the KPIs of a day (or of a category on it), by order and item; see rows_behind.sql."""
+    def rows_behind(
+        self, snapshot: LakeSnapshot, day: date, category: str | None, of: Mapping[str, str] = NO_CONDITION
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the rows behind the KPIs of a day (or of a category on it), by order and item; see rows_behind.sql.
+
+        `of` are columns of `items` or `orders`, as own KPI tables see them, and the text of their values; "" is an empty one.
+        UnknownThing where there is no such column.
+        """
 
     def orphans_since(self, snapshot: LakeSnapshot) -> datetime | None:
         """Return the version of the item that has waited longest for its order or product; None where no item waits."""

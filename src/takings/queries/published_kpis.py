@@ -7,8 +7,8 @@ in flight has ended.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Final
 
 from takings.batch.commits import read_commit
-from takings.errors import MachineryError
+from takings.errors import MachineryError, UnknownThing
 from takings.intake.gate import Gate
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
@@ -55,6 +55,12 @@ class PublishedKpis:
     last_commit: int
     #: what is known to be missing from the numbers
     incomplete: Incomplete = _COMPLETE
+    #: table of the shop's own -> why its newest numbers are not published
+    stale: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self, name: str) -> KpiTable:
+        """Return the table of that name; UnknownThing where there is none."""
+        return named_table(self.tables, name)
 
     def table(self, by: By) -> KpiTable:
         """Return the table of day or category KPIs."""
@@ -64,12 +70,19 @@ class PublishedKpis:
         self, by: By, *, first: date | None = None, last: date | None = None, category: str | None = None
     ) -> list[KpiRow]:
         """Return published rows as `KpiStore.rows` would, without hidden ones."""
+        return self.rows_of_table(self.table(by), first=first, last=last, category=category)
+
+    def rows_of_table(
+        self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
+    ) -> list[KpiRow]:
+        """Return published rows of any table as `KpiStore.rows` would, without hidden ones."""
+        place = table.key.index("category") if category is not None else 0
         return [
             row
-            for row in self.rows_of[self.table(by).name]
+            for row in self.rows_of[table.name]
             if (first is None or row.key[-1] >= first)
             and (last is None or row.key[-1] <= last)
-            and (category is None or row.key[0] == category)
+            and (category is None or row.key[place] == category)
         ]
 
     @cached_property
@@ -101,9 +114,10 @@ class PublishedKpis:
         """Return a name for this state of the numbers; another state has another name."""
         name = f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
         # A refused file leaves no commit.
-        if not self.incomplete:
+        if not self.incomplete and not self.stale:
             return name
-        return f"{name}.{sha256(json.dumps(self.incomplete.to_json()).encode()).hexdigest()[:8]}"
+        told = [self.incomplete.to_json(), *([dict(self.stale)] if self.stale else [])]
+        return f"{name}.{sha256(json.dumps(told).encode()).hexdigest()[:8]}"
 
 
 def read_published(ports: Ports, kept: PublishedKpis | None = None) -> PublishedKpis:
@@ -116,7 +130,8 @@ def read_published(ports: Ports, kept: PublishedKpis | None = None) -> Published
         rows = {table.name: tuple(ports.kpis.rows(table)) for table in ports.kpi_tables}
         after = ports.ledger.gate()
         is_whole = not _is_half_published(before, after, rows)
-        if is_whole and (pause is None or _has_one_definition(rows)):
+        shipped = [rows[table.name] for table in ports.kpi_tables if table.own is None]
+        if is_whole and (pause is None or _has_one_definition(shipped)):
             commit = _settled_commit(ports, after)
             return PublishedKpis(
                 tables=ports.kpi_tables,
@@ -125,6 +140,7 @@ def read_published(ports: Ports, kept: PublishedKpis | None = None) -> Published
                 time_zone=ports.time_zone,
                 last_commit=after.last_commit,
                 incomplete=find_incomplete(ports, commit),
+                stale=_stale(after),
             )
         if kept is not None and not is_whole:
             return kept
@@ -143,9 +159,9 @@ def _is_half_published(before: Gate, after: Gate, rows: Mapping[str, tuple[KpiRo
     return after.has_batch and any(row.batch_id == after.batch_id for found in rows.values() for row in found)
 
 
-def _has_one_definition(rows: Mapping[str, tuple[KpiRow, ...]]) -> bool:
-    """Return whether all tables have the same definition; a restatement replaces one table after the other."""
-    return len({frozenset(row.definition for row in found) for found in rows.values()}) <= 1
+def _has_one_definition(rows: Iterable[tuple[KpiRow, ...]]) -> bool:
+    """Return whether all shipped tables have the same definition; a restatement replaces one table after the other."""
+    return len({frozenset(row.definition for row in found) for found in rows}) <= 1
 
 
 def _settled_commit(ports: Ports, gate: Gate) -> Commit | None:
@@ -163,3 +179,20 @@ def kpi_table(tables: tuple[KpiTable, ...], by: By) -> KpiTable:
     """Return the table of day or category KPIs."""
     name = {By.DAY: "OrderKPIs", By.CATEGORY: "CategoryKPIs"}[by]
     return next(table for table in tables if table.name == name)
+
+
+def named_table(tables: tuple[KpiTable, ...], name: str) -> KpiTable:
+    """Return the table of that name, whatever its case; UnknownThing, with the names there are, where there is none."""
+    found = next((table for table in tables if table.name.lower() == name.lower()), None)
+    if found is None:
+        raise UnknownThing(f"there is no KPI table '{name}'. There are {', '.join(table.name for table in tables)}.")
+    return found
+
+
+def stale_tables(ports: Ports) -> Mapping[str, str]:
+    """Return, by table of the shop's own, why its newest numbers are not published; nothing of those that are."""
+    return _stale(ports.ledger.gate())
+
+
+def _stale(gate: Gate) -> Mapping[str, str]:
+    return {name: state.stale for name, state in gate.own_tables.items() if state.stale is not None}

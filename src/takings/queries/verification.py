@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
 from takings.batch.commits import newest_commit
-from takings.batch.publish import current_definition
+from takings.batch.own_kpis import measured
+from takings.batch.publish import definition_of, shipped_tables
 from takings.contracts.model import Dataset
-from takings.errors import UnknownThing
-from takings.kpis import KpiTable, derive
+from takings.errors import OwnKpiFailure, UnknownThing
+from takings.kpis import KpiTable, derive_each
 from takings.kpis.definitions import KpiValue
-from takings.kpis.publication import KpiKey, visible
+from takings.kpis.publication import KpiKey, in_order, visible
 from takings.lake import Commit
 from takings.ports import Ports
+from takings.ports.engines import NO_CONDITION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +46,18 @@ def verify(ports: Ports) -> Verification:
     commit = newest_commit(ports.store)
     if commit is None:
         return Verification(commit=None, rows=0, differences=())
-    measures = ports.kpi_engine.measures(ports.kpi_tables, ports.tables.snapshot(commit.versions), None)
+    measures = ports.kpi_engine.measures(shipped_tables(ports), ports.tables.snapshot(commit.versions), None)
     rows = 0
     differences: list[Difference] = []
     for table in ports.kpi_tables:
-        computed = dict(derive(table, row) for row in measures[table.name])
+        try:
+            found = measures[table.name] if table.own is None else measured(ports, table, commit, None)
+            computed = derive_each(table, found)
+        except OwnKpiFailure as failure:
+            differences.append(
+                Difference(table=table.name, key=(), column="table", published="as before", recomputed=str(failure))
+            )
+            continue
         rows += len(computed)
         differences += _compare(ports, table, computed)
     return Verification(commit=commit.number, rows=rows, differences=tuple(differences))
@@ -56,8 +65,8 @@ def verify(ports: Ports) -> Verification:
 
 def _compare(ports: Ports, table: KpiTable, computed: dict[KpiKey, dict[str, KpiValue]]) -> Iterator[Difference]:
     published = {row.key: row for row in visible(ports.kpis.rows(table))}
-    meaning = current_definition(ports)
-    for key in sorted(computed.keys() | published.keys()):
+    meaning = definition_of(ports, table)
+    for key in sorted(computed.keys() | published.keys(), key=in_order):
         if key not in published:
             yield Difference(table=table.name, key=key, column="row", published="absent", recomputed="present")
         elif key not in computed:
@@ -120,16 +129,25 @@ class Explanation:
             return sum((row.amount for row in self.rows if row.amount is not None), Decimal(0))
 
 
-def explain(ports: Ports, day: date, category: str | None = None, *, as_of: Commit | None = None) -> Explanation:
+def explain(
+    ports: Ports,
+    day: date,
+    category: str | None = None,
+    *,
+    of: Mapping[str, str] = NO_CONDITION,
+    as_of: Commit | None = None,
+) -> Explanation:
     """Show the rows behind a day's numbers, or a category's on that day, as of a commit (None: the newest).
 
-    UnknownThing where there are none.
+    `of` limits them to a key of a table of the shop's own: values by column, as text. UnknownThing where there are none.
     """
     commit = as_of or _commit_of(ports)
-    found = ports.engine.rows_behind(ports.tables.snapshot(commit.versions), day, category)
+    found = ports.engine.rows_behind(ports.tables.snapshot(commit.versions), day, category, of)
     if not found:
-        of = "" if category is None else f" of category '{category}'"
-        raise UnknownThing(f"there is no row{of} on {day}. `takings kpis` lists the days and categories there are.")
+        wanted = {**({} if category is None else {"category": category}), **of}
+        named = " and ".join(f"{column} '{value}'" for column, value in wanted.items())
+        which = f" of {named}" if named else ""
+        raise UnknownThing(f"there is no row{which} on {day}. `takings kpis` lists the days and categories there are.")
     places = {(record.file_key, record.batch_id): record.archived_at for record in ports.ledger.lineage()}
     return Explanation(
         commit=commit.number,

@@ -18,6 +18,7 @@ from takings.archive.lineage import RETURNED_TO_PENDING
 from takings.archive.outcome import BatchOutcome, outcome_document
 from takings.batch.attempt import Attempt
 from takings.batch.claim import Claim
+from takings.batch.publish import definitions
 from takings.batch.store_format import fix_format
 from takings.contracts.datasets import SourceName
 from takings.errors import (
@@ -36,6 +37,7 @@ from takings.intake.gate import TRY_AGAIN, Gate
 from takings.intake.manifest import Manifest, write_manifest
 from takings.intake.next_action import Blocked, Busy, Look, NextAction, Resume, blocked_message, next_action
 from takings.ports import Ports
+from takings.runs.own_kpis import catch_up
 
 #: how often to check whether another living owner is done
 _POLL_SECONDS: Final = 0.2
@@ -92,6 +94,7 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
             case Blocked(batch_id=batch_id, reason=reason):
                 raise MachineryError(blocked_message(batch_id, reason))
             case Rest(decision=decision, sighting=sighting):
+                catch_up(ports, retries=True)
                 return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
             case _:
                 assert_never(done)
@@ -109,6 +112,7 @@ def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> StepR
             sighting, decision = look(ports, gate, at_once=at_once, since=since)
             if isinstance(decision, Dispatch):
                 return Worked(outcome=dispatch(ports, gate, decision.drops))
+            catch_up(ports)
             return Rest(decision=decision, sighting=sighting)
 
 
@@ -203,6 +207,7 @@ def _manifest(ports: Ports, arrivals: tuple[Arrival, ...], now: datetime) -> Man
         time_zone=ports.time_zone,
         contracts=ports.contracts.hash,
         sources=ports.contracts.sources.hash,
+        kpis=definitions(ports),
         settings=ports.outcome_settings,
         arrivals=arrivals,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from takings import layout
 from takings.archive.moves import plan_move
 from takings.archive.outcome import BatchOutcome
+from takings.batch.publish import definitions
 from takings.documents import MANIFEST, OUTCOME, VERDICTS, need_document, read_document
 from takings.errors import CorruptState
 from takings.intake.arrivals import Arrival
@@ -137,6 +138,7 @@ def _run_again(source: ObjectStore, batch: ArchivedBatch, ports: Ports) -> Batch
         time_zone=ports.time_zone,
         contracts=ports.contracts.hash,
         sources=ports.contracts.sources.hash,
+        kpis=definitions(ports),
         arrivals=tuple(each for each in batch.manifest.arrivals if each.key not in batch.unarchived),
     )
     for report in batch.reports:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from takings.batch.commits import newest_commit
+from takings.batch.own_kpis import publish_own
 from takings.batch.publish import publish
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiTable
 from takings.lake import Affected, Commit, everything
 from takings.ports import Ports
+from takings.runs.own_kpis import keep_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class Restatement:
     commit: int
     #: keys per KPI table
     published: Mapping[str, int]
+    #: table of the shop's own -> why it was not
+    stale: Mapping[str, str]
 
 
 def restate(ports: Ports, first: date | None = None, last: date | None = None) -> Restatement:
@@ -34,9 +38,14 @@ def restate(ports: Ports, first: date | None = None, last: date | None = None) -
         commit = newest_commit(ports.store)
         if commit is None:
             raise UnknownThing("nothing is in the lake yet. Drop files and run `takings run STORE --now`.")
-        published = publish(ports, commit, _affected(ports, commit, first, last), lambda: None)
+        affected = _affected(ports, commit, first, last)
+        published = publish(ports, commit, affected, lambda: None)
+        own = publish_own(ports, commit, affected, ports.ledger.gate().own_tables, lambda: None)
         if newest_commit(ports.store, commit.number) == commit:
-            return Restatement(commit=commit.number, published=published.keys)
+            if own.states:
+                keep_states(ports, own.states, commit)
+            stale = {name: state.stale for name, state in own.states.items() if state.stale is not None}
+            return Restatement(commit=commit.number, published={**published.keys, **own.keys}, stale=stale)
 
 
 def _affected(ports: Ports, commit: Commit, first: date | None, last: date | None) -> Affected:
@@ -52,7 +61,7 @@ def _affected(ports: Ports, commit: Commit, first: date | None, last: date | Non
     keys = {table.name: ports.kpis.keys(table, everything()) for table in ports.kpi_tables}
     days = in_lake | {_day(table, key) for table in ports.kpi_tables for key in keys[table.name]}
     inside = frozenset(day for day in days if (first is None or day >= first) and (last is None or day <= last))
-    return Affected(whole_days=inside)
+    return Affected(whole_days=inside, own_days=dict.fromkeys(keys, frozenset()))
 
 
 def _day(table: KpiTable, key: tuple[object, ...]) -> date:

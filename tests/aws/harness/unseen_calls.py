@@ -21,6 +21,7 @@ _LARGE: Final = (
     "what is larger than 512 MiB is written in parts, which go if one fails; tests/aws/adapters/test_bucket.py"
 )
 _STAGED_AGAIN: Final = "staged rows are gone, of a file that was overwritten since, or had been accepted before"
+_OWN: Final = "KPI tables of the shop's own; tests/aws/adapters/test_own_kpis.py"
 _GIVEN_UP: Final = "a batch that is given up after some of its files were refused; tests/pipeline/test_stepwise.py"
 
 
@@ -93,6 +94,12 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
         "takings-transformation-service": (
             ["s3:ListBucketVersions", "raw-data/*"],
             ["dynamodb:Query", f"arn:aws:dynamodb:{_ACCOUNT}:table/ProcessedFiles"],
+        )
+    },
+    _OWN: {
+        "takings-transformation-service": tuple(
+            [f"dynamodb:{action}", f"arn:aws:dynamodb:{_ACCOUNT}:table/OwnKPIs"]
+            for action in ("PutItem", "Query", "Scan")
         )
     },
     _LARGE: {

@@ -9,6 +9,7 @@ from itertools import compress
 from typing import Final
 
 from takings.adapters.aws.database import Database, Item
+from takings.adapters.aws.own_kpis import OwnKpiRows
 from takings.adapters.aws.tables import BY_DAY, BY_RANGE, CATEGORY_KPIS, EVERYTHING, ORDER_KPIS, Table
 from takings.kpis.definitions import KpiTable, KpiValue, round_money
 from takings.kpis.publication import KpiKey, KpiRow
@@ -26,9 +27,12 @@ class DynamoKpiStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._own = OwnKpiRows(database)
 
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
         """Write rows, except where a newer commit's row exists; return the rows that were refused."""
+        if table.own is not None:
+            return self._own.publish(table, rows)
         absent = "attribute_not_exists(order_date)"
         not_newer = "#commit <= :commit"
         items = (_write_row(table, row) for row in rows)
@@ -37,6 +41,8 @@ class DynamoKpiStore:
 
     def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
         """Return the keys of all affected published rows, including hidden ones; without an index, as that would lag."""
+        if table.own is not None:
+            return self._own.keys(table, affected)
         there = _TABLES[table.name]
         if affected.is_everything or affected.whole_days:
             items = self._database.scan(there, table.key)
@@ -47,6 +53,8 @@ class DynamoKpiStore:
 
     def definitions(self, table: KpiTable) -> set[str]:
         """Return the definitions under which the table's rows were published."""
+        if table.own is not None:
+            return self._own.definitions(table)
         return {item["definition"] for item in self._database.scan(_TABLES[table.name], ["definition"])}
 
     def rows(
@@ -56,6 +64,9 @@ class DynamoKpiStore:
 
         A range of days comes from an index.
         """
+        if table.own is not None:
+            rows = self._own.rows(table, first, last)
+            return (row for row in rows if category is None or row.key[table.key.index("category")] == category)
         found = [_read_row(table, item) for item in self._items(table, first, last, category)]
         wanted = (
             row

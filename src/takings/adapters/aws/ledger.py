@@ -13,7 +13,7 @@ from takings.adapters.aws.tables import BY_BATCH, BY_FINGERPRINT, PENDING_BATCHE
 from takings.archive.lineage import LineageRecord, LineageStatus
 from takings.contracts.datasets import Dataset, kind_of
 from takings.errors import ConflictError, SettingsError
-from takings.intake.gate import Gate, GateState, LeftFile, Suspect
+from takings.intake.gate import Gate, GateState, LeftFile, OwnTableState, Suspect
 from takings.layout import BatchId, format_instant, parse_instant
 from takings.validation.findings import RecordCounts, Verdict
 
@@ -133,6 +133,7 @@ def _read_gate(item: Item) -> Gate:
         ),
         last_commit=item["last_commit"],
         landed=frozenset(Dataset(name) for name in item["landed"]),
+        own_tables={name: OwnTableState.from_json(state) for name, state in item.get("own_tables", {}).items()},
     )
 
 
@@ -152,6 +153,7 @@ def _write_gate(gate: Gate) -> Item:
         "left_files": [asdict(each) | {"tried_at": format_instant(each.tried_at)} for each in gate.left],
         "last_commit": gate.last_commit,
         "landed": sorted(dataset.value for dataset in gate.landed),
+        "own_tables": {name: state.to_json() for name, state in gate.own_tables.items()},
     }
 
 

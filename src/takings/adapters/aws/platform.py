@@ -28,8 +28,8 @@ from takings.validation.findings import Verdict
 
 #: the prefix of a bucket's own contracts
 CONTRACTS: Final = "contracts"
-#: what belongs to a source, beside the contracts
-_SOURCE_FILE: Final = re.compile(r"sources/[^/\\]+/[^/\\]+")
+#: what belongs to a source or to a KPI table of the shop's own, beside the contracts
+_OTHER_FILE: Final = re.compile(r"sources/[^/\\]+/[^/\\]+|kpis/[^/\\]+")
 
 
 class AwsPlatform:
@@ -69,7 +69,7 @@ class AwsPlatform:
         folder.mkdir(exist_ok=True)
         for info in self._bucket.list(f"{CONTRACTS}/"):
             name = info.key.removeprefix(f"{CONTRACTS}/")
-            is_wanted = name and ("/" not in name or _SOURCE_FILE.fullmatch(name))
+            is_wanted = name and ("/" not in name or _OTHER_FILE.fullmatch(name))
             content = self._bucket.read(info.key) if is_wanted else None
             if content is not None:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

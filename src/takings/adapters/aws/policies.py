@@ -27,6 +27,7 @@ from takings.adapters.aws.tables import (
     BY_FINGERPRINT,
     CATEGORY_KPIS,
     ORDER_KPIS,
+    OWN_KPIS,
     PROCESSED_FILES,
 )
 from takings.contracts.model import Dataset
@@ -156,6 +157,7 @@ def _transformation(pipeline: Pipeline) -> Role:
         queries(pipeline, PROCESSED_FILES, BY_FINGERPRINT),
         uses(pipeline, ORDER_KPIS, "BatchGetItem", "PutItem", "Scan"),
         uses(pipeline, CATEGORY_KPIS, "BatchGetItem", "PutItem", "Scan"),
+        uses(pipeline, OWN_KPIS, "PutItem", "Query", "Scan"),
     )
 
 

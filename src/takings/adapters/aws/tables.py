@@ -71,7 +71,11 @@ ORDER_KPIS: Final = Table(name="OrderKPIs", key=("order_date",), indexes=(BY_RAN
 BY_DAY: Final = Index(name="by_day", key=("order_date", "category"))
 CATEGORY_KPIS: Final = Table(name="CategoryKPIs", key=("category", "order_date"), indexes=(BY_DAY,))
 
-TABLES: Final = (PENDING_BATCHES, PROCESSED_FILES, ORDER_KPIS, CATEGORY_KPIS)
+BY_TABLE: Final = Index(name="by_table", key=("kpi_table", "order_date"))
+#: the rows of all KPI tables of the shop's own; `table_day` is the table's name, a slash and the day
+OWN_KPIS: Final = Table(name="OwnKPIs", key=("table_day", "grain"), indexes=(BY_TABLE,))
+
+TABLES: Final = (PENDING_BATCHES, PROCESSED_FILES, ORDER_KPIS, CATEGORY_KPIS, OWN_KPIS)
 
 
 def create_tables(dynamodb: DynamoDBClient, prefix: str) -> tuple[str, ...]:

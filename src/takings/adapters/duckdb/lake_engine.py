@@ -17,13 +17,17 @@ import duckdb
 from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb.merge import DuckDbMerge
+from takings.adapters.duckdb.own_rows_behind import lay_own_views, rows_of
 from takings.adapters.duckdb.sql import name, seen_at
 from takings.adapters.duckdb.staged import StagedRows
+from takings.adapters.duckdb.watched import watched_columns
 from takings.contracts.model import Contracts, Dataset
+from takings.errors import OwnKpiFailure
 from takings.kpis.definitions import KpiTable, Measures
 from takings.kpis.items import fill_in_items
 from takings.lake import PARTITIONED, Gaps, LakeFile, LakeSnapshot, StagedBatch, TableChange, TableSnapshot
 from takings.ports import BusinessTime, LakeTables, MergeSession
+from takings.ports.engines import NO_CONDITION
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,7 +41,9 @@ class DuckDbEngine:
         tables: LakeTables,
         contracts: Contracts,
         business_time: BusinessTime,
+        own_tables: Sequence[KpiTable] = (),
     ) -> None:
+        self._own_tables = own_tables
         self._connection = connection
         self._tables = tables
         self._contracts = contracts
@@ -50,15 +56,41 @@ class DuckDbEngine:
             rows = self._rows(cursor)
             staged_rows = StagedRows(staged, rows, self._business_time)
             with staged_rows.views():
-                yield DuckDbMerge(rows=rows, staged=staged_rows)
+                watched = watched_columns(cursor, self._contracts, self._own_tables)
+                yield DuckDbMerge(rows=rows, staged=staged_rows, watched=watched)
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on `days` (None: all days) from exactly this snapshot."""
+        tables = tuple(tables)
+        shipped = [table for table in tables if table.own is None]
+        found: dict[str, Sequence[Measures]] = {}
         with self._connection.cursor() as cursor:
-            self._lay_views(cursor, snapshot, days)
-            return {table.name: _dictionaries(cursor.execute(table.sql)) for table in tables}
+            if shipped:
+                self._lay_views(cursor, snapshot, days)
+            for table in shipped:
+                found[table.name] = _dictionaries(cursor.execute(table.sql))
+        return found | {table.name: self._own_measures(table, snapshot, days) for table in tables if table.own}
+
+    def _own_measures(
+        self, table: KpiTable, snapshot: LakeSnapshot, days: Collection[date] | None
+    ) -> Sequence[Measures]:
+        """Compute one own table; OwnKpiFailure where its SQL fails on the rows that there are."""
+        assert table.own is not None
+        with self._connection.cursor() as cursor:
+            rows = self._rows(cursor)
+            for dataset, part in snapshot.counted(days).tables.items():
+                cursor.execute(f"create temp view lake_{dataset} as {rows.of_lake(dataset, part)}")
+            for view, text in table.own.views.over({dataset: f"lake_{dataset}" for dataset in Dataset}).items():
+                cursor.execute(f"create temp view {view} as {text}")
+            try:
+                return _dictionaries(cursor.execute(table.sql))
+            except duckdb.InterruptException:
+                raise
+            except duckdb.Error as failed:
+                first = str(failed).partition("\n")[0].rstrip(".")
+                raise OwnKpiFailure(f"{first}. Correct {table.own.sql_file}.") from failed
 
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
         """Write the rows of these files as one file per day, sorted by key."""
@@ -73,14 +105,21 @@ class DuckDbEngine:
             )
             return TableChange(added=written, removed=tuple(files), is_compaction=True)
 
-    def rows_behind(self, snapshot: LakeSnapshot, day: date, category: str | None) -> Sequence[Mapping[str, Any]]:
-        """Return the rows that a day's KPIs (or a category's) are made of, by order and item."""
+    def rows_behind(
+        self, snapshot: LakeSnapshot, day: date, category: str | None, of: Mapping[str, str] = NO_CONDITION
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the rows that a day's KPIs (or those of some of its rows) are made of, by order and item."""
         template = (resources.files("takings.kpis") / "rows_behind.sql").read_text()
         sql = fill_in_items(template, self._contracts[Dataset.ORDER_ITEMS].worth)
+        condition = rows_of(self._contracts, of) if of else "true"
         with self._connection.cursor() as cursor:
             self._lay_views(cursor, snapshot, [day])
+            if of:
+                lay_own_views(cursor, self._contracts)
             found = cursor.execute(
-                f"select * from ({sql}) where $1 is null or category = $1 order by order_id, item_id", [category]
+                f"select * from ({sql}) as behind where ($1 is null or category = $1) and {condition}"
+                " order by order_id, item_id",
+                [category],
             )
             return _dictionaries(found)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import compress
 from typing import Any, Final
 
 import duckdb
@@ -19,6 +21,7 @@ from takings.adapters.duckdb.sql import name, path_literal
 from takings.adapters.duckdb.staged import StagedRows, sql
 from takings.adapters.duckdb.typing import business_day
 from takings.adapters.duckdb.versions import identity, instant, unit
+from takings.adapters.duckdb.watched import Watched
 from takings.contracts.model import Contract, Dataset
 from takings.lake import (
     PARTITIONED,
@@ -57,6 +60,7 @@ class DuckDbMerge:
 
     rows: LakeRows
     staged: StagedRows
+    watched: Watched
     #: the table versions that the staged rows were compared with
     _compared: dict[Dataset, int] = field(default_factory=dict, init=False)
 
@@ -66,8 +70,8 @@ class DuckDbMerge:
             return everything()
         for dataset in Dataset:
             self._compare(dataset, base[dataset])
-        status = " or p.status is distinct from c.status" if self._may_items_lack_status else ""
-        self._run_each(sql("arriving", status=status))
+        of_order = _or_changed(self.watched.orders)
+        self._run_each(sql("arriving", of_order=of_order, of_product=_or_changed(self.watched.products)))
         self._lay_lake_view(
             Dataset.ORDER_ITEMS,
             base[Dataset.ORDER_ITEMS].near(
@@ -85,7 +89,32 @@ class DuckDbMerge:
             self._lay_lake_view(dataset, base[dataset].near({key: self._range_of(column, "touched_items")}))
         categories = self._run(sql("affected_categories")).fetchall()
         days = {day for (day,) in self._run(sql("affected_days")).fetchall()}
-        return Affected(days=frozenset(days | {day for _, day in categories}), category_days=frozenset(categories))
+        return Affected(
+            days=frozenset(days | {day for _, day in categories}),
+            category_days=frozenset(categories),
+            own_days=self._own_days(base),
+        )
+
+    def _own_days(self, base: LakeSnapshot) -> dict[str, frozenset[date]]:
+        """Return, per own table, the days with an item of a product of which a column changes that the table reads."""
+        columns = self.watched.own_columns
+        found: dict[str, set[date]] = {column: set() for column in columns}
+        if columns:
+            changed = ", ".join(
+                f"p.{name(column)} is distinct from c.{name(column)} as changed_{place}"
+                for place, column in enumerate(columns)
+            )
+            self._run(sql("changed_values", changed=changed, columns=_any_changed(len(columns))))
+            items = base[Dataset.ORDER_ITEMS].near({"product_id": self._range_of("id", "changed_values")})
+            self._lay_lake_view(Dataset.ORDER_ITEMS, items.on(None))
+            flags = ", ".join(f"bool_or(changed_{place})" for place in range(len(columns)))
+            for day, *has_changed in self._run(sql("days_of_changed_values", flags=flags)).fetchall():
+                for column in compress(columns, has_changed):
+                    found[column].add(day)
+        return {
+            table: frozenset(day for column in read for day in found[column])
+            for table, read in self.watched.own.items()
+        }
 
     def changes(self, base: LakeSnapshot) -> BatchChanges:
         """Count what the batch's rows change in the lake before its first merge, and find what looks wrong."""
@@ -137,12 +166,14 @@ class DuckDbMerge:
         contract = self.rows.contracts[dataset]
         key = name(contract.primary_key)
         carried = {
-            Dataset.PRODUCTS: (key, "category"),
-            Dataset.ORDERS: (key, "user_id", "created_at", *(("status",) if self._may_items_lack_status else ())),
+            Dataset.PRODUCTS: (key, *map(name, {"category", *self.watched.products, *self.watched.own_columns})),
+            Dataset.ORDERS: (key, "user_id", "created_at", *map(name, self.watched.orders)),
             Dataset.ORDER_ITEMS: (key, "order_id", "product_id"),
         }[dataset]
         content = content_hash(contract)
-        if contract.version_column is not None and contract.version_column not in carried:
+        if contract.version_column is not None and not {contract.version_column, name(contract.version_column)} & {
+            *carried
+        }:
             carried = (*carried, name(contract.version_column))
         day = "order_date" if dataset in PARTITIONED else "cast(null as date)"
         self._lay_lake_view(dataset, table.near({contract.unit: self.staged.ranges(dataset, contract.unit)}))
@@ -160,11 +191,6 @@ class DuckDbMerge:
         else:
             self._run(f"create or replace temp view changed_{dataset} as select * from staged_{dataset}")
         self._compared[dataset] = table.version
-
-    @property
-    def _may_items_lack_status(self) -> bool:
-        """Return whether an order's status may be that of its items."""
-        return self.rows.contracts[Dataset.ORDER_ITEMS].worth.may_lack_status
 
     def _find_changed(self, dataset: Dataset) -> None:
         """Lay the view of the staged rows that are newer than the lake's."""
@@ -306,3 +332,12 @@ class DuckDbMerge:
         row = self._run(query).fetchone()
         assert row is not None, f"no row from {query}"
         return row
+
+
+def _or_changed(columns: Sequence[str]) -> str:
+    """Return the condition under which the staged row `c` differs from the lake's `p`, behind other conditions."""
+    return "".join(f" or p.{name(column)} is distinct from c.{name(column)}" for column in columns)
+
+
+def _any_changed(columns: int) -> str:
+    return " or ".join(f"changed_{place}" for place in range(columns))

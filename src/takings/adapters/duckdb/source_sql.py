@@ -6,15 +6,15 @@ looked at as DuckDB's own parser understands it (`source_tree.py`).
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from takings.adapters.duckdb.locked import open_locked
+from takings.adapters.duckdb.query_tree import SqlFault, Tree, line_of, parse
 from takings.adapters.duckdb.source_rows import PLACES, statement
 from takings.adapters.duckdb.source_tree import Functions, find_fault
 from takings.adapters.duckdb.sql import name
@@ -61,22 +61,12 @@ def _check(
         raise _error(query, 1, f"{problem}. Let it select every mandatory column of the contract under its name.")
 
 
-def _parse(connection: duckdb.DuckDBPyConnection, query: SourceQuery) -> dict[str, Any]:
+def _parse(connection: duckdb.DuckDBPyConnection, query: SourceQuery) -> Tree:
     """Return the query as DuckDB's parser understands it; ContractError unless it is one SELECT."""
-    (text,) = connection.execute(
-        "select json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)", [query.sql]
-    ).fetchone() or ("{}",)
-    tree: dict[str, Any] = json.loads(text)
-    if tree.get("error"):
-        if tree.get("error_type") == "parser":
-            raise _error(
-                query, _line(query, int(tree.get("position") or 0)), f"{tree['error_message']}. Correct the SQL."
-            )
-        raise _error(query, 1, "only a query can be run. Write one 'select'.")
-    statements = tree["statements"]
-    if len(statements) != 1:
-        raise _error(query, 1, f"the file holds {len(statements)} queries. Write one 'select'.")
-    return dict(statements[0]["node"])
+    tree = parse(connection, query.sql)
+    if isinstance(tree, SqlFault):
+        raise _error(query, _line(query, tree.location), tree.problem)
+    return tree
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, source: Source, query: SourceQuery) -> dict[str, str]:
@@ -130,8 +120,7 @@ def _check_columns(query: SourceQuery, columns: dict[str, str]) -> None:
 
 
 def _line(query: SourceQuery, location: int) -> int:
-    """Return the line of a place in the SQL, which the parser counts in bytes."""
-    return query.sql.encode()[:location].count(b"\n") + 1
+    return line_of(query.sql, location)
 
 
 def _error(query: SourceQuery, line: int, problem: str) -> ContractError:

@@ -7,15 +7,14 @@ total, which `_record` makes it, or is refused.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
+from takings.adapters.duckdb.query_tree import SqlFault, Tree, ctes, location, nodes
 from takings.contracts.sources import RECORD, ROWS
-
-Tree = Mapping[str, Any]
 
 #: aggregates whose result is the same in whatever order values come
 _ORDER_FREE: Final = frozenset(
@@ -39,16 +38,6 @@ _BARE_FUNCTIONS: Final = frozenset(
 )
 _TABLES: Final = frozenset({"EMPTY", "SUBQUERY", "EXPRESSION_LIST", "JOIN", "TABLE_FUNCTION", "BASE_TABLE"})
 _JOINS_BY_PLACE: Final = frozenset({"POSITIONAL", "ASOF"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class TreeFault:
-    """Why a query is refused."""
-
-    #: bytes before the place in the query
-    location: int
-    #: what is wrong and what to do
-    problem: str
 
 
 class Functions:
@@ -84,11 +73,11 @@ class Functions:
         return "DOUBLE" in self._results[function] and self._results[function] <= {"DOUBLE", "FLOAT", "INTERVAL"}
 
 
-def find_fault(tree: Tree, functions: Functions, declared: Collection[str]) -> TreeFault | None:
+def find_fault(tree: Tree, functions: Functions, declared: Collection[str]) -> SqlFault | None:
     """Return the first thing in a query that is refused; `declared` are the source's columns in lower case."""
-    ctes = {entry["key"].lower() for node in _nodes(tree) for entry in _ctes(node)}
-    known = _Known(functions=functions, tables=ctes | {ROWS}, columns=declared)
-    return next((fault for node in _nodes(tree) for fault in _faults(node, known)), None)
+    named = {entry["key"].lower() for node in nodes(tree) for entry in ctes(node)}
+    known = _Known(functions=functions, tables=named | {ROWS}, columns=declared)
+    return next((fault for node in nodes(tree) for fault in _faults(node, known)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,23 +89,7 @@ class _Known:
     columns: Collection[str]
 
 
-def _nodes(value: object) -> Iterator[Tree]:
-    """Yield every object of a tree, the outer ones first."""
-    if isinstance(value, dict):
-        yield value
-        for each in value.values():
-            yield from _nodes(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _nodes(each)
-
-
-def _ctes(node: Tree) -> list[Any]:
-    found = node.get("cte_map")
-    return list(found.get("map", ())) if isinstance(found, dict) else []
-
-
-def _faults(node: Tree, known: _Known) -> Iterator[TreeFault]:
+def _faults(node: Tree, known: _Known) -> Iterator[SqlFault]:
     yield from _of_query(node)
     if isinstance(node.get("from_table"), dict):
         yield from _of_table(node["from_table"], known)
@@ -133,7 +106,7 @@ def _faults(node: Tree, known: _Known) -> Iterator[TreeFault]:
             yield _fault(node, "a parameter has no value here. Write the value.")
 
 
-def _of_query(node: Tree) -> Iterator[TreeFault]:
+def _of_query(node: Tree) -> Iterator[SqlFault]:
     """Yield what is wrong with a query as a whole: recursion, samples, and parts of rows without an order."""
     if node.get("type") == "RECURSIVE_CTE_NODE":
         yield _fault(node, "a recursive query may never end. Write it without recursion.")
@@ -148,7 +121,7 @@ def _of_query(node: Tree) -> Iterator[TreeFault]:
             yield _fault(modifier, f"'distinct on' takes any row. Add an 'order by' that ends with {RECORD}.")
 
 
-def _of_table(table: Tree, known: _Known) -> Iterator[TreeFault]:
+def _of_table(table: Tree, known: _Known) -> Iterator[SqlFault]:
     kind = table.get("type")
     if kind not in _TABLES:
         yield _fault(table, f"'{kind}' cannot be read here. Select from '{ROWS}'.")
@@ -171,7 +144,7 @@ def _of_table(table: Tree, known: _Known) -> Iterator[TreeFault]:
             yield from _of_table(table.get(side, {}), known)
 
 
-def _of_window(node: Tree) -> Iterator[TreeFault]:
+def _of_window(node: Tree) -> Iterator[SqlFault]:
     function, orders = _name(node), node.get("orders", [])
     if not node.get("partitions"):
         yield _fault(node, f"the window of '{function}' holds the whole file. Add 'partition by'.")
@@ -189,7 +162,7 @@ def _counts_rows(node: Tree) -> bool:
     return "ROWS" in frame or ("EXPR" in frame and "RANGE" not in frame and "GROUPS" not in frame)
 
 
-def _of_function(node: Tree, known: _Known) -> Iterator[TreeFault]:
+def _of_function(node: Tree, known: _Known) -> Iterator[SqlFault]:
     function, functions = _name(node), known.functions
     if function in _TABLE_FUNCTIONS or function in _MACROS or not functions.is_known(function):
         return  # what does not exist is refused when the query is run
@@ -211,14 +184,14 @@ def _of_function(node: Tree, known: _Known) -> Iterator[TreeFault]:
         yield _fault(node, f"'{function}' is not exact. Compute with whole cents, and divide them with //.")
 
 
-def _of_cast(node: Tree) -> Iterator[TreeFault]:
+def _of_cast(node: Tree) -> Iterator[SqlFault]:
     kind = node.get("type_expr") or node.get("cast_type") or {}
     written = str(kind.get("type_name") or kind.get("id") or "").lower() if isinstance(kind, dict) else ""
     if written in _FLOATS:
         yield _fault(node, f"{written} is not exact. Cast to decimal(18, 2).")
 
 
-def _of_column(node: Tree, known: _Known) -> Iterator[TreeFault]:
+def _of_column(node: Tree, known: _Known) -> Iterator[SqlFault]:
     names = [str(part).lower() for part in node.get("column_names", ())]
     if names and names[-1] in _BARE_FUNCTIONS and names[-1] not in known.columns:
         yield _fault(node, f"'{names[-1]}' does not depend on the file's records alone. Select a column of '{ROWS}'.")
@@ -234,6 +207,5 @@ def _name(node: Tree) -> str:
     return str(node.get("function_name", "")).lower()
 
 
-def _fault(node: Tree, problem: str) -> TreeFault:
-    located = next((each["query_location"] for each in _nodes(node) if "query_location" in each), 0)
-    return TreeFault(location=int(located), problem=problem)
+def _fault(node: Tree, problem: str) -> SqlFault:
+    return SqlFault(location=location(node), problem=problem)

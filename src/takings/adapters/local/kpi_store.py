@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
+from takings.adapters.local.own_kpis import OwnKpiRows
 from takings.kpis.definitions import KpiTable, KpiValue
 from takings.kpis.publication import KpiKey, KpiRow, days_of
 from takings.lake import Affected
@@ -21,9 +22,10 @@ class SqliteKpiStore:
 
     def __init__(self, connection: Database, tables: Sequence[KpiTable], *, only_reads: bool = False) -> None:
         self._connection = connection
+        self._own = OwnKpiRows(connection)
         if only_reads:
             return
-        for table in tables:
+        for table in (table for table in tables if table.own is None):
             key = ", ".join(f"{column} text not null" for column in table.key)
             values = ", ".join(
                 f"{column.name} {'integer' if column.kind == 'count' else 'text'}" for column in table.columns
@@ -44,6 +46,8 @@ class SqliteKpiStore:
 
     def publish(self, table: KpiTable, rows: Sequence[KpiRow]) -> Sequence[KpiRow]:
         """Write rows, except where a newer commit's row exists; return the rows that were refused."""
+        if table.own is not None:
+            return self._own.publish(table, rows)
         columns = [*table.header, *_GUARD]
         names = ", ".join(f'"{column}"' for column in columns)
         updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
@@ -61,6 +65,8 @@ class SqliteKpiStore:
 
     def keys(self, table: KpiTable, affected: Affected) -> Collection[KpiKey]:
         """Return the keys of every published row on the affected days, including hidden ones."""
+        if table.own is not None:
+            return self._own.keys(table, affected)
         # With a condition that may be null, SQLite would not use the index on the days.
         on_days = "" if affected.is_everything else " where order_date in (select value from json_each(:days))"
         wanted = {"days": json.dumps([day.isoformat() for day in days_of(affected)])}
@@ -69,12 +75,17 @@ class SqliteKpiStore:
 
     def definitions(self, table: KpiTable) -> set[str]:
         """Return the definitions under which the table's rows were published."""
+        if table.own is not None:
+            return self._own.definitions(table)
         return {row["definition"] for row in self._connection.execute(f"select distinct definition from {table.name}")}
 
     def rows(
         self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
     ) -> Iterator[KpiRow]:
-        """Return published rows, including hidden ones, by order_date, or by category and order_date."""
+        """Return published rows, including hidden ones, by their key: order_date, or category and order_date."""
+        if table.own is not None:
+            rows = self._own.rows(table, first, last)
+            return (row for row in rows if category is None or row.key[table.key.index("category")] == category)
         conditions, values = ["1 = 1"], []
         for condition, value in (
             ("order_date >= ?", first and first.isoformat()),

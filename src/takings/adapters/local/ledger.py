@@ -16,7 +16,7 @@ from takings.adapters.local.database import Database, from_micros, to_micros, tr
 from takings.archive.lineage import LineageRecord, LineageStatus
 from takings.contracts.datasets import Dataset, kind_of
 from takings.errors import ConflictError, CorruptState
-from takings.intake.gate import Gate, GateState, LeftFile, Suspect
+from takings.intake.gate import Gate, GateState, LeftFile, OwnTableState, Suspect
 from takings.layout import BatchId
 from takings.validation.findings import RecordCounts, Verdict
 
@@ -157,6 +157,10 @@ def _gate_of(row: sqlite3.Row) -> Gate:
         ),
         last_commit=row["last_commit"],
         landed=frozenset(Dataset(name) for name in json.loads(row["landed"])),
+        own_tables={
+            name: OwnTableState.from_json(state)
+            for name, state in json.loads(row["own_tables"] if "own_tables" in row.keys() else "{}").items()  # noqa: SIM118 - a Row has values
+        },
     )
 
 
@@ -177,6 +181,7 @@ def _write_gate(gate: Gate) -> dict[str, object]:
         "left_files": json.dumps([asdict(each) | {"tried_at": to_micros(each.tried_at)} for each in gate.left]),
         "last_commit": gate.last_commit,
         "landed": json.dumps(sorted(gate.landed)),
+        "own_tables": json.dumps({name: state.to_json() for name, state in gate.own_tables.items()}),
     }
 
 

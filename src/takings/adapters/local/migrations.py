@@ -21,8 +21,15 @@ def _add_left_files(connection: sqlite3.Connection) -> None:
         connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
 
 
+def _add_own_tables(connection: sqlite3.Connection) -> None:
+    """Add how far the shop's own KPI tables are published; their rows have a table of their own."""
+    present = {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
+    if "own_tables" not in present:
+        connection.execute("alter table PendingBatches add column own_tables text not null default '{}'")
+
+
 #: migration n takes a database from version n to n + 1
-_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_add_left_files,)
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_add_left_files, _add_own_tables)
 #: the layout of schema.sql
 VERSION: Final = len(_MIGRATIONS)
 

@@ -36,5 +36,20 @@ create table if not exists PendingBatches (
     suspects text not null,
     left_files text not null default '[]',
     last_commit integer not null,
-    landed text not null
+    landed text not null,
+    own_tables text not null default '{}'
+) without rowid;
+
+-- KPI tables of the shop's own: one row per table and key. `grain` (the key without its day) and `kpis` are JSON.
+create table if not exists OwnKPIs (
+    kpi_table text not null,
+    order_date text not null,
+    grain text not null,
+    kpis text not null,
+    row_count integer not null,
+    "commit" integer not null,
+    batch_id text not null,
+    computed_at integer not null,
+    definition text not null,
+    primary key (kpi_table, order_date, grain)
 ) without rowid;

@@ -23,7 +23,7 @@ from pyspark.sql.types import StructType
 from takings.adapters.delta.lake_tables import column_types
 from takings.adapters.spark.session import end_of_jvm
 from takings.contracts.model import Contracts, Dataset
-from takings.errors import MachineryError, OutOfMemory
+from takings.errors import MachineryError, OutOfMemory, OwnKpiFailure
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import LakeSnapshot, TableSnapshot
 from takings.ports import LakeTables
@@ -36,6 +36,8 @@ _SHUT_DOWN: Final = "SparkContext was shut down"
 _END_SECONDS: Final = 10
 #: how a JVM ends without enough memory: by itself (Spark's SparkExitCode.OOM), or killed by the kernel
 _MEMORY_ENDS: Final = {52, -signal.SIGKILL}
+#: the prefix of the lake's tables where own SQL has views of their names
+_LAKE: Final = "lake_"
 #: from this number of files on, Spark lists them in tasks
 _LOOKS: Final = "spark.sql.sources.parallelPartitionDiscovery.threshold"
 
@@ -60,11 +62,9 @@ class SparkEngine:
             with _translated_faults():
                 if self._session is None:
                     self._session = self._open.enter_context(self._open_session())
-                for dataset, table in snapshot.counted(days).tables.items():
-                    self._rows(self._session, dataset, table).createOrReplaceTempView(dataset)
-                return {
-                    table.name: [row.asDict() for row in self._session.sql(table.sql).collect()] for table in tables
-                }
+                return self._measured(self._session, tuple(tables), snapshot.counted(days))
+        except OwnKpiFailure:
+            raise
         except MachineryError:
             # An application that has lost its master or its JVM does not recover; the next attempt starts another.
             with suppress(MachineryError):
@@ -76,6 +76,32 @@ class SparkEngine:
             self._session = None
             self._open.__exit__(type(interrupted), interrupted, interrupted.__traceback__)
             raise
+
+    def _measured(
+        self, session: SparkSession, tables: Sequence[KpiTable], counted: LakeSnapshot
+    ) -> dict[str, Sequence[Measures]]:
+        """Compute tables; OwnKpiFailure where the SQL of an own one cannot be run on the rows that there are."""
+        shipped = [table for table in tables if table.own is None]
+        if shipped:
+            self._lay_views(session, counted, prefix="")
+        found: dict[str, Sequence[Measures]] = {table.name: _rows_of(session, table) for table in shipped}
+        for table in tables:
+            if table.own is None:
+                continue
+            self._lay_views(session, counted, prefix=_LAKE)
+            for view, text in table.own.views.over({dataset: f"{_LAKE}{dataset}" for dataset in Dataset}).items():
+                session.sql(text).createOrReplaceTempView(view)
+            try:
+                found[table.name] = _rows_of(session, table)
+            except PySparkException as failed:
+                if _lacked_memory(failed):
+                    raise
+                raise OwnKpiFailure(f"{_cause(failed)}. Correct {table.own.sql_file}.") from failed
+        return found
+
+    def _lay_views(self, session: SparkSession, counted: LakeSnapshot, *, prefix: str) -> None:
+        for dataset, part in counted.tables.items():
+            self._rows(session, dataset, part).createOrReplaceTempView(f"{prefix}{dataset}")
 
     def close(self) -> None:
         """End the session, if one was begun."""
@@ -97,6 +123,10 @@ class SparkEngine:
             session.conf.set(_LOOKS, str(len(table.files)))
         paths = (_PATTERN.sub(r"\\\g<0>", f"{root}/{file.path}") for file in table.files)
         return session.read.schema(schema).option("basePath", root).parquet(*paths)
+
+
+def _rows_of(session: SparkSession, table: KpiTable) -> list[Measures]:
+    return [row.asDict() for row in session.sql(table.sql).collect()]
 
 
 def spark_path(location: str) -> str:

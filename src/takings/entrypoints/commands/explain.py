@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -38,6 +39,13 @@ def explain(
     store: Store,
     day: Day,
     category: Annotated[str | None, typer.Option(help="Only the rows behind this category's numbers.")] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Only rows with this value, such as a part of a key of your own KPI table. May be repeated.",
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows; 50 in a table.")] = None,
     format_: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
     spreadsheet_safe: SpreadsheetSafe = False,
@@ -46,7 +54,7 @@ def explain(
     if spreadsheet_safe and format_ is not RowFormat.CSV:
         raise UsageError("--spreadsheet-safe goes with --format csv.")
     with open_store_to_look(store, Teller()) as shop:
-        explanation = find_rows(shop.ports, day.date(), category)
+        explanation = find_rows(shop.ports, day.date(), category, of=_conditions(of or []))
     match format_:
         case RowFormat.CSV:
             print_text(explain_output.as_csv(explanation.rows[:limit], for_spreadsheet=spreadsheet_safe))
@@ -54,6 +62,15 @@ def explain(
             print_json(explain_output.as_document(explanation, explanation.rows[:limit]))
         case RowFormat.TABLE:
             _show_rows(explanation, limit or _SHOWN)
+
+
+def _conditions(written: Sequence[str]) -> dict[str, str]:
+    """Return value by column."""
+    parts = [each.partition("=") for each in written]
+    wrong = next((column for column, separator, _ in parts if not separator or not column), None)
+    if wrong is not None:
+        raise UsageError(f"--of {wrong}: write a column and its value, such as --of department=Home.")
+    return {column: value for column, _, value in parts}
 
 
 def _show_rows(explanation: Explanation, limit: int) -> None:

@@ -20,7 +20,7 @@ from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 from takings.queries.incomplete import Incomplete, find_incomplete
-from takings.queries.published_kpis import By, kpi_table
+from takings.queries.published_kpis import By, kpi_table, named_table, stale_tables
 
 
 class Format(StrEnum):
@@ -35,6 +35,9 @@ class Format(StrEnum):
 def kpis(
     store: Store,
     by: Annotated[By, typer.Option(help="Per day, or per category and day.")] = By.DAY,
+    table_name: Annotated[
+        str | None, typer.Option("--table", metavar="NAME", help="A KPI table by its name, such as one of your own.")
+    ] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
@@ -43,7 +46,9 @@ def kpis(
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
 ) -> None:
     """Print the published KPIs."""
-    if category is not None and by is By.DAY:
+    if table_name is not None and by is not By.DAY:
+        raise UsageError("--table and --by both name a table. Keep one of them.")
+    if table_name is None and category is not None and by is By.DAY:
         raise UsageError("--category needs --by category: a day's KPIs cover the whole site.")
     if format_ is Format.PARQUET and output is None:
         raise UsageError("--format parquet needs --output FILE.")
@@ -52,17 +57,23 @@ def kpis(
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}.")
     with open_store_to_look(store, Teller()) as shop:
-        table = kpi_table(shop.ports.kpi_tables, by)
+        tables = shop.ports.kpi_tables
+        table = kpi_table(tables, by) if table_name is None else named_table(tables, table_name)
+        if category is not None and "category" not in table.key:
+            raise UsageError(f"--category: {table.name} is by {', '.join(table.key)}.")
         rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
         incomplete = find_incomplete(shop.ports).between(_day(first), _day(last))
+        stale = stale_tables(shop.ports).get(table.name)
     if category is not None and not rows:
         raise UnknownThing(f"no KPIs of category '{category}' in that range. Write the name exactly.")
     if format_ is Format.CSV:
         _write_text(kpi_output.as_csv(table, rows, for_spreadsheet=spreadsheet_safe), output)
     else:
-        _print_kpis(table, rows, incomplete, format_, output)
+        _print_kpis(table, rows, incomplete, format_, output, stale)
     if format_ is not Format.TABLE:
         console.show_incomplete(incomplete, to=console.err)
+    if stale is not None:
+        console.show_stale({table.name: stale}, to=console.out if format_ is Format.TABLE else console.err)
 
 
 def _day(moment: datetime | None) -> date | None:
@@ -70,7 +81,12 @@ def _day(moment: datetime | None) -> date | None:
 
 
 def _print_kpis(
-    table: KpiTable, rows: list[KpiRow], incomplete: Incomplete, format_: Format, output: Path | None
+    table: KpiTable,
+    rows: list[KpiRow],
+    incomplete: Incomplete,
+    format_: Format,
+    output: Path | None,
+    stale: str | None,
 ) -> None:
     match format_:
         case Format.TABLE:
@@ -83,7 +99,7 @@ def _print_kpis(
             stores.write_kpi_parquet(table, rows, output)
             return
         case Format.JSON:
-            _write_text(kpi_output.as_json(table, rows, incomplete), output)
+            _write_text(kpi_output.as_json(table, rows, incomplete, stale), output)
 
 
 def _write_text(text: str, output: Path | None) -> None:

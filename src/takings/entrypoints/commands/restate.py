@@ -9,7 +9,7 @@ import typer
 
 from takings.batch.store_format import check_lake
 from takings.composition.stores import open_store
-from takings.entrypoints.console import Teller, count, out
+from takings.entrypoints.console import Teller, count, out, show_stale
 from takings.entrypoints.options import Engine, Store
 from takings.errors import UsageError
 from takings.runs.restate import restate as publish_again
@@ -31,3 +31,4 @@ def restate(store: Store, first: First = None, last: Last = None, engine: Engine
             tell.be_quiet()
     shown = ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in done.published.items())
     out.print(f"published again as of commit {done.commit}: {shown}", highlight=False)
+    show_stale(done.stale)

@@ -14,12 +14,13 @@ from takings import layout
 from takings.archive.outcome import BatchOutcome
 from takings.batch.store_format import check_lake, check_order_of_versions
 from takings.composition.stores import open_store
-from takings.entrypoints import legible, run_output
+from takings.entrypoints import console, legible, run_output
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import Teller
 from takings.entrypoints.options import Contracts, Engine, Json, Store
 from takings.layout import BatchId
 from takings.queries.incomplete import Incomplete, find_incomplete
+from takings.queries.published_kpis import stale_tables
 from takings.runs import pipeline
 
 
@@ -50,6 +51,7 @@ def run(
             )
         else:
             run_output.show_rest(outcome, incomplete, shop.ports.clock.now(), did_work=bool(done.batches))
+        console.show_stale(stale_tables(shop.ports), to=console.err if as_json else console.out)
     if done.has_rejections:
         raise typer.Exit(EXIT_REJECTED)
 

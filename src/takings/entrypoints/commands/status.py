@@ -34,6 +34,7 @@ def status(store: Store, as_json: Json = False) -> None:
             out.print(f"  pending {dataset:<12} {count:,}", highlight=False)
         _show_status(document)
         console.show_incomplete(incomplete, label="  incomplete")
+        console.show_stale(document.get("stale", {}))
 
 
 def _show_status(document: dict[str, Any]) -> None:

@@ -96,6 +96,33 @@ class Kpis(Document):
     next: Next
 
 
+class TableDescription(Document):
+    """A KPI table, and the JSON Schema of its rows."""
+
+    table: str
+    key: list[str]
+    is_own: bool
+    stale: str | None = Field(description="Why its newest numbers are not published; null if they are.")
+    row_schema: dict[str, Any]
+
+
+class Tables(Document):
+    """Every KPI table."""
+
+    rows: list[TableDescription]
+
+
+class TableRows(Document):
+    """Published rows of a KPI table, all as of one commit; /tables has their JSON Schema."""
+
+    commit: int | None
+    table: str
+    stale: str | None
+    rows_in_all: int
+    rows: list[dict[str, Any]]
+    next: Next
+
+
 class RowChanges(Document):
     """What accepted rows changed in the lake before the batch's first merge."""
 

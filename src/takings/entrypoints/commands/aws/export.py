@@ -23,6 +23,7 @@ class ExportedTable(StrEnum):
 
     ORDER_KPIS = "OrderKPIs"
     CATEGORY_KPIS = "CategoryKPIs"
+    OWN_KPIS = "OwnKPIs"
     PROCESSED_FILES = "ProcessedFiles"
     PENDING_BATCHES = "PendingBatches"
 
@@ -34,7 +35,9 @@ def export(
     store: Store,
     tables: Annotated[
         list[ExportedTable] | None,
-        typer.Option("--table", help="A table; may be repeated. Default: both with KPIs.", show_default=False),
+        typer.Option(
+            "--table", help="A table; may be repeated. Default: both with the shipped KPIs.", show_default=False
+        ),
     ] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="s3://bucket/folder instead of the store's exports/.", show_default=False)

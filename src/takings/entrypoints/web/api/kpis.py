@@ -64,7 +64,7 @@ def kpi_routes(reader: StoreReader) -> APIRouter:
             rows = _rows(published, by, first, last, category)
             if format_ is KpiFormat.JSON:
                 return _kpi_page(published, by, rows, limit, cursor)
-            return _kpi_file(published.table(by), rows, format_, for_spreadsheet=for_spreadsheet)
+            return kpi_file(published.table(by), rows, format_, for_spreadsheet=for_spreadsheet)
 
         what = (by, first, last, category, format_, for_spreadsheet, limit, cursor)
         body, media_type, following = reader.remembered(published, what, made)
@@ -110,7 +110,8 @@ def _kpi_document(published: PublishedKpis, table: KpiTable, row: KpiRow) -> dic
     return kpi_output.document(table, row) | told
 
 
-def _kpi_file(table: KpiTable, rows: list[KpiRow], format_: KpiFormat, *, for_spreadsheet: bool) -> Made:
+def kpi_file(table: KpiTable, rows: list[KpiRow], format_: KpiFormat, *, for_spreadsheet: bool) -> Made:
+    """Return a table's rows as a file."""
     if format_ is KpiFormat.PARQUET:
         return _parquet(table, rows), PARQUET, None
     return kpi_output.as_csv(table, rows, for_spreadsheet=for_spreadsheet).encode(), CSV, None

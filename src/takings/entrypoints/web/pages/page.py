@@ -27,7 +27,12 @@ class Pages:
     def render(self, name: str, shop: Shop | None, **known: Any) -> bytes:  # noqa: ANN401 - templates take anything
         """Render a template; without a store, a page that says what is wrong."""
         zone = shop.ports.time_zone if shop is not None else "UTC"
-        common = {"store": self._reader.opened.store, "zone": zone, "live": None if shop is None else look(shop)}
+        common = {
+            "store": self._reader.opened.store,
+            "zone": zone,
+            "live": None if shop is None else look(shop),
+            "has_own_tables": shop is not None and any(table.own is not None for table in shop.ports.kpi_tables),
+        }
         return self._templates.get_template(name).render(common | known).encode("utf-8", "backslashreplace")
 
     def show(self, request: Request, name: str, shop: Shop | None, **known: Any) -> Response:  # noqa: ANN401 - as above

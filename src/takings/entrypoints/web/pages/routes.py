@@ -11,13 +11,14 @@ from takings.entrypoints.web.pages.files import file_routes
 from takings.entrypoints.web.pages.overview import overview_routes
 from takings.entrypoints.web.pages.page import Pages
 from takings.entrypoints.web.pages.quality import quality_routes
+from takings.entrypoints.web.pages.tables import table_routes
 from takings.entrypoints.web.store_reader import StoreReader
 
 
 def page_routes(reader: StoreReader, pages: Pages) -> APIRouter:
     """Return the pages' routes."""
     router = APIRouter(include_in_schema=False)
-    for made in (overview_routes, explain_routes, batch_routes, file_routes, quality_routes):
+    for made in (overview_routes, table_routes, explain_routes, batch_routes, file_routes, quality_routes):
         router.include_router(made(reader, pages))
     router.include_router(download_routes(reader))
     return router

@@ -1,0 +1,42 @@
+"""KPI tables of a shop's own in a bucket: found with its contracts there, published and restated as in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from takings.adapters.aws.platform import CONTRACTS
+from takings.queries.verification import verify
+from takings.runs import pipeline
+from tests.aws.harness.shop import STORE, S3Shop
+from tests.own_kpis import contracts_with_kpis, csv_of_table
+from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, drop, item, new_store, opened, order, product
+
+STORY = (
+    {"products/a.csv": PRODUCTS, "orders/a.csv": ORDERS, "order-items/a.csv": ITEMS},
+    {"products/b.csv": csv_of(product(3, "Games", cost="2.50"), product(1, "Books", department="Away"))},
+    {
+        "orders/b.csv": csv_of(order(3, "2025-04-02T08:00:00", country="DE")),
+        "order-items/b.csv": csv_of(item(1, 1, 1, "10.00", status="returned")),
+    },
+)
+
+
+def test_a_bucket_has_the_same_own_tables_as_a_folder(shop: S3Shop, tmp_path: Path) -> None:
+    """After corrections of cost, category, department, day and status."""
+    contracts = Path(contracts_with_kpis(tmp_path / "contracts"))
+    for path in contracts.rglob("*"):
+        if path.is_file():
+            shop.bucket.create(f"{CONTRACTS}/{path.relative_to(contracts)}", path.read_bytes())
+    root = new_store(tmp_path / "shop")
+    with opened(STORE, contracts=f"{STORE}/{CONTRACTS}") as there, opened(root, contracts=str(contracts)) as here:
+        for batch in STORY:
+            for file, content in batch.items():
+                drop(root, file, content)
+                shop.drop(file, content)
+            published = [pipeline.run(each.ports, at_once=True).batches[0].published for each in (there, here)]
+            assert published[0] == published[1]
+            for table in (table.name for table in here.ports.kpi_tables if table.own is not None):
+                assert csv_of_table(there, table) == csv_of_table(here, table), table
+        assert "Games,2025-04-02,1,4.25,2.50,1.75,41.18" in csv_of_table(there, "CategoryMargins")
+        assert verify(there.ports).differences == ()
+        assert there.ports.ledger.gate().own_tables == here.ports.ledger.gate().own_tables

@@ -1,0 +1,82 @@
+"""KPI tables of a shop's own on the page and in the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import jsonschema
+import pytest
+
+from tests.own_kpis import contracts_with_kpis, csv_of_table, margin
+from tests.shop import csv_of, drop, drop_all, item, new_store, opened, run
+from tests.web.looking import Asker, asking
+from tests.web.site import served
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with a margin that is stale for its third day."""
+    root = drop_all(new_store(tmp_path_factory.mktemp("own") / "shop"))
+    yaml = margin()["margin.yaml"].replace("cost >= 0", "cost < 3")
+    contracts_with_kpis(root / "contracts", margin(yaml=yaml))
+    (root / "takings.toml").write_text(f"contracts = {json.dumps(str(root / 'contracts'))}\n")
+    run(root)
+    drop(root, "order-items/b.csv", csv_of(*(item(n, 1) for n in range(10, 13))))
+    run(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def ask(shop: Path) -> Iterator[Asker]:
+    """Return what asks for that store."""
+    with served(shop) as address, asking(address) as ask:
+        yield ask
+
+
+def test_tables_are_listed_with_the_schema_of_their_rows(ask: Asker) -> None:
+    """Shipped ones too; every row keeps to it."""
+    tables = ask.json("/api/v1/tables")["rows"]
+    assert [(table["table"], table["is_own"]) for table in tables] == [
+        ("OrderKPIs", False),
+        ("CategoryKPIs", False),
+        ("CategoryMargins", True),
+    ]
+    assert tables[2]["stale"].startswith("cost < 3: it is 4 for category Books")
+    for table in tables:
+        rows = ask.json(f"/api/v1/tables/{table['table']}")["rows"]
+        assert rows
+        for row in rows:
+            jsonschema.validate(row, table["row_schema"])
+
+
+def test_rows_come_in_pages_as_csv_and_as_parquet(ask: Asker, shop: Path, tmp_path: Path) -> None:
+    """As `takings kpis --table` prints them."""
+    with opened(shop) as here:
+        printed = csv_of_table(here, "CategoryMargins")
+    assert ask("/api/v1/tables/CategoryMargins?format=csv").text == printed
+    first = ask.json("/api/v1/tables/CategoryMargins?limit=2")
+    second = ask.json(f"/api/v1/tables/CategoryMargins?limit=2&cursor={first['next']}")
+    assert [(row["category"], row["margin_rate"]) for row in (*first["rows"], *second["rows"])] == [
+        (row["category"], row["margin_rate"]) for row in csv.DictReader(io.StringIO(printed))
+    ]
+    (file := tmp_path / "margins.parquet").write_bytes(ask("/api/v1/tables/CategoryMargins?format=parquet").content)
+    assert duckdb.execute(f"select count(*), sum(gross_margin) from '{file}'").fetchone() == (3, 31.50)
+    assert ask("/api/v1/tables/Margins").status_code == 404
+
+
+def test_a_table_has_a_page(ask: Asker) -> None:
+    """In the menu, with a chart, the rows, and why it is stale."""
+    assert 'href="/tables"' in ask("/").text
+    assert 'href="/tables/CategoryMargins"' in ask("/tables").text
+    page = ask("/tables/CategoryMargins").text
+    assert 'data-chart="measure"' in page
+    assert '<td class="num" data-v="19.25">19.25</td>' in ask("/tables/CategoryMargins?column=gross_margin").text
+    assert "<td>Books</td><td>2025-03-30</td>" in page
+    assert "These numbers are stale." in page
+    assert ask("/tables/CategoryMargins?column=colour", accept="text/html").status_code == 404
+    assert ask("/tables/OrderKPIs").status_code == 404
