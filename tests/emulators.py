@@ -37,9 +37,27 @@ _START_SECONDS: Final = 60
 #: moto checks a condition first and writes afterwards, so it must answer one request at a time
 _MOTO: Final = """
 import sys
+from urllib.parse import unquote, urlparse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
+from moto.s3.exceptions import PreconditionFailed
+from moto.s3.responses import S3Response
 
+copy = S3Response.copy_object
+
+def strictly(self):
+    # S3 knows both conditions of a copy, moto neither.
+    if self.headers.get("If-None-Match") == "*" and self.backend.head_object(self.bucket_name, self.parse_key_name()):
+        raise PreconditionFailed("If-None-Match")
+    wanted = self.headers.get("x-amz-copy-source-if-match")
+    if wanted:
+        bucket, key = unquote(urlparse(self.headers["x-amz-copy-source"]).path).lstrip("/").split("/", 1)
+        source = self.backend.get_object(bucket, key)
+        if source is not None and source.etag.strip('"') != wanted.strip('"'):
+            raise PreconditionFailed("x-amz-copy-source-If-Match")
+    return copy(self)
+
+S3Response.copy_object = strictly
 run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
 """
 

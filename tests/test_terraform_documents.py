@@ -75,8 +75,13 @@ def test_defaults_are_those_of_the_settings() -> None:
     """A store without a takings.toml gets the same ones."""
     usual = Settings()
     for name, setting in (("sweep_minutes", usual.sweep), ("batch_wait_minutes", usual.batch_policy.batch_wait)):
-        (block,) = re.findall(rf'^variable "{name}" \{{\n(.*?)^\}}', TEXTS["variables.tf"], re.DOTALL | re.MULTILINE)
-        assert f"= {setting.total_seconds() / 60:g}\n" in block
+        assert f"= {setting.total_seconds() / 60:g}\n" in variable(name)
+    assert f"= {usual.event_window.total_seconds():g}\n" in variable("event_window_seconds")
+
+
+def variable(name: str) -> str:
+    (block,) = re.findall(rf'^variable "{name}" \{{\n(.*?)^\}}', TEXTS["variables.tf"], re.DOTALL | re.MULTILINE)
+    return str(block)
 
 
 def test_the_page_names_every_variable_and_file() -> None:

@@ -31,6 +31,7 @@ PRICES: Final[Mapping[str, float]] = {
     "S3, 1,000 reads": 0.0004,
     "DynamoDB on demand, 1,000,000 write units": 0.625,
     "DynamoDB on demand, 1,000,000 read units": 0.125,
+    "SQS, 1,000,000 requests": 0.40,
     "Step Functions Standard, 1,000 transitions": 0.025,
     "CloudWatch Logs, a GB": 0.50,
     "CloudWatch, a metric for a month": 0.30,
@@ -42,13 +43,12 @@ ASSUMED: Final[Mapping[str, tuple[float, str]]] = {
     "MB of CSV in a file": (1.0, "some 8,000 items; docs/performance.md has 125 MB for a million"),
     "MB a processor works through in a second": (12.8, "1.2 GB on two processors in 47 s, on another machine"),
     "seconds until a task works": (60.0, "the image is pulled, Python or a JVM starts; not measured"),
-    "seconds to file an original away": (
-        0.10,
-        "a copy, a removal and a record, one file after the other; not measured",
-    ),
-    "seconds of a look": (1.0, "the detector, once a file; not measured"),
+    "seconds to fetch and report a file": (0.01, "32 files side by side; not measured on AWS"),
+    "seconds to file an original away": (0.01, "a copy and a removal, 32 files side by side; not measured on AWS"),
+    "seconds of a look": (1.0, "the detector, once for the events of a window, a deadline or a sweep; not measured"),
+    "seconds of a day's maintenance": (60.0, "it rewrites a day's small files; not measured"),
     "writes to S3 per file": (5.0, "the drop, its staged rows, two reports, the copy"),
-    "reads from S3 per file": (4.0, "asked for by validation, transformation and archive"),
+    "reads from S3 per file": (2.0, "the drop, its staged rows"),
     "write units per file": (6.0, "two records of lineage, each in two indexes"),
     "days that a batch touches": (30.0, "corrections and late files"),
     "categories": (30.0, ""),
@@ -59,12 +59,18 @@ FILES_A_DAY: Final = (100, 10_000, 1_000_000)
 #: states that a batch enters when nothing fails, and its start
 TRANSITIONS: Final = 9
 #: names of `entrypoints/metrics.py`, for one store
-METRICS: Final = 7
+METRICS: Final = 9
 #: of `adapters/aws/alarms.py`; their topic has a key
-ALARMS: Final = 7
+ALARMS: Final = 21
+#: as `adapters/aws/resources/tasks.py` defines the task
+_MAINTENANCE: Final = TaskSize(cpu=1024, memory_mib=4096, disk_gib=100)
 #: GB of a function's memory, and how long the archiver works before it is called again
 _FUNCTION_GB: Final = 1.0
 _ARCHIVER_SECONDS: Final = 780
+#: Lambda asks an event source of SQS with five readers, each of which waits up to 20 s; it removes ten messages at once
+_READERS: Final = 5
+_POLL_SECONDS: Final = 20
+_MESSAGES_A_REQUEST: Final = 10
 _DAYS: Final = 30
 _DAY_SECONDS: Final = 86_400
 #: the gate's lease is renewed every 15 s; in addition, a batch makes about ten writes
@@ -129,24 +135,24 @@ def load(files_a_day: int, policy: BatchPolicy) -> Load:
 def monthly(load: Load) -> dict[str, float]:
     """Return what each service costs in a month of 30 days, after the first month."""
     files, batches = load.files_a_day * _DAYS, load.batches_a_day * _DAYS
-    task_hours = batches * _task_seconds(load.files_a_batch) / 3600
-    size = load.size
-    fargate = task_hours * (
-        size.cpu / 1024 * PRICES["Fargate, a processor for an hour (Linux, x86)"]
-        + size.memory_mib / 1024 * PRICES["Fargate, a GB of memory for an hour"]
-        + (size.disk_gib - 20) * PRICES["Fargate, a GB of storage beyond 20 for an hour"]
-        + PRICES["public IPv4 address for an hour"]
-    )
-    calls = files + batches * (
+    maintained = _DAYS * (_assumed("seconds until a task works") + _assumed("seconds of a day's maintenance"))
+    fargate = _fargate(batches * _task_seconds(load.files_a_batch), load.size) + _fargate(maintained, _MAINTENANCE)
+    looks = _looks(load) * _DAYS
+    calls = looks + batches * (
         3 + ceil(load.files_a_batch * _assumed("seconds to file an original away") / _ARCHIVER_SECONDS)
     )
-    seconds = files * (_assumed("seconds of a look") + _assumed("seconds to file an original away")) + batches * 3
+    seconds = (
+        looks * _assumed("seconds of a look")
+        + files * _assumed("seconds to file an original away")
+        + batches * 3 * _assumed("seconds of a look")
+    )
+    messages = files * (1 + 2 / _MESSAGES_A_REQUEST) + _READERS * _DAYS * _DAY_SECONDS / _POLL_SECONDS
     functions = (
         seconds * _FUNCTION_GB * PRICES["Lambda, a GB for a second"] + calls / 1e6 * PRICES["Lambda, 1,000,000 calls"]
     )
     partitions = _assumed("days that a batch touches")
-    # Each look lists what is pending, 1,000 keys a page; each table of the lake has a file a day.
-    lists = files * ceil(load.files_a_batch / 1000)
+    # Each look without a batch in flight lists what is pending, 1,000 keys a page; each table of the lake has a file a day.
+    lists = looks * ceil(load.files_a_batch / 1000)
     writes = files * _assumed("writes to S3 per file") + batches * (2 * partitions + 20) + lists
     reads = files * _assumed("reads from S3 per file") + batches * (2 * partitions + 50)
     requests = writes / 1000 * PRICES["S3, 1,000 writes, copies or lists"] + reads / 1000 * PRICES["S3, 1,000 reads"]
@@ -165,11 +171,33 @@ def monthly(load: Load) -> dict[str, float]:
         "S3, requests": requests,
         "S3, storage": _stored_gb(files) * PRICES["S3 Standard, a GB for a month"],
         "DynamoDB": tables,
+        "SQS": messages / 1e6 * PRICES["SQS, 1,000,000 requests"],
         "Step Functions": batches * TRANSITIONS / 1000 * PRICES["Step Functions Standard, 1,000 transitions"],
         "CloudWatch": files * _assumed("KB of log per file") / 1e6 * PRICES["CloudWatch Logs, a GB"]
         + METRICS * PRICES["CloudWatch, a metric for a month"],
         "Alarms": ALARMS * PRICES["CloudWatch, an alarm for a month"] + PRICES["KMS, a key for a month"],
     }
+
+
+def _fargate(seconds: float, size: TaskSize) -> float:
+    """Return what tasks of a size cost that run so long together."""
+    return (
+        seconds
+        / 3600
+        * (
+            size.cpu / 1024 * PRICES["Fargate, a processor for an hour (Linux, x86)"]
+            + size.memory_mib / 1024 * PRICES["Fargate, a GB of memory for an hour"]
+            + (size.disk_gib - 20) * PRICES["Fargate, a GB of storage beyond 20 for an hour"]
+            + PRICES["public IPv4 address for an hour"]
+        )
+    )
+
+
+def _looks(load: Load) -> float:
+    """Return how many looks there are a day: one a window with events, one a sweep, and one after each batch."""
+    settings = Settings()
+    windows = min(load.files_a_day, _DAY_SECONDS / settings.event_window.total_seconds())
+    return windows + _DAY_SECONDS / settings.sweep.total_seconds() + load.batches_a_day
 
 
 def _stored_gb(files: float) -> float:
@@ -184,7 +212,8 @@ def _size(files: float) -> TaskSize:
 def _task_seconds(files: float) -> float:
     """Return how long both tasks run: starting, and working."""
     speed = _assumed("MB a processor works through in a second") * _size(files).cpu / 1024
-    return 2 * _assumed("seconds until a task works") + files * _assumed("MB of CSV in a file") / speed
+    reading = files * _assumed("seconds to fetch and report a file")
+    return 2 * _assumed("seconds until a task works") + reading + files * _assumed("MB of CSV in a file") / speed
 
 
 def _seconds(files: float) -> float:

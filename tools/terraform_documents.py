@@ -19,7 +19,8 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import roles
 from takings.adapters.aws.resources.bucket import bucket_policy
 from takings.adapters.aws.resources.images import Image
-from takings.adapters.aws.resources.tasks import LIFE_CYCLE, SERVICES, task_definition
+from takings.adapters.aws.resources.queue import events_policy
+from takings.adapters.aws.resources.tasks import LIFE_CYCLE, SERVICES, TASKS, image_of, task_definition
 from takings.adapters.aws.state_machine import definition
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "infra" / "terraform" / "documents"
@@ -41,9 +42,9 @@ class OpenPipeline(Pipeline):
         return f"${{prefix}}{of}"
 
     @property
-    def registry(self) -> str:
-        """Return the host of the repositories; Terraform knows the domain of each partition."""
-        return "${account}.dkr.ecr.${region}.${dns_suffix}"
+    def dns_suffix(self) -> str:
+        """Return the domain of the partition's services, which Terraform knows."""
+        return "${dns_suffix}"
 
 
 PIPELINE: Final = OpenPipeline(
@@ -81,13 +82,14 @@ def documents() -> dict[str, str]:
         "bucket-policy.json": bucket_policy(PIPELINE.partition, PIPELINE.bucket),
         "dashboard.json": dashboard(PIPELINE),
         "ecommerce-pipeline.asl.json": _state_machine(),
+        "events-policy.json": events_policy(PIPELINE),
         "images.json": LIFE_CYCLE,
     }
     for role in roles(PIPELINE):
         name = role.name.removeprefix(PIPELINE.name(""))
         found[f"roles/{name}.json"] = {"trust": role.trust(PIPELINE.account), "policy": role.policy()}
-    for service in SERVICES:
-        image = Image(name=PIPELINE.image(service, "${image_tag}"), tag="${image_tag}")
+    for service in TASKS:
+        image = Image(name=PIPELINE.image(image_of(service), "${image_tag}"), tag="${image_tag}")
         found[f"tasks/{service}.json"] = task_definition(PIPELINE, service, image)
     return {name: template(document) for name, document in sorted(found.items())}
 

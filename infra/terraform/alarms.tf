@@ -38,6 +38,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_name          = each.key
   alarm_description   = each.value.AlarmDescription
   alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
   namespace           = each.value.Namespace
   metric_name         = each.value.MetricName
   dimensions          = { for each in each.value.Dimensions : each.Name => each.Value }

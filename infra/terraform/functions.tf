@@ -71,12 +71,3 @@ resource "aws_lambda_function" "archiver" {
 
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.functions]
 }
-
-resource "aws_lambda_permission" "bucket" {
-  statement_id   = "takings-raw-data"
-  action         = "lambda:InvokeFunction"
-  function_name  = aws_lambda_function.detector.function_name
-  principal      = "s3.amazonaws.com"
-  source_arn     = aws_s3_bucket.store.arn
-  source_account = data.aws_caller_identity.this.account_id
-}

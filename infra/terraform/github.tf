@@ -10,7 +10,7 @@ resource "aws_iam_openid_connect_provider" "github" {
   count = var.github == null ? 0 : 1
 
   url            = "https://token.actions.githubusercontent.com"
-  client_id_list = ["sts.amazonaws.com"]
+  client_id_list = ["sts.${data.aws_partition.this.dns_suffix}"]
 }
 
 resource "aws_iam_role" "deploy" {

@@ -6,11 +6,13 @@ locals {
   # Most services allow fewer letters than tables do.
   prefix = replace(var.table_prefix, "/[^A-Za-z0-9-]/", "-")
 
-  detector  = "${local.prefix}file-detector"
-  archiver  = "${local.prefix}file-archiver"
-  services  = ["validation-service", "transformation-service"]
-  schedules = "${local.prefix}takings"
-  alarms    = "${local.prefix}takings-alarms"
+  detector = "${local.prefix}file-detector"
+  archiver = "${local.prefix}file-archiver"
+  services = ["validation-service", "transformation-service"]
+  # The maintenance has no image of its own.
+  tasks_named = concat(local.services, ["maintenance"])
+  schedules   = "${local.prefix}takings"
+  alarms      = "${local.prefix}takings-alarms"
 
   # What the documents beside this file leave open. They are the very ones that `takings aws bootstrap` uses:
   # `python -m tools.terraform_documents` writes them.

@@ -74,6 +74,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
     }
   }
 
+  # Every archived drop leaves a version and a marker, which slow each listing.
+  rule {
+    id     = "takings-drops"
+    status = "Enabled"
+
+    filter {
+      prefix = "raw-data/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 7
+    }
+
+    expiration {
+      expired_object_delete_marker = true
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.store]
 }
 
@@ -81,12 +99,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
 resource "aws_s3_bucket_notification" "store" {
   bucket = aws_s3_bucket.store.id
 
-  lambda_function {
-    id                  = "takings-raw-data"
-    lambda_function_arn = aws_lambda_function.detector.arn
-    events              = ["s3:ObjectCreated:*"]
-    filter_prefix       = "raw-data/"
+  queue {
+    id            = "takings-raw-data"
+    queue_arn     = aws_sqs_queue.events.arn
+    events        = ["s3:ObjectCreated:*"]
+    filter_prefix = "raw-data/"
   }
 
-  depends_on = [aws_lambda_permission.bucket]
+  depends_on = [aws_sqs_queue_policy.events]
 }

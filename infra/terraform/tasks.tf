@@ -22,7 +22,7 @@ resource "aws_ecr_lifecycle_policy" "service" {
 }
 
 resource "aws_cloudwatch_log_group" "tasks" {
-  for_each = toset(local.services)
+  for_each = toset(local.tasks_named)
 
   name              = "/ecs/${local.prefix}${each.key}"
   retention_in_days = 90
@@ -31,7 +31,7 @@ resource "aws_cloudwatch_log_group" "tasks" {
 locals {
   # What each service's tasks are, but for their size, which the state machine says.
   tasks = {
-    for service in local.services :
+    for service in local.tasks_named :
     service => jsondecode(templatefile("${path.module}/documents/tasks/${service}.json", local.values))
   }
 }
@@ -57,6 +57,13 @@ resource "aws_ecs_task_definition" "service" {
   runtime_platform {
     cpu_architecture        = each.value.runtimePlatform.cpuArchitecture
     operating_system_family = each.value.runtimePlatform.operatingSystemFamily
+  }
+
+  dynamic "ephemeral_storage" {
+    for_each = can(each.value.ephemeralStorage) ? [each.value.ephemeralStorage] : []
+    content {
+      size_in_gib = ephemeral_storage.value.sizeInGiB
+    }
   }
 
   dynamic "volume" {

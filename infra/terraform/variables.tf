@@ -54,6 +54,17 @@ variable "sweep_minutes" {
   }
 }
 
+variable "event_window_seconds" {
+  description = "As `event_window` in takings.toml: how long the bucket's events are gathered before one look."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.event_window_seconds >= 1 && var.event_window_seconds <= 300 && floor(var.event_window_seconds) == var.event_window_seconds
+    error_message = "Lambda offers whole seconds, from 1 to 300."
+  }
+}
+
 variable "batch_wait_minutes" {
   description = "As `batch_wait` in takings.toml: files that wait an hour longer are an alarm."
   type        = number

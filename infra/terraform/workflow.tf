@@ -38,3 +38,34 @@ resource "aws_scheduler_schedule" "sweep" {
 
   depends_on = [aws_iam_role_policy.this]
 }
+
+# Compacts the lake's small files, and removes what nothing needs; beside batches, as `takings maintain` does.
+resource "aws_scheduler_schedule" "maintain" {
+  name                = "maintain"
+  group_name          = aws_scheduler_schedule_group.this.name
+  schedule_expression = "rate(1 day)"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_ecs_cluster.this.arn
+    role_arn = aws_iam_role.this["takings-scheduler"].arn
+
+    ecs_parameters {
+      # Without a revision: the newest.
+      task_definition_arn = aws_ecs_task_definition.service["maintenance"].arn_without_revision
+      launch_type         = "FARGATE"
+      task_count          = 1
+
+      network_configuration {
+        subnets          = local.subnets
+        security_groups  = [local.security_group]
+        assign_public_ip = local.public_ip == "ENABLED"
+      }
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.this]
+}

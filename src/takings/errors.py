@@ -8,6 +8,7 @@
     └── MachineryError        the pipeline could not finish; it can be run again: exit 3
         ├── OutOfMemory       the machine's memory, or the setting `memory`, is not enough
         ├── StoreError        the store could not be read or written
+        │   ├── OutOfDisk       the disk, or its quota, is full
         │   ├── UnreadableFile  one file could not be read; the batch continues without it
         │   └── StuckFile       one file was archived but not removed from raw-data/; the batch continues
         ├── ConflictError     another writer was first; read again
@@ -56,6 +57,10 @@ class OutOfMemory(MachineryError):
 
 class StoreError(MachineryError):
     """The store could not be read or written."""
+
+
+class OutOfDisk(StoreError):
+    """The disk or its quota is full; with more of it, the work can be run again."""
 
 
 class UnreadableFile(StoreError):

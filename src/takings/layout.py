@@ -128,6 +128,11 @@ def new_batch_id(now: datetime, token: str) -> BatchId:
     return BatchId(f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}Z-{token}")
 
 
+def batch_instant(batch_id: BatchId) -> datetime:
+    """Return the instant that a batch is named after; ValueError for a name of another form."""
+    return datetime.strptime(f"{batch_id.partition('Z-')[0]}+0000", "%Y%m%dT%H%M%S%f%z")
+
+
 def manifest(batch_id: BatchId) -> str:
     """Return the key of a batch's manifest."""
     return f"batches/{batch_id}/manifest.json"

@@ -47,6 +47,11 @@ def remedy_of(code: int | None) -> str | None:
     return _REFUSALS[code][1] if code in _REFUSALS else None
 
 
+def is_full(code: int | None) -> bool:
+    """Return whether the system's refusal with this number is for want of disk."""
+    return code in {errno.ENOSPC, errno.EDQUOT}
+
+
 def out_of_memory() -> str:
     """Return what to do if Python itself gets no memory."""
     return _MEMORY

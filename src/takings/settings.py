@@ -87,6 +87,8 @@ class Settings(BaseModel):
     batch_wait: Duration = timedelta(minutes=20)
     #: only a safety net for files that no event announced; listing a large folder is not free
     sweep: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
+    #: a storm of drops starts few looks; what Lambda offers, in whole seconds
+    event_window: Duration = Field(default=timedelta(seconds=20), ge=timedelta(seconds=1), le=timedelta(minutes=5))
     #: off, because a shop whose products seldom change would wait for ever
     require_every_dataset: bool = False
     #: keeps a manifest and a batch's reports readable

@@ -50,7 +50,11 @@ class Container:
         self.image = image
         self.labels: dict[str, str] = dict(options.get("labels") or {})
         self.attrs: dict[str, Any] = {"NetworkSettings": {"Networks": {}}, "Labels": self.labels}
-        self.command = [*found.entrypoint, *(options.get("command") or found.command)]
+        entrypoint = found.entrypoint
+        if options.get("entrypoint"):
+            # The same Python as the image's, with this source.
+            entrypoint = [found.entrypoint[0], *options["entrypoint"][1:]]
+        self.command = [*entrypoint, *(options.get("command") or found.command)]
         self.work = folder / self.id[:12]
         self.work.mkdir(parents=True)
         self.log = folder / f"{self.id[:12]}.log"
@@ -161,6 +165,7 @@ class Docker:
         folder: Path,
         refusal: Callable[[str], Exception],
         credentials: Callable[[Mapping[str, str]], Mapping[str, str]],
+        entry_point: Callable[[Mapping[str, str]], list[str]],
     ) -> None:
         self.known: dict[str, Image] = {}
         self.all: list[Container] = []
@@ -169,6 +174,8 @@ class Docker:
         self._refusal = refusal
         #: what a container with these labels gets from its role
         self._credentials = credentials
+        #: what a container of these labels runs instead of what its image says; MiniStack does not pass it on
+        self._entry_point = entry_point
         self._leash = Leash()
 
     def end_all(self) -> None:
@@ -181,7 +188,8 @@ class Docker:
         repository = image.rsplit("/", 1)[-1].split("@", 1)[0].split(":", 1)[0]
         if repository not in self.known:
             raise self._refusal(f"{image} is not among the images {sorted(self.known)}")
-        credentials = self._credentials(options.get("labels") or {})
+        labels = options.get("labels") or {}
+        credentials, options["entrypoint"] = self._credentials(labels), self._entry_point(labels)
         container = Container(image, self.known[repository], self._folder, self._leash, options, credentials)
         self.all.append(container)
         return container

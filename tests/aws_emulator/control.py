@@ -1,7 +1,7 @@
 """What a test may do to the emulator itself, by HTTP under /_takings/, and what a reset ends besides MiniStack's own things.
 
-GET tasks, waits, events, calls; PUT images, events, clock, roles; POST events (gives some out); DELETE events (loses all
-that are held).
+GET tasks, waits, events, calls; PUT images, events, clock, roles, refusals; POST events (gives some out); DELETE events (loses
+all that are held).
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ def _act(docker: Docker, held: Held, method: str, what: str, body: Any) -> Any:
             held.release(body["order"])
         case "DELETE", "events":
             held.drop()
+        case "PUT", "refusals":
+            executions.refusing |= body
         case "PUT", "clock":
             functions.advance(body["ahead"])
         case _:
@@ -80,7 +82,7 @@ def _end_all(docker: Docker, held: Held) -> None:
     docker.known = {}
     held.hold(holding=False)
     held.drop()
-    executions.waits.clear()
+    executions.forget()
     permissions.forget()
 
 

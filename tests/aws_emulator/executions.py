@@ -42,6 +42,9 @@ class Wait:
 
 
 waits: list[Wait] = []
+#: functions that refuse every call, and for how many seconds of an execution's waits from the first call on
+refusing: dict[str, float] = {}
+_first_refusal: dict[tuple[str, str], float] = {}
 
 
 def behave() -> None:
@@ -114,6 +117,7 @@ def _while_it_lives(original: Function) -> Function:
         _leave_if_ended()
         if ":::lambda:invoke" in resource:
             _demand("lambda:InvokeFunction", input_data["FunctionName"])
+            _refuse(input_data["FunctionName"].rpartition(":")[2])
         return original(resource, input_data)
 
     return invoke_resource
@@ -128,6 +132,21 @@ def _demand(action: str, resource: str, conditions: Mapping[str, str] | None = N
             permissions.demand(machine["roleArn"], action, resource, conditions)
         except permissions.NotAllowed as refused:
             raise stepfunctions._ExecutionError("States.Permissions", str(refused)) from refused
+
+
+def _refuse(function: str) -> None:
+    """Fail the state as Lambda does that has no room for another call, as long as a test wants it."""
+    execution = (_execution.get() or {}).get("executionArn", "")
+    waited = sum(wait.seconds for wait in waits if wait.execution == execution)
+    if waited - _first_refusal.setdefault((execution, function), waited) < refusing.get(function, 0):
+        raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", "Rate Exceeded.")
+
+
+def forget() -> None:
+    """Begin anew: nothing was waited for, and no function refuses a call."""
+    waits.clear()
+    refusing.clear()
+    _first_refusal.clear()
 
 
 def _leave_if_ended() -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 #: waits and pauses between attempts take this part of their time
-_SPEED: Final = {"SFN_WAIT_SCALE": "0.01", "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1"}
+_PART: Final = 0.01
+_SPEED: Final = {"SFN_WAIT_SCALE": str(_PART), "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1"}
 _TICK_SECONDS: Final = 0.2
 
 
@@ -25,7 +26,7 @@ def main(port: str, folder: str, python: str) -> None:
     # MiniStack reads its settings when it is imported.
     from ministack import app
 
-    from tests.aws_emulator import alarms, events, executions, functions, permissions, tasks
+    from tests.aws_emulator import alarms, copies, events, executions, functions, permissions, queues, tasks
     from tests.aws_emulator.control import controlled
     from tests.aws_emulator.patching import PatchPointGone, put
 
@@ -35,6 +36,8 @@ def main(port: str, folder: str, python: str) -> None:
         executions.behave()
         alarms.behave()
         functions.behave(python, _TICK_SECONDS)
+        copies.behave()
+        queues.behave(_PART)
         events.hold_in(held)
         permissions.hold_to_roles()
         put(app, "app", controlled(app.app, docker, held))

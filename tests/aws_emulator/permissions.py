@@ -15,7 +15,7 @@ from typing import Any, Final
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import eventbridge, scheduler, sts
+from ministack.services import ecs, eventbridge, scheduler, sts
 
 from tests.aws_emulator.patching import Function, needed, patch, put
 
@@ -38,6 +38,7 @@ def hold_to_roles() -> None:
     needed(app, "AUTH")
     needed(iam_evaluator, "EvalContext", "evaluate", "_gather_role_policies", "resolve_caller_identity")
     needed(sts, "register_session")
+    needed(ecs, "_run_task", "_task_defs", "_resolve_td_key")
     patch(app, "pin_request_origin", "source_ip, secure_transport", _over_tls)
     parameters = "access_key_id, iam_action, service, region, resource_arn, service_context"
     patch(iam_evaluator, "enforce", parameters, _noted)
@@ -189,12 +190,37 @@ def _passing_its_role(original: Function) -> Function:
     return write
 
 
+def _run_task(target: Mapping[str, Any]) -> Any:
+    """Start a task as the Scheduler does, which MiniStack's cannot: in the name of the schedule's role."""
+    wanted = target["EcsParameters"]
+    definition = ecs._task_defs.get(ecs._resolve_td_key(wanted["TaskDefinitionArn"]))
+    if definition:
+        demand(target["RoleArn"], "ecs:RunTask", definition["taskDefinitionArn"], {"ecs:cluster": target["Arn"]})
+        for role in ("taskRoleArn", "executionRoleArn"):
+            demand(
+                target["RoleArn"], "iam:PassRole", definition[role], {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+            )
+    network = wanted["NetworkConfiguration"]["awsvpcConfiguration"]
+    return ecs._run_task(
+        {
+            "cluster": target["Arn"],
+            "taskDefinition": wanted["TaskDefinitionArn"],
+            "launchType": wanted["LaunchType"],
+            "networkConfiguration": {
+                "awsvpcConfiguration": {name[:1].lower() + name[1:]: network[name] for name in network}
+            },
+        }
+    )
+
+
 def _as_its_role(original: Function) -> Function:
     """Invoke a schedule's target with the role that it names."""
 
     def invoke(target: Mapping[str, Any], event: Any, rule: Any, view: Any = None) -> Any:
         if ":lambda:" in target["Arn"] and target.get("RoleArn"):
             demand(target["RoleArn"], "lambda:InvokeFunction", target["Arn"])
+        if target.get("EcsParameters"):
+            return _run_task(target)
         return original(target, event, rule, view)
 
     return invoke

@@ -27,7 +27,7 @@ def run_as_children(folder: Path) -> Docker:
         ecs, "_tasks", "_task_defs", "_sanitize", "_resolve_task", "_resolve_cluster_name", "_cleanup_task_resources"
     )
     needed(ecs, "_ImagePullError")
-    docker = Docker(folder, ecs._ImagePullError, _credentials)
+    docker = Docker(folder, ecs._ImagePullError, _credentials, _entry_point)
     put(ecs, "_docker", docker)
     put(ecs, "_ECS_REAP_INTERVAL", 3600)
     patch(ecs, "_mark_task_stopped", "task_arn, task, reason, stop_code, exit_code", _in_the_words_of_aws)
@@ -64,9 +64,20 @@ def _described(container: Container) -> dict[str, Any]:
 
 def _credentials(labels: Mapping[str, str]) -> dict[str, str]:
     """Return what a container gets from its task role."""
-    key = ":".join(labels.get(f"com.amazonaws.ecs.task-definition-{part}", "") for part in ("family", "version"))
-    role = (ecs._task_defs.get(key) or {}).get("taskRoleArn")
+    role = _definition(labels).get("taskRoleArn")
     return permissions.credentials(role, labels[_TASK].rsplit("/", 1)[-1]) if role else {}
+
+
+def _entry_point(labels: Mapping[str, str]) -> list[str]:
+    """Return what a task definition says instead of its image."""
+    containers = _definition(labels).get("containerDefinitions") or [{}]
+    return list(containers[0].get("entryPoint") or ())
+
+
+def _definition(labels: Mapping[str, str]) -> dict[str, Any]:
+    key = ":".join(labels.get(f"com.amazonaws.ecs.task-definition-{part}", "") for part in ("family", "version"))
+    found: dict[str, Any] = ecs._task_defs.get(key) or {}
+    return found
 
 
 def _in_another_order(original: Function) -> Function:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from takings.entrypoints.task_size import too_large
 from takings.errors import InvariantBreach
 from takings.kpis import check_invariants
 from takings.runs.steps import MOST_ATTEMPTS
@@ -33,11 +34,16 @@ def blocking() -> set[str]:
 
 def test_every_reason_of_a_blocked_batch_stands_on_the_page() -> None:
     """A new way to block a batch needs a new row for whoever is on call."""
-    assert blocking() == {"str(breach)", "f'{attempt} attempts have failed; the last one with: {cause}.'"}
+    assert blocking() == {
+        "str(breach)",
+        "f'{attempt} attempts have failed; the last one with: {cause}.'",
+        "blocked_for",  # a batch for which no disk of a task is large enough
+    }
     rows = re.findall(r"^\| `([^`…]+)…` ", PAGE, re.MULTILINE)
     assert rows == [
         "KPIs of ",
         f"{MOST_ATTEMPTS} attempts have failed; the last one with: ",
+        too_large("shop").partition(",")[0].removesuffix(",") + " ",
         f"{MOST_ATTEMPTS} attempts ended without reporting a result ",  # the detector's, for a batch that nobody owns
     ]
 

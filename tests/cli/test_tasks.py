@@ -17,12 +17,12 @@ import pytest
 
 from takings.adapters.duckdb.validation import DuckDbValidation
 from takings.entrypoints import tasks
-from takings.errors import OutOfMemory
+from takings.errors import OutOfDisk, OutOfMemory
 from takings.intake.gate import GateState
 from takings.layout import BatchId
 from takings.runs import steps
 from takings.runs.pipeline import claim_batch, look
-from tests.shop import drop, drop_all, expected, new_store, opened, published
+from tests.shop import csv_of, drop, drop_all, expected, new_store, opened, order, published, run
 
 
 @dataclass
@@ -85,6 +85,35 @@ def test_the_steps_of_a_batch(task: Task) -> None:
     assert published(task.root) == expected(task.root)
 
 
+def test_maintenance_is_a_task_without_a_batch(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what it did, as a line that is a measurement as well; where a batch is in flight it changes no commit."""
+    run(root)
+    begun(drop(root, "orders/b.csv", csv_of(order(9))).parents[2])
+    capsys.readouterr()
+    assert tasks.run(["maintain"], []) == 2
+    assert "the environment lacks TAKINGS_STORE" in json.loads(capsys.readouterr().out)["cause"]
+    monkeypatch.setenv("TAKINGS_STORE", str(root))
+    assert tasks.run(["maintain"], []) == tasks.DONE
+    fact = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {name: fact[name] for name in ("fact", "compacted", "commit", "vacuumed", "expired")} == {
+        "fact": "store.maintained",
+        "compacted": {},
+        "commit": None,
+        "vacuumed": 0,
+        "expired": 0,
+    }
+    (metric,) = fact["_aws"]["CloudWatchMetrics"]
+    assert metric == {
+        "Namespace": "Takings",
+        "Dimensions": [["store", "service"]],
+        "Metrics": [{"Name": "LakeFilesVacuumed", "Unit": "Count"}],
+    }
+    assert (fact["store"], fact["service"], fact["LakeFilesVacuumed"]) == (str(root), "maintenance", 0.0)
+    assert published(root) == expected(root)
+
+
 def test_bad_data_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No file of the batch was accepted."""
     root = drop(new_store(tmp_path / "shop"), "orders/bad.csv", b"id\n1\n").parents[2]
@@ -105,7 +134,9 @@ def test_a_newer_attempt_is_no_failure(task: Task) -> None:
     [
         (OutOfMemory("DuckDB could not continue with memory = '400MB'."), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
         (MemoryError("no more"), tasks.OUT_OF_MEMORY, "task.out_of_memory"),
-        (OSError(28, "No space left on device", "/store/x"), tasks.UNFINISHED, "task.failed"),
+        (OSError(28, "No space left on device", "/store/x"), tasks.OUT_OF_DISK, "task.out_of_disk"),
+        (OutOfDisk("The disk is full."), tasks.OUT_OF_DISK, "task.out_of_disk"),
+        (OSError(5, "Input/output error", "/store/x"), tasks.UNFINISHED, "task.failed"),
     ],
 )
 def test_what_breaks_is_told_apart(
@@ -234,8 +265,8 @@ def test_sigterm_is_answered_soon_whatever_runs(task: Task, tmp_path: Path, work
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        (["archive"], {}, "name the step to run, one of validate, transform; got archive."),
-        ([], {}, "name the step to run, one of validate, transform; got nothing."),
+        (["archive"], {}, "name the step to run, one of validate, transform, maintain; got archive."),
+        ([], {}, "name the step to run, one of validate, transform, maintain; got nothing."),
         (["validate"], {}, "the environment lacks TAKINGS_STORE, TAKINGS_BATCH_ID, TAKINGS_ATTEMPT."),
         (
             ["validate"],
@@ -265,7 +296,7 @@ def test_a_step_is_a_process_of_its_own() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     (line,) = ended.stdout.splitlines()
-    assert json.loads(line)["cause"] == "name the step to run, one of validate, transform; got archive."
+    assert json.loads(line)["cause"] == "name the step to run, one of validate, transform, maintain; got archive."
 
 
 def test_the_last_step_finds_what_tasks_did(task: Task) -> None:

@@ -34,7 +34,7 @@ from tests.worths import ROLES, contracts_of_worth
 
 #: every call that changes something outside the process
 STEPS: Final = {
-    "store": {"create", "create_from", "copy", "fetch", "archive", "forget"},
+    "store": {"create", "create_each", "create_from", "copy", "fetch", "archive_each", "forget"},
     "ledger": {"change_gate", "begin", "record"},
     "tables": {"prepare", "apply"},
     "kpis": {"publish"},

@@ -1,7 +1,11 @@
-"""An AWS for the tests in this folder: the one that AWS_ENDPOINT_URL names, or an emulator started for them."""
+"""An AWS for the tests in this folder: what AWS_ENDPOINT_URL names, or a LocalStack on its usual port.
+
+Without either, an emulator is started for them.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import urllib.error
@@ -21,17 +25,30 @@ from tests.emulators import Emulator, environment
 takings = takings_fixture
 #: read before any fixture points this process to an emulator; credentials are never read from it, emulators accept any
 _GIVEN: Final = os.environ.get("AWS_ENDPOINT_URL")
+#: where docker-compose.localstack.yml lets it listen
+USUAL: Final = "http://127.0.0.1:4566"
 _START_SECONDS: Final = 60
 
 
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> dict[str, str]:
     """Return the AWS_* variables for the tests' endpoint."""
-    if _GIVEN:
-        _wait_until_it_answers(_GIVEN)
-        return environment(_GIVEN)
+    given = _GIVEN or localstack_at(USUAL)
+    if given:
+        _wait_until_it_answers(given)
+        return environment(given)
     emulator: Emulator = request.getfixturevalue("ministack")
     return environment(emulator.url)
+
+
+def localstack_at(url: str) -> str | None:
+    """Return the URL if a LocalStack answers there, or what answers as one; None where anything else or nothing does."""
+    try:
+        with urllib.request.urlopen(f"{url}/_localstack/health", timeout=2) as answer:
+            found = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return url if isinstance(found, dict) and {"s3", "dynamodb"} <= found.get("services", {}).keys() else None
 
 
 def _wait_until_it_answers(url: str) -> None:

@@ -43,7 +43,7 @@ LATER = timedelta(minutes=2)
 
 #: every call that changes something outside the process
 STEPS = {
-    "store": {"create", "create_from", "copy", "fetch", "archive", "forget"},
+    "store": {"create", "create_each", "create_from", "copy", "fetch", "archive_each", "forget"},
     "ledger": {"change_gate", "begin", "record"},
     "tables": {"prepare", "apply"},
     "kpis": {"publish"},

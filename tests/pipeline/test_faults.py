@@ -24,7 +24,7 @@ from deltalake.exceptions import DeltaError
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.entrypoints.faults import explain_os_error
-from takings.errors import CorruptState, MachineryError, StoreError
+from takings.errors import CorruptState, MachineryError, OutOfDisk, StoreError
 from takings.intake.gate import Gate, GateState
 from takings.refusals import code_in, remedy_of
 from takings.runs import pipeline
@@ -43,11 +43,19 @@ _SOON_SECONDS: Final = 15
             "DuckDB could not continue with memory = '400MB'",
         ),
         (
+            duckdb.OutOfMemoryException(
+                "Out of Memory Error: failed to offload data block of size 256.0 KiB (1.0 GiB/1.0 GiB used).\n"
+                "This limit was set by the 'max_temp_directory_size' setting."
+            ),
+            OutOfDisk,
+            "DuckDB has no disk left to spill to: Out of Memory Error: failed to offload data block of size 256.0 KiB",
+        ),
+        (
             duckdb.IOException(
                 'IO Error: Async write failed: {"exception_type":"IO","exception_message":"Could not write file'
                 ' \\"/shop/b.parquet\\": No space left on device","errno":"28"}'
             ),
-            StoreError,
+            OutOfDisk,
             'read or written: Could not write file "/shop/b.parquet": No space left on device. The disk is full. Free',
         ),
         (
@@ -60,7 +68,7 @@ _SOON_SECONDS: Final = 15
             OSError(
                 "Generic LocalFileSystem error\n \x1b[31m↳\x1b[0m Unable to copy\n  \x1b[31m↳\x1b[0m Full (os error 28)\n"
             ),
-            StoreError,
+            OutOfDisk,
             "Generic LocalFileSystem error: Unable to copy: Full (os error 28). The disk is full. Free some space",
         ),
         (

@@ -80,7 +80,7 @@ def test_from_the_point_of_no_return_on_the_files_stay_with_the_batch(root: Path
     """It stays to be resumed, however often it fails."""
     with opened(root) as shop:
         with pytest.raises(StoreError):
-            pipeline.run(failing(shop.ports, "archive", 3), at_once=True)
+            pipeline.run(failing(shop.ports, "archive_each", 3), at_once=True)
         left = shop.ports.ledger.gate()
     assert (left.state, left.owner, left.attempt) == (GateState.RUNNING, None, 3)
     (batch,) = run(root).batches
@@ -104,9 +104,9 @@ def test_the_first_fault_is_told_where_the_gate_cannot_be_written_either(root: P
 
         class FullStore:
             def __getattr__(self, name: str) -> Any:
-                if name == "create":
+                if name in {"create", "create_each"}:
                     full.is_full = shop.ports.ledger.gate().state is GateState.RUNNING
-                if name == "create" and full.is_full:
+                if name in {"create", "create_each"} and full.is_full:
                     raise StoreError("lake/: the disk is full.")
                 return getattr(shop.ports.store, name)
 
@@ -137,12 +137,12 @@ class Mortal:
 class Reader(Mortal):
     """A validation engine that a file kills."""
 
-    def read_structure(self, path: Path, workspace: Path, file: Any) -> Any:
+    def read_structure(self, path: Path, *arguments: Any) -> Any:
         """Die of the deadly file."""
         if path.name == Path(KEY).name:
             self._deaths.append(path.name)
             raise Killed
-        return self._port.read_structure(path, workspace, file)  # type: ignore[attr-defined]
+        return self._port.read_structure(path, *arguments)  # type: ignore[attr-defined]
 
 
 def die_reading(root: Path, *, leases: int) -> None:

@@ -126,6 +126,19 @@ def test_a_new_table_is_published_without_a_file(root: Path, tmp_path: Path) -> 
     assert after == before
 
 
+def test_a_watch_publishes_a_new_table_at_its_next_look(root: Path, tmp_path: Path) -> None:
+    """Once: a table that cannot be published is tried again by a run, not by every look."""
+    run(root, contracts=contracts_with_kpis(tmp_path / "without", {}))
+    failing = margin(yaml=(EXAMPLES / "category_margins.yaml").read_text().replace("cost >= 0", "cost < 0"))
+    with opened(root, contracts=contracts_with_kpis(tmp_path / "with", failing)) as shop:
+        for _ in range(2):
+            pipeline.step(shop.ports, at_once=False)
+        assert shop.ports.ledger.gate().own_tables["CategoryMargins"].stale is not None
+        generation = shop.ports.ledger.gate().generation
+        pipeline.step(shop.ports, at_once=False)
+        assert shop.ports.ledger.gate().generation == generation
+
+
 def test_a_changed_definition_restates_its_table_alone(
     root: Path, contracts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

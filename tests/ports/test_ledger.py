@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -22,7 +22,7 @@ from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
 from takings.errors import ConflictError, CorruptState, StoreError
 from takings.intake.arrivals import Arrival
-from takings.intake.gate import LEASE, Gate, GateState, LeftFile, Suspect
+from takings.intake.gate import LEASE, Gate, GateState, LeftFile, OwnTableState, Suspect
 from takings.layout import BatchId
 from takings.ports import Ledger
 from takings.validation.findings import RecordCounts, Verdict
@@ -94,6 +94,16 @@ class TestGate:
             lease_expires_at=NOON + timedelta(microseconds=3),
             reading="raw-data/orders/a.csv",
             suspects=(Suspect(key="raw-data/orders/b.csv", etag="1-2-3", deaths=2),),
+            own_tables={
+                "Margins": OwnTableState(
+                    key=("category", "order_date"),
+                    definition=None,
+                    tried="d",
+                    stale="revenue >= 0",
+                    days=frozenset([date(2025, 3, 30)]),
+                ),
+                "Sales": OwnTableState(key=("order_date",), definition="e", tried="e"),
+            },
             left=(
                 LeftFile(
                     key="raw-data/orders/c.csv",

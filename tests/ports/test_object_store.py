@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from takings.adapters.aws.bucket import Bucket as S3Bucket
 from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
+from takings.archive.moves import Original
 from takings.errors import ConflictError, StoreError, StuckFile, UnreadableFile
 from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
@@ -141,6 +142,38 @@ class TestCreating:
         assert bucket.seen().size == 1
 
 
+def original(info: ObjectInfo) -> Original:
+    content = b"rows of " + info.key.encode()
+    return Original(
+        key=info.key,
+        etag=info.etag,
+        size=info.size,
+        destination=f"processed/2026/11/23/b1/orders/{info.key.rpartition('/')[2]}",
+        version=NOON,
+        fingerprint=sha256(content).hexdigest(),
+    )
+
+
+class TestSideBySide:
+    def test_documents_are_each_created_once(self, bucket: Bucket) -> None:
+        """Whoever was first wins, also within one call's neighbours."""
+        bucket.store.create("batches/b1/a.json", b"first")
+        bucket.store.create_each([("batches/b1/a.json", b"second"), ("batches/b1/b.json", b"other")])
+        assert [bucket.store.read(f"batches/b1/{name}.json") for name in "ab"] == [b"first", b"other"]
+        assert bucket.store.side_by_side() >= 1
+
+    def test_files_fetched_ahead_are_those_of_the_listing(self, bucket: Bucket) -> None:
+        """What cannot be had is no trouble yet: it is told when it is fetched."""
+        bucket.put(KEY, b"rows")
+        etag = bucket.seen().etag
+        for _ in range(2):
+            bucket.store.prefetch([(KEY, etag), (KEY, "1-2-3"), ("raw-data/orders/none.csv", etag)], BATCH)
+        assert bucket.store.fetch("raw-data/orders/none.csv", etag, BATCH) is None
+        bucket.put(KEY, b"newer")
+        found = bucket.store.fetch(KEY, etag, BATCH)
+        assert (found.read_bytes() if found else None) == (b"rows" if bucket.keeps_versions else None)
+
+
 class TestFetching:
     def test_bytes_once_fetched_stay(self, bucket: Bucket) -> None:
         """A newer file under the key does not take them away, not even from another attempt."""
@@ -223,6 +256,26 @@ class TestFilingAway:
         bucket.store.create(TAKEN, b"rows")
         bucket.archive(etag)
         assert (bucket.store.read(TAKEN), bucket.store.read(KEY)) == (b"rows", None)
+
+    def test_several_originals_move_with_one_call(self, bucket: Bucket) -> None:
+        """Each as it would alone: one was filed away before, one was overwritten since, one is in the archive already."""
+        keys = [f"raw-data/orders/{name}.csv" for name in "abc"]
+        for key in keys:
+            bucket.put(key, b"rows of " + key.encode())
+        originals = [original(bucket.seen(key)) for key in keys]
+        for key in keys:
+            bucket.fetched(key)
+        assert bucket.store.archive_each(BATCH, originals[:1]) == [None]
+        bucket.put(keys[1], b"newer")
+        for _ in range(2):
+            assert bucket.store.archive_each(BATCH, originals) == [None] * 3
+        assert [bucket.store.read(each.destination) for each in originals] == [
+            b"rows of " + key.encode() for key in keys
+        ]
+        assert [info.key for info in bucket.store.list("raw-data/")] == keys[1:2]
+        bucket.store.create(TAKEN, b"else")
+        with pytest.raises(ConflictError, match=f"{TAKEN} already holds other bytes"):
+            bucket.store.archive_each(BATCH, [replace(originals[0], destination=TAKEN), originals[2]])
 
     def test_bytes_that_are_nowhere_are_an_error(self, bucket: Bucket) -> None:
         """Not under the key, not fetched and not at the destination: nothing is removed."""
@@ -553,6 +606,7 @@ from pathlib import Path
 from takings.adapters.aws.bucket import Bucket as S3Bucket
 from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.local.object_store import FolderStore
+from takings.archive.moves import Original
 
 root = Path(sys.argv[1])
 end = time.monotonic() + 0.5

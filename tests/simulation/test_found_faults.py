@@ -109,15 +109,15 @@ def a_gate_changes_hands_behind_the_check(root: Path) -> None:
 def a_lost_attempt_commits_after_all(root: Path) -> None:
     """A lost attempt's commit comes right before the other attempt's: it is the batch's only one."""
 
-    def is_commit(method: str, key: str, *_: object) -> bool:
-        return method == "create" and key == layout.commit(1)
+    def is_commit(method: str, *values: object) -> bool:
+        return method == "create" and values[0] == layout.commit(1)
 
     with two_instances(root) as (one, other):
         content: list[bytes] = []
 
-        def remember(method: str, key: str, *values: Any) -> bool:
-            content.extend(values if is_commit(method, key) else ())
-            return is_commit(method, key)
+        def remember(method: str, *values: Any) -> bool:
+            content.extend(values[1:] if is_commit(method, *values) else ())
+            return is_commit(method, *values)
 
         winning = interrupted(
             other.ports, "store", is_commit, lambda: one.ports.store.create(layout.commit(1), content[0])

@@ -111,8 +111,8 @@ def forget_the_batch(ports: Ports, gate: Gate) -> None:
 # Arrivals
 
 
-def take_what_is_being_written(_: int) -> bool:
-    return False
+def take_what_is_being_written(_: int) -> reading.Look:
+    return reading.SOUND
 
 
 def process_in_any_order(ports: Ports, drops: Any, now: datetime) -> tuple[Arrival, ...]:
@@ -339,7 +339,7 @@ VARIANTS: Final[dict[str, Sequence[Patch]]] = {
         (Attempt, "run", create_the_manifest_now),
     ],
     "an abandoned batch is forgotten": [(pipeline, "resume", forget_the_batch)],
-    "files are taken while they are written": [(reading, "_is_written_to", take_what_is_being_written)],
+    "files are taken while they are written": [(reading, "_look_at_writers", take_what_is_being_written)],
     "versions are the order of processing": [(pipeline, "_version_drops", process_in_any_order)],
     "bytes are not compared when they are read": [(FolderStore, "fetch", fetch_whatever_is_there)],
     "bytes are read again by each attempt": [(FolderStore, "fetch", fetch_again)],

@@ -142,6 +142,15 @@ def test_a_batch_has_at_most_so_many_bytes() -> None:
     assert keys(choose(drops, replace(POLICY, batch_max_bytes=100))) == ["orders/a.csv", "orders/c.csv"]
 
 
+def test_compressed_files_count_as_what_they_become() -> None:
+    """Tenfold, and a source's threefold: or a batch could be formed that fits on no disk."""
+    drops = (pending("orders/a.csv.gz", size=6), pending("orders/b.csv.gz", size=5), pending("orders/c.csv", size=40))
+    assert keys(choose(drops, replace(POLICY, batch_max_bytes=100))) == ["orders/a.csv.gz", "orders/c.csv"]
+    exports = [pending(f"orders/{name}.csv", size=20) for name in "abc"]
+    of_till = [(info, replace(drop, dataset=SourceName("till"))) for info, drop in exports]
+    assert keys(choose(of_till, replace(POLICY, batch_max_bytes=150))) == ["orders/a.csv", "orders/b.csv"]
+
+
 def test_a_file_that_is_too_large_goes_alone() -> None:
     """Otherwise it would never go."""
     drops = (pending("orders/a.csv", size=500), pending("orders/b.csv", size=1))

@@ -49,6 +49,7 @@ def test_defaults_need_no_file() -> None:
         "batch_files": 10,
         "batch_wait": timedelta(minutes=20),
         "sweep": timedelta(minutes=5),
+        "event_window": timedelta(seconds=20),
         "require_every_dataset": False,
         "batch_max_files": 1000,
         "batch_max_bytes": 20 * 10**9,
@@ -136,9 +137,9 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     """A typo never goes unnoticed."""
     assert refusal({"batch_file": 3}) == ("options: there is no setting 'batch_file'. Did you mean 'batch_files'?")
     assert refusal({"colour": "red"}) == (
-        "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, require_every_dataset,"
-        " batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine, engine, spark_master,"
-        " time_zone, keep_reports, memory, threads, contracts, table_prefix, serve_host,"
+        "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, event_window,"
+        " require_every_dataset, batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
+        " engine, spark_master, time_zone, keep_reports, memory, threads, contracts, table_prefix, serve_host,"
         " serve_port, serve_token, serve_names."
     )
 

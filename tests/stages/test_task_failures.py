@@ -22,6 +22,7 @@ def cause(code: int | None, stopped: str = "Essential container in task exited",
         (cause(2), TaskFailure.USAGE),
         (cause(3), TaskFailure.INFRASTRUCTURE),
         (cause(4), TaskFailure.OUT_OF_MEMORY),
+        (cause(5), TaskFailure.OUT_OF_DISK),
         (cause(137), TaskFailure.OUT_OF_MEMORY),
         (cause(None, reason="OutOfMemoryError: Container killed due to memory usage"), TaskFailure.OUT_OF_MEMORY),
         (cause(143), TaskFailure.TERMINATED),
@@ -52,9 +53,22 @@ def test_waits_longer_each_time() -> None:
 
 def test_goes_on_at_once_where_waiting_would_not_help() -> None:
     """A spot instance that was wanted back, and a task that needs more memory."""
-    assert decide_after(cause(143), 1, 1.0) == Again(
-        failure=TaskFailure.TERMINATED, pause_seconds=0, needs_more_memory=False
-    )
-    assert decide_after(cause(4), 1, 1.0) == Again(
-        failure=TaskFailure.OUT_OF_MEMORY, pause_seconds=0, needs_more_memory=True
-    )
+    assert decide_after(cause(143), 1, 1.0) == Again(failure=TaskFailure.TERMINATED, pause_seconds=0)
+    assert decide_after(cause(4), 1, 1.0) == Again(failure=TaskFailure.OUT_OF_MEMORY, pause_seconds=0)
+
+
+def test_asks_for_what_was_lacking() -> None:
+    """Memory or disk; a pause needs neither."""
+    told = [decide_after(cause(code), 1, 0.0) for code in (3, 4, 5)]
+    assert [(each.needs_more_memory, each.needs_more_disk) for each in told if isinstance(each, Again)] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_doubles_the_disk_until_there_is_no_larger_one() -> None:
+    """However often that is: the next try is another one."""
+    larger = Again(failure=TaskFailure.OUT_OF_DISK, pause_seconds=0)
+    assert [decide_after(cause(5), tries, 0.0) for tries in (1, MOST_TRIES, MOST_TRIES + 1)] == [larger] * 3
+    assert decide_after(cause(5), 1, 0.0, has_largest_disk=True) == GiveUp(failure=TaskFailure.OUT_OF_DISK)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from takings.contracts.datasets import SourceName
 from takings.contracts.model import Dataset
-from takings.entrypoints.task_size import TaskSize, csv_bytes, task_size
+from takings.entrypoints.task_size import TaskSize, batch_bytes, task_size
 from takings.intake.arrivals import Arrival
 from takings.settings import Settings
 from tests.shop import NOON
@@ -55,10 +55,23 @@ def test_a_task_that_ran_out_of_memory_gets_twice_as_much() -> None:
     ]
 
 
-@given(st.integers(0, 10**15), st.integers(0, 70))
-def test_every_size_is_one_that_is_offered(csv: int, out_of_memory: int) -> None:
+def test_the_lake_fits_on_the_disk_as_well() -> None:
+    """As it is and as it will be: a batch may change every day of it."""
+    assert [task_size(GB, lake_bytes=lake).disk_gib for lake in (0, 10 * GB, 80 * GB, 500 * GB)] == [25, 44, 174, 200]
+
+
+def test_a_task_whose_disk_was_full_gets_twice_as_much() -> None:
+    """Until there is no larger one; its memory stays."""
+    sizes = [task_size(GB, out_of_disk=times) for times in range(5)]
+    assert [size.disk_gib for size in sizes] == [25, 50, 100, 200, 200]
+    assert [size.has_largest_disk for size in sizes] == [False, False, False, True, True]
+    assert {size.memory_mib for size in sizes} == {4096}
+
+
+@given(st.integers(0, 10**15), st.integers(0, 70), st.integers(0, 10**15), st.integers(0, 70))
+def test_every_size_is_one_that_is_offered(csv: int, out_of_memory: int, lake: int, out_of_disk: int) -> None:
     """Fargate refuses to start anything else."""
-    size = task_size(csv, out_of_memory)
+    size = task_size(csv, out_of_memory, lake_bytes=lake, out_of_disk=out_of_disk)
     assert size.memory_mib in LEGAL[size.cpu]
     assert 21 <= size.disk_gib <= 200
     assert Settings(memory=size.environment["TAKINGS_MEMORY"]).memory == size.environment["TAKINGS_MEMORY"]
@@ -94,6 +107,6 @@ def arrival(key: str, size: int, archived_at: str | None = None, version: dateti
 
 def test_compressed_files_count_tenfold() -> None:
     """What they become on the task's disk, also when an archived one comes again."""
-    assert csv_bytes([arrival("raw-data/orders/a.csv", 5), arrival("raw-data/orders/b.CSV.gz", 7)]) == 75
-    assert csv_bytes([replace(arrival("raw-data/till/a.csv", 5), dataset=SourceName("till"))]) == 15
-    assert csv_bytes([arrival("raw-data/orders/a.csv.gz", 3, "processed/2025/03/30/b/orders/a.csv.gz")]) == 30
+    assert batch_bytes([arrival("raw-data/orders/a.csv", 5), arrival("raw-data/orders/b.CSV.gz", 7)]) == 75
+    assert batch_bytes([replace(arrival("raw-data/till/a.csv", 5), dataset=SourceName("till"))]) == 15
+    assert batch_bytes([arrival("raw-data/orders/a.csv.gz", 3, "processed/2025/03/30/b/orders/a.csv.gz")]) == 30

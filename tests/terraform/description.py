@@ -39,6 +39,10 @@ _PASSING: Final = {
         "taskDefinitionArn",
         "clusterArn",
         "Size",
+        "UUID",
+        "EventSourceMappingArn",
+        "LastProcessingResult",
+        "StateTransitionReason",
     ),
     *("SubscriptionArn", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "RoleLastUsed"),
     *("ApproximateNumberOfMessagesDelayed", "registryId", "LastDecreaseDateTime", "LastIncreaseDateTime"),
@@ -94,7 +98,9 @@ def _queues(client: Client) -> Iterator[tuple[str, object]]:
     sqs = client("sqs")
     for url in sqs.list_queues().get("QueueUrls", ()):
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        yield f"queue {url.rpartition('/')[2]}", _without_times(attributes)
+        # The same document may be written in several ways.
+        documents = {name: json.loads(attributes[name]) for name in ("Policy", "RedrivePolicy") if name in attributes}
+        yield f"queue {url.rpartition('/')[2]}", _without_times(attributes) | documents
 
 
 def _roles(client: Client) -> Iterator[tuple[str, object]]:
@@ -121,6 +127,9 @@ def _functions(client: Client) -> Iterator[tuple[str, object]]:
         policy = _or_none(lambda: json.loads(lambdas.get_policy(FunctionName=name)["Policy"]))  # noqa: B023 - called here
         configuration = lambdas.get_function_configuration(FunctionName=name)
         yield f"function {name}", {**configuration, "policy": policy}
+    for each in lambdas.list_event_source_mappings()["EventSourceMappings"]:
+        function, source = (each[key].rpartition(":")[2] for key in ("FunctionArn", "EventSourceArn"))
+        yield f"events from {source} to {function}", _without_times(each)
 
 
 def _repositories(client: Client) -> Iterator[tuple[str, object]]:
@@ -159,6 +168,9 @@ def _schedules(client: Client) -> Iterator[tuple[str, object]]:
             yield f"schedule group {group['Name']}", group
         for each in scheduler.list_schedules(GroupName=group["Name"])["Schedules"]:
             schedule = scheduler.get_schedule(Name=each["Name"], GroupName=group["Name"])
+            network = schedule["Target"].get("EcsParameters", {}).get("NetworkConfiguration", {})
+            # The provider keeps subnets without an order.
+            network.get("awsvpcConfiguration", {}).get("Subnets", []).sort()
             yield f"schedule {group['Name']}/{each['Name']}", schedule
 
 
@@ -234,7 +246,7 @@ def _lasts(key: str, value: object) -> bool:
     return key not in _PASSING and not isinstance(value, datetime) and value not in (None, "", [], {})
 
 
-def _without_times(attributes: Mapping[str, str]) -> dict[str, str]:
+def _without_times(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if not name.endswith("Timestamp")}
 
 

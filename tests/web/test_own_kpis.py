@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import jsonschema
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
 from tests.own_kpis import contracts_with_kpis, csv_of_table, margin
 from tests.shop import csv_of, drop, drop_all, item, new_store, opened, run
@@ -32,9 +34,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ask(shop: Path) -> Iterator[Asker]:
-    """Return what asks for that store."""
-    with served(shop) as address, asking(address) as ask:
+def address(shop: Path) -> Iterator[str]:
+    """Return where that store is shown."""
+    with served(shop) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def ask(address: str) -> Iterator[Asker]:
+    """Return what asks for it."""
+    with asking(address) as ask:
         yield ask
 
 
@@ -80,3 +89,14 @@ def test_a_table_has_a_page(ask: Asker) -> None:
     assert "These numbers are stale." in page
     assert ask("/tables/CategoryMargins?column=colour", accept="text/html").status_code == 404
     assert ask("/tables/OrderKPIs").status_code == 404
+
+
+@pytest.mark.xdist_group("browser")
+def test_a_browser_draws_the_chart_and_keeps_nobody_out(page: Page, address: str) -> None:
+    """From the table beside it; axe finds nothing serious on either page."""
+    for path in ("/tables", "/tables/CategoryMargins?column=margin_rate"):
+        page.goto(address + path)
+        page.wait_for_selector("html[data-live=true]")
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found if each["impact"] in {"serious", "critical"}] == []
+    expect(page.locator("figure[data-chart=measure]:has(canvas)")).to_have_count(1)

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from takings.errors import CorruptState, OutOfMemory, StoreError
-from takings.refusals import as_sentence, code_in, remedy_of
+from takings.errors import CorruptState, OutOfDisk, OutOfMemory, StoreError
+from takings.refusals import as_sentence, code_in, is_full, remedy_of
 
 #: DuckDB's only text about a signal
 _INTERRUPTED: Final = "Query interrupted"
+#: the setting that DuckDB names when its temporary files fill the disk; by default they may take nearly all of it
+_SPILLING: Final = "max_temp_directory_size"
 _ELSE: Final = "Check the disk's space and the permissions, and run again; nothing is lost."
 _DELTA_ELSE: Final = (
     "Check the disk's space and the permissions; if a table's log is damaged, restore lake/ from a back-up. Nothing was"
@@ -40,6 +42,11 @@ def translated_faults(memory: str) -> Iterator[None]:
     try:
         yield
     except _errors_of("duckdb", "OutOfMemoryException") as full:
+        if _SPILLING in str(full):
+            raise OutOfDisk(
+                f"DuckDB has no disk left to spill to: {_first_line(full)}. Free some space, or raise `memory`, and run again;"
+                " nothing is lost."
+            ) from full
         raise OutOfMemory(
             f"DuckDB could not continue with memory = '{memory}': {_first_line(full)}. Raise `memory`, or free disk space for"
             " spilling, and run again."
@@ -79,7 +86,8 @@ def _errors_of(library: str, name: str) -> tuple[type[Exception], ...]:
 
 def _refused(what: str, failed: BaseException, otherwise: str = _ELSE) -> StoreError:
     text = str(failed)
-    return StoreError(f"{what}: {as_sentence(text)}. {remedy_of(code_in(text)) or otherwise}")
+    kind = OutOfDisk if is_full(code_in(text)) else StoreError
+    return kind(f"{what}: {as_sentence(text)}. {remedy_of(code_in(text)) or otherwise}")
 
 
 def _name_of(failed: sqlite3.Error) -> str:

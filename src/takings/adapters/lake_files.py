@@ -43,6 +43,9 @@ class LakeFiles(Protocol):
     def fetch(self, dataset: Dataset, paths: Iterable[str]) -> None:
         """Make Parquet files available in the folder; they never change. May be repeated."""
 
+    def evict(self, dataset: Dataset, paths: Iterable[str]) -> None:
+        """Free the disk that copies of Parquet files take; the files stay, and can be fetched again. May be repeated."""
+
     def put(self, dataset: Dataset, paths: Iterable[str]) -> None:
         """Store Parquet files that were written in the folder, before a commit names them. May be repeated."""
 

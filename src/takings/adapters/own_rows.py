@@ -30,7 +30,7 @@ def write_values(values: Mapping[str, KpiValue]) -> dict[str, int | str | None]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
 
 
-def read_values(table: KpiTable, written: Mapping[str, int | Decimal | str | None]) -> dict[str, KpiValue]:
+def read_values(table: KpiTable, written: Mapping[str, Any]) -> dict[str, KpiValue]:
     """Return published values by column; one that was not published yet is empty."""
     return {column.name: _value(column.kind, written.get(column.name)) for column in table.columns}
 

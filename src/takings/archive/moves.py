@@ -22,6 +22,21 @@ class Move:
     reason_key: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """An original as a store archives it."""
+
+    #: the key under which the batch read it
+    key: str
+    etag: str
+    size: int
+    destination: str
+    #: the place of its rows in the order of writes
+    version: datetime
+    #: the SHA-256 of its bytes
+    fingerprint: str
+
+
 def plan_move(arrival: Arrival, report: FileReport, batch_id: BatchId, now: datetime) -> Move:
     """Return where an original goes: processed/ if it was taken, failed/ if it was refused."""
     day = now.astimezone(UTC).date()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from takings import layout
 from takings.archive import moves
-from takings.archive.lineage import ended, given_back
-from takings.archive.moves import Move
+from takings.archive.lineage import LineageRecord, ended, given_back
+from takings.archive.moves import Move, Original
 from takings.batch.claim import Claim
+from takings.batch.side_by_side import groups
 from takings.batch.verdicts import BatchVerdicts
-from takings.errors import StuckFile
 from takings.intake.arrivals import Arrival
 from takings.layout import BatchId
 from takings.validation.findings import FileReport, Verdict
@@ -41,15 +41,12 @@ def archive(
     ledger.give_back([given_back(claim.begun(arrivals[key][1])) for key in verdicts.returned])
     archived = {record.file_key for record in ledger.lineage(batch_id=claim.batch_id) if record.verdict}
     stuck: dict[str, str] = {}
-    for report in verdicts.reports:
-        if report.key in archived:
-            continue
+    rest = [report for report in verdicts.reports if report.key not in archived]
+    for reports in groups(claim.ports.store, rest):
         if not has_time():
             return None
-        place, arrival = arrivals[report.key]
         claim.check()
-        if (reason := _archive_file(claim, place, arrival, report)) is not None:
-            stuck[arrival.key] = reason
+        stuck |= _archive_files(claim, [(*arrivals[report.key], report) for report in reports])
     return stuck
 
 
@@ -68,29 +65,45 @@ def failed_files(claim: Claim, verdicts: BatchVerdicts) -> tuple[FailedFile, ...
     )
 
 
-def _archive_file(claim: Claim, place: int, arrival: Arrival, report: FileReport) -> str | None:
-    """Archive one original and record how it ended; return why the drop could not be removed, or None if it was."""
-    move, stuck = _move(claim, arrival, report), None
-    if move.reason_key is not None:
-        _keep_reasons(claim, place, report, move.reason_key)
-    try:
-        claim.ports.store.archive(
-            arrival.source, arrival.etag, claim.batch_id, move.destination, arrival.version, report.fingerprint
-        )
-    except StuckFile as refused:
-        stuck = str(refused)
-        claim.ports.tell("file.stuck", {"key": arrival.key, "reason": stuck})
-    claim.ports.tell("file.archived", {"key": arrival.key, "archived_at": move.destination})
-    record = ended(
-        claim.begun(arrival),
+def _archive_files(claim: Claim, group: Sequence[tuple[int, Arrival, FileReport]]) -> dict[str, str]:
+    """Archive originals and record how they ended; return, by key, why drops could not be removed."""
+    moved = [(_move(claim, arrival, report), place) for place, arrival, report in group]
+    for move, place in moved:
+        if move.reason_key is not None:
+            _keep_reasons(claim, place, move.report, move.reason_key)
+    results = claim.ports.store.archive_each(claim.batch_id, [_original(move) for move, _ in moved])
+    stuck: dict[str, str] = {}
+    for (move, _), reason in zip(moved, results, strict=True):
+        if reason is not None:
+            stuck[move.arrival.key] = reason
+            claim.ports.tell("file.stuck", {"key": move.arrival.key, "reason": reason})
+        claim.ports.tell("file.archived", {"key": move.arrival.key, "archived_at": move.destination})
+    claim.ports.ledger.record([_ended(claim, move) for move, _ in moved])
+    return stuck
+
+
+def _original(move: Move) -> Original:
+    arrival = move.arrival
+    return Original(
+        key=arrival.source,
+        etag=arrival.etag,
+        size=arrival.size,
+        destination=move.destination,
+        version=arrival.version,
+        fingerprint=move.report.fingerprint,
+    )
+
+
+def _ended(claim: Claim, move: Move) -> LineageRecord:
+    report = move.report
+    return ended(
+        claim.begun(move.arrival),
         verdict=report.verdict,
         fingerprint=report.fingerprint,
         records=report.records,
         reason=report.reason,
         archived_at=move.destination,
     )
-    claim.ports.ledger.record([record])
-    return stuck
 
 
 def _move(claim: Claim, arrival: Arrival, report: FileReport) -> Move:

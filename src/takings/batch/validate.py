@@ -13,6 +13,7 @@ from takings.batch.claim import Claim
 from takings.batch.commits import newest_commit
 from takings.batch.gaps import refused_days_document
 from takings.batch.reading_ahead import FileAhead, ReadingAhead, next_round
+from takings.batch.side_by_side import create_all
 from takings.batch.staging import as_batch, stage, staged_batch, staged_files, tolerance_of, workspace
 from takings.batch.validate_file import ValidatedFile
 from takings.batch.verdicts import BatchVerdicts, read_verdicts, write_verdicts
@@ -54,9 +55,13 @@ def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
         found = replace(found, reports=_validate_strictly(claim, found.reports))
     claim.check()
     _keep_refused_days(claim, found.reports)
-    for report in found.reports:
-        key = layout.file_report(claim.batch_id, report.dataset, report.file)
-        claim.ports.store.create(key, to_json(file_document(report)))
+    create_all(
+        claim.ports.store,
+        (
+            (layout.file_report(claim.batch_id, report.dataset, report.file), to_json(file_document(report)))
+            for report in found.reports
+        ),
+    )
     return found if write_verdicts(claim.ports.store, claim.batch_id, found) else validate(claim)
 
 
@@ -66,10 +71,12 @@ def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
     returned: list[str] = []
     unread: dict[str, str] = {}
     read_until = 0 if reads_ahead else len(claim.arrivals)
-    engine = claim.ports.validation
+    engine, at_a_time = claim.ports.validation, claim.ports.store.side_by_side()
     with Workers(engine.workers, engine.interrupt) as workers:
         ahead = ReadingAhead(engine, claim.ports.contracts, claim.manifest.now, workers)
         for place, arrival in enumerate(claim.arrivals):
+            if place % at_a_time == 0:
+                _prefetch(claim, claim.arrivals[place : place + at_a_time])
             if place == read_until:
                 read_until = _read_ahead(claim, ahead, place)
             claim.ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(claim.arrivals)})
@@ -171,12 +178,17 @@ def _read_ahead(claim: Claim, ahead: ReadingAhead, first: int) -> int:
     )
     if found.together or found.side_by_side:
         claim.now_reading(_TOGETHER)
+        _prefetch(claim, [claim.arrivals[place] for place in found.together])
         ahead.read(
             [_file_ahead(claim, place) for place in found.together],
             [_file_ahead(claim, place) for place in found.side_by_side],
             workspace(claim, first),
         )
     return found.end
+
+
+def _prefetch(claim: Claim, arrivals: Sequence[Arrival]) -> None:
+    claim.ports.store.prefetch([(arrival.source, arrival.etag) for arrival in arrivals], claim.batch_id)
 
 
 def _file_ahead(claim: Claim, place: int) -> FileAhead:
@@ -200,9 +212,16 @@ def _file_ahead(claim: Claim, place: int) -> FileAhead:
 
 def _report_chunks(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> None:
     made = [(dataset, chunk) for dataset, chunks in validated.made_chunks.items() for chunk in chunks]
-    for dataset, chunk in [*((None, chunk) for chunk in validated.chunks), *made]:
-        key = layout.chunk_report(claim.batch_id, arrival.dataset, arrival.file, chunk.chunk, dataset)
-        claim.ports.store.create(key, to_json(chunk_document(chunk)))
+    create_all(
+        claim.ports.store,
+        (
+            (
+                layout.chunk_report(claim.batch_id, arrival.dataset, arrival.file, chunk.chunk, dataset),
+                to_json(chunk_document(chunk)),
+            )
+            for dataset, chunk in [*((None, chunk) for chunk in validated.chunks), *made]
+        ),
+    )
 
 
 def _explain(claim: Claim, place: int, report: FileReport, faulty: Iterable[FaultyRecord]) -> None:

@@ -14,7 +14,7 @@ from takings.adapters.settings_sources import merged_settings
 from takings.composition.buckets import S3, on_aws
 from takings.contracts import Dataset, load_contracts
 from takings.errors import UnknownThing
-from takings.kpis import load_kpi_tables
+from takings.kpis import KpiTable, load_kpi_tables, load_own_tables
 
 if TYPE_CHECKING:
     from takings.adapters.aws.athena import Statement
@@ -57,6 +57,7 @@ def missing_on_aws(
                 subnets=subnets,
                 security_group=security_group,
                 sweep=settings.sweep,
+                event_window=settings.event_window,
                 limits=limits(batch_wait=settings.batch_policy.batch_wait, sweep=settings.sweep),
                 notify=notify,
                 github=github,
@@ -156,6 +157,7 @@ def statements_for_athena(store: str, *, database: str, exports: str | None, is_
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.athena import athena_statements
         from takings.adapters.aws.exports import newest_export, parse_folder
+        from takings.adapters.aws.tables import OWN_KPIS
 
         folder = parse_folder(exports or f"{S3}{bucket}/{layout.EXPORTS}")
         settings = _settings(clients, bucket)
@@ -165,16 +167,21 @@ def statements_for_athena(store: str, *, database: str, exports: str | None, is_
             for table in load_kpi_tables()
             if not is_only_lake
         ]
-        return list(athena_statements(database, bucket, found, _worth(clients, bucket, settings)))
+        worth, own = _contracts_of(clients, bucket, settings)
+        if own and not is_only_lake:
+            export = newest_export(clients.s3, prefix + OWN_KPIS.name, folder)
+            found += [(table, export) for table in own]
+        return list(athena_statements(database, bucket, found, worth))
 
 
-def _worth(clients: Clients, bucket: str, settings: Settings) -> Worth:
-    """Return what the KPIs read of an item by the contracts that a store's settings name."""
+def _contracts_of(clients: Clients, bucket: str, settings: Settings) -> tuple[Worth, tuple[KpiTable, ...]]:
+    """Return what the KPIs read of an item, and the shop's own tables, by the contracts that a store's settings name."""
     from takings.adapters.aws.platform import AwsPlatform
 
     with TemporaryDirectory(prefix="takings-") as work:
-        contracts = load_contracts(AwsPlatform(clients, bucket, Path(work)).contracts(settings))
-    return contracts[Dataset.ORDER_ITEMS].worth
+        named = AwsPlatform(clients, bucket, Path(work)).contracts(settings)
+        contracts = load_contracts(named)
+        return contracts[Dataset.ORDER_ITEMS].worth, load_own_tables(named, contracts)
 
 
 def _settings(clients: Clients, bucket: str) -> Settings:

@@ -8,22 +8,24 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, assert_never
-from urllib.parse import unquote_plus
 
 from aws_lambda_powertools import Logger, Metrics
 
 from takings import layout
 from takings.composition.functions import METRICS, FunctionStore, open_function_store
 from takings.entrypoints.metrics import UNITS, measured
-from takings.entrypoints.task_failures import Again, decide_after
-from takings.entrypoints.task_size import csv_bytes, task_size
+from takings.entrypoints.store_events import read_events
+from takings.entrypoints.task_failures import Again, TaskFailure, decide_after, read_failure
+from takings.entrypoints.task_size import TaskSize, batch_bytes, lake_bytes, task_size, too_large
 from takings.errors import CorruptState, Superseded, UsageError
+from takings.intake.arrivals import Sighting
 from takings.intake.manifest import read_manifest
 from takings.intake.next_action import Blocked, Busy
 from takings.layout import BatchId
 from takings.runs import steps
-from takings.runs.detect import Started, detect, oldest_waiting
+from takings.runs.detect import Detected, Started, detect, list_pending
 from takings.runs.pipeline import Rest
 from takings.runs.steps import AfterFailure
 
@@ -32,19 +34,24 @@ if TYPE_CHECKING:
 
 #: enough to copy the largest single original, and to answer
 _LAST_CALL_MILLISECONDS: Final = 120_000
-#: how many keys of an event are logged; the listing decides anyway
-_KEYS_LOGGED: Final = 10
 
 _logger = Logger()
 
 
 def detector(event: Mapping[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Look at the store, whatever the event says, and start what is due; `{"at_once": true}` waits for nothing."""
-    with _opened(context, {"event": _described(event)}) as (store, metrics):
-        detected = detect(store.ports, store.executions, at_once=event.get("at_once") is True)
-        oldest = oldest_waiting(store.ports)
-        age = (store.ports.clock.now() - oldest).total_seconds() if oldest else 0.0
-        metrics({"OldestPendingSeconds": max(age, 0.0), "BatchesBlocked": float(isinstance(detected, Blocked))})
+    """Look at the store once, whatever the events say, and start what is due; `{"at_once": true}` waits for nothing.
+
+    Lambda hands over what has gathered in the queue of the bucket's events. The answer names the messages that hold no event:
+    they alone come again, and end as dead letters. If the look fails, all of them come again.
+    """
+    events = read_events(event)
+    with _opened(context, {"event": events.described}) as (store, metrics):
+        found: list[Sighting] = []
+        detected = detect(store.ports, store.executions, at_once=event.get("at_once") is True, on_sighting=found.append)
+        if not found and events.unread is None:
+            # While a batch is in flight, new files start nothing, and only sweeps and the like look how old they are.
+            found.append(list_pending(store.ports))
+        metrics(_ages(store.ports.clock.now(), found, detected))
         match detected:
             case Started(batch_id=batch_id, attempt=attempt):
                 answer: dict[str, object] = {"detected": "started", "batch_id": batch_id, "attempt": attempt}
@@ -56,8 +63,20 @@ def detector(event: Mapping[str, Any], context: LambdaContext) -> dict[str, obje
                 answer = {"detected": "resting", "decision": type(decision).__name__}
             case _:
                 assert_never(detected)
-        _logger.info("store.looked_at", extra=answer)
-        return answer
+        _logger.info("store.looked_at", extra=answer | {"events": events.count})
+        return answer if events.unread is None else {"batchItemFailures": events.unread}
+
+
+def _ages(now: datetime, found: list[Sighting], detected: Detected) -> dict[str, float]:
+    """Return how old the oldest file is, if a listing tells, and how old the batch in flight; whether it is blocked."""
+    written = [min((info.written_at for info, _ in sighting.drops), default=now) for sighting in found]
+    batch_id = detected.batch_id if isinstance(detected, Started | Busy | Blocked) else None
+    began = now if batch_id is None else layout.batch_instant(batch_id)
+    return {
+        **({"OldestPendingSeconds": max((now - written[0]).total_seconds(), 0.0)} if written else {}),
+        "BatchAgeSeconds": max((now - began).total_seconds(), 0.0),
+        "BatchesBlocked": float(isinstance(detected, Blocked)),
+    }
 
 
 def archiver(event: Mapping[str, Any], context: LambdaContext) -> dict[str, object]:
@@ -111,30 +130,45 @@ def _measure(store: str, found: Mapping[str, float]) -> None:
 
 
 def _plan(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool]) -> dict[str, object]:
-    """Size the batch's tasks by the bytes that its manifest names."""
-    return _planned(store, event, tries=0, out_of_memory=0)
+    """Size the batch's tasks by the bytes that its manifest names, and those of the lake."""
+    return _planned(event, _size(store, event, out_of_memory=0, out_of_disk=0), tries=0, out_of_memory=0, out_of_disk=0)
 
 
 def _decide(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool]) -> dict[str, object]:
     """Decide whether to retry a failed task, when, and how large."""
     before, error = event["plan"], event["error"]
     tries = before["tries"] + 1
-    decided = decide_after(str(error.get("Cause", "")), tries, random.random())
+    # An execution that began with an earlier version has no count of full disks.
+    out_of_memory, out_of_disk = before["out_of_memory"], before.get("out_of_disk", 0)
+    has_largest_disk = _size(store, event, out_of_memory=out_of_memory, out_of_disk=out_of_disk).has_largest_disk
+    decided = decide_after(str(error.get("Cause", "")), tries, random.random(), has_largest_disk=has_largest_disk)
     _logger.warning(
         "task.failed", extra={"failure": decided.failure.value, "tries": tries, "again": isinstance(decided, Again)}
     )
-    more = isinstance(decided, Again) and decided.needs_more_memory
-    plan = _planned(store, event, tries=tries, out_of_memory=before["out_of_memory"] + more)
+    if isinstance(decided, Again):
+        out_of_memory, out_of_disk = out_of_memory + decided.needs_more_memory, out_of_disk + decided.needs_more_disk
+    size = _size(store, event, out_of_memory=out_of_memory, out_of_disk=out_of_disk)
+    plan = _planned(event, size, tries=tries, out_of_memory=out_of_memory, out_of_disk=out_of_disk)
     pause = decided.pause_seconds if isinstance(decided, Again) else 0
     return plan | {"again": isinstance(decided, Again), "pause_seconds": pause}
 
 
-def _planned(store: FunctionStore, event: Mapping[str, Any], *, tries: int, out_of_memory: int) -> dict[str, object]:
+def _size(store: FunctionStore, event: Mapping[str, Any], *, out_of_memory: int, out_of_disk: int) -> TaskSize:
     key = layout.manifest(BatchId(event["batch_id"]))
     content = store.ports.store.read(key)
     if content is None:
         raise CorruptState(f"{key} is missing, but its batch was started. Restore it from a back-up.")
-    size = task_size(csv_bytes(read_manifest(content, key).arrivals), out_of_memory)
+    return task_size(
+        batch_bytes(read_manifest(content, key).arrivals),
+        out_of_memory,
+        lake_bytes=lake_bytes(store.ports.store),
+        out_of_disk=out_of_disk,
+    )
+
+
+def _planned(
+    event: Mapping[str, Any], size: TaskSize, *, tries: int, out_of_memory: int, out_of_disk: int
+) -> dict[str, object]:
     environment = {
         "TAKINGS_BATCH_ID": event["batch_id"],
         "TAKINGS_ATTEMPT": str(event["attempt"]),
@@ -143,6 +177,7 @@ def _planned(store: FunctionStore, event: Mapping[str, Any], *, tries: int, out_
     return {
         "tries": tries,
         "out_of_memory": out_of_memory,
+        "out_of_disk": out_of_disk,
         "cpu": str(size.cpu),
         "memory": str(size.memory_mib),
         "disk_gib": size.disk_gib,
@@ -163,27 +198,16 @@ def _archive(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[
 
 
 def _mark_failed(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
-    """End a batch after one of its steps failed permanently, as far as possible."""
+    """End a batch after one of its steps failed permanently, as far as possible; block it if no disk is large enough."""
     error = event.get("error") or {}
+    is_too_large = read_failure(str(error.get("Cause", ""))) is TaskFailure.OUT_OF_DISK
     failed = steps.mark_failed(
         store.ports,
         BatchId(event["batch_id"]),
         event["attempt"],
         f"{error.get('Error', 'unknown')}: {str(error.get('Cause', ''))[:1000]}",
+        blocked_for=too_large(store.name) if is_too_large else None,
         has_time=has_time,
         on_failed=store.dead_letters.send,
     )
     return {"outcome": failed.value, "done": failed is not AfterFailure.NOT_ARCHIVED_YET}
-
-
-def _described(event: Mapping[str, Any]) -> str:
-    """Return what caused this look at the store: the files of an S3 event, or the source of any other."""
-    keys = [
-        unquote_plus(record["s3"]["object"]["key"])
-        for record in event.get("Records", ())
-        if isinstance(record, dict) and "s3" in record
-    ]
-    if keys:
-        more = f" and {len(keys) - _KEYS_LOGGED} more" if len(keys) > _KEYS_LOGGED else ""
-        return ", ".join(keys[:_KEYS_LOGGED]) + more
-    return str(event.get("source") or event.get("Event") or "unknown")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
+
+from takings.composition.functions import METRICS
 
 #: every metric and its unit in CloudWatch's words
 UNITS: Final[Mapping[str, str]] = {
@@ -15,10 +18,14 @@ UNITS: Final[Mapping[str, str]] = {
     "ArrivalToPublishSeconds": "Seconds",
     #: items that wait for their order or product, as of a batch's commit
     "OrphansWaiting": "Count",
-    #: the age of the oldest file under raw-data/, at each look
+    #: the age of the oldest file under raw-data/, at each look that lists it
     "OldestPendingSeconds": "Seconds",
+    #: the age of the batch in flight, at each look; 0 without one
+    "BatchAgeSeconds": "Seconds",
     #: 1 while the store's batch waits for a person, at each look
     "BatchesBlocked": "Count",
+    #: lake files that maintenance removed
+    "LakeFilesVacuumed": "Count",
 }
 _OF_A_BATCH: Final[Mapping[str, str]] = {
     "FilesAccepted": "files_accepted",
@@ -27,6 +34,17 @@ _OF_A_BATCH: Final[Mapping[str, str]] = {
     "ArrivalToPublishSeconds": "arrival_to_publish_seconds",
     "OrphansWaiting": "orphans_waiting",
 }
+
+
+def embedded_metrics(store: str, service: str, values: Mapping[str, float]) -> dict[str, object]:
+    """Return what makes a line of a log a measurement, in CloudWatch's embedded metric format."""
+    described = {
+        "Namespace": METRICS,
+        "Dimensions": [["store", "service"]],
+        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
+    }
+    stamp = {"Timestamp": int(datetime.now(UTC).timestamp() * 1000), "CloudWatchMetrics": [described]}
+    return {"_aws": stamp, "store": store, "service": service, **values}
 
 
 def measured(fact: str, known: Mapping[str, object]) -> dict[str, float]:

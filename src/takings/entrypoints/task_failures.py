@@ -1,4 +1,4 @@
-"""Decide what follows a failed task: retry the step after a pause or with more memory, or give the batch up."""
+"""Decide what follows a failed task: retry the step after a pause, with more memory or disk, or give the batch up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 _BAD_DATA: Final = 1
 _USAGE: Final = 2
 _OUT_OF_MEMORY: Final = 4
+_OUT_OF_DISK: Final = 5
 #: … and of a process that got SIGTERM (a spot instance is reclaimed) or SIGKILL (usually out of memory)
 _TERMINATED: Final = 143
 _KILLED: Final = 137
@@ -28,9 +29,10 @@ class TaskFailure(StrEnum):
     #: wrong settings or contracts
     USAGE = "usage"
     OUT_OF_MEMORY = "out of memory"
+    OUT_OF_DISK = "out of disk"
     #: the platform stopped the task
     TERMINATED = "terminated"
-    #: anything else, from a full disk to a task that never started
+    #: anything else, such as a task that never started
     INFRASTRUCTURE = "infrastructure"
 
 
@@ -40,7 +42,16 @@ class Again:
 
     failure: TaskFailure
     pause_seconds: int
-    needs_more_memory: bool
+
+    @property
+    def needs_more_memory(self) -> bool:
+        """Return whether the next try gets twice the memory."""
+        return self.failure is TaskFailure.OUT_OF_MEMORY
+
+    @property
+    def needs_more_disk(self) -> bool:
+        """Return whether the next try gets twice the disk."""
+        return self.failure is TaskFailure.OUT_OF_DISK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +61,20 @@ class GiveUp:
     failure: TaskFailure
 
 
-def decide_after(cause: str, tries: int, jitter: float) -> Again | GiveUp:
-    """Decide after a step's failure number `tries`; `jitter`, between 0 and 1, keeps batches from retrying together."""
+def decide_after(cause: str, tries: int, jitter: float, *, has_largest_disk: bool = False) -> Again | GiveUp:
+    """Decide after a step's failure number `tries`; `jitter`, between 0 and 1, keeps batches from retrying together.
+
+    A full disk is doubled until it is the largest one there is, however often that is.
+    """
     failure = read_failure(cause)
+    if failure is TaskFailure.OUT_OF_DISK:
+        return GiveUp(failure=failure) if has_largest_disk else Again(failure=failure, pause_seconds=0)
     if failure in {TaskFailure.BAD_DATA, TaskFailure.USAGE} or tries >= MOST_TRIES:
         return GiveUp(failure=failure)
     if failure is TaskFailure.INFRASTRUCTURE:
         longest = _FIRST_PAUSE_SECONDS << (tries - 1)
-        return Again(failure=failure, pause_seconds=round(longest * (1 + jitter) / 2), needs_more_memory=False)
-    return Again(failure=failure, pause_seconds=0, needs_more_memory=failure is TaskFailure.OUT_OF_MEMORY)
+        return Again(failure=failure, pause_seconds=round(longest * (1 + jitter) / 2))
+    return Again(failure=failure, pause_seconds=0)
 
 
 def read_failure(cause: str) -> TaskFailure:
@@ -72,5 +88,10 @@ def read_failure(cause: str) -> TaskFailure:
         return TaskFailure.INFRASTRUCTURE
     if code in {_OUT_OF_MEMORY, _KILLED} or "OutOfMemory" in why:
         return TaskFailure.OUT_OF_MEMORY
-    by_code = {_BAD_DATA: TaskFailure.BAD_DATA, _USAGE: TaskFailure.USAGE, _TERMINATED: TaskFailure.TERMINATED}
+    by_code = {
+        _BAD_DATA: TaskFailure.BAD_DATA,
+        _USAGE: TaskFailure.USAGE,
+        _OUT_OF_DISK: TaskFailure.OUT_OF_DISK,
+        _TERMINATED: TaskFailure.TERMINATED,
+    }
     return by_code.get(int(code or 0), TaskFailure.INFRASTRUCTURE)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from takings.contracts.datasets import SourceName
-from takings.intake.arrivals import Arrival
+from takings import layout
+from takings.contracts.model import Dataset
+from takings.intake.arrivals import Arrival, csv_bytes
+from takings.ports import ObjectStore
 
 _GIB: Final = 1 << 30
 
@@ -29,13 +31,12 @@ _MOST_DISK: Final = 200
 _BYTES_A_PROCESSOR: Final = 2_500_000_000
 #: room for DuckDB, Python and a JVM together; more than the smallest memory offered with each number of processors
 _MEMORY_A_PROCESSOR: Final = 4 * 1024
-#: a shop's CSV compresses to a tenth, and is decompressed on the task's disk
-_COMPRESSION: Final = 10
 #: bytes on the task's disk at once per byte of CSV: the fetched file, its normal form where it needs one, staged rows (a
-#: third), the lake's files before and after the merge, and what DuckDB or Spark spill
+#: third), and what DuckDB or Spark spill
 _COPIES: Final = 4
-#: a source's records lie in a database and are made into rows of several datasets before these are checked
-_MADE: Final = 3
+#: a batch may change every day, so every file of the lake may be fetched, and be there once more as it is after the merge;
+#: a disk that is too large costs a fraction of a cent, one that is too small a whole try
+_LAKE_COPIES: Final = 2
 #: DuckDB, Spark's JVM, and everything else
 _SHARES: Final = 3
 
@@ -51,6 +52,11 @@ class TaskSize:
     disk_gib: int
 
     @property
+    def has_largest_disk(self) -> bool:
+        """Return whether Fargate offers no larger disk."""
+        return self.disk_gib >= _MOST_DISK
+
+    @property
     def environment(self) -> dict[str, str]:
         """Return the variables that let DuckDB and Spark's JVM use a third of the memory each before they spill.
 
@@ -63,14 +69,14 @@ class TaskSize:
         }
 
 
-def task_size(csv_bytes: int, out_of_memory: int = 0) -> TaskSize:
-    """Return the task size for `csv_bytes` after `out_of_memory` earlier failures.
+def task_size(csv: int, out_of_memory: int = 0, *, lake_bytes: int = 0, out_of_disk: int = 0) -> TaskSize:
+    """Return the task size for `csv` bytes and a lake of `lake_bytes`, after earlier failures for want of memory or disk.
 
     The memory need not hold the batch: beyond their shares DuckDB and Spark spill to disk, and 400 MB have been enough for
     1.2 GB. Processors make a large batch fast, memory comes with them, and the disk has to hold everything. After each failure
-    the task gets twice the memory, up to the largest task.
+    for want of memory or disk the task gets twice as much, up to the largest task.
     """
-    wanted = min(max(1, ceil(csv_bytes / _BYTES_A_PROCESSOR)) * 1024, _OFFERED[-1][0])
+    wanted = min(max(1, ceil(csv / _BYTES_A_PROCESSOR)) * 1024, _OFFERED[-1][0])
     processors = next(cpu for cpu, _, _ in _OFFERED if cpu >= wanted)
     memory = min((processors // 1024 * _MEMORY_A_PROCESSOR) << out_of_memory, _OFFERED[-1][1])
     # Some amounts of memory come only with more processors.
@@ -78,15 +84,31 @@ def task_size(csv_bytes: int, out_of_memory: int = 0) -> TaskSize:
     return TaskSize(
         cpu=cpu,
         memory_mib=ceil(memory / step) * step,
-        disk_gib=min(_LEAST_DISK + ceil(csv_bytes * _COPIES / _GIB), _MOST_DISK),
+        disk_gib=min(
+            (_LEAST_DISK + ceil((csv * _COPIES + lake_bytes * _LAKE_COPIES) / _GIB)) << out_of_disk, _MOST_DISK
+        ),
     )
 
 
-def csv_bytes(arrivals: Iterable[Arrival]) -> int:
-    """Return about how many bytes of CSV a batch's files have once they are decompressed, and what sources make of them."""
+def batch_bytes(arrivals: Iterable[Arrival]) -> int:
+    """Return about how many bytes of CSV a batch's files have."""
+    return sum(csv_bytes(arrival.source, arrival.size, arrival.dataset) for arrival in arrivals)
+
+
+def lake_bytes(store: ObjectStore) -> int:
+    """Return how many bytes of Parquet the lake's tables have, removed files included that are not vacuumed yet."""
     return sum(
-        arrival.size
-        * (_COMPRESSION if arrival.source.lower().endswith(".gz") else 1)
-        * (_MADE if isinstance(arrival.dataset, SourceName) else 1)
-        for arrival in arrivals
+        info.size
+        for dataset in Dataset
+        for info in store.list(f"{layout.table(dataset)}/")
+        if info.key.endswith(".parquet") and "/_delta_log/" not in info.key
+    )
+
+
+def too_large(bucket: str) -> str:
+    """Return why a batch is blocked that fits on no disk of Fargate's, and what a person can do."""
+    return (
+        f"a task's disk of {_MOST_DISK} GiB, the largest that Fargate offers, was full. Unblock it on a machine with a larger"
+        f" disk and process it there at once: `takings unblock s3://{bucket} && takings run s3://{bucket} --now`, for a large"
+        ' lake with `engine = "spark"` on a cluster (docs/spark.md); or lower `batch_max_bytes`, and drop smaller files.'
     )

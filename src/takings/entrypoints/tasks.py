@@ -1,13 +1,16 @@
-"""Run one step of a batch as a container task: `python -m takings.entrypoints.tasks validate|transform`.
+"""Run one step of a batch as a container task, or maintenance.
 
-The environment names the work: TAKINGS_STORE (a folder or s3://bucket), TAKINGS_BATCH_ID and TAKINGS_ATTEMPT. Events are
-printed as JSON, one per line. The exit code says what became of the step:
+`python -m takings.entrypoints.tasks validate|transform|maintain`
+
+The environment names the work: TAKINGS_STORE (a folder or s3://bucket) and, for a step, TAKINGS_BATCH_ID and
+TAKINGS_ATTEMPT. Events are printed as JSON, one per line. The exit code says what became of the step:
 
     0    it is done, or a newer attempt has the batch
     1    bad data: no file of the batch was accepted
     2    wrong usage, settings or contracts: no retry would help
     3    it could not finish; it can be run again
     4    it ran out of memory; it can be run again with more
+    5    the disk is full; it can be run again with a larger one
     143  SIGTERM: the batch was handed back, and can be resumed at once
 """
 
@@ -25,19 +28,28 @@ from functools import partial
 from types import FrameType
 from typing import Final
 
+from takings.batch.store_format import check_lake
+from takings.composition.buckets import S3
 from takings.composition.stores import open_store
 from takings.entrypoints import legible
 from takings.entrypoints.faults import explain_os_error
-from takings.errors import OutOfMemory, Superseded, TakingsError, UsageError
+from takings.entrypoints.metrics import embedded_metrics
+from takings.errors import OutOfDisk, OutOfMemory, Superseded, TakingsError, UsageError
 from takings.layout import BatchId, format_instant
 from takings.ports import Ports
-from takings.runs import steps
+from takings.refusals import is_full
+from takings.runs import maintenance, steps
 from takings.runs.steps import Validated
+
+_MAINTAIN: Final = "maintain"
+#: the dimension of its metric
+_MAINTENANCE: Final = "maintenance"
 
 DONE: Final = 0
 BAD_DATA: Final = 1
 UNFINISHED: Final = 3
 OUT_OF_MEMORY: Final = 4
+OUT_OF_DISK: Final = 5
 TERMINATED: Final = 128 + signal.SIGTERM
 
 #: how long an interrupted step may take to end in order; a spot instance is stopped after 120 s
@@ -79,6 +91,8 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
     """Run a step and return the exit code; once the batch is known, `hand_back` holds what hands it back."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        if arguments == [_MAINTAIN]:
+            return _maintain(_store())
         step = _step(arguments)
         store, batch_id, attempt = _work()
         with open_store(store, tell) as shop:
@@ -92,10 +106,16 @@ def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
     except (OutOfMemory, MemoryError) as full:
         tell("task.out_of_memory", {"cause": str(full)})
         return OUT_OF_MEMORY
+    except OutOfDisk as full:
+        tell("task.out_of_disk", {"cause": str(full)})
+        return OUT_OF_DISK
     except TakingsError as failure:
         tell("task.failed", {"cause": str(failure)})
         return failure.exit_code
     except OSError as refused:
+        if is_full(refused.errno):
+            tell("task.out_of_disk", {"cause": explain_os_error(refused)})
+            return OUT_OF_DISK
         tell("task.failed", {"cause": explain_os_error(refused)})
         return UNFINISHED
 
@@ -145,7 +165,9 @@ def _insist(hand_back: list[Callable[[], None]]) -> None:
 def _step(arguments: list[str]) -> Callable[[Ports, BatchId, int], int]:
     steps = {"validate": _validate, "transform": _transform}
     if len(arguments) != 1 or arguments[0] not in steps:
-        raise UsageError(f"name the step to run, one of {', '.join(steps)}; got {' '.join(arguments) or 'nothing'}.")
+        raise UsageError(
+            f"name the step to run, one of {', '.join((*steps, _MAINTAIN))}; got {' '.join(arguments) or 'nothing'}."
+        )
     return steps[arguments[0]]
 
 
@@ -161,6 +183,31 @@ def _work() -> tuple[str, BatchId, int]:
     if not attempt.isdigit():
         raise UsageError(f"TAKINGS_ATTEMPT is '{attempt}', not a number. Set it to the attempt's number.")
     return store, BatchId(batch_id), int(attempt)
+
+
+def _store() -> str:
+    """Take the store's name out of the environment."""
+    store = os.environ.pop("TAKINGS_STORE", "")
+    if not store:
+        raise UsageError("the environment lacks TAKINGS_STORE. Set it as the task definition does.")
+    return store
+
+
+def _maintain(store: str) -> int:
+    with open_store(store, tell) as shop:
+        check_lake(shop.ports)
+        done = maintenance.maintain(shop.ports, keep_reports=shop.settings.keep_reports, is_dry_run=False)
+    tell(
+        "store.maintained",
+        {
+            "compacted": dict(done.compacted),
+            "commit": done.commit,
+            "vacuumed": done.vacuumed,
+            "expired": done.expired,
+            **embedded_metrics(store.removeprefix(S3), _MAINTENANCE, {"LakeFilesVacuumed": float(done.vacuumed)}),
+        },
+    )
+    return DONE
 
 
 def _validate(ports: Ports, batch_id: BatchId, attempt: int) -> int:

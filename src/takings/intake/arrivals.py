@@ -14,6 +14,10 @@ from takings.contracts.datasets import DropKind, SourceName
 from takings.layout import Drop, Ignored, read_raw_key
 
 _TICK = timedelta(microseconds=1)
+#: a shop's CSV compresses to a tenth, and is decompressed on a disk
+_COMPRESSION: Final = 10
+#: a source's records lie in a database and are made into rows of several datasets before these are checked
+_MADE: Final = 3
 _NO_FOLDERS: Final[Mapping[str, SourceName]] = {}
 
 
@@ -31,6 +35,12 @@ class ObjectInfo:
     is_settled: bool = True
     #: why it cannot be taken as it is, and what to do; a folder's key ends in a slash
     trouble: str | None = None
+
+
+def csv_bytes(key: str, size: int, kind: DropKind) -> int:
+    """Return about how many bytes of CSV a file has once it is decompressed, and what a source makes of it."""
+    inflated = size * (_COMPRESSION if key.lower().endswith(".gz") else 1)
+    return inflated * (_MADE if isinstance(kind, SourceName) else 1)
 
 
 @dataclass(frozen=True, kw_only=True)

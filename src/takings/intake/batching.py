@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.sources import NO_SOURCES, Sources
-from takings.intake.arrivals import ObjectInfo
+from takings.intake.arrivals import ObjectInfo, csv_bytes
 from takings.layout import Drop
 
 Pending = tuple[ObjectInfo, Drop]
@@ -26,7 +26,7 @@ class BatchPolicy:
     require_every_dataset: bool
     #: a batch takes at most this many files …
     batch_max_files: int
-    #: … and at most this many bytes in all; a single larger file goes alone
+    #: … and at most this many bytes of CSV in all, decompressed; a single larger file goes alone
     batch_max_bytes: int
 
 
@@ -104,10 +104,11 @@ def choose(pending: Sequence[Pending], policy: BatchPolicy) -> tuple[Pending, ..
         if len(taken) >= max(policy.batch_max_files, 1):
             break
         info, drop = candidate
-        if drop not in names and (not taken or size + info.size <= policy.batch_max_bytes):
+        own = csv_bytes(info.key, info.size, drop.dataset)
+        if drop not in names and (not taken or size + own <= policy.batch_max_bytes):
             taken.append(candidate)
             names.add(drop)
-            size += info.size
+            size += own
     return tuple(sorted(taken, key=_age))
 
 

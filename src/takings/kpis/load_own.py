@@ -30,7 +30,8 @@ _TABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: what readers find beside a row's columns
 _RESERVED: Final = frozenset(
-    {"commit", "batch_id", "computed_at", "definition", "unfinished", "incomplete", "stale", "kpi_table", "grain"}
+    {"commit", "batch_id", "computed_at", "definition", "unfinished", "incomplete", "stale"}
+    | {"kpi_table", "table_day", "grain", "parts", "row_count"}
 )
 _TAKEN: Final = ("OrderKPIs", "CategoryKPIs", "ProcessedFiles", "PendingBatches", "OwnKPIs")
 

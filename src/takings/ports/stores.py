@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from takings.archive.lineage import LineageRecord
+from takings.archive.moves import Original
 from takings.contracts.model import Contract, Dataset
 from takings.intake.arrivals import ObjectInfo
 from takings.intake.gate import Gate
@@ -63,6 +64,24 @@ class ObjectStore(Protocol):
         fetched from the archive also stays there. May be repeated.
         ConflictError if the destination holds other bytes. StuckFile where everything is done except removing the key.
         """
+
+    def side_by_side(self) -> int:
+        """Return how many files or documents one call should name: several where requests wait for a network, else one."""
+
+    def archive_each(self, batch_id: BatchId, originals: Sequence[Original]) -> Sequence[str | None]:
+        """Archive several originals, as `archive` does each; return in their order why a drop could not be removed.
+
+        May be repeated, also after some of them were archived. ConflictError as for `archive`; then the others may be archived.
+        """
+
+    def prefetch(self, files: Sequence[tuple[str, str]], batch_id: BatchId) -> None:
+        """Bring small files, by key and ETag, as `fetch` would; what fails here is told when it is fetched alone.
+
+        May be repeated, and may do nothing.
+        """
+
+    def create_each(self, documents: Iterable[tuple[str, bytes]]) -> None:
+        """Write small objects, each unless its key exists. May be repeated."""
 
     def supply(self, path: Path, key: str, batch_id: BatchId) -> None:
         """Use a local file as the fetched bytes of a key; the key need not exist, and the file stays. May be repeated."""

@@ -6,12 +6,12 @@ execution. When its lease has expired, the next look starts it as the next attem
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from takings import layout
 from takings.errors import ConflictError
-from takings.intake.arrivals import sight
+from takings.intake.arrivals import Sighting, sight
 from takings.intake.batching import Dispatch, WaitUntil
 from takings.intake.gate import Gate
 from takings.intake.next_action import Blocked, Busy, Look, Resume, next_action
@@ -32,8 +32,17 @@ class Started:
 Detected = Started | Busy | Blocked | Rest
 
 
-def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> Detected:
-    """Start or restart a batch if one is due, and schedule the next look at the store's deadline."""
+def detect(
+    ports: Ports,
+    executions: Executions,
+    *,
+    at_once: bool = False,
+    on_sighting: Callable[[Sighting], None] = lambda _: None,
+) -> Detected:
+    """Start or restart a batch if one is due, and schedule the next look at the store's deadline.
+
+    raw-data/ is listed only where no batch is in flight, and once; `on_sighting` gets what was found.
+    """
     gate = ports.ledger.gate()
     match action := next_action(gate, ports.clock.now()):
         case Blocked() | Busy():
@@ -41,12 +50,15 @@ def detect(ports: Ports, executions: Executions, *, at_once: bool = False) -> De
         case Resume():
             return _resume(ports, executions, gate)
         case Look():
-            return _look(ports, executions, gate, at_once=at_once)
+            return _look(ports, executions, gate, at_once=at_once, on_sighting=on_sighting)
 
 
-def _look(ports: Ports, executions: Executions, gate: Gate, *, at_once: bool) -> Detected:
+def _look(
+    ports: Ports, executions: Executions, gate: Gate, *, at_once: bool, on_sighting: Callable[[Sighting], None]
+) -> Detected:
     """Start a batch of what is pending, or schedule the next look at its deadline."""
     sighting, decision = look(ports, gate, at_once=at_once, since=ports.clock.now() if at_once else None)
+    on_sighting(sighting)
     executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
     if not isinstance(decision, Dispatch):
         return Rest(decision=decision, sighting=sighting)
@@ -56,10 +68,9 @@ def _look(ports: Ports, executions: Executions, gate: Gate, *, at_once: bool) ->
     return _start(ports, executions, claimed)
 
 
-def oldest_waiting(ports: Ports) -> datetime | None:
-    """Return when the oldest file that is not filed away was written; None where there is none."""
-    sighting = sight(ports.store.list(layout.RAW), sources=ports.contracts.sources.folders)
-    return min((info.written_at for info, _ in sighting.drops), default=None)
+def list_pending(ports: Ports) -> Sighting:
+    """List raw-data/ without deciding anything: files of the batch in flight are among what is found."""
+    return sight(ports.store.list(layout.RAW), sources=ports.contracts.sources.folders)
 
 
 def _resume(ports: Ports, executions: Executions, gate: Gate) -> Detected:

@@ -101,15 +101,20 @@ def mark_failed(
     attempt: int,
     cause: str,
     *,
+    blocked_for: str | None = None,
     has_time: Callable[[], bool] = lambda: True,
     on_failed: Callable[[Sequence[FailedFile]], None] = lambda _: None,
 ) -> AfterFailure:
     """End a batch after one of its steps failed permanently, as far as possible.
 
-    Before its verdicts are written, give it up. Afterwards it can only be completed, unless it accepted no file.
+    Before its verdicts are written, give it up. Afterwards it can only be completed, unless it accepted no file. With
+    `blocked_for`, no further try could help: then the batch waits for a person, who reads that.
     """
     with _adopted(ports, batch_id, attempt) as step:
         ports.tell("batch.failed", {"batch_id": batch_id, "attempt": attempt, "cause": cause})
+        if blocked_for is not None:
+            step.claim.block(blocked_for)
+            return AfterFailure.BLOCKED
         verdicts = read_verdicts(ports.store, batch_id)
         if verdicts is None and step.give_back(cause):
             return AfterFailure.GIVEN_BACK

@@ -31,20 +31,22 @@ def test_the_page_says_what_to_do(alarm: Alarm) -> None:
 
 def test_no_page_speaks_of_another_alarm() -> None:
     """Every alarm in the page's table exists."""
-    assert set(re.findall(r"alarm `([a-z-]+)`", OPERATIONS)) == {alarm.name for alarm in ALARMS}
+    assert set(re.findall(r"alarm `([A-Za-z-]+)`", OPERATIONS)) == {alarm.name for alarm in ALARMS}
 
 
 @pytest.mark.parametrize(
     "alarm", [each for each in ALARMS if each.namespace == names.METRICS], ids=lambda each: each.name
 )
 def test_own_metrics_exist(alarm: Alarm) -> None:
-    """The detector writes them."""
+    """The detector writes them, and the maintenance."""
     assert alarm.metric in metrics.UNITS
-    assert alarm.dimensions == {"store": "north-shop", "service": "file-detector"}
+    of_batches = dict.fromkeys(("ArrivalToPublishSeconds", "OrphansWaiting"), "file-archiver")
+    service = (of_batches | {"LakeFilesVacuumed": "maintenance"}).get(alarm.metric, "file-detector")
+    assert alarm.dimensions == {"store": "north-shop", "service": service}
 
 
 def test_an_alarm_as_cloudwatch_takes_it() -> None:
-    """All of it goes to the topic."""
+    """All of it goes to the topic, and so does the word that all is well again."""
     (pending,) = (each for each in ALARMS if each.name == "takings-oldest-pending")
     assert pending.definition(PIPELINE) == {
         "AlarmName": "north-takings-oldest-pending",
@@ -52,6 +54,7 @@ def test_an_alarm_as_cloudwatch_takes_it() -> None:
         " What to do: docs/operations.md, 'Nothing starts'.",
         "ActionsEnabled": True,
         "AlarmActions": ["arn:aws:sns:eu-west-1:123456789012:north-takings-alarms"],
+        "OKActions": ["arn:aws:sns:eu-west-1:123456789012:north-takings-alarms"],
         "Namespace": "Takings",
         "MetricName": "OldestPendingSeconds",
         "Dimensions": [{"Name": "store", "Value": "north-shop"}, {"Name": "service", "Value": "file-detector"}],

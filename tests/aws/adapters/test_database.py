@@ -85,6 +85,38 @@ def test_what_was_not_answered_is_asked_again(
         list(slow.get_each(ORDER_KPIS, [{"order_date": "a"}]))
 
 
+def test_many_items_are_written_in_pieces(database: Database) -> None:
+    """25 at once; of two with one key the last one counts, as if they were written one after the other."""
+    items = [{"file_key": "a", "processing_date": f"{number:02}", "size": number} for number in range(60)]
+    database.put_all(PROCESSED_FILES, [*items, items[7] | {"size": 700}])
+    found = list(database.query(PROCESSED_FILES, "file_key = :key", {"key": "a"}))
+    assert [item["size"] for item in found] == [*range(7), 700, *range(8, 60)]
+    database.put_all(PROCESSED_FILES, [])
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_what_was_not_written_is_written_again(
+    aws: Clients, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With growing pauses; some time it is told."""
+    whole: Any = aws.dynamodb.batch_write_item
+    pauses: list[float] = []
+
+    def half(RequestItems: Mapping[str, Any]) -> Any:  # noqa: N803
+        ((name, puts),) = RequestItems.items()
+        whole(RequestItems={name: puts[:1]})
+        return {"UnprocessedItems": {name: puts[1:]} if puts[1:] else {}}
+
+    monkeypatch.setattr(aws.dynamodb, "batch_write_item", half)
+    slow = Database(aws.dynamodb, "", pause=pauses.append)
+    slow.put_all(ORDER_KPIS, [{"order_date": "a"}, {"order_date": "b"}])
+    assert (len(list(database.scan(ORDER_KPIS))), len(pauses)) == (2, 1)
+    answer = {"UnprocessedItems": {"OrderKPIs": [{"PutRequest": {"Item": {"order_date": {"S": "a"}}}}]}}
+    monkeypatch.setattr(aws.dynamodb, "batch_write_item", lambda **_: answer)
+    with pytest.raises(StoreError, match="DynamoDB does not keep up with the writes of OrderKPIs"):
+        slow.put_all(ORDER_KPIS, [{"order_date": "a"}])
+
+
 def test_numbers_are_decimals(database: Database) -> None:
     """A float is refused before it is written."""
     with pytest.raises(TypeError, match="Float types are not supported"):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
+
+import duckdb
 
 from takings.adapters.aws.platform import CONTRACTS
 from takings.queries.verification import verify
 from takings.runs import pipeline
+from tests.aws.harness.athena import Athena, put_export
 from tests.aws.harness.shop import STORE, S3Shop
+from tests.cli.conftest import takings as takings_fixture
+from tests.cli.terminal import Takings
 from tests.own_kpis import contracts_with_kpis, csv_of_table
-from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, drop, item, new_store, opened, order, product
+from tests.shop import ITEMS, ORDERS, PRODUCTS, csv_of, drop, item, new_store, opened, order, product, run
 
+takings = takings_fixture
 STORY = (
     {"products/a.csv": PRODUCTS, "orders/a.csv": ORDERS, "order-items/a.csv": ITEMS},
     {"products/b.csv": csv_of(product(3, "Games", cost="2.50"), product(1, "Books", department="Away"))},
@@ -40,3 +48,27 @@ def test_a_bucket_has_the_same_own_tables_as_a_folder(shop: S3Shop, tmp_path: Pa
         assert "Games,2025-04-02,1,4.25,2.50,1.75,41.18" in csv_of_table(there, "CategoryMargins")
         assert verify(there.ports).differences == ()
         assert there.ports.ledger.gate().own_tables == here.ports.ledger.gate().own_tables
+
+
+def test_an_export_of_own_tables_is_read_as_takings_prints_it(shop: S3Shop, tmp_path: Path, takings: Takings) -> None:
+    """By a view for each table; a key that has no rows any more is hidden, an empty part of a key is null."""
+    contracts = Path(contracts_with_kpis(tmp_path / "contracts"))
+    for path in (path for path in contracts.rglob("*") if path.is_file()):
+        shop.bucket.create(f"{CONTRACTS}/{path.relative_to(contracts)}", path.read_bytes())
+    shop.bucket.create("takings.toml", f"contracts = '{STORE}/{CONTRACTS}'".encode())
+    shop.drop_all()
+    run(STORE)
+    shop.drop("products/b.csv", csv_of(product(1, "Toys")))
+    run(STORE)
+    for table in ("OrderKPIs", "CategoryKPIs", "OwnKPIs"):
+        put_export(shop.clients, table, "01743492514028-aaaaaaaa")
+    printed = takings("aws", "athena", STORE, "--json")
+    assert printed.code == 0, printed
+    with closing(duckdb.connect()) as connection, opened(STORE) as here:
+        athena = Athena(clients=shop.clients, connection=connection, folder=tmp_path / "athena")
+        athena.run(json.loads(printed.out)["statements"])
+        for name, view, key in (
+            ("CategoryMargins", "own_category_margins", "category, order_date"),
+            ("CountryCustomers", "own_country_customers", "country, order_date"),
+        ):
+            assert athena.csv(f"select * from takings.{view} order by {key}") == csv_of_table(here, name)

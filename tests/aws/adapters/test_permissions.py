@@ -153,6 +153,7 @@ def test_each_role_is_taken_by_one_service() -> None:
         "takings-file-archiver": "lambda.amazonaws.com",
         "takings-validation-service": "ecs-tasks.amazonaws.com",
         "takings-transformation-service": "ecs-tasks.amazonaws.com",
+        "takings-maintenance": "ecs-tasks.amazonaws.com",
         "takings-task-execution": "ecs-tasks.amazonaws.com",
         "takings-state-machine": "states.amazonaws.com",
         "takings-scheduler": "scheduler.amazonaws.com",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from copy import deepcopy
 from typing import Any
 
@@ -42,6 +43,54 @@ def test_whatever_fails_is_marked_as_failed() -> None:
     assert {catch["ErrorEquals"][-1] for task in TASKS.values() for catch in task.get("Catch", ())[-1:]} == {
         "States.ALL"
     }
+
+
+#: what AWS says of a function or a cluster that has no room for another call or task
+THROTTLED = {
+    "arn:aws:states:::lambda:invoke": "Lambda.TooManyRequestsException",
+    "arn:aws:states:::ecs:runTask.sync": "ECS.ThrottlingException",
+}
+
+
+def throttled(task: dict[str, Any]) -> dict[str, Any]:
+    """Return how a task is tried again for which there is no room."""
+    return next(retry for retry in task["Retry"] if THROTTLED[task["Resource"]] in retry["ErrorEquals"])
+
+
+def pauses(retry: dict[str, Any]) -> list[float]:
+    """Return the longest pause before each try; with full jitter it is half as long on average."""
+    grown = (retry["IntervalSeconds"] * retry["BackoffRate"] ** number for number in range(retry["MaxAttempts"]))
+    return [min(pause, retry["MaxDelaySeconds"]) for pause in grown]
+
+
+def test_where_there_is_no_room_is_tried_again_for_ten_minutes() -> None:
+    """An account may have ten calls at a time, and an export may saturate it for minutes."""
+    assert [name for name, task in TASKS.items() if sum(pauses(throttled(task))) / 2 < 600] == []
+    chance = random.Random(1)
+    shortest = [
+        min(sum(chance.uniform(0, pause) for pause in pauses(throttled(task))) for _ in range(2000))
+        for task in TASKS.values()
+    ]
+    assert min(shortest) > 480
+
+
+def test_bad_data_rings_once() -> None:
+    """Its dead letters ring; an execution that fails would ring a second time."""
+    (refused,) = (each for each in DOCUMENT["States"]["AllMarked"]["Choices"] if "StringEquals" in each)
+    look = DOCUMENT["States"][refused["Next"]]
+    assert (refused["StringEquals"], {look["Next"], *(catch["Next"] for catch in look["Catch"])}) == (
+        "filed away",
+        {"Refused"},
+    )
+    assert DOCUMENT["States"]["Refused"]["Type"] == "Succeed"
+
+
+def test_a_batch_that_cannot_be_marked_ends_with_what_was_wrong() -> None:
+    """Not with the failure of marking it: the next look goes on with the batch, and a person reads the cause."""
+    assert TASKS["MarkFilesAsFailed"]["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.unmarked", "Next": "Failed"}
+    ]
+    assert DOCUMENT["States"]["Failed"]["ErrorPath"] == "$.error.Error"
 
 
 def test_names_this_pipeline_s_parts() -> None:

@@ -95,6 +95,8 @@ def resource_of(action: str, given: Mapping[str, Any]) -> str:
             return PIPELINE.arn("lambda", f"function:{given['FunctionName']}")
         case "states":
             return str(given["stateMachineArn"])
+        case "scheduler":
+            return PIPELINE.schedule(given["Name"])
         case "ecr" if action != "ecr:GetAuthorizationToken":
             return PIPELINE.repository(given.get("repositoryName") or given["repositoryNames"][0])
         case _:
@@ -164,9 +166,11 @@ def test_the_workflow_deploys(
         f"deploying: image {REGISTRY}/transformation-service:{commit}",
         f"deploying: task definition validation-service with the image {commit}",
         f"deploying: task definition transformation-service with the image {commit}",
+        f"deploying: task definition maintenance with the image {commit}",
         "deploying: function file-detector (its code is another one)",
         "deploying: function file-archiver (its code is another one)",
         f"deploying: state machine ecommerce-pipeline with validation-service:2, transformation-service:2, {network}",
+        "deploying: schedule maintain (runs otherwise)",
         "running executions continue with the definition and the images that they began with",
         "s3://shop: everything is deployed",
     ]
@@ -235,10 +239,12 @@ def test_bootstrap_turns_nothing_back(
     assert deploy("tasks", "--tag", "v1", "--dry-run").out.splitlines() == [
         "would deploy: task definition validation-service with the image v1",
         "would deploy: task definition transformation-service with the image v1",
+        "would deploy: task definition maintenance with the image v1",
     ]
     assert deploy("check", "--tag", "v1", "--lambdas", functions, code=1).out.splitlines() == [
         "not deployed: task definition validation-service with the image v1",
         "not deployed: task definition transformation-service with the image v1",
+        "not deployed: task definition maintenance with the image v1",
     ]
     deploy("tasks", "--tag", "v1")
     assert running(deployed) == before
@@ -293,6 +299,7 @@ def test_the_role_names_the_pipeline_s_own_parts() -> None:
     assert {each["Condition"]["StringEquals"]["iam:PassedToService"] for each in statements if "Condition" in each} == {
         "ecs-tasks.amazonaws.com",
         "states.amazonaws.com",
+        "scheduler.amazonaws.com",
     }
 
 

@@ -62,6 +62,7 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
         if line.startswith(("function", "state machine", "queue", "schedule sweep"))
     ] == [
         "queue takings-dead-letters",
+        "queue takings-events",
         "function file-detector",
         "function file-archiver",
         "state machine ecommerce-pipeline",
@@ -83,6 +84,7 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
     assert bootstrap("--image-tag", "v2") == [
         "making: task definition validation-service with the image v2",
         "making: task definition transformation-service with the image v2",
+        "making: task definition maintenance with the image v2",
         "making: state machine ecommerce-pipeline (does something else)",
     ]
     assert bootstrap() == ["s3://shop: nothing is missing"], "no tag: what is deployed stays"
@@ -111,7 +113,7 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
     cloudwatch.delete_alarms(AlarmNames=["takings-batch-blocked"])
     cloudwatch.delete_dashboards(DashboardNames=["takings"])
     assert bootstrap("--notify", "night@example.com") == [
-        "making: a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+        "making: a life cycle: replaced and removed objects go after 30 days, drops and given up uploads after 7",
         "making: no public access",
         "making: a policy: TLS only",
         "making: point-in-time recovery of OrderKPIs",
@@ -127,26 +129,28 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
     policy = json.loads(s3.get_bucket_policy(Bucket="shop")["Policy"])
     assert [statement["Sid"] for statement in policy["Statement"]] == ["Own", "TakingsTlsOnly"]
     rules = s3.get_bucket_lifecycle_configuration(Bucket="shop")["Rules"]
-    assert [rule["ID"] for rule in rules] == ["colder", "takings-uploads", "takings-versions"]
+    assert [rule["ID"] for rule in rules] == ["colder", "takings-uploads", "takings-versions", "takings-drops"]
 
 
 def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
     """Somebody else may listen to the same bucket, before and after."""
     bootstrap("--github", "octocat/shop")
     s3 = pipe.client("s3")
-    own = s3.get_bucket_notification_configuration(Bucket="shop")["LambdaFunctionConfigurations"][0]
+    own = s3.get_bucket_notification_configuration(Bucket="shop")["QueueConfigurations"][0]
     other = own | {"Id": "other", "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "invoices/"}]}}}
-    s3.put_bucket_notification_configuration(
-        Bucket="shop", NotificationConfiguration={"LambdaFunctionConfigurations": [other]}
-    )
+    s3.put_bucket_notification_configuration(Bucket="shop", NotificationConfiguration={"QueueConfigurations": [other]})
     assert bootstrap() == ["making: notification of new files under s3://shop/raw-data/"]
     assert notified(pipe) == ["other", "takings-raw-data"]
     refused = takings("aws", "destroy", STORE, "--yes", "another-shop")
     assert (refused.code, notified(pipe)) == (2, ["other", "takings-raw-data"])
     removed = takings("aws", "destroy", STORE, "--yes", "shop").out.splitlines()
-    assert removed[0] == "removing: notification of s3://shop"
+    assert removed[:2] == [
+        "removing: notification of s3://shop",
+        "removing: events from takings-events to file-detector",
+    ]
     assert notified(pipe) == ["other"]
     assert pipe.client("lambda").list_functions()["Functions"] == []
+    assert pipe.client("sqs").list_queues().get("QueueUrls", []) == []
     assert pipe.client("stepfunctions").list_state_machines()["stateMachines"] == []
     assert pipe.client("iam").list_roles()["Roles"] == []
     assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: there is nothing to remove\n"
@@ -158,7 +162,43 @@ def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bo
 
 def notified(pipe: Aws) -> list[str]:
     found = pipe.client("s3").get_bucket_notification_configuration(Bucket="shop")
-    return sorted(each["Id"] for each in found.get("LambdaFunctionConfigurations", ()))
+    return sorted(each["Id"] for of in found.values() if isinstance(of, list) for each in of)
+
+
+def test_events_of_an_earlier_version_go_to_the_queue(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """There the bucket called the detector itself. Somebody else's notification stays; a pause and another window do not."""
+    bootstrap()
+    s3, functions = pipe.client("s3"), pipe.client("lambda")
+    detector = functions.get_function_configuration(FunctionName="file-detector")["FunctionArn"]
+    functions.add_permission(
+        FunctionName="file-detector",
+        StatementId="takings-raw-data",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn="arn:aws:s3:::shop",
+    )
+    called = [
+        {"Id": name, "LambdaFunctionArn": detector, "Events": ["s3:ObjectCreated:*"], "Filter": starting(prefix)}
+        for name, prefix in (("takings-raw-data", "raw-data/"), ("other", "invoices/"))
+    ]
+    s3.put_bucket_notification_configuration(
+        Bucket="shop", NotificationConfiguration={"LambdaFunctionConfigurations": called}
+    )
+    (taken,) = functions.list_event_source_mappings()["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=taken["UUID"], Enabled=False, MaximumBatchingWindowInSeconds=1)
+    assert bootstrap() == [
+        "making: events from takings-events to file-detector (are taken otherwise)",
+        "making: notification of new files under s3://shop/raw-data/",
+        "making: permission for the bucket to call file-detector (is not needed any more)",
+    ]
+    assert bootstrap() == ["s3://shop: nothing is missing"]
+    found = s3.get_bucket_notification_configuration(Bucket="shop")
+    assert [each["Id"] for each in found["LambdaFunctionConfigurations"]] == ["other"]
+    assert [each["Id"] for each in found["QueueConfigurations"]] == ["takings-raw-data"]
+
+
+def starting(prefix: str) -> dict[str, object]:
+    return {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
 
 
 def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
@@ -200,6 +240,73 @@ def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstra
         " ecr.api, ecr.dkr, logs, s3, dynamodb: tasks cannot start. Add a NAT gateway, or these endpoints."
     )
     assert len(found) == len(ec2.describe_subnets()["Subnets"])
+
+
+def test_a_doctor_knows_who_may_not_use_a_key(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """Of the bucket and of the queues: each role by its own policies or by the key's, and S3 by the key's."""
+    bootstrap()
+    kms, sqs, iam = (pipe.client(name) for name in ("kms", "sqs", "iam"))
+    key = kms.create_key()["KeyMetadata"]
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key["KeyId"]}}
+    pipe.client("s3").put_bucket_encryption(Bucket="shop", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    queue = sqs.get_queue_url(QueueName="takings-events")["QueueUrl"]
+    encrypted = {"KmsMasterKeyId": key["Arn"], "SqsManagedSseEnabled": "false"}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=encrypted)
+
+    def complaints() -> list[str]:
+        return [line for line in bootstrap(command="doctor", code=1) if "is encrypted with" in line]
+
+    named = f"is encrypted with {key['Arn']},"
+    readers = ["takings-file-detector", "takings-file-archiver", "takings-validation-service"]
+    bucket, unwritten, unread = complaints()
+    assert bucket.startswith(
+        f"s3://shop {named} which may not be used by {', '.join(readers)}, takings-transformation-"
+    )
+    assert unwritten.startswith(f"takings-events {named} with which s3.amazonaws.com may not write: no event arrives")
+    assert unread.startswith(
+        f"takings-events {named} which may not be used by takings-file-detector. Allow kms:Decrypt"
+    )
+    allowed = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key["Arn"]}
+    for role in readers:
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=role, PolicyName="key", PolicyDocument=document)
+    (bucket, unwritten) = complaints()
+    assert "used by takings-transformation-service. Allow" in bucket
+    transformation = {"AWS": "arn:aws:iam::000000000000:role/takings-transformation-service"}
+    policy = json.loads(kms.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"])
+    for principal in (transformation, {"Service": "s3.amazonaws.com"}):
+        policy["Statement"].append({**allowed, "Principal": principal, "Resource": "*"})
+    kms.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=json.dumps(policy))
+    assert complaints() == []
+    assert bootstrap() == ["s3://shop: nothing is missing"], "the user's own key stays"
+
+
+def test_a_doctor_knows_how_many_calls_there_is_room_for(pipe: Aws, bootstrap: Bootstrap) -> None:
+    """Of an account's quota, what other functions have not reserved."""
+    bootstrap()
+    functions = pipe.client("lambda")
+    free = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    for left, told in ((5, []), (4, ["Lambda lets only 4 calls run at a time that no function reserves, and a store"])):
+        functions.put_function_concurrency(FunctionName="file-archiver", ReservedConcurrentExecutions=free - left)
+        found = [line.split(" may need")[0] for line in bootstrap(command="doctor", code=1) if "Lambda lets" in line]
+        assert found == told
+
+
+def test_everything_is_removed_however_much_there_is(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:
+    """AWS lists a hundred task definitions at a time; a role may have further policies of somebody's own."""
+    bootstrap()
+    ecs, iam = pipe.client("ecs"), pipe.client("iam")
+    container = {"name": "validation-service", "image": "busybox", "essential": True}
+    for _ in range(120):
+        ecs.register_task_definition(family="validation-service", containerDefinitions=[container])
+    document = json.dumps({"Version": "2012-10-17", "Statement": [EVERYTHING]})
+    own = iam.create_policy(PolicyName="own", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="takings-file-detector", PolicyArn=own)
+    removed = takings("aws", "destroy", STORE, "--yes", "shop").out.splitlines()
+    assert len([line for line in removed if line.startswith("removing: task definition validation-service:")]) == 121
+    assert ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
+    assert iam.list_roles()["Roles"] == []
+    assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: there is nothing to remove\n"
 
 
 def open_the_network(pipe: Aws) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -45,11 +46,11 @@ def test_ten_files_go_at_once(deployed: Deployed, tmp_path: Path) -> None:
     for key in before:
         deployed.drop(key, files[key])
     assert deployed.look() == {"detected": "resting", "decision": "WaitUntil"}
-    assert deployed.schedules() == [names.DEADLINE, names.SWEEP]
+    assert deployed.schedules() == [names.DEADLINE, names.MAINTAIN, names.SWEEP]
     deployed.aws.hold_events(holding=False)
     deployed.drop(last, files[last])
     assert deployed.settled() == ["SUCCEEDED"]
-    assert deployed.schedules() == [names.SWEEP]
+    assert deployed.schedules() == [names.MAINTAIN, names.SWEEP]
     assert published(STORE) == published(root)
     assert story(STORE) == story(root)
     assert deployed.keys("raw-data", "processed", "failed", "staging") == [
@@ -75,7 +76,7 @@ def test_fewer_files_go_at_the_deadline(deployed: Deployed, local: Path) -> None
     at = datetime.strptime(f"{schedule}+0000", "at(%Y-%m-%dT%H:%M:%S)%z")
     assert timedelta(0) <= at - deadline < timedelta(seconds=1)
     assert deployed.settled() == ["SUCCEEDED"]
-    assert deployed.schedules() == [names.SWEEP]
+    assert deployed.schedules() == [names.MAINTAIN, names.SWEEP]
     assert (published(STORE), story(STORE)) == (published(local), story(local))
 
 
@@ -92,6 +93,23 @@ def test_events_come_late_twice_and_in_another_order(deployed: Deployed, local: 
     assert deployed.settled() == ["SUCCEEDED"]
     assert (published(STORE), story(STORE)) == (published(local), story(local))
     assert deployed.keys("raw-data", "processed", "failed") == FILED
+
+
+def test_the_lake_is_maintained_once_a_day(deployed: Deployed) -> None:
+    """A task of its own compacts a day's small files, in the name of a role that can change no gate and read no drop."""
+    deployed.aws.hold_events()
+    for number in range(5):
+        deployed.drop(f"products/{number}.csv", csv_of(product(number, f"C{number}")))
+        deployed.drop(f"orders/{number}.csv", csv_of(order(number)))
+        deployed.drop(f"order-items/{number}.csv", csv_of(item(number, number, number)))
+        run(STORE)
+    before = published(STORE)
+    deployed.pass_a_day()
+    (task,) = until(lambda: [each for each in deployed.tasks("maintain") if each["exit_code"] is not None], seconds=120)
+    (line,) = [line for line in Path(task["log"]).read_text().splitlines() if '"store.maintained"' in line]
+    assert (task["exit_code"], json.loads(line)["compacted"]["order_items"]) == (0, [5, 1])
+    assert published(STORE) == before
+    assert deployed.look() == {"detected": "resting", "decision": "NothingPending"}
 
 
 def test_files_without_events_are_found_by_the_sweep(deployed: Deployed, local: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from takings.adapters.aws import names
 from takings.archive.lineage import LineageStatus
-from tests.aws.harness.deployed import STORE, Deployed, failing_at, stopping_at, story
+from takings.intake.gate import GateState
+from tests.aws.harness.deployed import STORE, Deployed, failing_at, full_at, stopping_at, story
 from tests.aws.harness.pipeline import until
 from tests.shop import drop_all, lineage, new_store, opened, published, run
 
@@ -85,6 +86,22 @@ def test_what_fails_before_its_verdicts_is_given_back(deployed: Deployed, local:
     deployed.set(batch_files="3")
     deployed.sweep()
     assert deployed.settled(executions=2) == ["FAILED", "SUCCEEDED"]
+    assert is_as(deployed, local)
+
+
+def test_a_full_disk_is_doubled_and_then_a_person_is_asked(deployed: Deployed, local: Path) -> None:
+    """There is none larger than 200 GiB; unblocked on a machine that has more, the batch is completed there."""
+    deployed.run_services(full_at("lake.merging", names.TRANSFORMATION))
+    started(deployed)
+    assert deployed.settled() == ["FAILED"]
+    assert [task["exit_code"] for task in deployed.tasks()] == [0, 5, 5, 5, 5, 5]
+    disks = [task["ephemeral_storage"]["sizeInGiB"] for task in deployed.tasks("transform")]
+    assert disks == [22, 44, 88, 176, 200]
+    with opened(STORE) as shop:
+        gate = shop.ports.ledger.gate()
+        assert (gate.state, str(gate.reason).partition(",")[0]) == (GateState.BLOCKED, "a task's disk of 200 GiB")
+        shop.ports.ledger.change_gate(gate.unblocked(shop.ports.clock.now()))
+    run(STORE)
     assert is_as(deployed, local)
 
 

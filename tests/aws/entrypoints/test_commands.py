@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -90,27 +91,28 @@ def test_what_is_missing_is_made_once(aws: Clients, takings: Takings, monkeypatc
         assert takings("aws", "bootstrap", "s3://new-shop", "--only-store", "--dry-run").out.splitlines() == [
             "missing: bucket new-shop in eu-west-1",
             "missing: versioning, so that no overwritten file is lost; S3 asks for 15 minutes before the first drop",
-            "missing: a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+            "missing: a life cycle: replaced and removed objects go after 30 days, drops and given up uploads after 7",
             "missing: no public access",
             "missing: encryption of every object",
             "missing: a policy: TLS only",
-            "missing: tables new.PendingBatches, new.ProcessedFiles, new.OrderKPIs, new.CategoryKPIs",
+            "missing: tables new.PendingBatches, new.ProcessedFiles, new.OrderKPIs, new.CategoryKPIs, new.OwnKPIs",
             "missing: point-in-time recovery of new.PendingBatches",
             "missing: point-in-time recovery of new.ProcessedFiles",
             "missing: point-in-time recovery of new.OrderKPIs",
             "missing: point-in-time recovery of new.CategoryKPIs",
+            "missing: point-in-time recovery of new.OwnKPIs",
         ]
     made = takings("aws", "bootstrap", "s3://new-shop", "--only-store")
-    assert (made.code, len(made.out.splitlines())) == (0, 11), made.err
+    assert (made.code, len(made.out.splitlines())) == (0, 12), made.err
     assert takings("aws", "bootstrap", "s3://new-shop", "--only-store").out == "s3://new-shop: nothing is missing\n"
     assert takings("status", "s3://new-shop").code == 0
     rules = aws.s3.get_bucket_lifecycle_configuration(Bucket="new-shop")["Rules"]
-    assert [rule["ID"] for rule in rules] == ["takings-uploads", "takings-versions"]
+    assert [rule["ID"] for rule in rules] == ["takings-uploads", "takings-versions", "takings-drops"]
     own = {"ID": "own", "Status": "Enabled", "Filter": {"Prefix": "raw-data/"}, "Expiration": {"Days": 9}}
     aws.s3.put_bucket_lifecycle_configuration(Bucket="new-shop", LifecycleConfiguration={"Rules": [own]})  # type: ignore[list-item]
     assert len(takings("aws", "bootstrap", "s3://new-shop", "--only-store").out.splitlines()) == 1
     rules = aws.s3.get_bucket_lifecycle_configuration(Bucket="new-shop")["Rules"]
-    assert [rule["ID"] for rule in rules] == ["own", "takings-uploads", "takings-versions"]
+    assert [rule["ID"] for rule in rules] == ["own", "takings-uploads", "takings-versions", "takings-drops"]
 
 
 class TestRefusals:
@@ -142,6 +144,19 @@ class TestRefusals:
             2,
             "takings: no AWS region is set. Set AWS_DEFAULT_REGION, or run `aws configure`.",
         )
+
+    @pytest.mark.parametrize("aws", ["moto"], indirect=True)
+    @pytest.mark.parametrize("name", ["AWS_DEFAULT_REGION", "AWS_REGION"])
+    def test_either_name_of_the_region_will_do(
+        self, aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """boto3 reads the first one, AWS's other tools and containers the second one."""
+        assert aws is not None
+        region = os.environ["AWS_REGION"]
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        monkeypatch.delenv("AWS_REGION")
+        monkeypatch.setenv(name, region)
+        assert takings("status", STORE).code == 0
 
     @pytest.mark.parametrize("aws", ["moto"], indirect=True)
     def test_credentials_have_to_be_set(self, aws: Clients, takings: Takings, monkeypatch: pytest.MonkeyPatch) -> None:

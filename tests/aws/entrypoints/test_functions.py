@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from takings.adapters.aws import object_store
 from takings.adapters.aws.executions import Handover, StateMachine
 from takings.adapters.aws.names import DEADLINE
 from takings.entrypoints.functions import archiver, detector
@@ -83,6 +84,7 @@ def test_a_batch_is_planned_filed_away_in_pieces_and_ended(deployed: Deployed, m
     }
     for task in (steps.validate, steps.transform):
         do(task, batch_id, monkeypatch)
+    monkeypatch.setattr(object_store, "SIDE_BY_SIDE", 1)
     hurried: Any = Context(iter([15 * MINUTES, MINUTES]))
     assert archiver({"step": "file_away", **step}, hurried) == {"outcome": "unfinished", "done": False}
     assert len(deployed.keys("processed/")) == 1

@@ -66,7 +66,7 @@ def test_the_detector_looks(aws: Clients, shop: S3Shop, functions: Path, tmp_pat
     assert {line["service"] for line in looks} == {"file-detector"}
     measured_lines = metrics_of(lines)
     assert [sorted(set(line) & set(UNITS)) for line in measured_lines] == [
-        ["BatchesBlocked", "OldestPendingSeconds"]
+        ["BatchAgeSeconds", "BatchesBlocked", "OldestPendingSeconds"]
     ] * 2
     assert {(line["store"], line["service"]) for line in measured_lines} == {("shop", "file-detector")}
 

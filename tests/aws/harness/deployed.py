@@ -42,7 +42,8 @@ tasks.tell = tell
 tasks.main()
 """
 _STOPS: Final = "len(met) > 1 or os.kill(os.getpid(), signal.SIGSTOP)"
-_FAILS: Final = "raise OSError(28, 'No space left on device')"
+_FAILS: Final = "raise OSError(5, 'Input/output error')"
+_IS_FULL: Final = "raise OSError(28, 'No space left on device')"
 
 
 @dataclass(kw_only=True)
@@ -68,6 +69,7 @@ class Deployed:
             dynamodb.delete_table(TableName=table.name)
             dynamodb.create_table(**table.definition(""))
             keep_every_second(dynamodb, table.name)
+        sqs.purge_queue(QueueUrl=self.events_queue)
         for letter in self.letters():
             sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=letter["ReceiptHandle"])
         for name in self.schedules():
@@ -155,6 +157,11 @@ class Deployed:
         self._ahead += 301
         self.aws.advance_schedules(self._ahead)
 
+    def pass_a_day(self) -> None:
+        """Let a day pass, for the scheduler."""
+        self._ahead += 24 * 3600 + 1
+        self.aws.advance_schedules(self._ahead)
+
     def letters(self) -> list[dict[str, Any]]:
         """Return the dead letters; they can be received again."""
         received = self.aws.client("sqs").receive_message(
@@ -167,6 +174,18 @@ class Deployed:
     def _queue(self) -> str:
         url: str = self.aws.client("sqs").get_queue_url(QueueName=names.DEAD_LETTERS)["QueueUrl"]
         return url
+
+    @property
+    def events_queue(self) -> str:
+        """Return the URL of the queue of the bucket's events."""
+        url: str = self.aws.client("sqs").get_queue_url(QueueName=names.EVENTS)["QueueUrl"]
+        return url
+
+    def events_waiting(self) -> int:
+        """Return how many events no look has done with yet."""
+        of = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.aws.client("sqs").get_queue_attributes(QueueUrl=self.events_queue, AttributeNames=of)
+        return sum(int(found["Attributes"][name]) for name in of)
 
     def settled(self, *, executions: int = 1, seconds: float = 180) -> list[str]:
         """Wait until this many executions have ended and none is running; return how they ended."""
@@ -194,8 +213,13 @@ def stopping_at(fact: str, service: str) -> dict[str, list[str]]:
 
 
 def failing_at(fact: str, service: str) -> dict[str, list[str]]:
-    """Return a service whose every task finds the disk full when it tells a fact."""
+    """Return a service whose every task finds the disk broken when it tells a fact."""
     return _disturbed(fact, service, _FAILS)
+
+
+def full_at(fact: str, service: str) -> dict[str, list[str]]:
+    """Return a service whose every task finds the disk full when it tells a fact."""
+    return _disturbed(fact, service, _IS_FULL)
 
 
 def _disturbed(fact: str, service: str, act: str) -> dict[str, list[str]]:
@@ -226,6 +250,8 @@ def deploy(aws: Aws, functions: Path, **settings: str) -> Deployed:
     with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
         for step in missing:
             step.make()
+    # S3 sends a test when the notification is made: a first look, and the function is warm then.
+    until(lambda: deployed.events_waiting() == 0, seconds=120)
     deployed.set(**settings)
     return deployed
 

@@ -31,9 +31,7 @@ TO_NOBODY: Final[Sequence[Call]] = [
         "s3:DeleteObjectVersion arn:aws:s3:::shop/staging/b/orders/00000.parquet",
         "s3:DeleteObject arn:aws:s3:::shop/processed/2025/04/01/b/orders/a.csv",
         "s3:DeleteObject arn:aws:s3:::shop/failed/2025/04/01/b/orders/a.csv",
-        "s3:DeleteObject arn:aws:s3:::shop/BATCH/manifest.json",
         "s3:DeleteObject arn:aws:s3:::shop/lake/commits/1.json",
-        "s3:DeleteObject arn:aws:s3:::shop/lake/orders/_delta_log/00000000000000000000.json",
         "s3:DeleteObject arn:aws:s3:::shop/raw-data/orders/a.csv",
         "s3:PutBucketVersioning arn:aws:s3:::shop",
         "s3:PutLifecycleConfiguration arn:aws:s3:::shop",
@@ -108,6 +106,10 @@ TO_NOBODY: Final[Sequence[Call]] = [
         "sqs:DeleteMessage arn:aws:sqs:HERE:takings-dead-letters",
         "sqs:PurgeQueue arn:aws:sqs:HERE:takings-dead-letters",
         "sqs:SendMessage arn:aws:sqs:HERE:orders",
+        # Only S3 says what was dropped, and nobody looks into another shop's queue.
+        "sqs:SendMessage arn:aws:sqs:HERE:takings-events",
+        "sqs:PurgeQueue arn:aws:sqs:HERE:takings-events",
+        "sqs:ReceiveMessage arn:aws:sqs:HERE:north-takings-events",
         # Logs stay, and nothing else of the account is anybody's business.
         "logs:DeleteLogGroup arn:aws:logs:HERE:log-group:/aws/lambda/file-detector",
         "logs:PutRetentionPolicy arn:aws:logs:HERE:log-group:/aws/lambda/file-detector",
@@ -162,6 +164,13 @@ _ARCHIVE: Final = [
     ),
     *_calls("s3:DeleteObject arn:aws:s3:::shop/raw-data/orders/a.csv", **{"s3_if-match": '"etag"'}),
 ]
+#: what belongs to the maintenance
+_REMOVALS: Final = _calls(
+    "s3:DeleteObject arn:aws:s3:::shop/BATCH/manifest.json",
+    "s3:DeleteObject arn:aws:s3:::shop/lake/orders/_delta_log/00000000000000000000.json",
+    "s3:DeleteObject arn:aws:s3:::shop/lake/orders/order_date=2025-04-01/1.parquet",
+    "s3:DeleteObject arn:aws:s3:::shop/validation-reports/b/orders/a.csv/summary.json",
+)
 #: what belongs to the detector
 _START: Final = _calls(
     "s3:PutObject arn:aws:s3:::shop/BATCH/manifest.json",
@@ -195,6 +204,7 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
         *_NUMBERS,
         *(call for call in _ARCHIVE if not call.action.startswith("sqs:")),
         *_RUN,
+        *_REMOVALS,
         *_STARTS_DETECTOR,
         *_calls(
             "s3:GetObject arn:aws:s3:::shop/raw-data/orders/a.csv",
@@ -209,6 +219,7 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
         *_NUMBERS,
         *_START,
         *_RUN,
+        *_REMOVALS,
         *_STARTS_DETECTOR,
         *_calls(
             "s3:PutObject arn:aws:s3:::shop/BATCH/verdicts.json",
@@ -221,6 +232,7 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
         *_ARCHIVE,
         *_START,
         *_RUN,
+        *_REMOVALS,
         *_STARTS_DETECTOR,
         *_calls(
             "s3:PutObject arn:aws:s3:::shop/BATCH/published.json",
@@ -231,6 +243,7 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
         *_ARCHIVE,
         *_START,
         *_RUN,
+        *_REMOVALS,
         *_STARTS_DETECTOR,
         *_calls(
             "s3:PutObject arn:aws:s3:::shop/BATCH/verdicts.json",
@@ -238,9 +251,24 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
             "dynamodb:PutItem arn:aws:dynamodb:HERE:table/ProcessedFiles",
         ),
     ],
-    "takings-task-execution": [*_STORE, *_NUMBERS, *_ARCHIVE, *_START, *_RUN, *_STARTS_DETECTOR],
+    "takings-task-execution": [*_STORE, *_NUMBERS, *_ARCHIVE, *_START, *_RUN, *_REMOVALS, *_STARTS_DETECTOR],
+    "takings-maintenance": [
+        *_ARCHIVE,
+        *_START,
+        *_RUN,
+        *_STARTS_DETECTOR,
+        *_calls(
+            "s3:GetObject arn:aws:s3:::shop/raw-data/orders/a.csv",
+            "s3:GetObject arn:aws:s3:::shop/processed/2025/04/01/b/orders/a.csv",
+            "s3:PutObject arn:aws:s3:::shop/BATCH/verdicts.json",
+            "dynamodb:PutItem arn:aws:dynamodb:HERE:table/PendingBatches",
+            "dynamodb:PutItem arn:aws:dynamodb:HERE:table/ProcessedFiles",
+            "dynamodb:PutItem arn:aws:dynamodb:HERE:table/OrderKPIs",
+        ),
+    ],
     "takings-state-machine": [
         *_STORE,
+        *_REMOVALS,
         *_NUMBERS,
         *_ARCHIVE,
         *_START,
@@ -266,5 +294,6 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
         *_ARCHIVE,
         *_START,
         *_RUN,
+        *_REMOVALS,
     ],
 }

@@ -107,6 +107,10 @@ class Aws:
         """Move the clock of EventBridge Scheduler ahead, and no other clock."""
         self._control("PUT", "clock", {"ahead": seconds})
 
+    def refuse_calls(self, function: str, seconds: float) -> None:
+        """Let a function have no room for a call of an execution, until that has waited for so many unshortened seconds."""
+        self._control("PUT", "refusals", {function: seconds})
+
     def execution(self, arn: str) -> dict[str, Any]:
         """Return the answer of DescribeExecution."""
         described: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
@@ -156,9 +160,9 @@ def _client(service: str, url: str) -> Any:
 
 
 def environment_of_tasks(url: str) -> dict[str, str]:
-    """Return the environment of tasks: AWS, a path, how a JVM runs, and whether their lines are counted as covered."""
-    counted = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return environment(url) | {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | QUICK | counted
+    """Return the environment of tasks: AWS, a path, this source, how a JVM runs, and whether their lines are counted."""
+    passed = {name: value for name, value in os.environ.items() if name == "PYTHONPATH" or name.startswith("COVERAGE_")}
+    return environment(url) | {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | QUICK | passed
 
 
 def _text(file: Path | str) -> str:

@@ -11,6 +11,9 @@ _ACCOUNT: Final = "eu-west-1:000000000000"
 #: AWS's developer guides, on docs.aws.amazon.com
 _LOGGED: Final = "lambda/latest/dg/lambda-intro-execution-role.html: Lambda logs as the function's role"
 _DEAD: Final = "lambda/latest/dg/invocation-async-retain-records.html: Lambda sends dead letters as the function's role"
+_TAKEN: Final = (
+    "lambda/latest/dg/services-sqs-configure.html: Lambda takes messages out of a queue as the function's role"
+)
 _PULLED: Final = "AmazonECS/latest/developerguide/task_execution_IAM_role.html: ECS pulls images and logs"
 _HEARD: Final = "step-functions/latest/dg/ecs-iam.html: by this rule Step Functions hears that a task ended"
 #: what no test has tried on the whole pipeline
@@ -21,7 +24,11 @@ _LARGE: Final = (
     "what is larger than 512 MiB is written in parts, which go if one fails; tests/aws/adapters/test_bucket.py"
 )
 _STAGED_AGAIN: Final = "staged rows are gone, of a file that was overwritten since, or had been accepted before"
-_OWN: Final = "KPI tables of the shop's own; tests/aws/adapters/test_own_kpis.py"
+_OWN_TABLES: Final = "KPI tables of the shop's own; tests/aws/adapters/test_own_kpis.py"
+_OWN: Final = (
+    "a shop's own contracts, which the other roles are seen to read; tests/aws/end_to_end/test_end_to_end_policies.py"
+)
+_OLD: Final = "what is removed is a week old at least, and reports 90 days; tests/pipeline/test_maintenance.py"
 _GIVEN_UP: Final = "a batch that is given up after some of its files were refused; tests/pipeline/test_stepwise.py"
 
 
@@ -62,6 +69,12 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
         "takings-file-archiver": _log_streams("/aws/lambda/file-archiver"),
     },
     _DEAD: {"takings-file-detector": (["sqs:SendMessage", f"arn:aws:sqs:{_ACCOUNT}:takings-dead-letters"],)},
+    _TAKEN: {
+        "takings-file-detector": tuple(
+            [f"sqs:{verb}", f"arn:aws:sqs:{_ACCOUNT}:takings-events"]
+            for verb in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        )
+    },
     _PULLED: {
         "takings-task-execution": (
             ["ecr:GetAuthorizationToken", "*"],
@@ -70,6 +83,7 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
             ["ecr:BatchGetImage", *_IMAGES],
             *_log_streams("/ecs/validation-service"),
             *_log_streams("/ecs/transformation-service"),
+            *_log_streams("/ecs/maintenance"),
         )
     },
     _HEARD: {
@@ -96,7 +110,7 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
             ["dynamodb:Query", f"arn:aws:dynamodb:{_ACCOUNT}:table/ProcessedFiles"],
         )
     },
-    _OWN: {
+    _OWN_TABLES: {
         "takings-transformation-service": tuple(
             [f"dynamodb:{action}", f"arn:aws:dynamodb:{_ACCOUNT}:table/OwnKPIs"]
             for action in ("PutItem", "Query", "Scan")
@@ -109,6 +123,15 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
             ["s3:AbortMultipartUpload", "quarantine/*", "staging/*"],
             ["s3:AbortMultipartUpload", "lake/products/*", "lake/orders/*", "lake/order_items/*"],
         ),
+        "takings-maintenance": (["s3:AbortMultipartUpload", "lake/products/*", "lake/orders/*", "lake/order_items/*"],),
+    },
+    _OWN: {"takings-maintenance": (["s3:GetObject", "contracts/*"],)},
+    _OLD: {
+        "takings-maintenance": (
+            ["s3:DeleteObject", "lake/products/*", "lake/orders/*", "lake/order_items/*"],
+            ["s3:DeleteObject", "validation-reports/*", "batches/*", "staging/*"],
+            ["dynamodb:Query", f"arn:aws:dynamodb:{_ACCOUNT}:table/ProcessedFiles/index/by_batch"],
+        )
     },
     _GIVEN_UP: {"takings-validation-service": (["s3:DeleteObject", "staging/*"],)},
 }

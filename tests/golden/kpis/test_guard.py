@@ -241,7 +241,7 @@ MOMENTS: Final = {
     "the merge of order items": ("tables", "apply", 3),
     "publishing days": ("kpis", "publish", 1),
     "publishing categories": ("kpis", "publish", 2),
-    "archiving the first file": ("store", "archive", 1),
+    "archiving the first file": ("store", "archive_each", 1),
 }
 
 

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -125,10 +126,7 @@ class Bucket:
 
     def _version(self, key: str, head: HeadObjectOutputTypeDef) -> ObjectVersion:
         if "VersionId" not in head:
-            raise SettingsError(
-                f"{self}: versioning is off, so a file that is overwritten while it is read would be lost. Turn it on:"
-                f" aws s3api put-bucket-versioning --bucket {self.name} --versioning-configuration Status=Enabled"
-            )
+            raise self._unversioned()
         return ObjectVersion(
             key=key, version_id=head["VersionId"], size=head["ContentLength"], metadata=head["Metadata"]
         )
@@ -225,6 +223,63 @@ class Bucket:
                 TaggingDirective="REPLACE",
                 IfNoneMatch=absent,
             )
+        )
+
+    def copy_present(self, key: str, etag: str, size: int, destination: str, metadata: Mapping[str, str]) -> bool:
+        """Copy a key's present bytes with one request, if they are those of the ETag and the destination is free.
+
+        Return whether they were copied. Otherwise a condition does not hold, or they are too large for one request.
+        """
+        if size > self._part_bytes:
+            return False
+        origin: Any = {"Bucket": self.name, "Key": key}
+        try:
+            return self._unless_exists(
+                lambda absent: self._s3.copy_object(
+                    Bucket=self.name,
+                    Key=destination,
+                    CopySource=origin,
+                    CopySourceIfMatch=f'"{etag}"',
+                    Metadata=metadata,
+                    MetadataDirective="REPLACE",
+                    TaggingDirective="REPLACE",
+                    IfNoneMatch=absent,
+                )
+            )
+        except ClientError as refused:
+            if code_of(refused) in _ABSENT:
+                return False
+            raise
+
+    def fetch_small(self, key: str, target: Path, etag: str | None = None) -> bool:
+        """Write a key's present bytes to a local file with one request, if they are small and those of the ETag, if any.
+
+        Return whether they were written.
+        """
+        condition: Any = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        try:
+            found = self._s3.get_object(Bucket=self.name, Key=key, **condition)
+        except ClientError as refused:
+            if code_of(refused) in _ABSENT | _CHANGED:
+                return False
+            raise
+        with closing(found["Body"]) as body:
+            if found["ContentLength"] > _RANGE_BYTES:
+                return False
+            if "VersionId" not in found:
+                raise self._unversioned()
+            with target.open("wb") as file:
+                shutil.copyfileobj(body, file, _BLOCK)
+        if (got := target.stat().st_size) != found["ContentLength"]:
+            raise StoreError(
+                f"{self}/{key}: {got} of {found['ContentLength']} bytes arrived. Run again; nothing is lost."
+            )
+        return True
+
+    def _unversioned(self) -> SettingsError:
+        return SettingsError(
+            f"{self}: versioning is off, so a file that is overwritten while it is read would be lost. Turn it on:"
+            f" aws s3api put-bucket-versioning --bucket {self.name} --versioning-configuration Status=Enabled"
         )
 
     def _in_parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
 #: requests in parallel; each of them mostly waits for the network
 THREADS: Final = 16
+#: files that are fetched, archived or reported at a time
+SIDE_BY_SIDE: Final = 32
 #: standard retries: exponential back-off with jitter, about a minute in all
 _ATTEMPTS: Final = 8
 #: how every service is called
 CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-    max_pool_connections=2 * THREADS,
+    max_pool_connections=SIDE_BY_SIDE + THREADS,
     connect_timeout=10,
 )
 
@@ -63,7 +66,11 @@ class Clients:
 def connected() -> Iterator[Clients]:
     """Make the clients, and close them when the block ends; SettingsError where no region is set."""
     session = boto3.Session()
-    if session.region_name is None:
+    # Its type does not know that there may be no region. AWS's other tools also read AWS_REGION; boto3 does not.
+    region: str | None = session.region_name
+    if region is None and (region := os.environ.get("AWS_REGION")):
+        session = boto3.Session(region_name=region)
+    if region is None:
         raise SettingsError("no AWS region is set. Set AWS_DEFAULT_REGION, or run `aws configure`.")
     with (
         closing(session.client("s3", config=CONFIG)) as s3,

@@ -7,6 +7,7 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.alarms import alarm_names
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.tables import TABLES
 
 #: CloudWatch's grid has 24 columns
 _WIDTH: Final = 12
@@ -62,7 +63,11 @@ def _graphs_of_batches(pipeline: Pipeline) -> list[tuple[str, str, list[list[str
             _own(pipeline, names.ARCHIVER, "FilesAccepted", "FilesRejected", "RowsRejected"),
         ),
         ("From arrival to publication, seconds", "Maximum", _own(pipeline, names.ARCHIVER, "ArrivalToPublishSeconds")),
-        ("The oldest pending file, seconds", "Maximum", _own(pipeline, names.DETECTOR, "OldestPendingSeconds")),
+        (
+            "The oldest pending file, and the batch in flight, seconds",
+            "Maximum",
+            _own(pipeline, names.DETECTOR, "OldestPendingSeconds", "BatchAgeSeconds"),
+        ),
         (
             "Orphans that wait, and a blocked batch",
             "Maximum",
@@ -80,6 +85,20 @@ def _graphs_of_services(pipeline: Pipeline) -> list[tuple[str, str, list[list[st
             [
                 ["AWS/States", f"Executions{end}", "StateMachineArn", pipeline.state_machine]
                 for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
+            ],
+        ),
+        ("Lake files removed by maintenance", "Sum", _own(pipeline, names.MAINTENANCE, "LakeFilesVacuumed")),
+        (
+            "The oldest event, seconds",
+            "Maximum",
+            [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", pipeline.name(names.EVENTS)]],
+        ),
+        (
+            "Writes that DynamoDB refused",
+            "Sum",
+            [
+                ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", f"{pipeline.table_prefix}{table.name}"]
+                for table in TABLES
             ],
         ),
         (

@@ -27,6 +27,8 @@ Item = Mapping[str, Any]
 
 #: the most keys in one request
 _MOST_ASKED: Final = 100
+#: the most items in one request
+_MOST_PUT: Final = 25
 _UNPROCESSED_TRIES: Final = 12
 _serializer: Final = TypeSerializer()
 _deserializer: Final = TypeDeserializer()
@@ -96,6 +98,24 @@ class Database:
             there: dict[str, Any] = failed.response  # type: ignore[assignment] # its type does not know the item
             return _read(there.get("Item", {}))
         return None
+
+    def put_all(self, table: Table, items: Iterable[Item]) -> None:
+        """Write items, 25 with one request, requests in parallel; of items with the same key the last one counts."""
+        distinct = {tuple(item[name] for name in table.key): item for item in items}
+        rest = iter(distinct.values())
+        requests = list(iter(lambda: [{"PutRequest": {"Item": _write(item)}} for item in islice(rest, _MOST_PUT)], []))
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda puts: self._put_all(table, puts), requests))
+
+    def _put_all(self, table: Table, puts: list[dict[str, Any]]) -> None:
+        name, left = self._prefix + table.name, puts
+        for tried in range(1, _UNPROCESSED_TRIES + 1):
+            done = self._call_named(name, self._dynamodb.batch_write_item, RequestItems={name: left})
+            left = done.get("UnprocessedItems", {}).get(name, [])
+            if not left:
+                return
+            self._pause(random.uniform(0, min(0.05 * 2**tried, 10)))
+        raise StoreError(f"DynamoDB does not keep up with the writes of {name}. Run again; nothing is lost.")
 
     def put_each(
         self, table: Table, items: Iterable[Item], condition: str | None = None, values: Item | None = None

@@ -10,9 +10,8 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.policies import Role
 from takings.adapters.aws.statements import Statement, allow, passing
 
-#: the identity provider of a workflow, and the audience of its tokens
+#: the identity provider of a workflow
 PROVIDER: Final = "token.actions.githubusercontent.com"
-AUDIENCE: Final = "sts.amazonaws.com"
 #: the environment on GitHub, where rules about approval may apply; deploy.yml names it
 ENVIRONMENT: Final = "production"
 _SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
@@ -25,11 +24,13 @@ class DeployRole(Role):
     #: as GitHub's tokens name it: OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID for newer ones
     repository: str
     partition: str
+    #: for whom the tokens are made out
+    audience: str
 
     def trust(self, account: str) -> dict[str, Any]:
         """Return who may take the role: jobs of one environment of one repository."""
         claims = {
-            f"{PROVIDER}:aud": AUDIENCE,
+            f"{PROVIDER}:aud": self.audience,
             f"{PROVIDER}:sub": f"repo:{self.repository}:environment:{ENVIRONMENT}",
         }
         statement = {
@@ -39,6 +40,11 @@ class DeployRole(Role):
             "Condition": {"StringEquals": claims},
         }
         return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def audience(pipeline: Pipeline) -> str:
+    """Return for whom a workflow's tokens are made out: each partition has a token service of its own."""
+    return f"sts.{pipeline.dns_suffix}"
 
 
 def provider_arn(partition: str, account: str) -> str:
@@ -54,6 +60,7 @@ def deploy_role(pipeline: Pipeline, repository: str) -> DeployRole:
         source=None,
         repository=repository,
         partition=pipeline.partition,
+        audience=audience(pipeline),
         statements=(*_reads(pipeline), *_deploys(pipeline), *_passes_roles(pipeline)),
     )
 
@@ -100,13 +107,16 @@ def _deploys(pipeline: Pipeline) -> tuple[Statement, ...]:
             [pipeline.function(name) for name in (names.DETECTOR, names.ARCHIVER)],
         ),
         allow(["states:DescribeStateMachine", "states:UpdateStateMachine"], [pipeline.state_machine]),
+        # The maintenance runs where the other tasks run.
+        allow(["scheduler:GetSchedule", "scheduler:UpdateSchedule"], [pipeline.schedule(names.MAINTAIN)]),
     )
 
 
 def _passes_roles(pipeline: Pipeline) -> tuple[Statement, ...]:
     """Return the permissions to pass the pipeline's roles to its tasks and state machine."""
-    tasks = (names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE, names.EXECUTION_ROLE)
+    tasks = (names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE, names.MAINTENANCE_ROLE, names.EXECUTION_ROLE)
     return (
         passing([pipeline.role(role) for role in tasks], "ecs-tasks.amazonaws.com"),
         passing([pipeline.role(names.STATE_MACHINE_ROLE)], "states.amazonaws.com"),
+        passing([pipeline.role(names.SCHEDULER_ROLE)], "scheduler.amazonaws.com"),
     )

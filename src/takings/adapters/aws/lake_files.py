@@ -57,6 +57,11 @@ class BucketLakeFiles:
         finally:
             draft.unlink(missing_ok=True)
 
+    def evict(self, dataset: Dataset, paths: Iterable[str]) -> None:
+        """Remove the local copies."""
+        for path in paths:
+            (self.folder(dataset) / path).unlink(missing_ok=True)
+
     def put(self, dataset: Dataset, paths: Iterable[str]) -> None:
         """Upload files in parallel; one that exists is the same."""
         folder = self.folder(dataset)

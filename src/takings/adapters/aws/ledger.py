@@ -65,7 +65,7 @@ class DynamoLedger:
 
     def record(self, records: Sequence[LineageRecord]) -> None:
         """Write lineage records; replace those with the same key and processing date."""
-        self._database.put_each(PROCESSED_FILES, map(_write_record, records))
+        self._database.put_all(PROCESSED_FILES, map(_write_record, records))
 
     def give_back(self, records: Sequence[LineageRecord]) -> None:
         """Write lineage records of files given back, except files that have ended since.

@@ -15,8 +15,12 @@ DETECTOR: Final = "file-detector"
 ARCHIVER: Final = "file-archiver"
 VALIDATION: Final = "validation-service"
 TRANSFORMATION: Final = "transformation-service"
+#: the task that keeps the lake small, in the image of the validation
+MAINTENANCE: Final = "maintenance"
 STATE_MACHINE: Final = "ecommerce-pipeline"
 DEAD_LETTERS: Final = "takings-dead-letters"
+#: the queue in which the bucket announces new drops
+EVENTS: Final = "takings-events"
 CLUSTER: Final = "takings"
 SCHEDULES: Final = "takings"
 SECURITY_GROUP: Final = "takings-tasks"
@@ -28,12 +32,14 @@ METRICS: Final = "Takings"
 #: in the schedule group
 DEADLINE: Final = "deadline"
 SWEEP: Final = "sweep"
+MAINTAIN: Final = "maintain"
 
 #: roles, by who takes them
 DETECTOR_ROLE: Final = "takings-file-detector"
 ARCHIVER_ROLE: Final = "takings-file-archiver"
 VALIDATION_ROLE: Final = "takings-validation-service"
 TRANSFORMATION_ROLE: Final = "takings-transformation-service"
+MAINTENANCE_ROLE: Final = "takings-maintenance"
 EXECUTION_ROLE: Final = "takings-task-execution"
 STATE_MACHINE_ROLE: Final = "takings-state-machine"
 SCHEDULER_ROLE: Final = "takings-scheduler"
@@ -89,6 +95,11 @@ class Pipeline:
         return self.arn("sqs", self.name(DEAD_LETTERS))
 
     @property
+    def events(self) -> str:
+        """Return the ARN of the queue of the bucket's events."""
+        return self.arn("sqs", self.name(EVENTS))
+
+    @property
     def alarms(self) -> str:
         """Return the ARN of the topic of the alarms."""
         return self.arn("sns", self.name(ALARMS))
@@ -119,8 +130,12 @@ class Pipeline:
     @property
     def registry(self) -> str:
         """Return the host of the repositories of images."""
-        domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{self.account}.dkr.ecr.{self.region}.{domain}"
+        return f"{self.account}.dkr.ecr.{self.region}.{self.dns_suffix}"
+
+    @property
+    def dns_suffix(self) -> str:
+        """Return the domain of the partition's services."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def image(self, service: str, tag: str) -> str:
         """Return the address of a service's image with this tag."""

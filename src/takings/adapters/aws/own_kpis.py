@@ -80,7 +80,9 @@ def _written(table: KpiTable, row: KpiRow) -> Item:
         "parts": grain if is_long else None,
         "kpi_table": table.name,
         "order_date": day.isoformat(),
-        "kpis": dict(row.values),
+        # For people and exports; what is read back is `grain`, which knows their types.
+        **{name: str(part) for name, part in zip(table.key[:-1], row.key[:-1], strict=True) if part is not None},
+        **row.values,
         "row_count": row.count,
         "commit": row.commit,
         "batch_id": row.batch_id,
@@ -96,7 +98,7 @@ def _key(item: Item) -> KpiKey:
 def _row(table: KpiTable, item: Item) -> KpiRow:
     return KpiRow(
         key=_key(item),
-        values=read_values(table, item["kpis"]),
+        values=read_values(table, item),
         commit=item["commit"],
         batch_id=item["batch_id"],
         computed_at=parse_instant(item["computed_at"]),

@@ -76,6 +76,7 @@ def roles(pipeline: Pipeline) -> tuple[Role, ...]:
         _archiver(pipeline),
         _validation(pipeline),
         _transformation(pipeline),
+        _maintenance(pipeline),
         _execution(pipeline),
         _state_machine(pipeline),
         _scheduler(pipeline),
@@ -97,6 +98,8 @@ def _detector(pipeline: Pipeline) -> Role:
             [pipeline.schedule(names.DEADLINE)],
         ),
         passing([pipeline.role(names.SCHEDULER_ROLE)], _SCHEDULER),
+        # Lambda takes the bucket's events out of their queue as the function's role.
+        allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], [pipeline.events]),
     )
 
 
@@ -113,7 +116,7 @@ def _archiver(pipeline: Pipeline) -> Role:
         # A drop is removed only if it still holds exactly the archived bytes.
         allow(["s3:DeleteObject"], pipeline.objects("raw-data/*")) | {"Condition": {"Null": {"s3:if-match": "false"}}},
         allow(["s3:DeleteObject"], pipeline.objects("staging/*")),
-        uses(pipeline, PROCESSED_FILES, "PutItem"),
+        uses(pipeline, PROCESSED_FILES, "PutItem", "BatchWriteItem"),
         queries(pipeline, PROCESSED_FILES, BY_BATCH),
     )
 
@@ -161,6 +164,24 @@ def _transformation(pipeline: Pipeline) -> Role:
     )
 
 
+def _maintenance(pipeline: Pipeline) -> Role:
+    """Return the role of `takings maintain`: it reads the gate and never changes it, and removes what nothing needs."""
+    tables = [f"{table}/*" for table in _LAKE_TABLES]
+    return Role(
+        name=pipeline.name(names.MAINTENANCE_ROLE),
+        service=_TASKS,
+        source=pipeline.arn("ecs", "*"),
+        statements=(
+            *opens(pipeline, holds_gate=False),
+            allow(["s3:GetObject"], pipeline.objects(*tables)),
+            *writes(pipeline, *tables, in_parts=tables),
+            *writes(pipeline, f"{layout.COMMITS}*"),
+            allow(["s3:DeleteObject"], pipeline.objects(*tables, "validation-reports/*", "batches/*", "staging/*")),
+            queries(pipeline, PROCESSED_FILES, BY_BATCH),
+        ),
+    )
+
+
 def _execution(pipeline: Pipeline) -> Role:
     return Role(
         name=pipeline.name(names.EXECUTION_ROLE),
@@ -173,7 +194,7 @@ def _execution(pipeline: Pipeline) -> Role:
                 ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
                 [pipeline.arn("ecr", f"repository/{pipeline.name(name)}") for name in _SERVICES],
             ),
-            logs(pipeline, *_SERVICES),
+            logs(pipeline, *_SERVICES, names.MAINTENANCE),
         ),
     )
 
@@ -208,7 +229,12 @@ def _scheduler(pipeline: Pipeline) -> Role:
         name=pipeline.name(names.SCHEDULER_ROLE),
         service=_SCHEDULER,
         source=pipeline.schedule_group,
-        statements=(allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR)]),),
+        statements=(
+            allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR)]),
+            allow(["ecs:RunTask"], [f"{pipeline.arn('ecs', f'task-definition/{pipeline.name(names.MAINTENANCE)}')}:*"])
+            | {"Condition": {"ArnEquals": {"ecs:cluster": pipeline.cluster}}},
+            passing([pipeline.role(name) for name in (names.MAINTENANCE_ROLE, names.EXECUTION_ROLE)], _TASKS),
+        ),
     )
 
 

@@ -41,7 +41,7 @@ def definition(
     document: dict[str, Any] = json.loads(
         reduce(
             lambda filled_in, each: filled_in.replace(json.dumps(each[0]), json.dumps(each[1])), filled.items(), text
-        )
+        ).replace("${partition}", pipeline.partition)
     )
     return document
 

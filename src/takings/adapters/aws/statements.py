@@ -16,15 +16,15 @@ _OPENING: Final = ("takings.toml", "contracts/*", layout.LAKE_FORMAT, f"{layout.
 Statement = Mapping[str, Any]
 
 
-def opens(pipeline: Pipeline) -> tuple[Statement, ...]:
-    """Return the permissions for opening the store and holding its gate.
+def opens(pipeline: Pipeline, *, holds_gate: bool = True) -> tuple[Statement, ...]:
+    """Return the permissions for opening the store and, with `holds_gate`, for changing its gate.
 
     Without permission to list the bucket, S3 answers "forbidden" instead of "absent" for a missing key, so list all of it.
     """
     return (
         allow(["s3:ListBucket"], [pipeline.bucket_arn]),
         allow(["s3:GetObject"], pipeline.objects(*_OPENING)),
-        uses(pipeline, PENDING_BATCHES, "GetItem", "PutItem", "Scan"),
+        uses(pipeline, PENDING_BATCHES, "GetItem", *(("PutItem",) if holds_gate else ()), "Scan"),
     )
 
 

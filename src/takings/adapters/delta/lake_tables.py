@@ -188,6 +188,8 @@ class DeltaLake:
             )
         except CommitFailedError as lost:
             raise ConflictError(overtaken) from lost
+        # A batch rewrites a day in two tables; without this, the disk would hold both states of all of them.
+        self._files.evict(dataset, (file.path for file in change.removed))
         table.update_incremental()
         if table.version() == base.version + 1:
             self._newest[dataset] = _Newest(table=table, address=address, snapshot=base.after(change))

@@ -179,7 +179,7 @@ def _sorted(rows: Rows) -> list[tuple[str, ...]]:
 def _plain(value: object) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f"{Decimal(value).normalize():f}"
-    return repr(value)
+    return f"{type(value).__name__} {value}"
 
 
 def _listed(words: Iterable[str]) -> str:

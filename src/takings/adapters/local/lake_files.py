@@ -30,6 +30,9 @@ class FolderLakeFiles:
     def fetch(self, dataset: Dataset, paths: Iterable[str]) -> None:
         """Do nothing: files are read in place."""
 
+    def evict(self, dataset: Dataset, paths: Iterable[str]) -> None:
+        """Do nothing: there are no copies."""
+
     def put(self, dataset: Dataset, paths: Iterable[str]) -> None:
         """Do nothing: files were written in place."""
 

@@ -33,7 +33,8 @@ from takings.adapters.local.reading import (
 )
 from takings.adapters.local.removing import Removal, etag_of, remove_empty_folders
 from takings.adapters.text_files import open_text
-from takings.errors import ConflictError, StoreError, UnreadableFile
+from takings.archive.moves import Original
+from takings.errors import ConflictError, StoreError, StuckFile, UnreadableFile
 from takings.intake.arrivals import ObjectInfo
 from takings.layout import BatchId
 
@@ -241,6 +242,31 @@ class FolderStore:
             raise StoreError(f"{key}: the bytes that batch {batch_id} read are gone, and {destination} is not there.")
         if key.startswith(layout.RAW):
             self._remove(key, etag, batch_id, target)
+
+    def side_by_side(self) -> int:
+        """Return 1: a disk does not wait for a network."""
+        return 1
+
+    def archive_each(self, batch_id: BatchId, originals: Sequence[Original]) -> Sequence[str | None]:
+        """Archive originals one after the other."""
+        return [self._stuck(batch_id, original) for original in originals]
+
+    def _stuck(self, batch_id: BatchId, original: Original) -> str | None:
+        try:
+            self.archive(
+                original.key, original.etag, batch_id, original.destination, original.version, original.fingerprint
+            )
+        except StuckFile as refused:
+            return str(refused)
+        return None
+
+    def prefetch(self, files: Sequence[tuple[str, str]], batch_id: BatchId) -> None:
+        """Do nothing: files are near."""
+
+    def create_each(self, documents: Iterable[tuple[str, bytes]]) -> None:
+        """Write files one after the other."""
+        for key, content in documents:
+            self.create(key, content)
 
     def discard(self, keys: Iterable[str]) -> None:
         """Remove files, and the folders that they leave empty; continue after one that cannot be removed."""

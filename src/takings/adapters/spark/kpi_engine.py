@@ -23,17 +23,18 @@ from pyspark.sql.types import StructType
 from takings.adapters.delta.lake_tables import column_types
 from takings.adapters.spark.session import end_of_jvm
 from takings.contracts.model import Contracts, Dataset
-from takings.errors import MachineryError, OutOfMemory, OwnKpiFailure
+from takings.errors import MachineryError, OutOfDisk, OutOfMemory, OwnKpiFailure
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import LakeSnapshot, TableSnapshot
 from takings.ports import LakeTables
+from takings.refusals import code_in, is_full
 
 #: the characters of a file's name that Hadoop would read as a pattern
 _PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
 _OUT_OF_MEMORY: Final = "java.lang.OutOfMemoryError"
 #: the error of a job whose JVM is ending; it ends within seconds
 _SHUT_DOWN: Final = "SparkContext was shut down"
-_END_SECONDS: Final = 10
+_END_SECONDS: Final = 30
 #: how a JVM ends without enough memory: by itself (Spark's SparkExitCode.OOM), or killed by the kernel
 _MEMORY_ENDS: Final = {52, -signal.SIGKILL}
 #: the prefix of the lake's tables where own SQL has views of their names
@@ -150,6 +151,11 @@ def _translated_faults() -> Iterator[None]:
             raise OutOfMemory(
                 f"Spark could not compute the KPIs: {_cause(failed)}. Its JVM ran out of memory: give it more with"
                 " `spark.driver.memory`, on a cluster `spark.executor.memory`, and run again; nothing is lost."
+            ) from failed
+        if is_full(code_in(str(failed))):
+            raise OutOfDisk(
+                f"Spark could not compute the KPIs: {_cause(failed)}. The disk that it spills to is full. Free some space and"
+                " run again; nothing is lost."
             ) from failed
         raise MachineryError(
             f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"

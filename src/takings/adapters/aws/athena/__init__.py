@@ -31,14 +31,17 @@ class Statement:
 
 
 def athena_statements(
-    database: str, bucket: str, exports: Iterable[tuple[KpiTable, Export]], worth: Worth = USUAL_WORTH
+    database: str,
+    bucket: str,
+    exports: Iterable[tuple[KpiTable, Export]],
+    worth: Worth = USUAL_WORTH,
 ) -> Iterator[Statement]:
     """Yield the statements in the order in which they run; each may be repeated. UsageError for a name to be quoted."""
     if not _PLAIN.fullmatch(database):
         raise UsageError(f"--database {database}: write a name of small letters, digits and underscores, for Athena.")
     yield Statement(makes=database, sql=f"create database if not exists {database}")
     for table, export in exports:
-        yield from _of_export(database, table, export)
+        yield from _of_export(database, table, export) if table.own is None else _of_own(database, table, export)
     for dataset in Dataset:
         name = f"{database}.{dataset}"
         yield _statement(name, "lake_table", table=name, location=f"s3://{bucket}/{layout.table(dataset)}/")
@@ -70,6 +73,28 @@ def _of_export(database: str, table: KpiTable, export: Export) -> Iterator[State
         table=exported,
         columns=_lines(",\n", (f"{value} as {name}" for name, value in values.items()), 4),
         shown=_lines("\nor ", (f"{values[column.name]} <> 0" for column in table.columns), 4),
+    )
+
+
+def _of_own(database: str, table: KpiTable, export: Export) -> Iterator[Statement]:
+    """Yield a table over the export of all own tables with this one's columns, and its view."""
+    view = f"{database}.own_{_plain(table.name)}"
+    exported = f"{view}_{_plain(export.id)}"
+    types = dict.fromkeys(("kpi_table", *table.key), "S") | dict.fromkeys(
+        ("row_count", *(column.name for column in table.columns)), "N"
+    )
+    fields = (f"{name}:struct<{type_}:string>" for name, type_ in types.items())
+    yield _statement(exported, "export_table", table=exported, fields=_lines(",\n", fields, 8), location=export.data)
+    values = {part: _key(part) for part in table.key} | {
+        column.name: f"cast(item.{column.name}.n as {column.sql_type})" for column in table.columns
+    }
+    yield _statement(
+        view,
+        "own_kpi_view",
+        view=view,
+        table=exported,
+        columns=_lines(",\n", (f"{value} as {name}" for name, value in values.items()), 4),
+        name=table.name,
     )
 
 

@@ -12,7 +12,8 @@ from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import role_steps
 from takings.adapters.aws.resources.alarms import alarm_steps
-from takings.adapters.aws.resources.functions import function_steps, notification_steps, read_archives
+from takings.adapters.aws.resources.events import mapping_steps, notification_steps, permission_steps
+from takings.adapters.aws.resources.functions import function_steps, read_archives
 from takings.adapters.aws.resources.github import github_steps
 from takings.adapters.aws.resources.network import find_network, group_steps
 from takings.adapters.aws.resources.queue import queue_steps, queue_url
@@ -38,6 +39,8 @@ class Wishes:
     security_group: str | None
     #: how often to look at the store without an event
     sweep: timedelta
+    #: how long events are gathered before one look
+    event_window: timedelta
     #: the limits of the alarms
     limits: AlarmLimits
     #: an e-mail address for alarms; none: no change
@@ -57,22 +60,25 @@ def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
 def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[SetupStep]:
     """Yield what the pipeline around a store lacks, in the order to create it."""
     archives = read_archives(wishes.lambdas)
-    yield from queue_steps(services, pipeline)
+    yield from queue_steps(services, pipeline, wishes.event_window)
     yield from role_steps(services, pipeline)
     url = queue_url(services, pipeline) or "not made yet"
     yield from function_steps(services, pipeline, archives, url)
+    yield from mapping_steps(services, pipeline, wishes.event_window)
     yield from task_steps(services, pipeline, wishes.image_tag)
     yield from group_steps(services, pipeline, find_network(services, pipeline, wishes.subnets, wishes.security_group))
     network = find_network(services, pipeline, wishes.subnets, wishes.security_group)
     revisions = {service: revision(services, pipeline, service, wishes.image_tag) for service in SERVICES}
     yield from state_machine_steps(services, pipeline, network, revisions)
-    yield from schedule_steps(services, pipeline, wishes.sweep)
+    yield from schedule_steps(services, pipeline, wishes.sweep, network)
     yield from topic_steps(services, pipeline, wishes.notify)
     yield from alarm_steps(services, pipeline, wishes.limits)
     if exists(services.s3, pipeline.bucket):
         yield from notification_steps(services, pipeline)
     else:
         yield SetupStep(what=f"notification of new files under s3://{pipeline.bucket}/raw-data/", make=lambda: None)
+    # The bucket calls the detector until its events go to the queue.
+    yield from permission_steps(services, pipeline)
     yield from github_steps(services, pipeline, wishes.github)
 
 

@@ -73,8 +73,13 @@ def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
 
 
 def _remove(services: Services, name: str) -> None:
-    for policy in services.iam.list_role_policies(RoleName=name)["PolicyNames"]:
+    pages = services.iam.get_paginator("list_role_policies").paginate(RoleName=name)
+    for policy in [policy for page in pages for policy in page["PolicyNames"]]:
         services.iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    attached = services.iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
+    for arn in [each["PolicyArn"] for page in attached for each in page["AttachedPolicies"]]:
+        # Somebody's own, such as for a key: it stays, without the role.
+        services.iam.detach_role_policy(RoleName=name, PolicyArn=arn)
     services.iam.delete_role(RoleName=name)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from takings import layout
+from takings.adapters.aws.alarms import DROPS_KEPT_DAYS
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.resources.step import SetupStep
@@ -32,6 +34,15 @@ _RULES: Final[list[LifecycleRuleTypeDef]] = [
         "Filter": {"Prefix": ""},
         # A batch may need a replaced version while it is blocked; nobody leaves it blocked this long.
         "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+    },
+    {
+        "ID": "takings-drops",
+        "Status": "Enabled",
+        "Filter": {"Prefix": layout.RAW},
+        # Every archived drop leaves a version and a marker, which slow each listing. Only a batch in flight may need a replaced
+        # version; an alarm says when one takes three days.
+        "NoncurrentVersionExpiration": {"NoncurrentDays": DROPS_KEPT_DAYS},
         "Expiration": {"ExpiredObjectDeleteMarker": True},
     },
 ]
@@ -98,7 +109,7 @@ def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[
     own = [_plain(rule) for rule in found if rule.get("ID") in names]
     if sorted(own, key=str) != sorted(map(_plain, _RULES), key=str):
         yield SetupStep(
-            what="a life cycle: replaced and removed objects go after 30 days, given up uploads after 7",
+            what="a life cycle: replaced and removed objects go after 30 days, drops and given up uploads after 7",
             make=lambda: s3.put_bucket_lifecycle_configuration(
                 Bucket=bucket, LifecycleConfiguration={"Rules": [*others, *_RULES]}
             ),

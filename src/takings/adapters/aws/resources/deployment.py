@@ -11,8 +11,8 @@ from takings.adapters.aws.resources.images import find_image, is_there, newest_d
 from takings.adapters.aws.resources.network import find_network
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
-from takings.adapters.aws.resources.tasks import SERVICES, definition_steps
-from takings.adapters.aws.resources.workflow import state_machine_steps
+from takings.adapters.aws.resources.tasks import SERVICES, TASKS, definition_steps
+from takings.adapters.aws.resources.workflow import moved_maintenance, state_machine_steps
 from takings.errors import UnknownThing, UsageError
 
 
@@ -48,8 +48,10 @@ def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> 
                 f"the image {image.name} is not in its repository. Push it: `takings aws deploy images s3://{pipeline.bucket}"
                 f" --tag {tag or 'TAG'}`."
             )
-    for service in SERVICES:
-        yield from definition_steps(services, pipeline, service, tag)
+    for task in TASKS:
+        # A pipeline of an earlier version gets its maintenance by a bootstrap, with a role and a schedule.
+        if newest_definition(services, pipeline.name(task)) is not None:
+            yield from definition_steps(services, pipeline, task, tag)
 
 
 def workflow_deployment(
@@ -67,6 +69,7 @@ def workflow_deployment(
     for step in state_machine_steps(services, pipeline, network, revisions):
         named = ", ".join([*revisions.values(), *network.subnets, network.security_group])
         yield SetupStep(what=f"state machine {pipeline.name(names.STATE_MACHINE)} with {named}", make=step.make)
+    yield from moved_maintenance(services, pipeline, network)
 
 
 def _newest_revision(services: Services, pipeline: Pipeline, service: str) -> str:

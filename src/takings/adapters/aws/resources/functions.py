@@ -1,4 +1,4 @@
-"""Create the functions from the archives of `make lambdas`, and let the bucket and the schedules call them."""
+"""Create the functions from the archives of `make lambdas`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from takings.adapters.aws.resources.step import SetupStep, patiently
 from takings.errors import CorruptState, StoreError, UnknownThing, cause_of
 
 #: how long a function may take: a look takes seconds, but archiving may need the maximum
-_TIMEOUTS: Final = {names.DETECTOR: 120, names.ARCHIVER: 900}
+TIMEOUTS: Final = {names.DETECTOR: 120, names.ARCHIVER: 900}
 #: processors come with memory: half of one is enough to load Python quickly
 _MEMORY: Final = 1024
 _KEEP_LOGS_DAYS: Final = 90
-#: the name of the notification that lets the bucket call the detector
-NOTIFICATION: Final = "takings-raw-data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ def read_archives(folder: Path) -> dict[str, Archive]:
 def function_steps(
     services: Services, pipeline: Pipeline, archives: dict[str, Archive], dead_letters_url: str
 ) -> Iterator[SetupStep]:
-    """Yield what is missing or differs: log groups, functions, and the permission to call the detector."""
+    """Yield what is missing or differs: log groups and functions."""
     for name in (names.DETECTOR, names.ARCHIVER):
         yield from log_group_steps(services, pipeline, name)
         archive = archives[name]
@@ -85,18 +83,6 @@ def function_steps(
                 what=f"function {wanted['FunctionName']} (is configured otherwise)",
                 make=partial(_configure, services, wanted),
             )
-    if not _may_be_called(services, pipeline):
-        yield SetupStep(
-            what=f"permission for the bucket to call {pipeline.name(names.DETECTOR)}",
-            make=lambda: services.lambdas.add_permission(
-                FunctionName=pipeline.name(names.DETECTOR),
-                StatementId=NOTIFICATION,
-                Action="lambda:InvokeFunction",
-                Principal="s3.amazonaws.com",
-                SourceArn=f"arn:{pipeline.partition}:s3:::{pipeline.bucket}",
-                SourceAccount=pipeline.account,
-            ),
-        )
 
 
 def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -> Iterator[SetupStep]:
@@ -108,44 +94,10 @@ def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -
         )
 
 
-def notification_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield the bucket's notification of new drops if it is missing; its other notifications stay."""
-    found: dict[str, Any] = dict(services.s3.get_bucket_notification_configuration(Bucket=pipeline.bucket))
-    found.pop("ResponseMetadata", None)
-    others = [each for each in found.get("LambdaFunctionConfigurations", ()) if each.get("Id") != NOTIFICATION]
-    own = [each for each in found.get("LambdaFunctionConfigurations", ()) if each.get("Id") == NOTIFICATION]
-    wanted = {
-        "Id": NOTIFICATION,
-        "LambdaFunctionArn": pipeline.function(names.DETECTOR),
-        "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw-data/"}]}},
-    }
-    if [_plain(each) for each in own] == [_plain(wanted)]:
-        return
-    configuration: Any = found | {"LambdaFunctionConfigurations": [*others, wanted]}
-    yield SetupStep(
-        what=f"notification of new files under s3://{pipeline.bucket}/raw-data/",
-        make=lambda: patiently(
-            lambda: services.s3.put_bucket_notification_configuration(
-                Bucket=pipeline.bucket, NotificationConfiguration=configuration
-            )
-        ),
-    )
-
-
-def _plain(notification: dict[str, Any]) -> dict[str, Any]:
-    """Return a notification with its filters' names as they were written: S3 answers them as `Prefix`."""
-    rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", ())
-    return notification | {"Filter": sorted((each["Name"].lower(), each["Value"]) for each in rules)}
-
-
 def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterator[SetupStep]:
     """Yield a part's log group if it is missing or never expires."""
     group = pipeline.log_group(part)
-    found = {
-        each["logGroupName"]: each.get("retentionInDays")
-        for each in services.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    }
+    found = log_groups(services, group)
     if group not in found:
         yield SetupStep(what=f"log group {group}", make=lambda: services.logs.create_log_group(logGroupName=group))
     if found.get(group) != _KEEP_LOGS_DAYS:
@@ -153,6 +105,12 @@ def log_group_steps(services: Services, pipeline: Pipeline, part: str) -> Iterat
             what=f"log group {group} keeps its lines for {_KEEP_LOGS_DAYS} days",
             make=lambda: services.logs.put_retention_policy(logGroupName=group, retentionInDays=_KEEP_LOGS_DAYS),
         )
+
+
+def log_groups(services: Services, prefix: str) -> dict[str, int | None]:
+    """Return the log groups whose names begin so, and for how many days each keeps its lines; None for ever."""
+    pages = services.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+    return {each["logGroupName"]: each.get("retentionInDays") for page in pages for each in page["logGroups"]}
 
 
 def update_code(services: Services, name: str, archive: Archive) -> None:
@@ -184,7 +142,7 @@ def _configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters
         "Role": pipeline.role(role),
         "Runtime": archive.runtime,
         "Handler": "handler.handle",
-        "Timeout": _TIMEOUTS[name],
+        "Timeout": TIMEOUTS[name],
         "MemorySize": _MEMORY,
         # Lambda refuses empty variables.
         "Environment": {"Variables": {key: value for key, value in variables.items() if value}},
@@ -219,11 +177,3 @@ def _create(services: Services, wanted: dict[str, Any], archive: Archive) -> Non
 def _configure(services: Services, wanted: dict[str, Any]) -> None:
     patiently(lambda: services.lambdas.update_function_configuration(**wanted))
     services.lambdas.get_waiter("function_updated_v2").wait(FunctionName=wanted["FunctionName"])
-
-
-def _may_be_called(services: Services, pipeline: Pipeline) -> bool:
-    try:
-        policy = json.loads(services.lambdas.get_policy(FunctionName=pipeline.name(names.DETECTOR))["Policy"])
-    except services.lambdas.exceptions.ResourceNotFoundException:
-        return False
-    return any(statement.get("Sid") == NOTIFICATION for statement in policy["Statement"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from takings.adapters.aws import names
-from takings.adapters.aws.deploy_role import AUDIENCE, PROVIDER, deploy_role, provider_arn
+from takings.adapters.aws.deploy_role import PROVIDER, audience, deploy_role, provider_arn
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import one_role_steps, trust_of
 from takings.adapters.aws.resources.services import Services
@@ -42,21 +42,19 @@ def _trusted(trust: dict[str, Any] | None) -> str | None:
 
 
 def _provider_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    arn = provider_arn(pipeline.partition, pipeline.account)
+    arn, wanted = provider_arn(pipeline.partition, pipeline.account), audience(pipeline)
     try:
         found = services.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     except services.iam.exceptions.NoSuchEntityException:
         yield SetupStep(
             what=f"identity provider {PROVIDER}",
-            make=lambda: services.iam.create_open_id_connect_provider(
-                Url=f"https://{PROVIDER}", ClientIDList=[AUDIENCE]
-            ),
+            make=lambda: services.iam.create_open_id_connect_provider(Url=f"https://{PROVIDER}", ClientIDList=[wanted]),
         )
         return
-    if AUDIENCE not in found["ClientIDList"]:
+    if wanted not in found["ClientIDList"]:
         yield SetupStep(
-            what=f"identity provider {PROVIDER} vouches to {AUDIENCE}",
+            what=f"identity provider {PROVIDER} vouches to {wanted}",
             make=lambda: services.iam.add_client_id_to_open_id_connect_provider(
-                OpenIDConnectProviderArn=arn, ClientID=AUDIENCE
+                OpenIDConnectProviderArn=arn, ClientID=wanted
             ),
         )

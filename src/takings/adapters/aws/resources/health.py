@@ -11,7 +11,9 @@ from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.events import LOOKS_AT_A_TIME
 from takings.adapters.aws.resources.images import find_image, is_there
+from takings.adapters.aws.resources.keys import key_complaints
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
@@ -22,6 +24,8 @@ from takings.intake.next_action import blocked_message
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RouteTypeDef
 
+#: looks for events, one by a schedule, one behind a batch, and the archiver
+_CALLS = LOOKS_AT_A_TIME + 3
 #: the services that a task calls; it reaches them through gateway endpoints (S3, DynamoDB) and interfaces, or the internet
 _CALLED = ("ecr.api", "ecr.dkr", "logs", "s3", "dynamodb")
 
@@ -35,6 +39,18 @@ def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_t
     yield from _dead_letters(services, pipeline)
     yield from _executions(services, pipeline)
     yield from _unconfirmed(services, pipeline)
+    yield from key_complaints(services, pipeline)
+    yield from _calls_at_a_time(services)
+
+
+def _calls_at_a_time(services: Services) -> Iterator[str]:
+    """Yield a sentence if the account has no room for the functions' calls: its quota, less what other functions reserve."""
+    room = services.lambdas.get_account_settings()["AccountLimit"].get("UnreservedConcurrentExecutions", _CALLS)
+    if room < _CALLS:
+        yield (
+            f"Lambda lets only {room} calls run at a time that no function reserves, and a store may need {_CALLS}: batches"
+            ' will wait. Ask AWS to raise the quota "Concurrent executions", or let other functions reserve less.'
+        )
 
 
 def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> Iterator[str]:
@@ -53,7 +69,8 @@ def _network(services: Services, pipeline: Pipeline) -> Iterator[str]:
     except services.stepfunctions.exceptions.StateMachineDoesNotExist:
         return
     has_address = re.search(r'"AssignPublicIp":\s*"ENABLED"', machine) is not None
-    found = services.ec2.describe_subnets()["Subnets"]
+    pages = services.ec2.get_paginator("describe_subnets").paginate()
+    found = (each for page in pages for each in page["Subnets"])
     for subnet in (each for each in found if f'"{each["SubnetId"]}"' in machine):
         why = _no_way_out(services, subnet["VpcId"], subnet["SubnetId"], has_address=has_address)
         missing = _without_endpoint(services, pipeline, subnet["VpcId"]) if why else ()
@@ -88,7 +105,8 @@ def _no_way_out(services: Services, vpc: str, subnet: str, *, has_address: bool)
 
 def _without_endpoint(services: Services, pipeline: Pipeline, vpc: str) -> Sequence[str]:
     endpoints = services.ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["VpcEndpoints"]
-    present = {endpoint["ServiceName"] for endpoint in endpoints}
+    # In China some names begin with the country.
+    present = {endpoint["ServiceName"].removeprefix("cn.") for endpoint in endpoints}
     return [name for name in _CALLED if f"com.amazonaws.{pipeline.region}.{name}" not in present]
 
 

@@ -15,28 +15,28 @@ from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import remove_roles
 from takings.adapters.aws.resources.alarms import remove_alarms
-from takings.adapters.aws.resources.functions import NOTIFICATION
+from takings.adapters.aws.resources.events import remove_mapping, remove_notification
+from takings.adapters.aws.resources.functions import log_groups
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.storage import exists
-from takings.adapters.aws.resources.tasks import SERVICES
+from takings.adapters.aws.resources.tasks import SERVICES, TASKS
 from takings.adapters.aws.resources.topic import remove_topic
 from takings.adapters.aws.tables import TABLES, missing_tables
+from takings.errors import StoreError
 
 
 def removal_steps(services: Services, clients: Clients, pipeline: Pipeline, *, with_data: bool) -> Iterator[SetupStep]:
     """Yield what exists, in the order to remove it: first what starts batches."""
-    yield from _notification(services, pipeline)
+    if exists(services.s3, pipeline.bucket):
+        yield from remove_notification(services, pipeline)
+    yield from remove_mapping(services, pipeline)
     yield from _schedules(services, pipeline)
     yield from _workflow(services, pipeline)
     yield from _tasks(services, pipeline)
     yield from _functions(services, pipeline)
-    url = queue_url(services, pipeline)
-    if url is not None:
-        yield SetupStep(
-            what=f"queue {pipeline.name(names.DEAD_LETTERS)}", make=lambda: services.sqs.delete_queue(QueueUrl=url)
-        )
+    yield from _queues(services, pipeline)
     yield from remove_alarms(services, pipeline)
     yield from remove_topic(services, pipeline)
     yield from remove_roles(services, pipeline)
@@ -44,27 +44,10 @@ def removal_steps(services: Services, clients: Clients, pipeline: Pipeline, *, w
         yield from _data(services, clients, pipeline)
 
 
-def _notification(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    if not exists(services.s3, pipeline.bucket):
-        return
-    found: dict[str, Any] = dict(services.s3.get_bucket_notification_configuration(Bucket=pipeline.bucket))
-    found.pop("ResponseMetadata", None)
-    own = found.get("LambdaFunctionConfigurations", [])
-    others = [each for each in own if each.get("Id") != NOTIFICATION]
-    if len(others) < len(own):
-        left: Any = found | {"LambdaFunctionConfigurations": others}
-        yield SetupStep(
-            what=f"notification of s3://{pipeline.bucket}",
-            make=lambda: services.s3.put_bucket_notification_configuration(
-                Bucket=pipeline.bucket, NotificationConfiguration=left
-            ),
-        )
-
-
 def _schedules(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     group = pipeline.name(names.SCHEDULES)
     gone = services.scheduler.exceptions.ResourceNotFoundException
-    for name in (names.SWEEP, names.DEADLINE):
+    for name in (names.SWEEP, names.MAINTAIN, names.DEADLINE):
         if _is_there(partial(services.scheduler.get_schedule, Name=name, GroupName=group), gone):
             yield SetupStep(
                 what=f"schedule {name}", make=partial(services.scheduler.delete_schedule, Name=name, GroupName=group)
@@ -87,16 +70,18 @@ def _workflow(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
 
 def _tasks(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     cluster = pipeline.name(names.CLUSTER)
-    for service in SERVICES:
+    for service in TASKS:
         family = pipeline.name(service)
-        registered = services.ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]
-        for arn in registered:
+        pages = services.ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+        # All pages before the first step: a removed one would shift the next page.
+        for arn in [arn for page in pages for arn in page["taskDefinitionArns"]]:
             if arn.rpartition(":")[0].endswith(f"/{family}"):
                 yield SetupStep(
                     what=f"task definition {arn.rpartition('/')[2]}",
                     make=partial(services.ecs.deregister_task_definition, taskDefinition=arn),
                 )
-        gone = services.ecr.exceptions.RepositoryNotFoundException
+    gone = services.ecr.exceptions.RepositoryNotFoundException
+    for family in map(pipeline.name, SERVICES):
         if _is_there(partial(services.ecr.describe_repositories, repositoryNames=[family]), gone):
             yield SetupStep(
                 what=f"repository {family} with its images",
@@ -104,10 +89,10 @@ def _tasks(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
             )
     if any(each["status"] == "ACTIVE" for each in services.ecs.describe_clusters(clusters=[cluster])["clusters"]):
         yield SetupStep(what=f"cluster {cluster}", make=lambda: services.ecs.delete_cluster(cluster=cluster))
-    groups = services.ec2.describe_security_groups(
+    found = services.ec2.get_paginator("describe_security_groups").paginate(
         Filters=[{"Name": "group-name", "Values": [pipeline.name(names.SECURITY_GROUP)]}]
-    )["SecurityGroups"]
-    for group in groups:
+    )
+    for group in [group for page in found for group in page["SecurityGroups"]]:
         yield SetupStep(
             what=f"security group {group['GroupId']}",
             make=partial(services.ec2.delete_security_group, GroupId=group["GroupId"]),
@@ -120,11 +105,17 @@ def _functions(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
         name = pipeline.name(part)
         if _is_there(partial(services.lambdas.get_function_configuration, FunctionName=name), gone):
             yield SetupStep(what=f"function {name}", make=partial(services.lambdas.delete_function, FunctionName=name))
-    for part in (names.DETECTOR, names.ARCHIVER, *SERVICES):
+    for part in (names.DETECTOR, names.ARCHIVER, *TASKS):
         group = pipeline.log_group(part)
-        found = services.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-        if any(each["logGroupName"] == group for each in found):
+        if group in log_groups(services, group):
             yield SetupStep(what=f"log group {group}", make=partial(services.logs.delete_log_group, logGroupName=group))
+
+
+def _queues(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
+    for part in (names.EVENTS, names.DEAD_LETTERS):
+        url = queue_url(services, pipeline, part)
+        if url is not None:
+            yield SetupStep(what=f"queue {pipeline.name(part)}", make=partial(services.sqs.delete_queue, QueueUrl=url))
 
 
 def _data(services: Services, clients: Clients, pipeline: Pipeline) -> Iterator[SetupStep]:
@@ -145,7 +136,12 @@ def _empty_and_delete(services: Services, bucket: str) -> None:
         versions: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         doomed: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
         if doomed:
-            services.s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
+            done = services.s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
+            for error in done.get("Errors", ()):
+                raise StoreError(
+                    f"s3://{bucket}/{error.get('Key')}: version {error.get('VersionId')} could not be removed:"
+                    f" {error.get('Code')}: {error.get('Message')}. The bucket stays; run again."
+                )
     with suppress(services.s3.exceptions.NoSuchBucket):
         services.s3.delete_bucket(Bucket=bucket)
 

@@ -14,8 +14,21 @@ from takings.adapters.aws.resources.images import TAG_LABEL, Image, find_image, 
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
 
+#: what has an image of its own …
 SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
-_ROLES: Final = {names.VALIDATION: names.VALIDATION_ROLE, names.TRANSFORMATION: names.TRANSFORMATION_ROLE}
+#: … and what runs as a task
+TASKS: Final = (*SERVICES, names.MAINTENANCE)
+_ROLES: Final = {
+    names.VALIDATION: names.VALIDATION_ROLE,
+    names.TRANSFORMATION: names.TRANSFORMATION_ROLE,
+    names.MAINTENANCE: names.MAINTENANCE_ROLE,
+}
+#: the service in whose image another one runs
+_IMAGE_OF: Final = {names.MAINTENANCE: names.VALIDATION}
+#: what it runs there; the images of the others say it
+_ENTRY_POINTS: Final = {names.MAINTENANCE: ["python", "-m", "takings.entrypoints.tasks", "maintain"]}
+#: maintenance compacts a day's small files at a time, of every day that has many
+_MAINTENANCE_DISK_GIB: Final = 100
 #: the largest value: a task that gets SIGTERM hands its batch back within 100 s
 _STOP_SECONDS: Final = 120
 #: the one folder of a container that is not read-only
@@ -56,15 +69,16 @@ def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) ->
     for service in SERVICES:
         name = pipeline.name(service)
         yield from _repository_steps(services, name)
-        yield from log_group_steps(services, pipeline, service)
-        yield from definition_steps(services, pipeline, service, image_tag)
+    for task in TASKS:
+        yield from log_group_steps(services, pipeline, task)
+        yield from definition_steps(services, pipeline, task, image_tag)
 
 
 def definition_steps(
     services: Services, pipeline: Pipeline, service: str, image_tag: str | None
 ) -> Iterator[SetupStep]:
     """Yield a service's task definition, if the newest of its family differs."""
-    image = find_image(services, pipeline, service, image_tag)
+    image = find_image(services, pipeline, image_of(service), image_tag)
     wanted = task_definition(pipeline, service, image)
     if not _covers(newest_definition(services, wanted["family"]), wanted):
         yield SetupStep(
@@ -81,6 +95,11 @@ def revision(services: Services, pipeline: Pipeline, service: str, image_tag: st
     return f"{family}:{found['revision']}" if found is not None and _covers(found, wanted) else family
 
 
+def image_of(service: str) -> str:
+    """Return the service in whose image a task runs."""
+    return _IMAGE_OF.get(service, service)
+
+
 def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str, Any]:
     """Return a service's task definition; the state machine sets the size of each task."""
     return {
@@ -92,6 +111,7 @@ def task_definition(pipeline: Pipeline, service: str, image: Image) -> dict[str,
         "executionRoleArn": pipeline.role(names.EXECUTION_ROLE),
         "taskRoleArn": pipeline.role(_ROLES[service]),
         "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
+        **({"ephemeralStorage": {"sizeInGiB": _MAINTENANCE_DISK_GIB}} if service == names.MAINTENANCE else {}),
         # Tasks write only to /tmp, on their own disk; the root file system is read-only.
         "volumes": [{"name": "tmp"}],
         "containerDefinitions": [_container(pipeline, service, image)],
@@ -111,6 +131,7 @@ def _container(pipeline: Pipeline, service: str, image: Image) -> dict[str, Any]
         # The digest names the image; the tag is for people.
         **({"dockerLabels": {TAG_LABEL: image.tag}} if image.tag else {}),
         "essential": True,
+        **({"entryPoint": _ENTRY_POINTS[service]} if service in _ENTRY_POINTS else {}),
         "readonlyRootFilesystem": True,
         "stopTimeout": _STOP_SECONDS,
         "mountPoints": [{"sourceVolume": "tmp", "containerPath": _WRITABLE, "readOnly": False}],

@@ -14,6 +14,8 @@ from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep, patiently
 from takings.adapters.aws.state_machine import definition
 
+#: a lake grows slowly, and what nothing needs is kept for a week anyway
+_MAINTAINED: Final = "rate(1 day)"
 #: the event for the detector
 _SWEEP_EVENT: Final = json.dumps({"source": "takings.sweep"}, separators=(",", ":"))
 
@@ -52,8 +54,8 @@ def state_machine_steps(
         )
 
 
-def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> Iterator[SetupStep]:
-    """Yield the group of schedules, and the sweep, if they are missing or differ."""
+def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta, network: Network) -> Iterator[SetupStep]:
+    """Yield the group of schedules, the sweep and the maintenance, if they are missing or differ."""
     group = pipeline.name(names.SCHEDULES)
     try:
         services.scheduler.get_schedule_group(Name=group)
@@ -61,32 +63,74 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta) -> 
         yield SetupStep(
             what=f"schedule group {group}", make=lambda: services.scheduler.create_schedule_group(Name=group)
         )
-    wanted: dict[str, Any] = {
-        "Name": names.SWEEP,
-        "GroupName": group,
-        "ScheduleExpression": _rate(sweep),
-        "FlexibleTimeWindow": {"Mode": "OFF"},
-        "Target": {
-            "Arn": pipeline.function(names.DETECTOR),
-            "RoleArn": pipeline.role(names.SCHEDULER_ROLE),
-            "Input": _SWEEP_EVENT,
+    look = {"Arn": pipeline.function(names.DETECTOR), "Input": _SWEEP_EVENT}
+    yield from _schedule_steps(services, pipeline, names.SWEEP, _rate(sweep), look)
+    yield from _schedule_steps(services, pipeline, names.MAINTAIN, _MAINTAINED, _maintenance(pipeline, network))
+
+
+def moved_maintenance(services: Services, pipeline: Pipeline, network: Network) -> Iterator[SetupStep]:
+    """Yield the schedule of the maintenance if it is there and runs in another network."""
+    try:
+        services.scheduler.get_schedule(Name=names.MAINTAIN, GroupName=pipeline.name(names.SCHEDULES))
+    except services.scheduler.exceptions.ResourceNotFoundException:
+        return
+    yield from _schedule_steps(services, pipeline, names.MAINTAIN, _MAINTAINED, _maintenance(pipeline, network))
+
+
+def _maintenance(pipeline: Pipeline, network: Network) -> dict[str, Any]:
+    """Return what the schedule starts: the newest task definition of the maintenance, where other tasks run."""
+    return {
+        "Arn": pipeline.cluster,
+        "EcsParameters": {
+            "TaskDefinitionArn": pipeline.arn("ecs", f"task-definition/{pipeline.name(names.MAINTENANCE)}"),
+            "LaunchType": "FARGATE",
+            "TaskCount": 1,
+            # As others write down what is taken for granted.
+            "EnableECSManagedTags": False,
+            "EnableExecuteCommand": False,
+            "NetworkConfiguration": {
+                "awsvpcConfiguration": {
+                    "Subnets": list(network.subnets),
+                    "SecurityGroups": [network.security_group] if network.security_group else [],
+                    "AssignPublicIp": "ENABLED" if network.has_public_ip else "DISABLED",
+                }
+            },
         },
     }
+
+
+def _schedule_steps(
+    services: Services, pipeline: Pipeline, name: str, expression: str, target: dict[str, Any]
+) -> Iterator[SetupStep]:
+    wanted: dict[str, Any] = {
+        "Name": name,
+        "GroupName": pipeline.name(names.SCHEDULES),
+        "ScheduleExpression": expression,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": target | {"RoleArn": pipeline.role(names.SCHEDULER_ROLE)},
+    }
     try:
-        found = services.scheduler.get_schedule(Name=names.SWEEP, GroupName=group)
+        found = services.scheduler.get_schedule(Name=name, GroupName=wanted["GroupName"])
     except services.scheduler.exceptions.ResourceNotFoundException:
         yield SetupStep(
-            what=f"schedule {names.SWEEP}, {wanted['ScheduleExpression']}",
+            what=f"schedule {name}, {expression}",
             make=lambda: patiently(lambda: services.scheduler.create_schedule(**wanted)),
         )
         return
-    target = {key: found["Target"].get(key) for key in wanted["Target"]}
-    is_the_same = (found["ScheduleExpression"], target) == (wanted["ScheduleExpression"], wanted["Target"])
+    present = {key: found["Target"].get(key) for key in wanted["Target"]}
+    is_the_same = (found["ScheduleExpression"], _in_order(present)) == (expression, _in_order(wanted["Target"]))
     if not is_the_same or found.get("State") == "DISABLED":
         yield SetupStep(
-            what=f"schedule {names.SWEEP} (is {wanted['ScheduleExpression']})",
+            what=f"schedule {name} (is {expression})" if name == names.SWEEP else f"schedule {name} (runs otherwise)",
             make=lambda: services.scheduler.update_schedule(**wanted),
         )
+
+
+def _in_order(value: Any) -> Any:  # noqa: ANN401 - a part of a document
+    """Return a target with its lists in order: subnets may be answered in any."""
+    if isinstance(value, dict):
+        return {key: _in_order(part) for key, part in value.items()}
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _rate(sweep: timedelta) -> str:
