@@ -90,11 +90,13 @@ class DayRewriting:
             for cursor in cursors:
                 cursor.interrupt()
 
-        with Workers(len(cursors), interrupt) as workers:
-            begun = [workers.begin(partial(_run_in, free, statement)) for statement in statements]
-            written = [row for future in begun for row in workers.result(future)]
-        for cursor in cursors:
-            cursor.close()
+        try:
+            with Workers(len(cursors), interrupt) as workers:
+                begun = [workers.begin(partial(_run_in, free, statement)) for statement in statements]
+                written = [row for future in begun for row in workers.result(future)]
+        finally:
+            for cursor in cursors:
+                cursor.close()
         return self.writer.keep(self.dataset, written)
 
     def _write_others(self, schema: str, files: Mapping[date | None, object]) -> tuple[AddedFile, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class DuckDbValidation:
         self._business_time = business_time
         self._workers = workers
         self._cursors: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        #: a set that grows cannot be read at the same time
+        self._lock = threading.Lock()
 
     @property
     def workers(self) -> int:
@@ -53,7 +56,9 @@ class DuckDbValidation:
 
     def interrupt(self) -> None:
         """Break off the queries of other threads."""
-        for cursor in tuple(self._cursors):
+        with self._lock:
+            cursors = tuple(self._cursors)
+        for cursor in cursors:
             cursor.interrupt()
 
     def read_structure(
@@ -63,8 +68,9 @@ class DuckDbValidation:
         return scanned_file.read_structure(path, workspace, file, on_block)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
-        cursor = self._connection.cursor()
-        self._cursors.add(cursor)
+        with self._lock:
+            cursor = self._connection.cursor()
+            self._cursors.add(cursor)
         return cursor
 
     def broken_records(self, workspace: Path) -> Iterator[FaultyRecord]:
