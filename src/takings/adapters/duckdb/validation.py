@@ -223,9 +223,9 @@ class _TypedPass:
             from compared""")
 
     def _rises(self, column: str) -> bool:
-        """Return whether each value is larger than the one before it, which proves that none is repeated, and costs little.
+        """Return whether each value is larger than the one before it. Then none is repeated, and no grouping is needed.
 
-        The proof holds in whatever order the values are read: a repeated value cannot be larger than its like.
+        The order in which the values are read does not matter: no sequence that always rises holds a value twice.
         """
         before = f"lag({column}) over () as value_before"
         falls = f"(select {column}, {before} from typed where {column} is not null) where {column} <= value_before"
