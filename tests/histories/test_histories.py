@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from takings.adapters.duckdb import rewriting
+from takings.adapters.duckdb import rewriting, slices
 from tests.depth import DEPTH, examples
 from tests.histories.living import at_once, live
 from tests.histories.shops import (
@@ -50,10 +50,14 @@ MAKERS = ORDERLESS | {"superseded": superseded_copies_in_any_order}
 
 
 def live_and_compare(make: Callable[[int, int], History], seed: int, lanes: int, *, mishaps: int) -> None:
-    """Run a history, and drop its final rows as three files at once; every other store rewrites day by day."""
+    """Run a history, and drop its final rows as three files at once.
+
+    Every other store rewrites day by day, and cuts items into slices.
+    """
     fewest = 0 if seed % 2 else rewriting.FEWEST_PER_DAY
+    most = 1 if seed % 2 else slices.SLICE
     try:
-        with patch.object(rewriting, "FEWEST_PER_DAY", fewest):
+        with patch.object(rewriting, "FEWEST_PER_DAY", fewest), patch.object(slices, "SLICE", most):
             published, counted = live(make(seed, lanes), lanes, mishaps=mishaps)
         assert published == at_once(make(seed, lanes), counted)
     except Exception as failed:

@@ -17,6 +17,7 @@ import duckdb
 from takings.adapters.duckdb.changes import ComparedRows, content_hash
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb.rewriting import DayRewriting, is_by_day
+from takings.adapters.duckdb.slices import slices
 from takings.adapters.duckdb.sql import name, path_literal
 from takings.adapters.duckdb.staged import StagedRows, sql
 from takings.adapters.duckdb.typing import business_day
@@ -147,14 +148,23 @@ class DuckDbMerge:
         if dataset in PARTITIONED and is_by_day(self.staged.count(dataset), removed):
             rewriting = DayRewriting(rows=self.rows, writer=self._writer(), dataset=dataset, key=key)
             return TableChange(added=rewriting.write(query, table, removed), removed=removed)
-        if dataset in PARTITIONED:
-            query = self._arrange(dataset, query)
+        order = self._arrange(dataset) if dataset in PARTITIONED else ""
+        queries = [f"{query} where {condition}{order}" for condition in self._slices(dataset)]
         if removed:
             old = self.rows.of_lake(dataset, replace(table, files=removed))
-            query = (
-                f"from ({query}) union all select {columns} from ({old}) where {key} not in (select key from replaced)"
-            )
-        return TableChange(added=self._write(dataset, query), removed=removed)
+            kept = f"select {columns} from ({old}) where {key} not in (select key from replaced)"
+            queries[0] = f"from ({queries[0]}) union all {kept}"
+        return TableChange(
+            added=tuple(file for each in queries for file in self._write(dataset, each)), removed=removed
+        )
+
+    def _slices(self, dataset: Dataset) -> Sequence[str]:
+        """Return the conditions under which incoming rows are written, one query for each."""
+        is_read_again = dataset is not Dataset.ORDER_ITEMS or self.staged.is_grouped(dataset)
+        if is_read_again or self._one(f"select count(*) from prior_{dataset}")[0]:
+            # Each query would group or compare all rows again.
+            return ["true"]
+        return slices(self.rows.cursor, self.staged.batch.of(dataset), self.staged.count(dataset))
 
     def _lay_lake_view(self, dataset: Dataset, table: TableSnapshot) -> None:
         self._run(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
@@ -280,8 +290,8 @@ class DuckDbMerge:
     def _writer(self) -> LakeWriter:
         return LakeWriter(rows=self.rows, prefix=self.staged.batch.batch_id)
 
-    def _arrange(self, dataset: Dataset, query: str) -> str:
-        """Sort incoming rows by day where needed, and let DuckDB write rows out early.
+    def _arrange(self, dataset: Dataset) -> str:
+        """Return the order of incoming rows, by day where needed, and let DuckDB write rows out early.
 
         A partitioned write holds rows back until a thread has seen a number of them. That costs memory and spilling, but rows
         of many days that are written too early become tiny row groups. So the number depends on how many days a window of rows
@@ -294,7 +304,7 @@ class DuckDbMerge:
         is_scattered = is_small or days > _MOST_DAYS_UNSORTED
         threshold = _ROW_GROUP if is_scattered else _ROW_GROUP * days
         self._run(f"set partitioned_write_flush_threshold = {max(threshold, _WINDOW)}")
-        return f"{query} order by order_date" if is_scattered else query
+        return " order by order_date" if is_scattered else ""
 
     def _sampled(self, dataset: Dataset) -> Sequence[StagedFile]:
         files = self.staged.batch.of(dataset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from itertools import pairwise
@@ -57,6 +57,7 @@ class StagedRows:
     batch: StagedBatch
     rows: LakeRows
     business_time: BusinessTime
+    _grouped: set[Dataset] = field(default_factory=set, init=False)
 
     @contextmanager
     def views(self) -> Iterator[None]:
@@ -87,8 +88,13 @@ class StagedRows:
             query = f"select * from read_parquet([{_list(self._copy_together(dataset, together))}])"
         self.rows.cursor.execute(f"create or replace temp view every_{dataset} as {query}")
         if self._share_keys(dataset) or self._repeats_keys(dataset):
+            self._grouped.add(dataset)
             query = self._newest(dataset, query)
         return query
+
+    def is_grouped(self, dataset: Dataset) -> bool:
+        """Tell whether a dataset's view groups its rows, so that each query of a part reads and groups all of them."""
+        return dataset in self._grouped
 
     def _newest(self, dataset: Dataset, query: str) -> str:
         """Return the query of the newest of each key's rows, or of the lines of each order's newest delivery."""
