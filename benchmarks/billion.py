@@ -20,8 +20,10 @@ DISK_BYTES: Final = 10**12
 #: the settings' defaults: the largest batch, and what its staging takes beside its copy
 BATCH_BYTES: Final = 20 * 10**9
 STAGED: Final = 1 / 3
-#: below this, four points cannot tell a slope from none
+#: below this, two points cannot tell a slope from none
 _FLAT: Final = 0.05
+#: beyond this, a law from a few million items says nothing
+_FARTHEST: Final = 100 * ITEMS
 
 Points = Sequence[tuple[float, float]]
 
@@ -52,16 +54,21 @@ class Limit:
     carries_on: str
 
 
+def last_slope(points: Points) -> float:
+    """Return the slope between the two largest sizes: a run's fixed cost hides how small ones grow."""
+    return slope(sorted(points)[-2:])
+
+
 def at(points: Points, items: float) -> float:
-    """Return the figure at a size, by the power law through the largest point."""
+    """Return the figure at a size, by the power law through the two largest points."""
     largest, figure = max(points)
-    grown: float = (items / largest) ** max(slope(points), 0.0)
+    grown: float = (items / largest) ** max(last_slope(points), 0.0)
     return figure * grown
 
 
 def reached(points: Points, most: float) -> float:
     """Return the size at which a figure reaches `most`, by the same law; infinity where it does not grow."""
-    power = slope(points)
+    power = last_slope(points)
     largest, figure = max(points)
     return math.inf if power < _FLAT else largest * (most / figure) ** (1 / power)
 
@@ -116,8 +123,8 @@ def calculation(measured: Measured) -> str:
         "",
         (
             f"Calculated, not tried, from figures of up to {max(measured.first_load)[0]:,.0f} items; t(n) = t0 x (n / n0)^k"
-            " with the measured slope k. Power laws hold as long as nothing\nspills that did not spill before, so take them"
-            " as orders of magnitude."
+            " with the slope k between the two largest sizes, as a run's fixed\ncost hides how small ones grow. Power laws"
+            " hold as long as nothing spills that did not spill before, so take them as orders of magnitude."
         ),
         "",
         (
@@ -142,7 +149,7 @@ def calculation(measured: Measured) -> str:
 
 
 def _law(points: Points, most: float, unit: str = "s") -> str:
-    power = slope(points)
+    power = last_slope(points)
     largest, figure = max(points)
     if power < _FLAT:
         return f"{figure:,.1f} {unit} at {largest / 1e6:g} M; k = {power:.2f}: it does not grow"
@@ -150,7 +157,9 @@ def _law(points: Points, most: float, unit: str = "s") -> str:
 
 
 def _millions(items: float) -> str:
-    return "none" if math.isinf(items) else f"{items / 1e6:,.0f} M"
+    if math.isinf(items):
+        return "none"
+    return f"{items / 1e6:,.0f} M" if items < _FARTHEST else f"above {_FARTHEST / 1e6:,.0f} M"
 
 
 def _told(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """Measure how cost grows with rows, days, files and history, and say what would break first with a billion items.
 
-    python -m benchmarks.growth [--axes rows days files history] [--rounds 3] [--budget 2h] [--largest 3000000] [--write]
+    python -m benchmarks.growth [--axes rows days files history] [--rounds 3] [--budget 2h] [--largest 30000000] [--write]
 
 Each axis has four sizes; everything else stays the same. Figures are kept in FOLDER/growth.json at once, so the same
 command continues.
@@ -118,7 +118,7 @@ def _history(bench: Workbench, largest: int, round_: int) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--axes", nargs="*", choices=tuple(AXES), default=list(AXES))
-    parser.add_argument("--largest", type=int, default=3_000_000, help="items of the largest size of rows and history")
+    parser.add_argument("--largest", type=int, default=30_000_000, help="items of the largest size of rows and history")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=seconds, default="2h", help="begin nothing that would end later")
     parser.add_argument("--long", type=seconds, default="10m", help="what takes longer is measured once")

@@ -28,6 +28,16 @@ def test_a_power_law_goes_on() -> None:
     assert reached(MEASURED.new_items, 60) == math.inf
 
 
+def test_the_fixed_cost_of_small_sizes_does_not_flatten_the_law() -> None:
+    """A second of start-up is most of the smallest size."""
+    assert at([(10, 1.01), (1_000_000, 11.0), (10_000_000, 110.0)], 100_000_000) == pytest.approx(1100)
+
+
+def test_what_lies_too_far_away_has_no_figure() -> None:
+    far = replace(MEASURED, changes=[(1_000_000, 1.0), (10_000_000, 1.2)])
+    assert "| above 100,000 M |" in calculation(far)
+
+
 def test_the_first_limit_stands_first() -> None:
     """The changes take an hour before the first load takes a night, unless that is slower."""
     first, second = limits(MEASURED)[:2]
