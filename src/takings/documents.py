@@ -280,7 +280,7 @@ REFUSED_DAYS: Final = Kind(
 )
 PUBLISHED: Final = Kind(
     name="record of a publication",
-    shape={"commit": int, "published": _COUNTS, "overtaken": int, "orphans": int},
+    shape={"commit": _a_count_or_null, "published": _COUNTS, "overtaken": int, "orphans": int, "warnings?": {str: str}},
     remedy=_FROM_BACK_UP,
 )
 OUTCOME: Final = Kind(
@@ -293,6 +293,7 @@ OUTCOME: Final = Kind(
         "published": _COUNTS,
         "overtaken": int,
         "orphans": int,
+        "kpi_warnings?": {str: str},
         "files": [_FILE_REPORT],
         "returned": [str],
         "unread?": {str: str},

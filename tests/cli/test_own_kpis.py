@@ -52,6 +52,34 @@ def test_a_table_is_printed_in_every_format(takings: Takings, root: Path, tmp_pa
     assert [str(part) for part in found.fetchall()[0]] == ["1", "BIGINT", "33.06"]
 
 
+def test_tables_are_checked_on_demand(takings: Takings, root: Path) -> None:
+    """Before there is anything in the lake; nothing is written."""
+    checked = takings("kpis", root, "--check")
+    assert (checked.code, checked.err) == (0, "")
+    assert "CategoryMargins: sound on duckdb, one row per category, order_date\n" in checked.out
+    assert sorted(path.name for path in root.iterdir()) == ["contracts", "raw-data", "takings.toml"]
+    sql = root / "contracts" / "kpis" / "product_sales.sql"
+    sql.write_text(sql.read_text().replace("sum(amount)", "sum(amount) / 2"))
+    assert takings("kpis", root, "--check").code == 2
+    assert takings("kpis", root, "--engine", "spark").code == 2
+
+
+def test_a_run_without_files_says_what_it_published(takings: Takings, root: Path) -> None:
+    """A new table, with nothing else to do."""
+    (root / "contracts" / "kpis").rename(root / "later")
+    takings("run", root, "--now")
+    (root / "later").rename(root / "contracts" / "kpis")
+    (root / "contracts" / "kpis" / "country_customers.sql").unlink()
+    (root / "contracts" / "kpis" / "country_customers.yaml").unlink()
+    ended = takings("run", root)
+    published = "3 keys of CategoryMargins, 2 keys of DepartmentReturns, 3 keys of ProductSales"
+    assert ended.out.splitlines()[0] == f"published without a batch: {published}"
+    yaml = root / "contracts" / "kpis" / "product_sales.yaml"
+    yaml.write_text(yaml.read_text() + "checks:\n  - revenue >= 0\n")
+    assert json.loads(takings("run", root, "--json").out)["caught_up"] == {"ProductSales": 3}
+    assert takings("run", root).out == "nothing to do: no file is pending\n"
+
+
 def test_wrong_names_are_told(takings: Takings, root: Path) -> None:
     """An unknown table, a category of a table without one, two tables."""
     takings("run", root, "--now")
@@ -99,6 +127,34 @@ def test_a_stale_table_says_why(takings: Takings, root: Path) -> None:
         1,
         True,
     )
+
+
+def test_a_check_that_warns_is_shown(takings: Takings, root: Path) -> None:
+    """Once by the run, in the batch's outcome, and wherever the table is shown; the table is published."""
+    yaml = root / "contracts" / "kpis" / "category_margins.yaml"
+    yaml.write_text(yaml.read_text() + "  - warn: cost < 3\n")
+    takings("run", root, "--now")
+    drop(root, "order-items/b.csv", csv_of(*(item(n, 1) for n in range(10, 13))))
+    sentence = "cost < 3: it is 4 for category Books, order_date 2025-03-30."
+    ended = takings("run", root, "--now")
+    assert (ended.code, ended.out.count(f"warning CategoryMargins: {sentence}")) == (0, 1)
+    assert "2 keys of CategoryMargins" in ended.out
+    (newest, _) = sorted((root / "batches").iterdir(), reverse=True)
+    assert json.loads((newest / "outcome.json").read_text())["kpi_warnings"] == {"CategoryMargins": sentence}
+    assert json.loads(takings("batches", root, newest.name, "--json").out)["kpi_warnings"] == {
+        "CategoryMargins": sentence
+    }
+    for again in (
+        takings("status", root),
+        takings("run", root),
+        takings("restate", root),
+        takings("batches", root, newest.name),
+    ):
+        assert f"warning CategoryMargins: {sentence}" in again.out
+    assert json.loads(takings("status", root, "--json").out)["kpi_warnings"] == {"CategoryMargins": sentence}
+    shown = takings("kpis", root, "--table", "CategoryMargins", "--format", "json")
+    assert {row["warning"] for row in json.loads(shown.out)} == {sentence}
+    assert sentence in shown.err
 
 
 def test_a_table_that_cannot_be_used_is_refused(takings: Takings, root: Path) -> None:

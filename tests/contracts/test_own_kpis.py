@@ -83,6 +83,7 @@ def over(expression: str, name: str = "n") -> str:
             "own.sql:1: a cast rounds",
             id="cast to cents",
         ),
+        pytest.param(over("sum(cast(2.5 as bigint))"), "own.sql:1: a cast rounds", id="a cast of a number rounds"),
         pytest.param(over("sum(amount * cost * cost)"), "own.sql:1: ", id="a scale that no engine has"),
         pytest.param(SQL + "limit 3", "own.sql:4: a limit keeps some rows of the whole", id="limit"),
         pytest.param(
@@ -113,6 +114,14 @@ def over(expression: str, name: str = "n") -> str:
             "select category, order_date, n, n as revenue from (select *, sum(1) over (partition by category) as n from items)",
             "own.sql:1: the window of 'sum' sees several days",
             id="window",
+        ),
+        pytest.param(
+            over("sum(place)").replace(
+                "from items",
+                "from (select *, rank() over (partition by order_date order by brand) as place from items)",
+            ),
+            "own.sql:2: engines differ in where empty values come. Write 'nulls last'",
+            id="rank of empty values",
         ),
         pytest.param(
             SQL.replace("group by category", "group by category, brand"),
@@ -179,6 +188,27 @@ def test_sql_is_refused(sql: str, said: str, tmp_path: Path) -> None:
 def test_definitions_are_refused(yaml: str, said: str, tmp_path: Path) -> None:
     """A wrong name or key, with its line."""
     assert refusal(tmp_path / "contracts", yaml=yaml).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("written", "summed"),
+    [
+        ("sum revenue over category = OrderKPIs.total_revenue", "revenue"),
+        ("sum over category = OrderKPIs.total_revenue", "revenue"),
+        ("sum n over category = OrderKPIs.total_items_sold", "n"),
+    ],
+)
+def test_a_sum_may_leave_out_what_it_adds_up(written: str, summed: str, tmp_path: Path) -> None:
+    """It is what has the name of the other side's column, with `total_` or without."""
+    (table,) = loaded(tmp_path / "contracts", yaml=f"{YAML}checks: [{written}]\n")
+    assert table.own is not None
+    assert [(check.left, check.is_sum, check.text) for check in table.own.checks] == [(summed, True, written)]
+
+
+def test_a_sum_of_nothing_by_that_name_is_refused(tmp_path: Path) -> None:
+    """With how to write it."""
+    said = refusal(tmp_path / "contracts", yaml=YAML + "checks: [sum over category = OrderKPIs.total_items_sold]")
+    assert said.startswith("own.yaml:6: 'sum over category = OrderKPIs.total_items_sold' is no check. Write")
 
 
 def test_sql_without_its_columns_is_refused(tmp_path: Path) -> None:

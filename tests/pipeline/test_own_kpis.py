@@ -13,9 +13,14 @@ import pytest
 from takings.composition.stores import Shop
 from takings.errors import ContractError, MachineryError
 from takings.queries.verification import verify
-from takings.runs import pipeline
+from takings.runs import pipeline, steps
+from takings.runs.detect import Started, detect
+from takings.runs.pipeline import Rest, WaitUntil
+from takings.runs.rebuild import read_archive
 from takings.runs.restate import restate
+from takings.runs.steps import AfterFailure, Validated
 from tests.own_kpis import EXAMPLES, contracts_with_kpis, csv_of_table, margin
+from tests.pipeline.test_stepwise import Noted
 from tests.shop import csv_of, drop, drop_all, item, new_store, opened, order, product, run
 
 #: 34.50 in all: books for 10.00, toys for 20.25 and 4.25, each of which cost 1.00
@@ -126,6 +131,69 @@ def test_a_new_table_is_published_without_a_file(root: Path, tmp_path: Path) -> 
     assert after == before
 
 
+class TestOnAStateMachine:
+    """A look that finds no file due starts a batch without files for tables that are new or changed."""
+
+    def test_a_new_table_is_published_by_a_batch_without_files(self, root: Path, tmp_path: Path) -> None:
+        """By the usual steps, once; a rebuild leaves it out."""
+        run(root, contracts=contracts_with_kpis(tmp_path / "without", {}), policy="strict")
+        executions = Noted()
+        with opened(root, contracts=contracts_with_kpis(tmp_path / "with"), policy="strict") as shop:
+            started = detect(shop.ports, executions)
+            assert isinstance(started, Started)
+            assert steps.validate(shop.ports, started.batch_id, 1) is Validated.NO_FILE
+            steps.transform(shop.ports, started.batch_id, 1)
+            outcome = steps.archive(shop.ports, started.batch_id, 1)
+            assert outcome is not None
+            assert (outcome.commit, outcome.published["CategoryMargins"], outcome.reports) == (None, 3, ())
+            assert csv_of_table(shop, "CategoryMargins") == BY_CATEGORY
+            assert verify(shop.ports).differences == ()
+            assert isinstance(detect(shop.ports, executions), Rest)
+            assert shop.ports.ledger.gate().last_commit == 1
+            assert [len(batch.manifest.arrivals) for batch in read_archive(shop.ports.store)] == [3]
+        assert executions.started == [(started.batch_id, 1)]
+
+    def test_what_waits_for_its_deadline_is_not_overtaken(self, root: Path, tmp_path: Path) -> None:
+        """The batch of the files publishes the table as well."""
+        run(root, contracts=contracts_with_kpis(tmp_path / "without", {}))
+        drop(root, "products/b.csv", csv_of(product(3, "Toys", cost="2.50")))
+        with opened(root, contracts=contracts_with_kpis(tmp_path / "with")) as shop:
+            waits = detect(shop.ports, Noted())
+            assert isinstance(waits, Rest)
+            assert isinstance(waits.decision, WaitUntil)
+
+    def test_a_batch_without_files_that_fails_marks_its_tables_and_blocks_nothing(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        """No look tries the same definition again; a batch with files does."""
+        run(root, contracts=contracts_with_kpis(tmp_path / "without", {}))
+        with opened(root, contracts=contracts_with_kpis(tmp_path / "with")) as shop:
+            started = detect(shop.ports, Noted())
+            assert isinstance(started, Started)
+            steps.validate(shop.ports, started.batch_id, 1)
+            failed = steps.mark_failed(
+                shop.ports, started.batch_id, 1, "no luck", blocked_for="no disk is large enough"
+            )
+            assert failed is AfterFailure.GIVEN_BACK
+            assert set(stale(shop).values()) == {"no disk is large enough"}
+            assert not shop.ports.ledger.gate().has_batch
+            assert isinstance(detect(shop.ports, Noted()), Rest)
+            drop(root, "products/b.csv", csv_of(product(3, "Toys", cost="2.50")))
+            pipeline.run(shop.ports, at_once=True)
+            assert set(stale(shop).values()) == {None}
+            assert csv_of_table(shop, "CategoryMargins") == BY_CATEGORY.replace("1.00,3.25,76.47", "2.50,1.75,41.18")
+
+    def test_another_process_completes_it(self, root: Path, tmp_path: Path) -> None:
+        """Such as a local run on the same bucket."""
+        run(root, contracts=contracts_with_kpis(tmp_path / "without", {}))
+        with opened(root, contracts=contracts_with_kpis(tmp_path / "with")) as shop:
+            started = detect(shop.ports, Noted())
+            assert isinstance(started, Started)
+            (batch,) = pipeline.run(shop.ports, at_once=True).batches
+            assert (batch.batch_id, batch.published["CategoryMargins"]) == (started.batch_id, 3)
+            assert csv_of_table(shop, "CategoryMargins") == BY_CATEGORY
+
+
 def test_a_watch_publishes_a_new_table_at_its_next_look(root: Path, tmp_path: Path) -> None:
     """Once: a table that cannot be published is tried again by a run, not by every look."""
     run(root, contracts=contracts_with_kpis(tmp_path / "without", {}))
@@ -202,6 +270,46 @@ def test_a_failing_table_is_stale_and_the_others_are_published(root: Path, tmp_p
     with opened(root, contracts=contracts) as shop:
         assert "Books,2025-04-02,1,4.00,1.00,3.00,75.00\n" in csv_of_table(shop, "CategoryMargins")
         assert stale(shop) == {"CategoryMargins": None}
+
+
+def warning_of(shop: Shop, name: str = "CategoryMargins") -> str | None:
+    """Return which check warns about a table."""
+    return shop.ports.ledger.gate().own_tables[name].warning
+
+
+def test_a_check_that_warns_lets_its_table_be_published(root: Path, tmp_path: Path) -> None:
+    """It is told of each day until the day is published without it."""
+    warns = margin(yaml=(EXAMPLES / "category_margins.yaml").read_text().replace("- cost >= 0", "- warn: revenue > 5"))
+    contracts = contracts_with_kpis(tmp_path / "contracts", warns)
+    run(root, contracts=contracts)
+    drop(root, "orders/b.csv", csv_of(order(9, "2025-04-02T09:00:00")))
+    drop(root, "order-items/b.csv", csv_of(item(9, 9, 1, "4.00")))
+    with opened(root, contracts=contracts) as shop:
+        assert warning_of(shop) == "revenue > 5: it is 4.25 for category Toys, order_date 2025-03-31."
+        (batch,) = pipeline.run(shop.ports, at_once=True).batches
+        newest = "revenue > 5: it is 4 for category Books, order_date 2025-04-02."
+        assert batch.kpi_warnings == {"CategoryMargins": newest}
+        assert warning_of(shop) == f"{newest} So on 1 other day."
+        assert "Books,2025-04-02,1,4.00,1.00,3.00,75.00\n" in csv_of_table(shop, "CategoryMargins")
+        assert stale(shop) == {"CategoryMargins": None}
+    drop(root, "order-items/c.csv", csv_of(item(9, 9, 1, "40.00")))
+    run(root, contracts=contracts)
+    with opened(root, contracts=contracts) as shop:
+        assert warning_of(shop) == "revenue > 5: it is 4.25 for category Toys, order_date 2025-03-31."
+
+
+def test_a_changed_check_is_applied_to_every_day(root: Path, contracts: str) -> None:
+    """By a run without files, as any changed definition."""
+    run(root, contracts=contracts)
+    yaml = Path(contracts, "kpis", "category_margins.yaml")
+    yaml.write_text(yaml.read_text() + "  - warn: revenue > 5\n")
+    with opened(root, contracts=contracts) as shop:
+        pipeline.run(shop.ports, at_once=True)
+        assert warning_of(shop) == "revenue > 5: it is 4.25 for category Toys, order_date 2025-03-31."
+    yaml.write_text(yaml.read_text().replace("- warn: revenue", "- revenue"))
+    with opened(root, contracts=contracts) as shop:
+        pipeline.run(shop.ports, at_once=True)
+        assert (stale(shop)["CategoryMargins"] or "").startswith("revenue > 5: it is 4.25 for category Toys")
 
 
 def test_machinery_that_breaks_over_an_own_table_does_not_hold_up_the_batch(

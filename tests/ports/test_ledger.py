@@ -101,6 +101,7 @@ class TestGate:
                     tried="d",
                     stale="revenue >= 0",
                     days=frozenset([date(2025, 3, 30)]),
+                    warned={date(2025, 3, 31): "cost < 3: it is 4"},
                 ),
                 "Sales": OwnTableState(key=("order_date",), definition="e", tried="e"),
             },

@@ -24,7 +24,7 @@ from tests.web.site import served
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store with a margin that is stale for its third day."""
     root = drop_all(new_store(tmp_path_factory.mktemp("own") / "shop"))
-    yaml = margin()["margin.yaml"].replace("cost >= 0", "cost < 3")
+    yaml = margin()["margin.yaml"].replace("cost >= 0", "cost < 3") + "  - warn: revenue < 20\n"
     contracts_with_kpis(root / "contracts", margin(yaml=yaml))
     (root / "takings.toml").write_text(f"contracts = {json.dumps(str(root / 'contracts'))}\n")
     run(root)
@@ -56,6 +56,7 @@ def test_tables_are_listed_with_the_schema_of_their_rows(ask: Asker) -> None:
         ("CategoryMargins", True),
     ]
     assert tables[2]["stale"].startswith("cost < 3: it is 4 for category Books")
+    assert tables[2]["warning"] == "revenue < 20: it is 20.25 for category Toys, order_date 2025-03-30."
     for table in tables:
         rows = ask.json(f"/api/v1/tables/{table['table']}")["rows"]
         assert rows
@@ -78,6 +79,31 @@ def test_rows_come_in_pages_as_csv_and_as_parquet(ask: Asker, shop: Path, tmp_pa
     assert ask("/api/v1/tables/Margins").status_code == 404
 
 
+def test_rows_are_limited_by_parts_of_their_key(ask: Asker) -> None:
+    """In the API and on the page; a name that is no part of it is refused."""
+    found = ask.json("/api/v1/tables/CategoryMargins?category=Toys&to=2025-03-30")
+    assert [(row["category"], row["order_date"]) for row in found["rows"]] == [("Toys", "2025-03-30")]
+    assert ask.json("/api/v1/tables/CategoryMargins?category=Hats")["rows"] == []
+    assert ask.json("/api/v1/tables/CategoryMargins?category=")["rows"] == []
+    assert ask("/api/v1/tables/CategoryMargins?brand=A").status_code == 404
+    page = ask("/tables/CategoryMargins?category=Toys").text
+    assert 'only category Toys · <a href="/tables/CategoryMargins?from=2025-03-30' in page
+    assert "category=Books" not in page
+
+
+def test_the_rows_behind_a_key_are_one_link_away(ask: Asker) -> None:
+    """By any column of items, orders and products, in the API and on the page."""
+    page = ask("/tables/CategoryMargins").text
+    assert '<a href="/explain/2025-03-30?category=Toys">2025-03-30</a>' in page
+    rows = ask.json("/api/v1/explain?day=2025-03-30&department=Home&product_id=2")["rows"]
+    assert [(row["item_id"], row["category"]) for row in rows] == [(2, "Toys")]
+    page = ask("/explain/2025-03-30?department=Home&product_id=2").text
+    assert "Every item with department Home and product_id 2 on that day" in page
+    assert "1 rows" in page
+    assert ask("/api/v1/explain?day=2025-03-30&department=Garden").status_code == 404
+    assert "items have no column" in ask("/api/v1/explain?day=2025-03-30&colour=red").text
+
+
 def test_a_table_has_a_page(ask: Asker) -> None:
     """In the menu, with a chart, the rows, and why it is stale."""
     assert 'href="/tables"' in ask("/").text
@@ -85,8 +111,10 @@ def test_a_table_has_a_page(ask: Asker) -> None:
     page = ask("/tables/CategoryMargins").text
     assert 'data-chart="measure"' in page
     assert '<td class="num" data-v="19.25">19.25</td>' in ask("/tables/CategoryMargins?column=gross_margin").text
-    assert "<td>Books</td><td>2025-03-30</td>" in page
+    assert 'column=revenue&amp;category=Books">Books</a></td><td><a href="/explain/2025-03-30?category=Books">' in page
     assert "These numbers are stale." in page
+    assert "A check warns." in page
+    assert "revenue &lt; 20: it is 20.25 for category Toys" in page
     assert ask("/tables/CategoryMargins?column=colour", accept="text/html").status_code == 404
     assert ask("/tables/OrderKPIs").status_code == 404
 

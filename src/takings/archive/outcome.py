@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from takings.lake import BatchChanges
@@ -34,6 +34,8 @@ class BatchOutcome:
     orphans: int
     #: how the rows compared with the lake before; None if nothing was merged, or an older version of Takings began the merge
     changes: BatchChanges | None = None
+    #: KPI table of the shop's own -> which check that only warns does not hold for what was published
+    kpi_warnings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_rejections(self) -> bool:
@@ -54,6 +56,7 @@ def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
         "overtaken": outcome.overtaken,
         "orphans": outcome.orphans,
         "changes": outcome.changes and outcome.changes.to_json(),
+        **({"kpi_warnings": dict(outcome.kpi_warnings)} if outcome.kpi_warnings else {}),
         "files": [file_document(report) for report in outcome.reports],
         "returned": list(outcome.returned),
         "unread": dict(outcome.unread),

@@ -15,9 +15,10 @@ from takings.archive.lineage import given_back
 from takings.archive.outcome import BatchOutcome, outcome_document
 from takings.batch.archive import FailedFile, archive, failed_files
 from takings.batch.claim import Claim
+from takings.batch.commits import newest_commit
 from takings.batch.gaps import keep_gaps
 from takings.batch.merge import Merged, merge, read_changes
-from takings.batch.own_kpis import own_tables, publish_own
+from takings.batch.own_kpis import due_tables, given_up, own_tables, publish_due, publish_own
 from takings.batch.publish import Published, current_definition, shipped_tables
 from takings.batch.publish import publish as publish_keys
 from takings.batch.validate import validate
@@ -76,7 +77,7 @@ class Attempt:
         """Merge the accepted rows into the lake, and publish the KPIs that they change."""
         merged = merge(self.claim, verdicts)
         if merged is None:
-            return Transformed()
+            return Transformed() if self.claim.arrivals else Transformed(published=self._publish_due())
         published = self.publish(merged)
         orphans = self._ports.tables.snapshot(merged.commit.versions).orphans
         return Transformed(commit=merged.commit, published=published, orphans=orphans)
@@ -109,7 +110,21 @@ class Attempt:
         )
         if own.states != before:
             self.claim.change(lambda current: current.with_own_tables(own.states))
-        return Published(keys={**published.keys, **own.keys}, overtaken=published.overtaken + own.overtaken)
+        return Published(
+            keys={**published.keys, **own.keys},
+            overtaken=published.overtaken + own.overtaken,
+            warnings=own.warnings,
+        )
+
+    def _publish_due(self) -> Published:
+        """Publish the shop's own tables that are new or changed: what a batch without files is for."""
+        before = self.claim.check().own_tables
+        commit = newest_commit(self._ports.store, self.claim.gate.last_commit)
+        if commit is None:
+            return Published(keys={}, overtaken=0)
+        own = publish_due(self._ports, commit, before, due_tables(self._ports, before), self.claim.check)
+        self.claim.change(lambda current: current.with_own_tables(own.states))
+        return Published(keys=own.keys, overtaken=own.overtaken, warnings=own.warnings)
 
     def archive(
         self,
@@ -192,6 +207,7 @@ class Attempt:
             overtaken=transformed.published.overtaken,
             orphans=transformed.orphans,
             changes=read_changes(self._ports.store, self._id),
+            kpi_warnings=transformed.published.warnings,
         )
         self.claim.check()
         self._ports.store.create(layout.outcome(self._id), to_json(outcome_document(outcome)))
@@ -240,12 +256,18 @@ class Attempt:
     def give_up(self, cause: str) -> bool:
         """Give every file back to pending and end the batch.
 
-        False after the point of no return, and where the batch holds the only copy of overwritten bytes.
+        False after the point of no return, and where the batch holds the only copy of overwritten bytes. A batch without
+        files can always be given up.
         """
-        return not self._is_validated() and self.give_back(cause)
+        return (not self.claim.arrivals or not self._is_validated()) and self.give_back(cause)
 
     def give_back(self, cause: str) -> bool:
         """Give back every file of a batch without verdicts; False where it holds the only copy of overwritten bytes."""
+        if not self.claim.arrivals:
+            self.claim.change(lambda current: given_up(self._ports, current, cause))
+            self._ports.store.forget(self._id)
+            self._ports.tell("batch.given_up", {"batch_id": self._id, "cause": cause})
+            return True
         if self._holds_overwritten_bytes():
             return False
         self.claim.check()

@@ -11,7 +11,7 @@ from datetime import date
 
 from takings.batch.publish import definition_of
 from takings.errors import ContractError, OwnKpiFailure, Superseded, TakingsError
-from takings.intake.gate import OwnTableState
+from takings.intake.gate import Gate, OwnTableState
 from takings.kpis import KpiTable, Publication, prepare_publication
 from takings.kpis.declared_checks import DeclaredCheck, breaches
 from takings.kpis.definitions import KpiColumn, Measures
@@ -20,6 +20,8 @@ from takings.ports import Ports
 
 #: more days that wait are no longer noted one by one: the gate stays small
 _MOST_DAYS = 1000
+#: days whose warnings the gate keeps, the newest
+_MOST_WARNED = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +34,48 @@ class OwnPublished:
     keys: Mapping[str, int] = field(default_factory=dict)
     #: keys that already had a newer commit's numbers
     overtaken: int = 0
+    #: table -> which check that only warns does not hold for what was published
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 def own_tables(ports: Ports) -> tuple[KpiTable, ...]:
     """Return the KPI tables of the shop's own."""
     return tuple(table for table in ports.kpi_tables if table.own is not None)
+
+
+def due_tables(ports: Ports, states: Mapping[str, OwnTableState], *, retries: bool = False) -> Sequence[str]:
+    """Return the tables that are not published under their present definition, or, with `retries`, that failed before."""
+    due: list[str] = []
+    for table in own_tables(ports):
+        state = states.get(table.name)
+        if state is None or state.tried != definition_of(ports, table) or (retries and state.stale is not None):
+            due.append(table.name)
+    return due
+
+
+def publish_due(
+    ports: Ports,
+    commit: Commit,
+    states: Mapping[str, OwnTableState],
+    due: Sequence[str],
+    check: Callable[[], object] = lambda: None,
+) -> OwnPublished:
+    """Publish every day of these tables as of a commit."""
+    return publish_own(ports, commit, Affected(own_days=dict.fromkeys(due, frozenset())), states, check, only=due)
+
+
+def given_up(ports: Ports, gate: Gate, cause: str) -> Gate:
+    """Return the gate after a batch without files was given up: the tables that it was to publish are stale.
+
+    Only another definition, a batch with files or a run tries them again, so that nothing fails for ever.
+    """
+    due = due_tables(ports, gate.own_tables)
+    stale = {
+        table.name: _failed(table, definition_of(ports, table), gate.own_tables.get(table.name), None, cause)
+        for table in own_tables(ports)
+        if table.name in due
+    }
+    return replace(gate.released(last_commit=gate.last_commit), own_tables={**gate.own_tables, **stale})
 
 
 def check_grains(ports: Ports) -> None:
@@ -71,6 +110,7 @@ def publish_own(
     done: dict[str, OwnTableState] = {}
     keys: dict[str, int] = {}
     overtaken = 0
+    warnings: dict[str, str] = {}
     for table in own_tables(ports):
         state = states.get(table.name)
         if only is not None and table.name not in only:
@@ -81,11 +121,11 @@ def publish_own(
         is_same = formed_under is None or formed_under.get(table.name) == definition
         days = _days(table, definition, state if is_same else None, affected)
         if days is not None and not days:
-            done[table.name] = OwnTableState(key=table.key, definition=definition, tried=definition)
+            done[table.name] = _published(table, definition, state, days, {})
             continue
         try:
             with ports.faults():
-                written, refused = _publish(ports, table, commit, days, check)
+                written, refused, warned = _publish(ports, table, commit, days, check)
         except Superseded:
             raise
         except TakingsError as failure:
@@ -94,8 +134,10 @@ def publish_own(
             continue
         keys[table.name] = written
         overtaken += refused
-        done[table.name] = OwnTableState(key=table.key, definition=definition, tried=definition)
-    return OwnPublished(states=done, keys=keys, overtaken=overtaken)
+        done[table.name] = _published(table, definition, state, days, warned)
+        if (warning := _published(table, definition, None, None, warned).warning) is not None:
+            warnings[table.name] = warning
+    return OwnPublished(states=done, keys=keys, overtaken=overtaken, warnings=warnings)
 
 
 def _days(table: KpiTable, definition: str, state: OwnTableState | None, affected: Affected) -> frozenset[date] | None:
@@ -105,6 +147,19 @@ def _days(table: KpiTable, definition: str, state: OwnTableState | None, affecte
         return None
     assert state is not None
     return affected.days | affected.whole_days | affected.own_days[table.name] | state.days
+
+
+def _published(
+    table: KpiTable,
+    definition: str,
+    state: OwnTableState | None,
+    days: frozenset[date] | None,
+    warned: Mapping[date, str],
+) -> OwnTableState:
+    """Return the state of a table after days of it (None: all) were published; other days keep their warnings."""
+    before = {} if state is None or days is None else {day: why for day, why in state.warned.items() if day not in days}
+    newest = sorted({**before, **warned}.items())[-_MOST_WARNED:]
+    return OwnTableState(key=table.key, definition=definition, tried=definition, warned=dict(newest))
 
 
 def _failed(
@@ -119,12 +174,15 @@ def _failed(
 
 def _publish(
     ports: Ports, table: KpiTable, commit: Commit, days: frozenset[date] | None, check: Callable[[], object]
-) -> tuple[int, int]:
-    """Measure, check and write one table; return how many keys were written, and how many a newer commit kept."""
+) -> tuple[int, int, Mapping[date, str]]:
+    """Measure, check and write one table.
+
+    Return how many keys were written, how many a newer commit kept, and on which days a check that only warns does not hold.
+    """
     affected = everything() if days is None else Affected(whole_days=days)
     ports.tell("kpis.computing", {"table": table.name, "days": "all" if days is None else len(days)})
     measures = measured(ports, table, commit, days)
-    _check_declared(ports, table, commit, days, measures)
+    warned = _check_declared(ports, table, commit, days, measures)
     publication = Publication(
         commit=commit.number,
         batch_id=commit.batch_id,
@@ -135,7 +193,7 @@ def _publish(
     check()
     refused = ports.kpis.publish(table, rows)
     ports.tell("kpis.published", {"table": table.name, "keys": len(rows), "overtaken": len(refused)})
-    return len(rows) - len(refused), len(refused)
+    return len(rows) - len(refused), len(refused), warned
 
 
 def measured(ports: Ports, table: KpiTable, commit: Commit, days: frozenset[date] | None) -> Sequence[Measures]:
@@ -152,16 +210,22 @@ def measured(ports: Ports, table: KpiTable, commit: Commit, days: frozenset[date
 
 def _check_declared(
     ports: Ports, table: KpiTable, commit: Commit, days: frozenset[date] | None, measures: Sequence[Measures]
-) -> None:
-    """Raise OwnKpiFailure for the first declared check that does not hold; tell of one that only warns."""
+) -> Mapping[date, str]:
+    """Raise OwnKpiFailure for the first declared check that does not hold; return those that only warn, by day."""
     assert table.own is not None
+    warned: dict[date, str] = {}
     for check in table.own.checks:
         found = breaches(check, table.columns, table.key, measures, _by_day(ports, check, commit, days))
         if found and check.only_warns:
             ports.tell("kpis.doubtful", {"table": table.name, "check": check.text, "breaches": len(found)})
+            for breach in found:
+                warned.setdefault(breach.day, breach.phrase)
         elif found:
             more = f" ({len(found)} such)" if len(found) > 1 else ""
-            raise OwnKpiFailure(f"{found[0]}{more}; {table.own.yaml_file}:{check.line} demands it.")
+            raise OwnKpiFailure(
+                f"{found[0].phrase}{more}; {table.own.kept(table.own.yaml_file)}:{check.line} demands it."
+            )
+    return warned
 
 
 def _by_day(
@@ -174,4 +238,13 @@ def _by_day(
     return other.columns, ports.kpi_engine.measures([other], ports.tables.snapshot(commit.versions), days)[other.name]
 
 
-__all__ = ["OwnPublished", "check_grains", "measured", "own_tables", "publish_own"]
+__all__ = [
+    "OwnPublished",
+    "check_grains",
+    "due_tables",
+    "given_up",
+    "measured",
+    "own_tables",
+    "publish_due",
+    "publish_own",
+]

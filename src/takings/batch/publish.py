@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from takings.kpis import KpiTable, Publication, check_invariants, definition_hash, prepare_publication
 from takings.kpis.publication import days_of
@@ -19,6 +19,8 @@ class Published:
     keys: Mapping[str, int]
     #: keys that already had a newer commit's numbers
     overtaken: int
+    #: table of the shop's own -> which check that only warns does not hold for them
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(ports: Ports, commit: Commit, affected: Affected, check: Callable[[], object]) -> Published:

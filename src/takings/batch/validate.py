@@ -51,7 +51,7 @@ def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
     if known is not None:
         return known
     found = _validate_files(claim, reads_ahead=reads_ahead)
-    if tolerance_of(claim).policy is RejectionPolicy.STRICT:
+    if tolerance_of(claim).policy is RejectionPolicy.STRICT and claim.arrivals:
         found = replace(found, reports=_validate_strictly(claim, found.reports))
     claim.check()
     _keep_refused_days(claim, found.reports)

@@ -131,15 +131,22 @@ def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
 def export_on_aws(
     store: str, tables: Sequence[str], *, to: str | None, is_again: bool, is_waiting: bool, tell: Tell
 ) -> list[Export]:
-    """Let DynamoDB export tables of a store, all at once; return each as it ended, or as it began if not waiting."""
+    """Let DynamoDB export tables of a store, all at once; return each as it ended, or as it began if not waiting.
+
+    Without names, export every table with KPIs: the shipped ones, and that of the shop's own where its contracts have any.
+    """
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.exports import begin_export, follow_exports, parse_folder
         from takings.adapters.aws.resources import exists
+        from takings.adapters.aws.tables import OWN_KPIS
 
         if not exists(clients.s3, bucket):
             raise UnknownThing(f"there is no bucket {bucket}. Check its name, the region and the account.")
         settings = _settings(clients, bucket)
         folder = parse_folder(to or f"{S3}{bucket}/{layout.EXPORTS}")
+        if not tables:
+            _, own = _contracts_of(clients, bucket, settings)
+            tables = [*(table.name for table in load_kpi_tables()), *([OWN_KPIS.name] if own else [])]
         now = SystemClock().now()
         begun = [
             begin_export(clients.dynamodb, settings.table_prefix + table, folder, now, is_again=is_again)

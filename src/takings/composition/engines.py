@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from duckdb import DuckDBPyConnection
 
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
-from takings.adapters.duckdb.own_sql import checked_tables
+from takings.adapters.duckdb.own_sql import checked_tables, samples_of
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.source_rows import DuckDbSources
 from takings.adapters.duckdb.source_sql import checked
@@ -24,20 +25,33 @@ from takings.ports import BusinessTime, KpiEngine, LakeTables, ValidationEngine
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import business_time
 
-__all__ = ["DuckDbSources", "checked", "checked_tables", "open_engines", "pick_validation"]
+__all__ = ["DuckDbSources", "check_on_spark", "checked", "checked_tables", "open_engines", "pick_validation"]
 
 
 @contextmanager
 def open_engines(
-    tables: LakeTables, *, settings: Settings, contracts: Contracts, own_tables: Sequence[KpiTable], spill: Path
+    tables: LakeTables,
+    *,
+    settings: Settings,
+    contracts: Contracts,
+    own_tables: Sequence[KpiTable],
+    spill: Path,
+    checks_own: bool = False,
 ) -> Iterator[Engines]:
-    """Open the engines that the settings name; SettingsError where their packages are not installed."""
+    """Open the engines that the settings name; SettingsError where their packages are not installed.
+
+    With `checks_own`, Spark, if it is named, first computes own tables of a small shop; ContractError where it cannot.
+    """
     zone = business_time(settings.time_zone)
     threads = settings.threads or os.cpu_count() or 1
     with (
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
         _pick_kpi_engine(
-            settings, engine := DuckDbEngine(duckdb, tables, contracts, zone, own_tables), tables, contracts
+            settings,
+            engine := DuckDbEngine(duckdb, tables, contracts, zone, own_tables),
+            tables,
+            contracts,
+            own_tables if checks_own else (),
         ) as kpi_engine,
     ):
         yield Engines(
@@ -64,17 +78,39 @@ def pick_validation(
     return PandasValidation
 
 
+def check_on_spark(own_tables: Sequence[KpiTable], contracts: Contracts, settings: Settings) -> None:
+    """Check own tables, which DuckDB has checked, on Spark; ContractError for the first that it computes otherwise."""
+    spark = _spark()
+    samples = samples_of(own_tables, contracts)
+    with spark.spark_faults(), spark.open_spark(settings.spark_master) as session:
+        spark.check_samples(session, samples, contracts)
+
+
+@contextmanager
 def _pick_kpi_engine(
-    settings: Settings, duckdb_engine: DuckDbEngine, tables: LakeTables, contracts: Contracts
-) -> AbstractContextManager[KpiEngine]:
+    settings: Settings,
+    duckdb_engine: DuckDbEngine,
+    tables: LakeTables,
+    contracts: Contracts,
+    to_check: Sequence[KpiTable],
+) -> Iterator[KpiEngine]:
     """Yield the engine that computes measures, and end it with the block; SettingsError where Spark is not installed."""
     if settings.engine is EngineChoice.DUCKDB:
-        return nullcontext(duckdb_engine)
+        yield duckdb_engine
+        return
+    spark = _spark()
+    with closing(spark.SparkEngine(tables, contracts, partial(spark.open_spark, settings.spark_master))) as engine:
+        if to_check:
+            engine.check(samples_of(to_check, contracts))
+        yield engine
+
+
+def _spark() -> ModuleType:
+    """Load the engine; SettingsError where Spark is not installed."""
     try:
-        from takings.adapters.spark.kpi_engine import SparkEngine
-        from takings.adapters.spark.session import open_spark
+        from takings.adapters.spark import kpi_engine
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"engine = 'spark' needs the package {missing.name}. Install it: pip install 'takings[spark]'."
         ) from missing
-    return closing(SparkEngine(tables, contracts, partial(open_spark, settings.spark_master)))
+    return kpi_engine

@@ -140,7 +140,14 @@ def _opened(
         platform.open(settings, kpi_tables) as opened,
         open_all(
             partial(_open_lake, opened.lake),
-            partial(_open_engines, settings=settings, contracts=contracts, own_tables=own_tables, spill=spill),
+            partial(
+                _open_engines,
+                settings=settings,
+                contracts=contracts,
+                own_tables=own_tables,
+                spill=spill,
+                checks_own=not only_looks,
+            ),
         ) as engines,
     ):
         ports = Ports(
@@ -191,6 +198,26 @@ def _own_tables(folder: Path | None, contracts: Contracts, *, only_looks: bool) 
     return engines.checked_tables(tables, contracts)
 
 
+def check_own_tables(
+    store: str | Path, options: Mapping[str, Any]
+) -> tuple[tuple[KpiTable, ...], tuple[EngineChoice, ...]]:
+    """Check the KPI tables of the shop's own as a command that works does, and nothing else; return them and the engines.
+
+    ContractError for the first that cannot be used. UnknownThing where there is no such store.
+    """
+    with find_store(store, only_reads=True) as platform:
+        settings = merged_settings(platform, options)
+        folder = platform.contracts(settings)
+        contracts = _load_contracts(folder)
+        tables = _own_tables(folder, contracts, only_looks=False)
+        if not tables or settings.engine is EngineChoice.DUCKDB:
+            return tables, (EngineChoice.DUCKDB,)
+        from takings.composition import engines
+
+        engines.check_on_spark(tables, contracts, settings)
+        return tables, (EngineChoice.DUCKDB, EngineChoice.SPARK)
+
+
 def _load_contracts(folder: Path | None = None) -> Contracts:
     """Load the reader of contracts, and read them."""
     from takings.contracts.load import load_contracts
@@ -206,12 +233,20 @@ def _open_lake(files: LakeFiles) -> LakeTables:
 
 
 def _open_engines(
-    tables: LakeTables, *, settings: Settings, contracts: Contracts, own_tables: Sequence[KpiTable], spill: Path
+    tables: LakeTables,
+    *,
+    settings: Settings,
+    contracts: Contracts,
+    own_tables: Sequence[KpiTable],
+    spill: Path,
+    checks_own: bool,
 ) -> AbstractContextManager[Engines]:
     """Load the engines' libraries and open them."""
     from takings.composition import engines
 
-    return engines.open_engines(tables, settings=settings, contracts=contracts, own_tables=own_tables, spill=spill)
+    return engines.open_engines(
+        tables, settings=settings, contracts=contracts, own_tables=own_tables, spill=spill, checks_own=checks_own
+    )
 
 
 @contextmanager

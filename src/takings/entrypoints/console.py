@@ -102,6 +102,12 @@ def show_stale(stale: Mapping[str, str], *, to: Console = out) -> None:
         )
 
 
+def show_warnings(warnings: Mapping[str, str], *, to: Console = out) -> None:
+    """Print which checks that only warn do not hold for tables of the shop's own."""
+    for name, sentence in warnings.items():
+        to.print(f"[yellow]warning[/] {marked(name)}: {marked(sentence)}", highlight=False, soft_wrap=True)
+
+
 def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "incomplete") -> None:
     """Print which days are incomplete, and what is missing, if anything."""
     days = sorted(incomplete.days.items())

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from takings.entrypoints import legible
 from takings.entrypoints.spreadsheets import neutralised
 from takings.kpis import KpiRow, KpiTable
 from takings.layout import format_instant
 from takings.queries.incomplete import Incomplete
+
+NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = False) -> str:
@@ -30,17 +33,19 @@ def as_csv(table: KpiTable, rows: Iterable[KpiRow], *, for_spreadsheet: bool = F
     return text.getvalue()
 
 
-def as_json(table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete, stale: str | None = None) -> str:
+def as_json(
+    table: KpiTable, rows: Iterable[KpiRow], incomplete: Incomplete, told: Mapping[str, str | None] = NOTHING
+) -> str:
     """Return an array of objects, decimals as strings, with commit, batch_id, computed_at and definition.
 
-    A row of an incomplete day has an additional member that says what is missing; every row of a table whose newest numbers
-    could not be published says why, as `stale`.
+    A row of an incomplete day has an additional member that says what is missing; every row has what is `told` of its table,
+    such as why its newest numbers could not be published.
     """
     documents = []
+    known = {name: each for name, each in told.items() if each is not None}
     for row in rows:
         missing = incomplete.days.get(row.key[-1])
-        told = {} if stale is None else {"stale": stale}
-        documents.append(document(table, row) | told | ({} if missing is None else {"incomplete": missing.to_json()}))
+        documents.append(document(table, row) | known | ({} if missing is None else {"incomplete": missing.to_json()}))
     return legible.as_json(documents, indent=1) + "\n"
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from takings.archive.outcome import BatchOutcome
-from takings.entrypoints.console import count, out, show_incomplete
+from takings.entrypoints.console import count, out, show_incomplete, show_warnings
 from takings.entrypoints.legible import marked
 from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.lake import RowChanges
@@ -32,9 +32,15 @@ def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did
     """Print what waits after a run, what the numbers lack if it did anything, and what it left alone."""
     if did_work:
         show_incomplete(incomplete)
+    if outcome.caught_up:
+        out.print(f"published without a batch: {_keys(outcome.caught_up)}", highlight=False)
     show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
     for key, ignored in outcome.sighting.ignored:
         out.print(f"[yellow]left alone[/] {marked(key)}: {marked(ignored.reason)}", highlight=False, soft_wrap=True)
+
+
+def _keys(published: Mapping[str, int]) -> str:
+    return ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in published.items())
 
 
 def show_batch(batch: BatchOutcome) -> None:
@@ -53,12 +59,15 @@ def show_batch(batch: BatchOutcome) -> None:
             f"  commit {batch.commit}: {count(days, 'day')} and {count(keys, 'category day')}{others} published",
             highlight=False,
         )
+    elif batch.published:
+        out.print(f"  {_keys(batch.published)} published", highlight=False)
     if batch.orphans:
         out.print(
             f"  {count(batch.orphans, 'item')} in the lake wait for an order or a product (orphans)", highlight=False
         )
     for warning in () if batch.changes is None else batch.changes.warnings:
         out.print(f"  [yellow]warning[/] {marked(warning.sentence)}", highlight=False, soft_wrap=True)
+    show_warnings(batch.kpi_warnings)
     rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
     for report in rejected[:_SHOWN_REJECTIONS]:
         out.print(

@@ -80,6 +80,17 @@ class OwnTableState:
     stale: str | None = None
     #: days that are not published yet; all of them where the definition is not the present one
     days: frozenset[date] = frozenset()
+    #: day -> which `warn:` check does not hold for its published numbers; of the newest such days
+    warned: Mapping[date, str] = field(default_factory=dict)
+
+    @property
+    def warning(self) -> str | None:
+        """Return which checks do not hold that only warn, as a sentence; None where all hold."""
+        if not self.warned:
+            return None
+        others = len(self.warned) - 1
+        more = f" So on {others} other day{'s' if others > 1 else ''}." if others else ""
+        return f"{self.warned[max(self.warned)]}.{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as the ledgers keep it."""
@@ -89,6 +100,7 @@ class OwnTableState:
             "tried": self.tried,
             "stale": self.stale,
             "days": [day.isoformat() for day in sorted(self.days)],
+            **({"warned": {day.isoformat(): self.warned[day] for day in sorted(self.warned)}} if self.warned else {}),
         }
 
     @staticmethod
@@ -100,6 +112,7 @@ class OwnTableState:
             tried=document["tried"],
             stale=document["stale"],
             days=frozenset(map(date.fromisoformat, document["days"])),
+            warned={date.fromisoformat(day): phrase for day, phrase in document.get("warned", {}).items()},
         )
 
 

@@ -2,6 +2,7 @@
 
 revenue >= 0                                              every row, against a number or another column
 sum revenue over category = OrderKPIs.total_revenue       every day, against a column of a table by day
+sum over category = OrderKPIs.total_revenue               the same: what is summed has the other column's name
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
@@ -56,13 +57,21 @@ class DeclaredCheck:
     only_warns: bool
 
 
-def parse_check(text: str, *, line: int, only_warns: bool) -> DeclaredCheck | None:
-    """Read a check; None where the text is none."""
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """What contradicts a check on a day."""
+
+    day: date
+    phrase: str
+
+
+def parse_check(text: str, *, line: int, only_warns: bool, known: Collection[str] = ()) -> DeclaredCheck | None:
+    """Read a check; None where the text is none. `known` are the names that a sum may leave out."""
     found = _CHECK.fullmatch(text.strip())
     if found is None:
         return None
     over = tuple(re.split(r"\s*,\s*", found["over"])) if found["over"] else ()
-    left = found["left"]
+    left = found["left"] or (_named_like(found["right"], known) if found["sum"] and over and found["table"] else None)
     if left is None or (over and not found["sum"]):
         return None
     return DeclaredCheck(
@@ -78,21 +87,26 @@ def parse_check(text: str, *, line: int, only_warns: bool) -> DeclaredCheck | No
     )
 
 
+def _named_like(other: str, known: Collection[str]) -> str | None:
+    """Return what is added up to another table's column: what has its name, with `total_` or without; or None."""
+    return next((name for name in (other, other.removeprefix("total_")) if name in known), None)
+
+
 def breaches(
     check: DeclaredCheck,
     columns: Sequence[KpiColumn],
     key: Sequence[str],
     rows: Sequence[Measures],
     by_day: tuple[Sequence[KpiColumn], Iterable[Measures]] | None = None,
-) -> list[str]:
-    """Return what contradicts a check, as phrases; `by_day` are the columns and rows of the table that it names.
+) -> list[Breach]:
+    """Return what contradicts a check; `by_day` are the columns and rows of the table that it names.
 
     A relation with an empty value holds.
     """
     place = Place(columns)
     if not check.is_sum:
         return [
-            f"{check.text}: it is {_plain(left)} {_where(row, key)}"
+            Breach(day=row[key[-1]], phrase=f"{check.text}: it is {_plain(left)} {_where(row, key)}")
             for row in rows
             if not _holds(check, left := place.value(check.left, row), place.value(check.right, row))
         ]
@@ -102,7 +116,11 @@ def breaches(
     else:
         other = {} if by_day is None else _sums(check.right, Place(by_day[0]), by_day[1])
     return [
-        f"{check.text}: the sum is {_plain(sums.get(day, 0))} on {day}, the other side is {_plain(other.get(day, 0))}"
+        Breach(
+            day=day,
+            phrase=f"{check.text}: the sum is {_plain(sums.get(day, 0))} on {day}, the other side is"
+            f" {_plain(other.get(day, 0))}",
+        )
         for day in sorted(sums.keys() | other.keys())
         if not _holds(check, sums.get(day, 0), other.get(day, 0))
     ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -30,6 +31,10 @@ class OwnTable:
     lines: Mapping[str, int]
     views: OwnViews
     checks: tuple[DeclaredCheck, ...] = ()
+
+    def kept(self, file: str) -> str:
+        """Return a file's name as a reason keeps it: the contracts of a bucket lie in another folder each time."""
+        return "/".join(Path(file).parts[-2:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +104,15 @@ def definition_hash(tables: tuple[KpiTable, ...], *, policy: str, time_zone: str
 
 
 def _meaning(table: KpiTable) -> list[object]:
-    """Return what a table's numbers depend on; an own one's also on what an item is worth."""
+    """Return what a table's numbers depend on; an own one's also on what an item is worth, and on its checks.
+
+    A changed check is then applied to every day, and not only to days that change later.
+    """
     meaning: list[object] = [table.name, table.key, [column.meaning for column in table.columns], table.sql]
-    return meaning if table.own is None else [*meaning, table.own.views.meaning]
+    if table.own is None:
+        return meaning
+    checks = [(check.text, check.only_warns) for check in table.own.checks]
+    return [*meaning, table.own.views.meaning, *([checks] if checks else [])]
 
 
 __all__ = [

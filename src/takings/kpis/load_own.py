@@ -30,7 +30,7 @@ _TABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: what readers find beside a row's columns
 _RESERVED: Final = frozenset(
-    {"commit", "batch_id", "computed_at", "definition", "unfinished", "incomplete", "stale"}
+    {"commit", "batch_id", "computed_at", "definition", "unfinished", "incomplete", "stale", "warning"}
     | {"kpi_table", "table_day", "grain", "parts", "row_count"}
 )
 _TAKEN: Final = ("OrderKPIs", "CategoryKPIs", "ProcessedFiles", "PendingBatches", "OwnKPIs")
@@ -105,7 +105,10 @@ def _key(entry: Entry, views: OwnViews) -> tuple[str, ...]:
     known = views.columns[ORDERS] | views.columns[ITEMS]
     for item, name in zip(items, names, strict=True):
         if name.lower() not in known:
-            raise item.error(f"neither '{ORDERS}' nor '{ITEMS}' has a column '{name}'.{suggestion(name, known)}")
+            raise item.error(
+                f"neither '{ORDERS}' nor '{ITEMS}' has a column '{name}'.{suggestion(name, known)} Name one that they have, or"
+                " add yours to the contract of its file (docs/contracts.md)."
+            )
         if name.lower() in _RESERVED or names.count(name) > 1:
             raise item.error(f"'{name}' cannot be a part of the grain here. Name each column once.")
     if DAY not in names:
@@ -169,11 +172,12 @@ def _check(item: Entry, key: tuple[str, ...], columns: tuple[KpiColumn, ...]) ->
     place = item.fields(("warn",)).get("warn") if warns else item
     if place is None:
         raise item.error("a check is a line such as 'revenue >= 0', or {warn: revenue >= 0}.")
-    check = parse_check(place.text(), line=place.line, only_warns=warns)
+    known = {column.name for column in columns} | {measure for column in columns for measure in column.measures}
+    check = parse_check(place.text(), line=place.line, only_warns=warns, known=known)
     if check is None:
         raise place.error(
             f"'{place.text()}' is no check. Write 'revenue >= 0', or 'sum revenue over category ="
-            " OrderKPIs.total_revenue'."
+            " OrderKPIs.total_revenue'; what is summed can be left out where it is called 'total_revenue' or 'revenue'."
         )
     if check.is_sum and check.table is None and not check.right.lstrip("-")[0].isdigit():
         raise place.error("a day's sum is compared with a number, or with a column of a table by day.")

@@ -84,6 +84,7 @@ def details(ports: Ports, batch_id: BatchId) -> dict[str, Any]:
         "restated": {"everything": affected.get("everything", False), "days": affected.get("days", [])},
         "changes": changes and changes.to_json(),
         "published": outcome.get("published", {}),
+        **({"kpi_warnings": warnings} if (warnings := outcome.get("kpi_warnings")) else {}),
         "violations": _samples(ports, batch_id),
     }
 

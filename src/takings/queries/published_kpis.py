@@ -22,6 +22,7 @@ from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 from takings.lake import Commit
 from takings.ports import Ports
+from takings.ports.engines import NO_CONDITION
 from takings.queries.incomplete import Incomplete, find_incomplete
 from takings.time_zones import business_time
 
@@ -57,6 +58,8 @@ class PublishedKpis:
     incomplete: Incomplete = _COMPLETE
     #: table of the shop's own -> why its newest numbers are not published
     stale: Mapping[str, str] = field(default_factory=dict)
+    #: table of the shop's own -> which check that only warns does not hold for its numbers
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, name: str) -> KpiTable:
         """Return the table of that name; UnknownThing where there is none."""
@@ -73,16 +76,30 @@ class PublishedKpis:
         return self.rows_of_table(self.table(by), first=first, last=last, category=category)
 
     def rows_of_table(
-        self, table: KpiTable, *, first: date | None = None, last: date | None = None, category: str | None = None
+        self,
+        table: KpiTable,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        category: str | None = None,
+        of: Mapping[str, str] = NO_CONDITION,
     ) -> list[KpiRow]:
-        """Return published rows of any table as `KpiStore.rows` would, without hidden ones."""
+        """Return published rows of any table as `KpiStore.rows` would, without hidden ones.
+
+        `of` are parts of the key and the text of their values; "" is an empty one. UnknownThing where there is no such part.
+        """
+        strange = next((name for name in of if name not in table.key), None)
+        if strange is not None:
+            raise UnknownThing(f"{table.name} has no '{strange}' in its key. It is by {', '.join(table.key)}.")
         place = table.key.index("category") if category is not None else 0
+        wanted = [(table.key.index(name), value) for name, value in of.items()]
         return [
             row
             for row in self.rows_of[table.name]
             if (first is None or row.key[-1] >= first)
             and (last is None or row.key[-1] <= last)
             and (category is None or row.key[place] == category)
+            and all(("" if row.key[at] is None else str(row.key[at])) == value for at, value in wanted)
         ]
 
     @cached_property
@@ -114,9 +131,9 @@ class PublishedKpis:
         """Return a name for this state of the numbers; another state has another name."""
         name = f"{self.commit.number if self.commit else 0}.{self.as_of.timestamp() if self.as_of else 0:.6f}"
         # A refused file leaves no commit.
-        if not self.incomplete and not self.stale:
+        if not self.incomplete and not self.stale and not self.warnings:
             return name
-        told = [self.incomplete.to_json(), *([dict(self.stale)] if self.stale else [])]
+        told = [self.incomplete.to_json(), *(dict(each) for each in (self.stale, self.warnings) if each)]
         return f"{name}.{sha256(json.dumps(told).encode()).hexdigest()[:8]}"
 
 
@@ -141,6 +158,7 @@ def read_published(ports: Ports, kept: PublishedKpis | None = None) -> Published
                 last_commit=after.last_commit,
                 incomplete=find_incomplete(ports, commit),
                 stale=_stale(after),
+                warnings=_warnings(after),
             )
         if kept is not None and not is_whole:
             return kept
@@ -194,5 +212,14 @@ def stale_tables(ports: Ports) -> Mapping[str, str]:
     return _stale(ports.ledger.gate())
 
 
+def kpi_warnings(ports: Ports) -> Mapping[str, str]:
+    """Return, by table of the shop's own, which check that only warns does not hold for its numbers."""
+    return _warnings(ports.ledger.gate())
+
+
 def _stale(gate: Gate) -> Mapping[str, str]:
     return {name: state.stale for name, state in gate.own_tables.items() if state.stale is not None}
+
+
+def _warnings(gate: Gate) -> Mapping[str, str]:
+    return {name: state.warning for name, state in gate.own_tables.items() if state.warning is not None}

@@ -18,7 +18,7 @@ from takings.intake.batching import Hold, WaitUntil, decide
 from takings.lake import Commit
 from takings.ports import Ports
 from takings.queries.incomplete import Incomplete
-from takings.queries.published_kpis import stale_tables
+from takings.queries.published_kpis import kpi_warnings, stale_tables
 
 _SHOWN_FAILURES: Final = 10
 
@@ -58,6 +58,7 @@ def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
         "oldest_orphan_at": None if since is None else layout.format_instant(since),
         "incomplete": incomplete.to_json(),
         **({"stale": dict(stale)} if (stale := stale_tables(ports)) else {}),
+        **({"kpi_warnings": dict(warnings)} if (warnings := kpi_warnings(ports)) else {}),
         "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
         "dead_letters": _files(dead_letters(lineage)),
     }

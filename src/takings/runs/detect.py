@@ -10,14 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from takings import layout
+from takings.batch.own_kpis import due_tables
 from takings.errors import ConflictError
 from takings.intake.arrivals import Sighting, sight
-from takings.intake.batching import Dispatch, WaitUntil
+from takings.intake.batching import Decision, Dispatch, WaitUntil
 from takings.intake.gate import Gate
 from takings.intake.next_action import Blocked, Busy, Look, Resume, next_action
 from takings.layout import BatchId
 from takings.ports import Executions, Ports
-from takings.runs.pipeline import Rest, claim_batch, look
+from takings.runs.pipeline import Rest, claim_batch, claim_publication, look
 from takings.runs.steps import MOST_ATTEMPTS
 
 
@@ -60,12 +61,22 @@ def _look(
     sighting, decision = look(ports, gate, at_once=at_once, since=ports.clock.now() if at_once else None)
     on_sighting(sighting)
     executions.wake_at(decision.deadline if isinstance(decision, WaitUntil) else None)
-    if not isinstance(decision, Dispatch):
+    if isinstance(decision, Dispatch):
+        claimed = claim_batch(ports, gate, decision.drops)
+    elif is_publication_due(ports, current := ports.ledger.gate(), decision):
+        claimed = claim_publication(ports, current)
+    else:
         return Rest(decision=decision, sighting=sighting)
-    claimed = claim_batch(ports, gate, decision.drops)
     if claimed is None:
         return Busy(batch_id=None)
     return _start(ports, executions, claimed)
+
+
+def is_publication_due(ports: Ports, gate: Gate, decision: Decision) -> bool:
+    """Return whether KPI tables of the shop's own are new or changed, and no batch comes soon that publishes them anyway."""
+    if isinstance(decision, WaitUntil) or gate.has_batch or not gate.last_commit:
+        return False
+    return bool(due_tables(ports, gate.own_tables))
 
 
 def list_pending(ports: Ports) -> Sighting:

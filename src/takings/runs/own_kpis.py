@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from takings.batch.commits import newest_commit
-from takings.batch.own_kpis import own_tables, publish_own
-from takings.batch.publish import definition_of
+from takings.batch.own_kpis import due_tables, own_tables, publish_due
 from takings.errors import ConflictError
 from takings.intake.gate import OwnTableState
-from takings.lake import Affected, Commit
+from takings.lake import Commit
 from takings.ports import Ports
 
 
@@ -21,13 +20,12 @@ def catch_up(ports: Ports, *, retries: bool = False) -> Mapping[str, int]:
     if not own_tables(ports):
         return {}
     gate = ports.ledger.gate()
-    due: Sequence[str] = [] if gate.has_batch else _due(ports, gate.own_tables, retries=retries)
+    due: Sequence[str] = [] if gate.has_batch else due_tables(ports, gate.own_tables, retries=retries)
     if not due:
         return {}
     published: Mapping[str, int] = {}
     while (commit := newest_commit(ports.store, gate.last_commit)) is not None:
-        nothing = Affected(own_days=dict.fromkeys(due, frozenset()))
-        own = publish_own(ports, commit, nothing, gate.own_tables, lambda: None, only=due)
+        own = publish_due(ports, commit, gate.own_tables, due)
         published = own.keys
         if newest_commit(ports.store, commit.number) == commit:
             keep_states(ports, {name: own.states[name] for name in due}, commit)
@@ -45,13 +43,3 @@ def keep_states(ports: Ports, states: Mapping[str, OwnTableState], commit: Commi
         except ConflictError:
             continue
         return
-
-
-def _due(ports: Ports, states: Mapping[str, OwnTableState], *, retries: bool) -> Sequence[str]:
-    """Return the tables that are not published under their present definition."""
-    due: list[str] = []
-    for table in own_tables(ports):
-        state = states.get(table.name)
-        if state is None or state.tried != definition_of(ports, table) or (retries and state.stale is not None):
-            due.append(table.name)
-    return due

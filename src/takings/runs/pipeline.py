@@ -7,9 +7,9 @@ once, before it; afterwards a batch can only be completed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -53,6 +53,8 @@ class RunOutcome:
     batches: tuple[BatchOutcome, ...]
     decision: Decision
     sighting: Sighting
+    #: keys per KPI table of the shop's own that was published beside batches
+    caught_up: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,8 @@ class Rest:
 
     decision: Decision
     sighting: Sighting
+    #: keys per KPI table of the shop's own that was new or changed, and is published now
+    caught_up: Mapping[str, int] = field(default_factory=dict)
 
 
 StepResult = Worked | Busy | Blocked | Rest
@@ -93,9 +97,13 @@ def run(ports: Ports, *, at_once: bool, ended: Callable[[BatchOutcome], None] | 
                 ports.clock.sleep(_POLL_SECONDS)
             case Blocked(batch_id=batch_id, reason=reason):
                 raise MachineryError(blocked_message(batch_id, reason))
-            case Rest(decision=decision, sighting=sighting):
-                catch_up(ports, retries=True)
-                return RunOutcome(batches=tuple(batches), decision=decision, sighting=sighting)
+            case Rest(decision=decision, sighting=sighting, caught_up=caught_up):
+                return RunOutcome(
+                    batches=tuple(batches),
+                    decision=decision,
+                    sighting=sighting,
+                    caught_up={**caught_up, **catch_up(ports, retries=True)},
+                )
             case _:
                 assert_never(done)
 
@@ -112,8 +120,7 @@ def step(ports: Ports, *, at_once: bool, since: datetime | None = None) -> StepR
             sighting, decision = look(ports, gate, at_once=at_once, since=since)
             if isinstance(decision, Dispatch):
                 return Worked(outcome=dispatch(ports, gate, decision.drops))
-            catch_up(ports)
-            return Rest(decision=decision, sighting=sighting)
+            return Rest(decision=decision, sighting=sighting, caught_up=catch_up(ports))
 
 
 def free_gate(ports: Ports) -> Gate:
@@ -186,6 +193,11 @@ def claim_batch(ports: Ports, gate: Gate, drops: tuple[Pending, ...]) -> Gate | 
     """Form a batch of these files and take it through the gate; None where another instance was first."""
     now = ports.clock.now()
     return _claim(ports, gate, _manifest(ports, _version_drops(ports, drops, now), now))
+
+
+def claim_publication(ports: Ports, gate: Gate) -> Gate | None:
+    """Take a batch without files through the gate, which publishes what is due; None where another instance was first."""
+    return _claim(ports, gate, _manifest(ports, (), ports.clock.now()))
 
 
 def form(ports: Ports, gate: Gate, arrivals: tuple[Arrival, ...], now: datetime) -> BatchOutcome | None:
@@ -333,6 +345,7 @@ __all__ = [
     "WaitUntil",
     "Worked",
     "claim_batch",
+    "claim_publication",
     "decide",
     "dispatch",
     "outcome_document",

@@ -68,7 +68,9 @@ def read_archive(store: ObjectStore) -> tuple[ArchivedBatch, ...]:
     # A batch may end meanwhile. Its outcome is written after its originals are archived, so outcomes are read before these.
     outcomes = {batch_id: read_document(store, layout.outcome(batch_id), OUTCOME) for batch_id in judged}
     originals = {info.key for folder in layout.ARCHIVES for info in store.list(folder)}
-    return _in_order([_read_batch(store, batch_id, originals, outcomes[batch_id]) for batch_id in judged])
+    batches = [_read_batch(store, batch_id, originals, outcomes[batch_id]) for batch_id in judged]
+    # A batch without files only published; the others publish the same.
+    return _in_order([batch for batch in batches if batch.manifest.arrivals])
 
 
 def _in_order(batches: Sequence[ArchivedBatch]) -> tuple[ArchivedBatch, ...]:

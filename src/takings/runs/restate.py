@@ -25,6 +25,8 @@ class Restatement:
     published: Mapping[str, int]
     #: table of the shop's own -> why it was not
     stale: Mapping[str, str]
+    #: table of the shop's own -> which check that only warns does not hold
+    warnings: Mapping[str, str]
 
 
 def restate(ports: Ports, first: date | None = None, last: date | None = None) -> Restatement:
@@ -45,7 +47,12 @@ def restate(ports: Ports, first: date | None = None, last: date | None = None) -
             if own.states:
                 keep_states(ports, own.states, commit)
             stale = {name: state.stale for name, state in own.states.items() if state.stale is not None}
-            return Restatement(commit=commit.number, published={**published.keys, **own.keys}, stale=stale)
+            return Restatement(
+                commit=commit.number,
+                published={**published.keys, **own.keys},
+                stale=stale,
+                warnings=own.warnings,
+            )
 
 
 def _affected(ports: Ports, commit: Commit, first: date | None, last: date | None) -> Affected:

@@ -42,6 +42,8 @@ class Validated(StrEnum):
     NOTHING_ACCEPTED = "nothing accepted"
     #: the batch was given up; its files are pending again
     GIVEN_UP = "given up"
+    #: the batch has no file: it only publishes KPI tables of the shop's own that are new or changed
+    NO_FILE = "no file"
 
 
 class AfterFailure(StrEnum):
@@ -65,6 +67,8 @@ def validate(ports: Ports, batch_id: BatchId, attempt: int) -> Validated:
         verdicts = step.validate(ports.clock.now())
         if verdicts is None:
             return Validated.GIVEN_UP
+        if not step.claim.arrivals:
+            return Validated.NO_FILE
         share_staged(step.claim, verdicts.reports)
         return Validated.ACCEPTED if verdicts.has_accepted else Validated.NOTHING_ACCEPTED
 
@@ -112,6 +116,9 @@ def mark_failed(
     """
     with _adopted(ports, batch_id, attempt) as step:
         ports.tell("batch.failed", {"batch_id": batch_id, "attempt": attempt, "cause": cause})
+        if not step.claim.arrivals:
+            step.give_back(cause if blocked_for is None else blocked_for)
+            return AfterFailure.GIVEN_BACK
         if blocked_for is not None:
             step.claim.block(blocked_for)
             return AfterFailure.BLOCKED
@@ -202,15 +209,16 @@ def _began_at(step: Attempt) -> datetime:
 
 def _keep(ports: Ports, batch_id: BatchId, transformed: Transformed) -> None:
     """Keep what the transformation did, because the batch's last step does not read the lake."""
-    if transformed.commit is None:
+    if transformed.commit is None and not transformed.published.keys:
         return
     document = {
         "schema_version": 1,
-        "batch_id": transformed.commit.batch_id,
-        "commit": transformed.commit.number,
+        "batch_id": batch_id,
+        "commit": None if transformed.commit is None else transformed.commit.number,
         "published": dict(transformed.published.keys),
         "overtaken": transformed.published.overtaken,
         "orphans": transformed.orphans,
+        **({"warnings": dict(warnings)} if (warnings := transformed.published.warnings) else {}),
     }
     ports.store.create(layout.published(batch_id), to_json(document))
 
@@ -221,7 +229,9 @@ def _read_kept(ports: Ports, batch_id: BatchId) -> Transformed:
     if document is None:
         return Transformed()
     return Transformed(
-        commit=read_commit(ports.store, document["commit"]),
-        published=Published(keys=document["published"], overtaken=document["overtaken"]),
+        commit=None if document["commit"] is None else read_commit(ports.store, document["commit"]),
+        published=Published(
+            keys=document["published"], overtaken=document["overtaken"], warnings=document.get("warnings", {})
+        ),
         orphans=document["orphans"],
     )

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from takings.adapters.aws.platform import CONTRACTS
 from takings.queries.verification import verify
@@ -48,6 +49,25 @@ def test_a_bucket_has_the_same_own_tables_as_a_folder(shop: S3Shop, tmp_path: Pa
         assert "Games,2025-04-02,1,4.25,2.50,1.75,41.18" in csv_of_table(there, "CategoryMargins")
         assert verify(there.ports).differences == ()
         assert there.ports.ledger.gate().own_tables == here.ports.ledger.gate().own_tables
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_every_table_with_kpis_is_exported(shop: S3Shop, tmp_path: Path, takings: Takings) -> None:
+    """Without names: that of the shop's own too, once its contracts have a table; named ones alone."""
+    assert exported_tables(takings) == ["OrderKPIs", "CategoryKPIs"]
+    contracts = Path(contracts_with_kpis(tmp_path / "contracts"))
+    for path in (path for path in contracts.rglob("*") if path.is_file()):
+        shop.bucket.create(f"{CONTRACTS}/{path.relative_to(contracts)}", path.read_bytes())
+    shop.bucket.create("takings.toml", f"contracts = '{STORE}/{CONTRACTS}'".encode())
+    assert exported_tables(takings) == ["OrderKPIs", "CategoryKPIs", "OwnKPIs"]
+    assert exported_tables(takings, "--table", "OrderKPIs") == ["OrderKPIs"]
+
+
+def exported_tables(takings: Takings, *options: str) -> list[str]:
+    """Return which tables `takings aws export` begins to export."""
+    ended = takings("aws", "export", STORE, "--json", "--no-wait", *options)
+    assert ended.code == 0, ended
+    return [each["table"] for each in json.loads(ended.out)["exports"]]
 
 
 def test_an_export_of_own_tables_is_read_as_takings_prints_it(shop: S3Shop, tmp_path: Path, takings: Takings) -> None:

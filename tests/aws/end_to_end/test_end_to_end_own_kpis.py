@@ -42,6 +42,19 @@ def test_a_margin_is_published_and_restated_as_in_a_folder(deployed: Deployed, t
     assert there == own_tables(root, contracts)
     assert "Games,2025-04-02,1,4.25,2.50,1.75,41.18" in there["CategoryMargins"]
 
+    # A definition that changes is published by the next look, without a file.
+    yaml = contracts / "kpis" / "category_margins.yaml"
+    yaml.write_text(
+        yaml.read_text().replace("  cost: {money: cost}\n", "  cost: {money: cost}\n  paid: {money: cost}\n")
+    )
+    deployed.put(f"contracts/{yaml.relative_to(contracts)}", yaml.read_bytes())
+    assert deployed.look()["detected"] == "started"
+    assert deployed.settled(executions=3) == ["SUCCEEDED"] * 3
+    assert deployed.look()["detected"] == "resting"
+    run(root, contracts=str(contracts))
+    assert own_tables(STORE) == own_tables(root, contracts)
+    assert "Games,2025-04-02,1,4.25,2.50,2.50,1.75,41.18" in own_tables(STORE)["CategoryMargins"]
+
 
 def own_tables(store: str | Path, contracts: Path | None = None) -> dict[str, str]:
     """Return each own table as `takings kpis --format csv` prints it."""

@@ -90,7 +90,7 @@ class DuckDbEngine:
                 raise
             except duckdb.Error as failed:
                 first = str(failed).partition("\n")[0].rstrip(".")
-                raise OwnKpiFailure(f"{first}. Correct {table.own.sql_file}.") from failed
+                raise OwnKpiFailure(f"{first}. Correct {table.own.kept(table.own.sql_file)}.") from failed
 
     def compact(self, dataset: Dataset, table: TableSnapshot, files: Sequence[LakeFile]) -> TableChange:
         """Write the rows of these files as one file per day, sorted by key."""

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
@@ -20,7 +19,8 @@ from takings.adapters.duckdb.locked import open_locked
 from takings.adapters.duckdb.own_columns import check_columns, check_declared, measures_of, sql_error, tables_by_day
 from takings.adapters.duckdb.own_tree import find_fault
 from takings.adapters.duckdb.query_tree import SqlFault, Tree, line_of, nodes, parse
-from takings.adapters.duckdb.sample_shop import DAYS, make_sample_shop
+from takings.adapters.duckdb.sample_shop import DAYS, make_sample_shop, sample_rows
+from takings.adapters.own_samples import Rows, Sample, in_order
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import ContractError
 from takings.kpis import KpiTable
@@ -30,7 +30,6 @@ _EVERY: Final = "every"
 _BACKWARDS: Final = "backwards"
 #: what a cast that may round is replaced with, to see whether it does
 _UNROUNDED: Final = ("38", "16")
-Rows = list[tuple[Any, ...]]
 #: tables that this process has checked already: a server opens its store again and again
 _checked: set[object] = set()
 
@@ -48,6 +47,15 @@ def checked_tables(tables: Sequence[KpiTable], contracts: Contracts) -> tuple[Kp
                 check_declared(table, known_by_day)
         _checked.add(known)
     return tuple(tables)
+
+
+def samples_of(tables: Sequence[KpiTable], contracts: Contracts) -> tuple[Sample, ...]:
+    """Return the small shop, and what DuckDB computes of it for each table; `checked_tables` has checked them."""
+    with open_locked() as connection:
+        texts = {text for table in tables for text in _texts(_parsed(connection, table))}
+        shop = sample_rows(contracts, texts)
+        make_sample_shop(connection, contracts, texts)
+        return tuple(Sample(table=table, shop=shop, expected=_Sample(connection, table).by_day()) for table in tables)
 
 
 def _wording(table: KpiTable) -> tuple[object, ...]:
@@ -86,18 +94,22 @@ class _Sample:
         check_columns(self.table, columns)
         self._check_rows(every, list(columns))
         by_day = [row for day in DAYS for row in self._run(self.table.sql, day)]
-        if _sorted(by_day) != _sorted(every):
+        if in_order(by_day) != in_order(every):
             raise self._error(
                 "the result over all days differs from the results day by day: it reads outside its day. Group, join and"
                 f" partition by '{DAY}'."
             )
-        if _sorted(self._run(self.table.sql, _BACKWARDS)) != _sorted(every):
+        if in_order(self._run(self.table.sql, _BACKWARDS)) != in_order(every):
             raise self._error("the result depends on the order of rows. Use sums, counts, min and max only.")
-        if _sorted(self._run(self._unrounded(), _EVERY)) != _sorted(every):
+        if in_order(self._run(self._unrounded(), _EVERY)) != in_order(every):
             raise self._error(
                 "a cast rounds, and Spark rounds otherwise. Cast money to decimal(38, 16), and round nothing: published"
                 " numbers are rounded once."
             )
+
+    def by_day(self) -> dict[date | None, Rows]:
+        """Return the result of every day (None), and of each day alone."""
+        return {None: self._run(self.table.sql, _EVERY), **{day: self._run(self.table.sql, day) for day in DAYS}}
 
     def _run(self, sql: str, days: date | str) -> Rows:
         """Run the SQL on all days, on one, or on all with their rows the other way round."""
@@ -147,7 +159,7 @@ class _Sample:
         (text,) = self.connection.execute("select json_serialize_sql(?)", [self.table.sql]).fetchone() or ("{}",)
         document = json.loads(text)
         for node in nodes(document):
-            if node.get("class") == "CAST" and node.get("child", {}).get("class") != "CONSTANT":
+            if node.get("class") == "CAST":
                 _widen(node)
         (sql,) = self.connection.execute("select json_deserialize_sql(?)", [json.dumps(document)]).fetchone() or ("",)
         return str(sql)
@@ -169,17 +181,6 @@ def _widen(cast: Tree) -> None:
             "children": [constant | {"literal": {"kind": "INTEGER", "text": text}} for text in _UNROUNDED],
             "qualified_name": {"path": ["DECIMAL"]},
         }
-
-
-def _sorted(rows: Rows) -> list[tuple[str, ...]]:
-    """Return rows in an order of their own; numbers by their value, whatever their type."""
-    return sorted(tuple(_plain(part) for part in row) for row in rows)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return f"{Decimal(value).normalize():f}"
-    return f"{type(value).__name__} {value}"
 
 
 def _listed(words: Iterable[str]) -> str:

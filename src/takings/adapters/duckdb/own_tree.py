@@ -170,6 +170,11 @@ def _of_window(node: Tree) -> Iterator[SqlFault]:
         yield _fault(node, f"'{function}' depends on the order of rows that may be equal. Use rank, or min or max.")
     elif function not in _RANKS and node.get("orders"):
         yield _fault(node, f"an order in the window of '{function}' makes it depend on equal rows. Leave it out.")
+    for order in node.get("orders", ()):
+        if order.get("type") != "DESCENDING" and order.get("null_order") == "ORDER_DEFAULT":
+            yield _fault(
+                node, "engines differ in where empty values come. Write 'nulls last' or 'nulls first' behind it."
+            )
 
 
 def _of_cast(node: Tree) -> Iterator[SqlFault]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -31,19 +31,25 @@ def make_sample_shop(connection: duckdb.DuckDBPyConnection, contracts: Contracts
 
     `texts` are what queries compare with: some values of free texts are these.
     """
-    spellings = (*_TEXTS, *sorted(texts))
-    for dataset in Dataset:
-        contract = contracts[dataset]
-        columns = {column: SQL_TYPES[kind] for column, kind in contract.stored.items()}
+    for dataset, rows in sample_rows(contracts, texts).items():
+        columns = {column: SQL_TYPES[kind] for column, kind in contracts[dataset].stored.items()}
         columns |= {} if dataset is Dataset.PRODUCTS else {"order_date": "date"}
         spelled = ", ".join(f"{name(column)} {kind}" for column, kind in columns.items())
         connection.execute(f"create table sample_{dataset} ({spelled})")
-        rows = [_row(contract, place, contracts, spellings) for place in range(_ROWS[dataset])]
         each = f"({', '.join('?' * len(columns))})"
         connection.execute(
             f"insert into sample_{dataset} values {', '.join([each] * len(rows))}",
             [value for row in rows for value in row],
         )
+
+
+def sample_rows(contracts: Contracts, texts: Collection[str] = ()) -> Mapping[Dataset, Sequence[Sequence[Value]]]:
+    """Return the rows of each dataset: the columns that its contract stores, and the day where it has one."""
+    spellings = (*_TEXTS, *sorted(texts))
+    return {
+        dataset: [_row(contracts[dataset], place, contracts, spellings) for place in range(_ROWS[dataset])]
+        for dataset in Dataset
+    }
 
 
 def _row(contract: Contract, place: int, contracts: Contracts, spellings: Sequence[str]) -> Sequence[Value]:

@@ -12,23 +12,26 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 from pyspark.sql.types import StructType
 
 from takings.adapters.delta.lake_tables import column_types
-from takings.adapters.spark.session import end_of_jvm
+from takings.adapters.own_samples import Sample
+from takings.adapters.spark.own_check import cause, check_samples
+from takings.adapters.spark.session import end_of_jvm, open_spark
 from takings.contracts.model import Contracts, Dataset
-from takings.errors import MachineryError, OutOfDisk, OutOfMemory, OwnKpiFailure
+from takings.errors import ContractError, MachineryError, OutOfDisk, OutOfMemory, OwnKpiFailure
 from takings.kpis.definitions import KpiTable, Measures
 from takings.lake import LakeSnapshot, TableSnapshot
 from takings.ports import LakeTables
 from takings.refusals import code_in, is_full
 
+Done = TypeVar("Done")
 #: the characters of a file's name that Hadoop would read as a pattern
 _PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
 _OUT_OF_MEMORY: Final = "java.lang.OutOfMemoryError"
@@ -59,12 +62,20 @@ class SparkEngine:
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
     ) -> Mapping[str, Sequence[Measures]]:
         """Compute each KPI table's measures on `days` (None: all days) from exactly this snapshot."""
+        return self._in_session(lambda session: self._measured(session, tuple(tables), snapshot.counted(days)))
+
+    def check(self, samples: Sequence[Sample]) -> None:
+        """Raise ContractError for the first own table that Spark cannot run, or computes otherwise than DuckDB."""
+        self._in_session(lambda session: check_samples(session, samples, self._contracts))
+
+    def _in_session(self, do: Callable[[SparkSession], Done]) -> Done:
+        """Use the session, which begins with the first use; close it where the machinery fails."""
         try:
-            with _translated_faults():
+            with spark_faults():
                 if self._session is None:
                     self._session = self._open.enter_context(self._open_session())
-                return self._measured(self._session, tuple(tables), snapshot.counted(days))
-        except OwnKpiFailure:
+                return do(self._session)
+        except (OwnKpiFailure, ContractError):
             raise
         except MachineryError:
             # An application that has lost its master or its JVM does not recover; the next attempt starts another.
@@ -97,7 +108,7 @@ class SparkEngine:
             except PySparkException as failed:
                 if _lacked_memory(failed):
                     raise
-                raise OwnKpiFailure(f"{_cause(failed)}. Correct {table.own.sql_file}.") from failed
+                raise OwnKpiFailure(f"{cause(failed)}. Correct {table.own.kept(table.own.sql_file)}.") from failed
         return found
 
     def _lay_views(self, session: SparkSession, counted: LakeSnapshot, *, prefix: str) -> None:
@@ -107,7 +118,7 @@ class SparkEngine:
     def close(self) -> None:
         """End the session, if one was begun."""
         self._session = None
-        with _translated_faults():
+        with spark_faults():
             self._open.close()
 
     def _rows(self, session: SparkSession, dataset: Dataset, table: TableSnapshot) -> DataFrame:
@@ -142,23 +153,23 @@ def spark_path(location: str) -> str:
 
 
 @contextmanager
-def _translated_faults() -> Iterator[None]:
+def spark_faults() -> Iterator[None]:
     """Raise Takings errors instead of Spark's."""
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as failed:
         if _lacked_memory(failed):
             raise OutOfMemory(
-                f"Spark could not compute the KPIs: {_cause(failed)}. Its JVM ran out of memory: give it more with"
+                f"Spark could not compute the KPIs: {cause(failed)}. Its JVM ran out of memory: give it more with"
                 " `spark.driver.memory`, on a cluster `spark.executor.memory`, and run again; nothing is lost."
             ) from failed
         if is_full(code_in(str(failed))):
             raise OutOfDisk(
-                f"Spark could not compute the KPIs: {_cause(failed)}. The disk that it spills to is full. Free some space and"
+                f"Spark could not compute the KPIs: {cause(failed)}. The disk that it spills to is full. Free some space and"
                 " run again; nothing is lost."
             ) from failed
         raise MachineryError(
-            f"Spark could not compute the KPIs: {_cause(failed)}. Check that `spark_master` can be reached and its workers have"
+            f"Spark could not compute the KPIs: {cause(failed)}. Check that `spark_master` can be reached and its workers have"
             " memory and disk left, and run again; nothing is lost."
         ) from failed
 
@@ -171,7 +182,4 @@ def _lacked_memory(failed: Exception) -> bool:
     return end_of_jvm(_END_SECONDS if has_ended else 0) in _MEMORY_ENDS
 
 
-def _cause(failed: Exception) -> str:
-    """Return the line that says what happened; Py4J's first one only says where."""
-    lines = str(failed).strip().splitlines() or [type(failed).__name__]
-    return (lines[1] if isinstance(failed, Py4JJavaError) and len(lines) > 1 else lines[0]).lstrip(": ").rstrip(".")
+__all__ = ["SparkEngine", "check_samples", "open_spark", "spark_faults", "spark_path"]

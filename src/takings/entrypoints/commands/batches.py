@@ -12,7 +12,7 @@ from takings.composition.stores import Shop, open_store_to_look
 from takings.contracts.datasets import kind_of
 from takings.entrypoints import violation_output
 from takings.entrypoints.app import print_json
-from takings.entrypoints.console import Teller, out
+from takings.entrypoints.console import Teller, out, show_warnings
 from takings.entrypoints.legible import marked
 from takings.entrypoints.options import Json, Store
 from takings.errors import UnknownThing
@@ -91,6 +91,7 @@ def _show_one(shop: Shop, document: dict[str, Any]) -> None:
             out.print(f"            {told or 'no row'} compared with the lake before", highlight=False)
         if file["archived_at"]:
             out.print(f"            now at {marked(file['archived_at'])}", highlight=False, soft_wrap=True)
+    show_warnings(document.get("kpi_warnings", {}))
     for warning in changes["warnings"]:
         out.print(f"  [yellow]warning[/] {marked(warning['sentence'])}", highlight=False, soft_wrap=True)
     if not document["file_reports"]:

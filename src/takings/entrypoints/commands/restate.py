@@ -9,7 +9,7 @@ import typer
 
 from takings.batch.store_format import check_lake
 from takings.composition.stores import open_store
-from takings.entrypoints.console import Teller, count, out, show_stale
+from takings.entrypoints.console import Teller, count, out, show_stale, show_warnings
 from takings.entrypoints.options import Engine, Store
 from takings.errors import UsageError
 from takings.runs.restate import restate as publish_again
@@ -32,3 +32,4 @@ def restate(store: Store, first: First = None, last: Last = None, engine: Engine
     shown = ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in done.published.items())
     out.print(f"published again as of commit {done.commit}: {shown}", highlight=False)
     show_stale(done.stale)
+    show_warnings(done.warnings)

@@ -20,7 +20,7 @@ from takings.entrypoints.console import Teller
 from takings.entrypoints.options import Contracts, Engine, Json, Store
 from takings.layout import BatchId
 from takings.queries.incomplete import Incomplete, find_incomplete
-from takings.queries.published_kpis import stale_tables
+from takings.queries.published_kpis import kpi_warnings, stale_tables
 from takings.runs import pipeline
 
 
@@ -51,7 +51,10 @@ def run(
             )
         else:
             run_output.show_rest(outcome, incomplete, shop.ports.clock.now(), did_work=bool(done.batches))
-        console.show_stale(stale_tables(shop.ports), to=console.err if as_json else console.out)
+        beside = console.err if as_json else console.out
+        console.show_stale(stale_tables(shop.ports), to=beside)
+        known = kpi_warnings(shop.ports).items()
+        console.show_warnings({table: each for table, each in known if (table, each) not in done.warnings}, to=beside)
     if done.has_rejections:
         raise typer.Exit(EXIT_REJECTED)
 
@@ -64,6 +67,8 @@ class _Done:
     is_shown: bool
     batches: list[BatchId] = field(default_factory=list)
     has_rejections: bool = False
+    #: what was shown of checks that only warn
+    warnings: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, batch: BatchOutcome) -> None:
         """Show a batch, and keep only its name."""
@@ -71,6 +76,7 @@ class _Done:
         self.has_rejections |= batch.has_rejections
         if self.is_shown:
             self.tell.be_quiet()
+            self.warnings |= {*batch.kpi_warnings.items()}
             run_output.show_batch(batch)
 
 
@@ -99,6 +105,7 @@ def _run_document(outcome: pipeline.RunOutcome, incomplete: Incomplete) -> dict[
         "batches": [],
         "pending": len(outcome.sighting.drops),
         **waits,
+        **({"caught_up": dict(outcome.caught_up)} if outcome.caught_up else {}),
         "incomplete": incomplete.to_json(),
         "ignored": [{"key": key, "reason": ignored.reason} for key, ignored in outcome.sighting.ignored],
     }

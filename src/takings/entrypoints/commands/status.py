@@ -35,6 +35,7 @@ def status(store: Store, as_json: Json = False) -> None:
         _show_status(document)
         console.show_incomplete(incomplete, label="  incomplete")
         console.show_stale(document.get("stale", {}))
+        console.show_warnings(document.get("kpi_warnings", {}))
 
 
 def _show_status(document: dict[str, Any]) -> None:

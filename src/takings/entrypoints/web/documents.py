@@ -103,6 +103,7 @@ class TableDescription(Document):
     key: list[str]
     is_own: bool
     stale: str | None = Field(description="Why its newest numbers are not published; null if they are.")
+    warning: str | None = Field(description="Which check that only warns does not hold; null if all hold.")
     row_schema: dict[str, Any]
 
 
@@ -118,6 +119,7 @@ class TableRows(Document):
     commit: int | None
     table: str
     stale: str | None
+    warning: str | None
     rows_in_all: int
     rows: list[dict[str, Any]]
     next: Next

@@ -14,6 +14,7 @@ from takings.entrypoints.web.opening import OpenedStore
 from takings.entrypoints.web.records import History
 from takings.kpis import derive
 from takings.kpis.definitions import KpiValue
+from takings.ports.engines import NO_CONDITION
 from takings.queries.published_kpis import PublishedKpis
 from takings.queries.verification import Explanation, explain
 
@@ -54,14 +55,16 @@ class StoreReader:
                 _keep(self._keeping, self._answers, key, found, _MOST_ANSWERS)
         return found
 
-    def explain(self, shop: Shop, day: date, category: str | None) -> tuple[PublishedKpis, Explanation]:
-        """Return the rows behind a day's numbers, as of the same commit as the numbers."""
+    def explain(
+        self, shop: Shop, day: date, category: str | None, of: Mapping[str, str] = NO_CONDITION
+    ) -> tuple[PublishedKpis, Explanation]:
+        """Return the rows behind a day's numbers, or those with values `of` columns, as of the same commit as the numbers."""
         kpis = self.kpis(shop)
-        which = (kpis.commit and kpis.commit.number, day, category)
+        which = (kpis.commit and kpis.commit.number, day, category, *of.items())
         known = self._explanations.get(which)
         if known is None:
             with self.opened.engine:
-                known = explain(shop.ports, day, category, as_of=kpis.commit)
+                known = explain(shop.ports, day, category, of=of, as_of=kpis.commit)
             _keep(self._keeping, self._explanations, which, known, _MOST_EXPLANATIONS)
         return kpis, known
 

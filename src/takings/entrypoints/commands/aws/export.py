@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,15 +28,14 @@ class ExportedTable(StrEnum):
     PENDING_BATCHES = "PendingBatches"
 
 
-_KPIS: Final = (ExportedTable.ORDER_KPIS, ExportedTable.CATEGORY_KPIS)
-
-
 def export(
     store: Store,
     tables: Annotated[
         list[ExportedTable] | None,
         typer.Option(
-            "--table", help="A table; may be repeated. Default: both with the shipped KPIs.", show_default=False
+            "--table",
+            help="A table; may be repeated. Default: every table with KPIs, your own too.",
+            show_default=False,
         ),
     ] = None,
     to: Annotated[
@@ -52,7 +51,7 @@ def export(
     tell = Teller()
     try:
         # Neither the order of the tables nor a repetition means anything.
-        wanted = list(dict.fromkeys(tables or _KPIS))
+        wanted = list(dict.fromkeys(tables or ()))
         exports = export_on_aws(store, wanted, to=to, is_again=is_again, is_waiting=is_waiting, tell=tell)
     finally:
         tell.be_quiet()

@@ -11,7 +11,15 @@ from fastapi import APIRouter, Query, Request, Response
 from takings.entrypoints import explain_output
 from takings.entrypoints.spreadsheets import neutralised_csv
 from takings.entrypoints.web import documents
-from takings.entrypoints.web.api.parameters import USUAL, Cursor, ForSpreadsheet, Limit, file_name, responses
+from takings.entrypoints.web.api.parameters import (
+    USUAL,
+    Cursor,
+    ForSpreadsheet,
+    Limit,
+    conditions,
+    file_name,
+    responses,
+)
 from takings.entrypoints.web.responses import CSV, JSON, answer, next_link, page_of, to_json
 from takings.entrypoints.web.store_reader import StoreReader
 from takings.queries.verification import Explanation
@@ -38,9 +46,13 @@ def explain_routes(reader: StoreReader) -> APIRouter:
         limit: Limit = USUAL,
         cursor: Cursor = None,
     ) -> Response:
-        """Return the rows behind a day's numbers, with file and line, and their sums. CSV holds all rows."""
+        """Return the rows behind a day's numbers, with file and line, and their sums. CSV holds all rows.
+
+        Each column of an item, its order and its product is a parameter as well, such as `?brand=Acme`; an empty one stands for
+        items without a value.
+        """
         with reader.opened.reading() as shop:
-            _, explanation = reader.explain(shop, day, category)
+            _, explanation = reader.explain(shop, day, category, conditions(request, "day", "category"))
         headers = {"Takings-Commit": str(explanation.commit)}
         if format_ is RowFormat.CSV:
             body = _csv(explanation, for_spreadsheet=for_spreadsheet)

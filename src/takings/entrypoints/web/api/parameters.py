@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import Path as PathParameter
-from fastapi import Query
+from fastapi import Query, Request
 
 from takings.entrypoints.web import documents
 from takings.entrypoints.web.problems import PROBLEM
@@ -35,6 +35,12 @@ def responses(*formats: str) -> dict[int | str, dict[str, Any]]:
 def _problem() -> dict[str, Any]:
     schema = documents.Problem.model_json_schema()
     return {"description": "What is wrong, and what to do (RFC 9457).", "content": {PROBLEM: {"schema": schema}}}
+
+
+def conditions(request: Request, *parameters: str) -> dict[str, str]:
+    """Return the query's values of columns: all but the route's own parameters."""
+    usual = {"from", "to", "format", "for_spreadsheet", "limit", "cursor", *parameters}
+    return {name: value for name, value in request.query_params.items() if name not in usual}
 
 
 def file_name(name: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from takings.entrypoints.web.api.parameters import (
     ForSpreadsheet,
     Last,
     Limit,
+    conditions,
     file_name,
     responses,
 )
@@ -61,18 +62,23 @@ def table_routes(reader: StoreReader) -> APIRouter:
         limit: Limit = USUAL,
         cursor: Cursor = None,
     ) -> Response:
-        """Return a table's published rows by their key. CSV and Parquet hold the whole range; JSON comes in pages."""
+        """Return a table's published rows by their key. CSV and Parquet hold the whole range; JSON comes in pages.
+
+        Each column of the key is a parameter as well, such as `?brand=Acme`, and limits the rows to those with this value; an
+        empty one to those without.
+        """
         with reader.opened.reading() as shop:
             published = reader.kpis(shop)
         wanted = published.named(table)
+        of = conditions(request)
 
         def made() -> Made:
-            found = published.rows_of_table(wanted, first=first, last=last)
+            found = published.rows_of_table(wanted, first=first, last=last, of=of)
             if format_ is KpiFormat.JSON:
                 return _page(published, wanted, found, limit, cursor)
             return kpi_file(wanted, found, format_, for_spreadsheet=for_spreadsheet)
 
-        what = ("table", wanted.name, first, last, format_, for_spreadsheet, limit, cursor)
+        what = ("table", wanted.name, first, last, format_, for_spreadsheet, limit, cursor, *of.items())
         body, media_type, following = reader.remembered(published, what, made)
         headers = {"Takings-Commit": str(published.commit.number if published.commit else 0)}
         if format_ is not KpiFormat.JSON:
@@ -88,6 +94,7 @@ def _described(published: PublishedKpis, table: KpiTable) -> dict[str, Any]:
         "key": list(table.key),
         "is_own": table.own is not None,
         "stale": published.stale.get(table.name),
+        "warning": published.warnings.get(table.name),
         "row_schema": row_schema(table),
     }
 
@@ -119,6 +126,7 @@ def _page(published: PublishedKpis, table: KpiTable, rows: list[KpiRow], limit: 
         "commit": published.commit.number if published.commit else None,
         "table": table.name,
         "stale": published.stale.get(table.name),
+        "warning": published.warnings.get(table.name),
         "rows_in_all": len(rows),
         "rows": [kpi_output.document(table, row) | {"unfinished": published.is_unfinished(_day(row))} for row in found],
         "next": following,

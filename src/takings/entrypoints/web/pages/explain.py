@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from takings.composition.stores import Shop
+from takings.entrypoints.web.api.parameters import conditions
 from takings.entrypoints.web.pages.page import PageNumber, Pages, page_numbers
 from takings.entrypoints.web.periods import read_day
 from takings.entrypoints.web.store_reader import StoreReader
@@ -25,12 +26,13 @@ def explain_routes(reader: StoreReader, pages: Pages) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/explain")
-    def explain_asked(day: str | None = None, category: str | None = None) -> Response:
+    def explain_asked(request: Request, day: str | None = None, category: str | None = None) -> Response:
         """Redirect to the rows behind a day that was chosen in a form."""
         with reader.opened.reading() as shop:
             days = reader.kpis(shop).days
         chosen = read_day(day, "day") or (days[-1] if days else None)
-        query = f"?category={quote(category)}" if category else ""
+        asked = {**({"category": category} if category else {}), **conditions(request, "day", "category")}
+        query = f"?{urlencode(asked, quote_via=quote)}" if asked else ""
         return RedirectResponse(f"/explain/{chosen}{query}" if chosen else "/", 303)
 
     @router.get("/explain/{day}")
@@ -39,21 +41,25 @@ def explain_routes(reader: StoreReader, pages: Pages) -> APIRouter:
         chosen = read_day(day, "day")
         assert chosen is not None
         with reader.opened.reading() as shop:
-            shown = _explained(reader, shop, chosen, category or None, page)
+            of = conditions(request, "category", "page")
+            shown = _explained(reader, shop, chosen, category or None, of, page)
             return pages.show(request, "explain.html", shop, page="explain", **shown)
 
     return router
 
 
-def _explained(reader: StoreReader, shop: Shop, day: date, category: str | None, page: int) -> dict[str, Any]:
+def _explained(
+    reader: StoreReader, shop: Shop, day: date, category: str | None, of: Mapping[str, str], page: int
+) -> dict[str, Any]:
     """Return what the page shows: the published row, the rows behind it on this sheet, and their sum by kind."""
-    kpis, explanation = reader.explain(shop, day, category)
+    kpis, explanation = reader.explain(shop, day, category, of)
     by = By.DAY if category is None else By.CATEGORY
-    published = kpis.rows(by, first=day, last=day, category=category)
+    published = [] if of else kpis.rows(by, first=day, last=day, category=category)
     return {
         "kpis": kpis,
         "day": day,
         "category": category,
+        "of": of,
         "explanation": explanation,
         "parts_of_sum": _parts(explanation.rows),
         "total": explanation.revenue.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from takings.entrypoints.web.api.parameters import conditions
 from takings.entrypoints.web.own_figures import figures
 from takings.entrypoints.web.pages.page import Pages
 from takings.entrypoints.web.periods import quick_periods, read_period
@@ -46,7 +48,8 @@ def table_routes(reader: StoreReader, pages: Pages) -> APIRouter:
                 return pages.show(request, "nothing_yet.html", shop, page="tables")
             days = sorted({row.key[-1] for row in kpis.rows_of[table.name]}) or list(kpis.days)
             period = read_period(days, first, last)
-            rows = kpis.rows_of_table(table, first=period.first, last=period.last)
+            of = conditions(request, "column")
+            rows = kpis.rows_of_table(table, first=period.first, last=period.last, of=of)
             return pages.show(
                 request,
                 "table.html",
@@ -55,13 +58,20 @@ def table_routes(reader: StoreReader, pages: Pages) -> APIRouter:
                 kpis=kpis,
                 table=table,
                 period=period,
+                of=of,
                 quick=quick_periods(days),
                 rows=rows[:_MOST_ROWS],
                 rows_in_all=len(rows),
                 figures=figures(table, rows, _column(table, column)),
+                behind=_behind,
             )
 
     return router
+
+
+def _behind(table: KpiTable, key: Sequence[Any]) -> list[tuple[str, str]]:
+    """Return the parameters of the page with the rows behind a key."""
+    return [(name, "" if part is None else str(part)) for name, part in zip(table.key[:-1], key[:-1], strict=True)]
 
 
 def _own(kpis: PublishedKpis, name: str) -> KpiTable:
