@@ -39,7 +39,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images terraform aws-torture calls costs page screenshots clean
+.PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images deployer terraform aws-torture calls costs page screenshots package tried release clean
 .PHONY: bench bench-guard bench-growth bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup
 
 help: ## list the targets
@@ -66,7 +66,7 @@ check: $(VENV)/.dev ## check form, types and architecture; changes nothing
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.lint_state_machine
-	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile
+	$(BIN)/hadolint validation-service/Dockerfile transformation-service/Dockerfile packaging/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
@@ -75,7 +75,7 @@ CHECKOV = $(VENV)-security/bin/checkov --quiet --compact --skip-download
 
 security: $(VENV)-security/.done ## look for weak spots in code, images, workflows and Terraform
 	$(VENV)-security/bin/bandit --quiet --recursive --configfile pyproject.toml src tools
-	$(CHECKOV) --framework dockerfile --file validation-service/Dockerfile transformation-service/Dockerfile
+	$(CHECKOV) --framework dockerfile --file validation-service/Dockerfile transformation-service/Dockerfile packaging/Dockerfile
 	$(CHECKOV) --framework github_actions --directory .
 	$(CHECKOV) --framework terraform --directory infra/terraform
 	$(VENV)-security/bin/actionlint .github/workflows/*.yml
@@ -84,11 +84,34 @@ format: $(VENV)/.dev ## bring the code into form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lambdas: $(VENV)/.dev ## build the functions for AWS into build/lambdas, the same bytes each time
+package: $(VENV)/.core ## build wheel and sdist into dist, the same bytes each time, and run the wheel's demo in an empty environment
+	$(BIN)/python -m tools.build_package dist --installed build/installed
+
+# The part that needs every engine, and neither AWS, a browser nor Spark.
+TRIED   := tests/stages tests/contracts tests/golden tests/pipeline tests/validation_engine tests/installs/test_package.py
+RESOLUTION ?= highest
+UV_TRIED = VIRTUAL_ENV=build/tried $(VENV)-lock/bin/uv pip install --quiet
+
+tried: $(VENV)-lock/.done ## run the demo and a part of the tests with the newest or lowest dependencies (RESOLUTION=highest, lowest-direct)
+	$(VENV)-lock/bin/uv venv --quiet --clear --python "$(PYTHON)" build/tried
+	$(UV_TRIED) --only-binary=:all: --no-binary takings --resolution $(RESOLUTION) '.[aws,pandas,web]'
+	$(UV_TRIED) --group test hatchling
+	build/tried/bin/takings demo build/tried/demo-shop
+	build/tried/bin/python -m pytest -q -p no:cacheprovider -n $(WORKERS) $(TRIED)
+
+release: $(VENV)/.core ## check that TAG, version and changelog agree; write build/release-notes.md
+	@test -n "$(TAG)" || { echo "make release: which tag? Say make release TAG=v1.2.3" >&2; exit 2; }
+	$(BIN)/python -m tools.release "$(TAG)" build/release-notes.md
+
+lambdas: $(VENV)/.core ## build the functions for AWS into build/lambdas, the same bytes each time
 	$(BIN)/python -m tools.build_lambdas build/lambdas
 
-images: $(VENV)/.core ## build both images as SERVICE:TAG with docker or podman (TAG=latest, ENGINE=command, BASE=image)
-	@$(BIN)/python -m tools.build_images --tag "$(or $(TAG),latest)" $(if $(ENGINE),--engine "$(ENGINE)") $(if $(BASE),--base "$(BASE)")
+images: $(VENV)/.core ## build both images as SERVICE:TAG with docker or podman (TAG=latest, ENGINE=command, BASE=image, SAVE=folder)
+	@$(BIN)/python -m tools.build_images --tag "$(or $(TAG),latest)" $(if $(ENGINE),--engine "$(ENGINE)") $(if $(BASE),--base "$(BASE)") \
+	  $(if $(SAVE),--save "$(SAVE)")
+
+deployer: $(VENV)/.core ## install what `takings aws deploy` needs, from pinned wheels only: nothing is built, and no test is installed
+	@$(PIP) install --require-hashes $(BUILT) -r validation-service/image.txt
 
 terraform: $(VENV)/.dev $(VENV)-ministack/.done ## apply infra/terraform to an emulated AWS, compare it with `takings aws bootstrap`; needs terraform
 	MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m tests.terraform $(if $(PLUGINS),--plugins $(abspath $(PLUGINS)))

@@ -90,3 +90,49 @@ def test_the_page_names_every_variable_and_file() -> None:
     variables = set(re.findall(r'^variable "(\w+)"', ALL, re.MULTILINE))
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == variables
     assert set(re.findall(r"`(\w+\.tf)`", page)) == set(TEXTS)
+
+
+def block(name: str, start: str) -> str:
+    """Return a block of a file of the module, without its nested blocks' ends."""
+    (found,) = re.findall(rf"^{re.escape(start)} \{{\n(.*?)^\}}", TEXTS[name], re.DOTALL | re.MULTILINE)
+    return str(found)
+
+
+def test_the_module_leaves_provider_and_state_to_its_user() -> None:
+    """A module with a provider of its own cannot be used with `count`, `for_each` or a second region."""
+    assert re.findall(r"^(provider|\s+backend) ", ALL, re.MULTILINE) == []
+    example = {file.name: file.read_text() for file in (SAMPLE / "examples" / "shop").glob("*")}
+    assert "default_tags {" in example["providers.tf"]
+    assert 'source = "../.."' in example["main.tf"]
+    assert 'backend "s3" {' in example["backend.tf.example"]
+
+
+def test_the_data_are_not_destroyed_by_mistake() -> None:
+    """Neither the bucket nor a table; everything else can be made again."""
+    assert ALL.count("prevent_destroy = true") == 2
+    assert "prevent_destroy = true" in block("storage.tf", 'resource "aws_s3_bucket" "store"')
+    assert "prevent_destroy = true" in block("tables.tf", 'resource "aws_dynamodb_table" "this"')
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "ignored"),
+    [
+        ("functions.tf", 'resource "aws_lambda_function" "detector"', "filename, source_code_hash"),
+        ("functions.tf", 'resource "aws_lambda_function" "archiver"', "filename, source_code_hash"),
+        ("tasks.tf", 'resource "aws_ecs_task_definition" "service"', "container_definitions"),
+        ("workflow.tf", 'resource "aws_sfn_state_machine" "pipeline"', "definition"),
+    ],
+)
+def test_a_plan_takes_no_deployment_back(name: str, resource: str, ignored: str) -> None:
+    """`make terraform` shows it on an emulator."""
+    assert f"ignore_changes = [{ignored}]" in block(name, resource)
+
+
+def test_the_lock_file_fits_every_system() -> None:
+    """Archives of all systems (zh), in a version that the module allows; and this project's own check of the contents (h1)."""
+    text = (SAMPLE / "examples" / "shop" / ".terraform.lock.hcl").read_text()
+    assert re.findall(r'version += "(.*)"', text) == ["5.100.0"]
+    (constraints,) = re.findall(r'constraints += "(.*)"', text)
+    assert f'version = "{constraints}"' in TEXTS["versions.tf"]
+    assert len(set(re.findall(r'"zh:[0-9a-f]{64}"', text))) == 15
+    assert len(re.findall(r'"h1:[A-Za-z0-9+/]{43}="', text)) == 1

@@ -20,11 +20,14 @@ def main() -> None:
     parser.add_argument("--tag", default="latest", help="of both images (latest)")
     parser.add_argument("--engine", help="docker, podman, or a program that takes their arguments")
     parser.add_argument("--base", help="an image to build on instead of the pinned one")
+    parser.add_argument("--save", type=Path, help="a folder, to write each image to a file as well")
     options = parser.parse_args()
     try:
         engine = find_engine(options.engine)
         for service in (VALIDATION, TRANSFORMATION):
             engine.build(ROOT, service, f"{service}:{options.tag}", options.base)
+            if options.save:
+                engine.save(f"{service}:{options.tag}", options.save / f"{service}.tar")
             sys.stdout.write(f"{service}:{options.tag}\n")
     except TakingsError as failure:
         base = " Where the base image cannot be pulled, BASE=… names another." * isinstance(failure, MachineryError)

@@ -46,6 +46,11 @@ resource "aws_lambda_function" "detector" {
     target_arn = aws_sqs_queue.dead_letters.arn
   }
 
+  # `takings aws deploy functions` owns the code.
+  lifecycle {
+    ignore_changes = [filename, source_code_hash]
+  }
+
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.functions]
 }
 
@@ -67,6 +72,11 @@ resource "aws_lambda_function" "archiver" {
 
   dead_letter_config {
     target_arn = aws_sqs_queue.dead_letters.arn
+  }
+
+  # `takings aws deploy functions` owns the code.
+  lifecycle {
+    ignore_changes = [filename, source_code_hash]
   }
 
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.functions]

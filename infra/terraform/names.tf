@@ -2,6 +2,15 @@ data "aws_caller_identity" "this" {}
 
 data "aws_partition" "this" {}
 
+data "aws_region" "this" {
+  lifecycle {
+    postcondition {
+      condition     = self.name == var.region
+      error_message = "The provider is set up for ${self.name}, and `region` is ${var.region}. Name the same region in both."
+    }
+  }
+}
+
 locals {
   # Most services allow fewer letters than tables do.
   prefix = replace(var.table_prefix, "/[^A-Za-z0-9-]/", "-")

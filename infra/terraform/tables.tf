@@ -62,4 +62,9 @@ resource "aws_dynamodb_table" "this" {
   point_in_time_recovery {
     enabled = true
   }
+
+  # As the bucket.
+  lifecycle {
+    prevent_destroy = true
+  }
 }

@@ -2,12 +2,12 @@ resource "aws_ecs_cluster" "this" {
   name = "${local.prefix}takings"
 }
 
-# Tags may be pushed again, as the walk-through does with `latest`.
+# A tag names the same bytes for good: each version is pushed with a tag of its own, such as its commit.
 resource "aws_ecr_repository" "service" {
   for_each = toset(local.services)
 
   name                 = "${local.prefix}${each.key}"
-  image_tag_mutability = "MUTABLE"
+  image_tag_mutability = "IMMUTABLE"
 
   image_scanning_configuration {
     scan_on_push = true
@@ -71,6 +71,11 @@ resource "aws_ecs_task_definition" "service" {
     content {
       name = volume.value.name
     }
+  }
+
+  # `takings aws deploy tasks` owns images and environment: it registers further revisions.
+  lifecycle {
+    ignore_changes = [container_definitions]
   }
 
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.tasks]

@@ -1,5 +1,5 @@
 variable "region" {
-  description = "AWS_REGION: where everything is made."
+  description = "AWS_REGION: where everything is made; the region of the provider."
   type        = string
 }
 
@@ -32,15 +32,14 @@ variable "security_group" {
 }
 
 variable "image_tag" {
-  description = "The tag of both images in their repositories."
+  description = "The tag that both images have at first; afterwards `takings aws deploy` says which run."
   type        = string
   default     = "latest"
 }
 
 variable "lambdas" {
-  description = "The folder into which `make lambdas` has built the functions."
+  description = "The folder into which `make lambdas` has built the functions, for their first code."
   type        = string
-  default     = "../../build/lambdas"
 }
 
 variable "sweep_minutes" {
@@ -79,12 +78,6 @@ variable "notify" {
 
 variable "github" {
   description = "OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID: whose workflow may deploy, from its environment `production`."
-  type        = string
-  default     = null
-}
-
-variable "endpoint" {
-  description = "The URL of an emulator of AWS, in place of AWS."
   type        = string
   default     = null
 }

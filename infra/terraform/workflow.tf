@@ -12,6 +12,11 @@ resource "aws_sfn_state_machine" "pipeline" {
     transformation_service = local.revisions["transformation-service"]
   }))
 
+  # `takings aws deploy state-machine` owns it: it names the revisions that run.
+  lifecycle {
+    ignore_changes = [definition]
+  }
+
   depends_on = [aws_iam_role_policy.this]
 }
 

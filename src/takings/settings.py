@@ -76,6 +76,16 @@ class EngineChoice(StrEnum):
     SPARK = "spark"
 
 
+class ScanLimit(StrEnum):
+    """From which severity on a finding in an image stops a deployment."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NEVER = "never"
+
+
 class Settings(BaseModel):
     """Every setting of a store; docs/settings.md lists them."""
 
@@ -117,6 +127,10 @@ class Settings(BaseModel):
     contracts: str | None = None
     #: stands before the names of a bucket's tables; none, so that an account's first shop has the names in the docs
     table_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,200}$")
+    #: what an attacker may use with ease; lower ones are in every image, and most never get a fix
+    scan_fails_on: ScanLimit = ScanLimit.HIGH
+    #: none: each is somebody's decision
+    scan_accepts: Names = ()
     #: only this machine, unless somebody decides otherwise and sets a token
     serve_host: str = Field(default="127.0.0.1", min_length=1)
     #: as likely to be free as any other, and easy to remember

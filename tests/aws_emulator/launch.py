@@ -26,7 +26,7 @@ def main(port: str, folder: str, python: str) -> None:
     # MiniStack reads its settings when it is imported.
     from ministack import app
 
-    from tests.aws_emulator import alarms, copies, events, executions, functions, permissions, queues, tasks
+    from tests.aws_emulator import alarms, copies, events, executions, functions, permissions, queues, scans, tasks
     from tests.aws_emulator.control import controlled
     from tests.aws_emulator.patching import PatchPointGone, put
 
@@ -38,6 +38,7 @@ def main(port: str, folder: str, python: str) -> None:
         functions.behave(python, _TICK_SECONDS)
         copies.behave()
         queues.behave(_PART)
+        scans.behave()
         events.hold_in(held)
         permissions.hold_to_roles()
         put(app, "app", controlled(app.app, docker, held))

@@ -64,6 +64,8 @@ def test_defaults_need_no_file() -> None:
         "threads": None,
         "contracts": None,
         "table_prefix": "",
+        "scan_fails_on": "high",
+        "scan_accepts": (),
         "serve_host": "127.0.0.1",
         "serve_port": 8321,
         "serve_token": None,
@@ -139,8 +141,8 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     assert refusal({"colour": "red"}) == (
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, event_window,"
         " require_every_dataset, batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
-        " engine, spark_master, time_zone, keep_reports, memory, threads, contracts, table_prefix, serve_host,"
-        " serve_port, serve_token, serve_names."
+        " engine, spark_master, time_zone, keep_reports, memory, threads, contracts, table_prefix, scan_fails_on,"
+        " scan_accepts, serve_host, serve_port, serve_token, serve_names."
     )
 
 

@@ -2,9 +2,10 @@
 
 `python -m tests.terraform [--plugins FOLDER]`
 
-Checks syntax and meaning; then twice, with the defaults and with every option set: applies; plans again, which must find
-nothing to change; asks the bootstrap, which must find nothing missing; removes everything, which must leave nothing; lets
-the bootstrap create its own pipeline, compares each resource, and removes that as well.
+Checks syntax and meaning, and runs the module's own tests; then twice, with the defaults and with every option set: applies
+the example; plans again, which must find nothing to change, also after `takings aws deploy` has brought another version; asks
+the bootstrap, which must find nothing missing; removes everything, which must be refused before the data are given up, and
+then leave nothing; lets the bootstrap create its own pipeline, compares each resource, and removes that as well.
 Exit codes: 0 no difference, 1 a difference, 2 terraform is missing.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,13 +24,14 @@ from typing import Final
 
 import pytest
 
+from takings.composition.aws_deploy import deployment
 from takings.composition.aws_setup import pipeline_on_aws
-from tests.aws.harness.deployed import BUCKET, STORE, built_functions
+from tests.aws.harness.deployed import BUCKET, STORE, built_functions, new_version
 from tests.aws.harness.pipeline import Aws, pipeline
 from tests.emulators import REGION, Emulator, environment, started
 from tests.terraform.command import Terraform, TerraformFailed
 from tests.terraform.description import Description, described
-from tests.terraform.differences import LEFT, PLANNED_AGAIN, differences
+from tests.terraform.differences import LEFT, LEFT_BY_TERRAFORM, PLANNED_AGAIN, differences
 from tests.terraform.wishes import EVERYTHING_NAMED, USUAL, Wishes
 
 HOW_TO_GET_IT: Final = (
@@ -59,11 +62,12 @@ def main() -> int:
 def _tried(emulator: Emulator, folder: Path, plugins: str | None) -> Iterator[str]:
     functions = built_functions(folder / "functions")
     terraform = Terraform.copy(folder / "terraform", environment(emulator.url), plugins)
-    variables = {"region": REGION, "bucket": BUCKET, "lambdas": str(functions), "endpoint": emulator.url}
+    variables = {"region": REGION, "bucket": BUCKET, "lambdas": str(functions)}
     try:
-        _say("terraform init, fmt -check, validate")
+        _say("terraform init, fmt -check, validate, test")
         terraform.init()
         terraform.check()
+        yield from _linted(terraform.folder)
         for wishes in (USUAL, EVERYTHING_NAMED):
             _say(f"--- {wishes.name}")
             with pytest.MonkeyPatch.context() as monkeypatch:
@@ -82,9 +86,8 @@ def _compared(
         untouched = described(aws.client)
         yield from _applied(terraform, wishes, aws, functions)
         by_terraform = described(aws.client)
-        _say("terraform destroy")
-        terraform.destroy()
-        yield from (f"terraform destroy leaves: {each}" for each in differences(described(aws.client), untouched))
+        yield from _deployed(terraform, aws, functions)
+        yield from _destroyed(terraform, aws, untouched)
     with pipeline(emulator, monkeypatch) as aws:
         wishes.made(aws, monkeypatch)
         _say("takings aws bootstrap")
@@ -98,6 +101,54 @@ def _compared(
                 step.make()
         left = [each for each in differences(untouched, described(aws.client)) if not re.fullmatch(LEFT, each.place)]
         yield from (f"takings aws destroy leaves: {each}" for each in left)
+
+
+def _linted(folder: Path) -> Iterator[str]:
+    """Ask tflint, where it is installed."""
+    if shutil.which("tflint") is None:
+        _say("tflint is not on the PATH, so nobody asked it")
+        return
+    _say("tflint")
+    ended = subprocess.run(["tflint", "--recursive"], cwd=folder, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        yield f"tflint: {ended.stdout}{ended.stderr}"
+
+
+def _deployed(terraform: Terraform, aws: Aws, functions: Path) -> Iterator[str]:
+    """Deploy another version, and plan: what `takings aws deploy` owns is left alone."""
+    _say("takings aws deploy, and terraform plan")
+    for repository in aws.client("ecr").describe_repositories()["repositories"]:
+        aws.client("ecr").put_image(
+            repositoryName=repository["repositoryName"], imageManifest='{"of": "another version"}', imageTag="another"
+        )
+    newer = new_version(functions, Path(tempfile.mkdtemp(dir=terraform.folder)) / "newer")
+    with deployment(STORE, account=None) as here:
+        for steps in (here.tasks("another"), here.functions(newer), here.state_machine(None, (), None)):
+            count = 0
+            for step in steps:
+                step.make()
+                count += 1
+            if not count:
+                yield "takings aws deploy found nothing to do, so nothing was shown"
+    for address, change in terraform.changes().items():
+        yield f"after takings aws deploy terraform would change {address}: {sorted(change)}"
+
+
+def _destroyed(terraform: Terraform, aws: Aws, untouched: Description) -> Iterator[str]:
+    """Remove everything, after terraform has refused to remove the data."""
+    _say("terraform destroy, which is refused")
+    refusal = terraform.refusal_to_destroy()
+    if "Instance cannot be destroyed" not in refusal:
+        yield f"terraform destroy failed otherwise: {refusal}"
+    _say("terraform destroy, with the data")
+    # A repository with images is not removed.
+    for repository in aws.client("ecr").describe_repositories()["repositories"]:
+        name = repository["repositoryName"]
+        images = aws.client("ecr").list_images(repositoryName=name)["imageIds"]
+        aws.client("ecr").batch_delete_image(repositoryName=name, imageIds=images)
+    terraform.destroy()
+    left = differences(described(aws.client), untouched)
+    yield from (f"terraform destroy leaves: {each}" for each in left if not re.fullmatch(LEFT_BY_TERRAFORM, each.place))
 
 
 def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Call terraform on a copy of infra/terraform, so that it leaves nothing in the repository."""
+"""Call terraform on a copy of the module and its example, so that it leaves nothing in the repository."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ from typing import Any, Final
 from tests.emulators import ROOT
 
 SOURCE: Final = ROOT / "infra" / "terraform"
+#: the configuration that uses the module
+EXAMPLE: Final = Path("examples") / "shop"
 #: what the folder contains after somebody has used it by hand
-_STATE: Final = (".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfvars")
+_STATE: Final = (".terraform", "*.tfstate*", "*.tfvars", "override.tf.json", "backend.tf")
+#: an emulator knows neither accounts nor names of buckets in hosts
+_EMULATED: Final = {
+    "s3_use_path_style": True,
+    "skip_credentials_validation": True,
+    "skip_metadata_api_check": True,
+    "skip_region_validation": True,
+}
+_KEPT: Final = "prevent_destroy = true"
 #: which of the caller's variables terraform gets besides the emulator's
 _PASSED_ON: Final = (
     "PATH",
@@ -34,46 +44,62 @@ class TerraformFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Terraform:
-    """Terraform with a copy of the sample, its variables, and an environment that points to an emulator."""
+    """Terraform with a copy of the module, its arguments, and an environment that points to an emulator."""
 
     folder: Path
-    variables: Mapping[str, str]
+    #: of the module; the example says the usual ones
+    arguments: Mapping[str, object]
     environment: Mapping[str, str]
     #: a folder of providers, if the registry cannot be reached
     plugins: str | None
 
     @classmethod
     def copy(cls, folder: Path, environment: Mapping[str, str], plugins: str | None) -> Terraform:
-        """Copy the sample into a new folder."""
+        """Copy the module and the example into a new folder."""
         shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns(*_STATE))
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if not Path(kept.get("TF_CLI_CONFIG_FILE", "/")).exists():
             del kept["TF_CLI_CONFIG_FILE"]
-        return cls(folder=folder, variables={}, environment=kept | dict(environment), plugins=plugins)
+        return cls(folder=folder, arguments={}, environment=kept | dict(environment), plugins=plugins)
 
-    def given(self, variables: Mapping[str, str]) -> Terraform:
-        """Return the same with additional variables."""
-        return replace(self, variables={**self.variables, **variables})
+    def given(self, arguments: Mapping[str, object]) -> Terraform:
+        """Return the same with additional arguments of the module."""
+        return replace(self, arguments={**self.arguments, **arguments})
 
     def init(self) -> None:
-        """Fetch the provider."""
-        self._run("init", *([f"-plugin-dir={self.plugins}"] if self.plugins else []))
+        """Fetch the provider, for the example as its lock file says, and for the module's own tests."""
+        mirror = [f"-plugin-dir={self.plugins}"] if self.plugins else []
+        self._run("init", *mirror, "-lockfile=readonly")
+        self._run("init", *mirror, folder=self.folder)
 
     def check(self) -> None:
-        """Check syntax and meaning."""
-        self._run("fmt", "-check", "-diff", "-recursive")
+        """Check syntax and meaning, and run the module's own tests, which plan without AWS."""
+        self._run("fmt", "-check", "-diff", "-recursive", folder=self.folder)
         self._run("validate")
+        self._run("test", folder=self.folder)
 
     def apply(self) -> None:
         """Create everything."""
+        self._override()
         self._run("apply", "-auto-approve", *self._variables())
 
+    def refusal_to_destroy(self) -> str:
+        """Try to remove everything, and return what terraform says; TerraformFailed if it does remove it."""
+        try:
+            self._run("destroy", "-auto-approve", *self._variables())
+        except TerraformFailed as refused:
+            return str(refused)
+        raise TerraformFailed("terraform destroy removed bucket and tables, which `prevent_destroy` ought to keep")
+
     def destroy(self) -> None:
-        """Remove everything."""
+        """Remove everything, the data as well, as README.md says."""
+        for file in self.folder.glob("*.tf"):
+            file.write_text(file.read_text().replace(_KEPT, _KEPT.replace("true", "false")))
         self._run("destroy", "-auto-approve", *self._variables())
 
     def changes(self) -> dict[str, Any]:
         """Plan, and return the changes: by resource, the present and the planned values that differ."""
+        self._override()
         self._run("plan", "-out=plan", *self._variables())
         planned = json.loads(self._run("show", "-json", "plan"))
         return {
@@ -82,16 +108,26 @@ class Terraform:
             if each["change"]["actions"] not in (["no-op"], ["read"])
         }
 
-    def _variables(self) -> list[str]:
-        return [f"-var={name}={value}" for name, value in self.variables.items()]
+    def _override(self) -> None:
+        """Write the arguments that the example leaves as they come, and what an emulator needs."""
+        written = {"module": {"takings": dict(self.arguments)}, "provider": {"aws": _EMULATED}}
+        (self.folder / EXAMPLE / "override.tf.json").write_text(json.dumps(written, indent=1))
 
-    def _run(self, command: str, *options: str) -> str:
+    def _variables(self) -> list[str]:
+        return [f"-var={name}={self.arguments[name]}" for name in ("region", "bucket")]
+
+    def _run(self, command: str, *options: str, folder: Path | None = None) -> str:
         takes_no_input = command in {"init", "plan", "apply", "destroy"}
         words = ["terraform", command, *(["-input=false"] if takes_no_input else []), *options]
         if command not in {"show", "fmt"}:
             words.append("-no-color")
         ended = subprocess.run(
-            words, cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, check=False
+            words,
+            cwd=folder or self.folder / EXAMPLE,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if ended.returncode != 0:
             raise TerraformFailed(f"terraform {command} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")

@@ -39,6 +39,8 @@ EXPECTED: Final = {
 PLANNED_AGAIN: Final[dict[str, str]] = {}
 #: what the bootstrap's removal leaves, because somebody else may use it
 LEFT: Final = r"identity provider .*"
+#: what `terraform destroy` leaves, because terraform does not know of it
+LEFT_BY_TERRAFORM: Final = r"task definition .*"
 #: there is nothing
 _NOTHING: Final = "nothing"
 

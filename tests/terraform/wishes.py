@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -28,8 +27,8 @@ class Wishes:
     """Options, the same for both."""
 
     name: str
-    #: terraform's variables
-    variables: Mapping[str, str] = field(default_factory=dict)
+    #: arguments of the module
+    variables: Mapping[str, object] = field(default_factory=dict)
     #: the bootstrap's, as TAKINGS_* variables
     settings: Mapping[str, str] = field(default_factory=dict)
     image_tag: str = "latest"
@@ -37,7 +36,7 @@ class Wishes:
     github: str | None = None
     has_network: bool = False
 
-    def made(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    def made(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         """Set the options, create the user's network, and return how terraform names it."""
         for name, value in self.settings.items():
             monkeypatch.setenv(name, value)
@@ -45,7 +44,7 @@ class Wishes:
             return {}
         vpc = aws.client("ec2").describe_subnets(SubnetIds=_subnets(aws))["Subnets"][0]["VpcId"]
         aws.client("ec2").create_security_group(GroupName=_OWN_GROUP, Description="not of Takings", VpcId=vpc)
-        return {"subnets": json.dumps(_subnets(aws)), "security_group": _group(aws)}
+        return {"subnets": _subnets(aws), "security_group": _group(aws)}
 
     def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[SetupStep]]:
         """Find what the bootstrap would create."""
@@ -77,9 +76,9 @@ EVERYTHING_NAMED: Final = Wishes(
     variables={
         "table_prefix": "north.",
         "image_tag": "v2",
-        "sweep_minutes": "30",
-        "event_window_seconds": "60",
-        "batch_wait_minutes": "45",
+        "sweep_minutes": 30,
+        "event_window_seconds": 60,
+        "batch_wait_minutes": 45,
         "notify": "night@example.com",
         "github": "owner/shop",
     },

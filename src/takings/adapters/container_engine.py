@@ -38,6 +38,17 @@ class ContainerEngine:
             "build", "--platform", _PLATFORM, *arguments, "--file", dockerfile, "--tag", image, ".", folder=sources
         )
 
+    def save(self, image: str, file: Path) -> None:
+        """Write an image that was built here to a file."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._run("save", "--output", str(file), image)
+
+    def load(self, file: Path) -> None:
+        """Take an image from a file, with its name; UsageError if there is none."""
+        if not file.is_file():
+            raise UsageError(f"{file} is missing. `make images SAVE=folder` writes it.")
+        self._run("load", "--input", str(file))
+
     @contextmanager
     def logged_in(self, registry: str, user: str, password: str) -> Iterator[None]:
         """Log in to a registry, and log out when the block ends; the password is not an argument, as others could see it."""

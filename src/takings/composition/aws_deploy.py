@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,10 @@ from takings.errors import UnknownThing, UsageError
 if TYPE_CHECKING:
     from takings.adapters.aws.names import Pipeline
     from takings.adapters.aws.resources import SetupStep
+    from takings.adapters.aws.resources.findings import Finding
+    from takings.adapters.aws.resources.images import Image
     from takings.adapters.aws.resources.services import Services
+    from takings.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +31,27 @@ class Deployment:
 
     services: Services
     pipeline: Pipeline
+    settings: Settings
 
-    def images(self, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool) -> Iterator[SetupStep]:
-        """Yield the images that their repositories lack; with `sources`, build them first."""
+    def images(self, *, tag: str, engine: str | None, sources: Path | None, saved: Path | None) -> Iterator[SetupStep]:
+        """Yield the images that their repositories lack; with `sources`, build them first; with `saved`, load them."""
         from takings.adapters.aws.resources.pushing import image_steps
 
-        return image_steps(
-            self.services, self.pipeline, tag=tag, engine=engine, sources=sources, is_replacing=is_replacing
-        )
+        return image_steps(self.services, self.pipeline, tag=tag, engine=engine, sources=sources, saved=saved)
+
+    def digests(self, tag: str) -> Mapping[str, Image]:
+        """Return the images of a tag in their repositories, by service, each named by its digest."""
+        from takings.adapters.aws.resources.images import pushed_images
+
+        return pushed_images(self.services, self.pipeline, tag)
+
+    def findings(self, tag: str, wait_seconds: int) -> tuple[list[Finding], int]:
+        """Return what ECR's scan found that stops a deployment, and the number of other findings."""
+        from takings.adapters.aws.resources.findings import read_findings, too_bad
+
+        found = list(read_findings(self.services, self.pipeline, tag, wait_seconds))
+        stopping = too_bad(found, self.settings.scan_fails_on, self.settings.scan_accepts)
+        return stopping, len(found) - len(stopping)
 
     def tasks(self, tag: str | None) -> Iterator[SetupStep]:
         """Yield the task definitions that differ from this version's, with the images of a tag."""
@@ -83,7 +99,7 @@ def deployment(store: str, *, account: str | None) -> Iterator[Deployment]:
                 " AWS_ACCOUNT_ID."
             )
         with services(clients) as connected:
-            yield Deployment(services=connected, pipeline=pipeline)
+            yield Deployment(services=connected, pipeline=pipeline, settings=settings)
 
 
 __all__ = ["Deployment", "SetupStep", "deployment"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
-import shutil
 import signal
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from botocore.client import BaseClient
 
 from takings.adapters.aws.deploy_role import deploy_role
 from takings.adapters.aws.names import Pipeline
-from tests.aws.harness.deployed import BUCKET, SERVICES, STORE, Deployed, stopping_at
+from tests.aws.harness.deployed import BUCKET, SERVICES, STORE, Deployed, new_version, stopping_at
 from tests.aws.harness.engine import install_engine
 from tests.aws.harness.policy_evaluator import Call, allows
 from tests.cli.conftest import takings as takings_fixture
@@ -103,15 +102,6 @@ def resource_of(action: str, given: Mapping[str, Any]) -> str:
             return "*"
 
 
-def new_version(functions: Path, folder: Path) -> Path:
-    """Return the functions with other bytes, as in another version."""
-    shutil.copytree(functions, folder)
-    for archive in folder.glob("*.zip"):
-        with zipfile.ZipFile(archive, "a") as content:
-            content.writestr("version.txt", folder.name)
-    return folder
-
-
 def running(deployed: Deployed) -> dict[str, str]:
     """Return the image that each service runs, according to the newest task definition."""
     return {name: newest(deployed, name)["containerDefinitions"][0]["image"] for name in SERVICES}
@@ -153,10 +143,13 @@ def test_the_workflow_deploys(
     (Path.cwd() / "build").mkdir()
     (Path.cwd() / "build" / "lambdas").symlink_to(built)
     commit = "08c6903cd8c0fde910a37f88322edcfb5dd907a8"
+    (Path.cwd() / "build" / "images").mkdir()
+    for service in SERVICES:
+        (Path.cwd() / "build" / "images" / f"{service}.tar").touch()
 
     def run() -> list[str]:
         ended = [takings(*words) for words in commands_of_deployment(secrets | {"GITHUB_SHA": commit})]
-        assert [each.code for each in ended] == [0] * 5, ended
+        assert [each.code for each in ended] == [0] * 6, ended
         return [line for each in ended for line in each.out.splitlines()]
 
     told = run()
@@ -164,6 +157,7 @@ def test_the_workflow_deploys(
     assert told == [
         f"deploying: image {REGISTRY}/validation-service:{commit}",
         f"deploying: image {REGISTRY}/transformation-service:{commit}",
+        f"s3://shop: nothing in the images {commit} stops a deployment (scan_fails_on = high; other findings: 0)",
         f"deploying: task definition validation-service with the image {commit}",
         f"deploying: task definition transformation-service with the image {commit}",
         f"deploying: task definition maintenance with the image {commit}",
@@ -174,15 +168,19 @@ def test_the_workflow_deploys(
         "running executions continue with the definition and the images that they began with",
         "s3://shop: everything is deployed",
     ]
-    login, tag, pushed, logout, *_ = [each for each in engine.asked() if each[0] != ["info"]]
+    load, login, tag, pushed, logout, *_ = [each for each in engine.asked() if each[0] != ["info"]]
+    assert load[0] == ["load", "--input", "build/images/validation-service.tar"]
     assert login == (["login", "--username", "AWS", "--password-stdin", REGISTRY], "ministack-auth-token")
     assert tag[0] == ["tag", f"validation-service:{commit}", f"{REGISTRY}/validation-service:{commit}"]
     assert pushed[0] == ["push", f"{REGISTRY}/validation-service:{commit}"]
     assert logout[0] == ["logout", REGISTRY]
     assert running(deployed) == {name: f"{REGISTRY}/{name}@{digest_of(deployed, name, commit)}" for name in SERVICES}
     assert '"TaskDefinition": "transformation-service:2"' in machine_of(deployed)
+    digests = {name: (Path("build/digests") / f"{name}.sha256").read_text() for name in SERVICES}
+    signed = {name: f"{digest_of(deployed, name, commit)[7:]}  {REGISTRY}/{name}\n" for name in SERVICES}
+    assert digests == signed
 
-    assert [line for line in run() if "already" not in line] == ["s3://shop: everything is deployed"]
+    assert [line for line in run() if "already" not in line][1:] == ["s3://shop: everything is deployed"]
     for name in ("SUBNET_1", "SUBNET_2", "SECURITY_GROUP"):
         monkeypatch.delenv(name)
     kept = takings("aws", "deploy", "state-machine", STORE)
@@ -194,6 +192,89 @@ def test_the_workflow_deploys(
     assert [call for call in needed if not allows(policy, call)] == []
     allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
     assert {call.action for call in needed} == allowed - NOT_CALLED_BY_US
+
+
+BASIC = {"name": "CVE-2026-1", "severity": "CRITICAL", "attributes": [{"key": "package_name", "value": "zlib"}]}
+ENHANCED = {
+    "severity": "HIGH",
+    "packageVulnerabilityDetails": {
+        "vulnerabilityId": "CVE-2026-2",
+        "vulnerablePackages": [{"name": "openssl", "version": "3.0", "fixedInVersion": "3.1"}],
+    },
+}
+LOW = {"name": "CVE-2026-3", "severity": "LOW"}
+
+
+def push_scanned(deployed: Deployed, tag: str, findings: list[object], status: str = "COMPLETE") -> None:
+    """Put an image of each service into its repository; ECR finds something in that of the validation only."""
+    manifests = [{"of": tag, "scan": status, "findings": findings}, {"of": f"{tag} of the other"}]
+    for service, manifest in zip(SERVICES, manifests, strict=True):
+        deployed.aws.client("ecr").put_image(repositoryName=service, imageManifest=json.dumps(manifest), imageTag=tag)
+
+
+@pytest.mark.parametrize(
+    ("tag", "findings", "status", "told"),
+    [
+        ("clean", [], "COMPLETE", []),
+        ("weak", [LOW, LOW, BASIC], "COMPLETE", ["validation-service: CRITICAL CVE-2026-1 in zlib"]),
+        (
+            "inspected",
+            [ENHANCED],
+            "ACTIVE",
+            ["validation-service: HIGH CVE-2026-2 in openssl 3.0, fixed in 3.1"],
+        ),
+    ],
+)
+def test_a_weak_image_is_not_deployed(
+    deployed: Deployed, deploy: Deploy, tag: str, findings: list[object], status: str, told: list[str]
+) -> None:
+    """What a basic scan or Amazon Inspector found decides, on every page of the answer."""
+    push_scanned(deployed, tag, findings, status)
+    ended = deploy("scan", "--tag", tag, code=1 if told else 0)
+    assert ended.out.splitlines()[: len(told)] == told
+    assert ("are not to be deployed" in ended.out) is bool(told)
+
+
+def test_how_bad_is_too_bad_is_a_setting(deployed: Deployed, deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding may be accepted by its name, and any severity may be let through."""
+    push_scanned(deployed, "judged", [BASIC, LOW])
+    deploy("scan", "--tag", "judged", code=1)
+    monkeypatch.setenv("TAKINGS_SCAN_ACCEPTS", "CVE-2026-1, CVE-2026-9")
+    passed = deploy("scan", "--tag", "judged")
+    assert passed.out.splitlines() == [
+        "s3://shop: nothing in the images judged stops a deployment (scan_fails_on = high; other findings: 2)"
+    ]
+    monkeypatch.setenv("TAKINGS_SCAN_FAILS_ON", "low")
+    assert deploy("scan", "--tag", "judged", code=1).out.startswith("validation-service: LOW CVE-2026-3\n")
+    monkeypatch.setenv("TAKINGS_SCAN_FAILS_ON", "never")
+    deploy("scan", "--tag", "judged")
+
+
+@pytest.mark.parametrize(
+    ("tag", "status", "code", "said"),
+    [
+        ("slow", "IN_PROGRESS", 3, "has not ended yet. Run this again later."),
+        ("new", "NONE", 3, "has not ended yet. Run this again later."),
+        ("strange", "UNSUPPORTED_IMAGE", 3, "ended as UNSUPPORTED_IMAGE. Look at it in ECR"),
+    ],
+)
+def test_an_image_without_a_scan_is_not_deployed(
+    deployed: Deployed, deploy: Deploy, tag: str, status: str, code: int, said: str
+) -> None:
+    """Nobody knows what is in it."""
+    push_scanned(deployed, tag, [], status)
+    assert said in unwrapped(deploy("scan", "--tag", tag, "--wait", 0, code=code).err)
+
+
+def test_a_tag_names_the_same_bytes_for_good(deployed: Deployed, deploy: Deploy) -> None:
+    """A second push under the same tag is refused by the repository, and not tried by us."""
+    push(deployed, "fixed")
+    ecr = deployed.aws.client("ecr")
+    with pytest.raises(ecr.exceptions.ImageTagAlreadyExistsException):
+        ecr.put_image(repositoryName="validation-service", imageManifest='{"of": "another"}', imageTag="fixed")
+    assert deploy("images", "--tag", "fixed", "--no-build").out == (
+        "s3://shop: both repositories already have an image fixed; other bytes need another tag\n"
+    )
 
 
 def test_a_batch_in_flight_ends_as_it_began(
@@ -316,6 +397,8 @@ def test_the_role_names_the_pipeline_s_own_parts() -> None:
             "images --tag x --engine no-such-engine",
             "no container engine works here: no-such-engine is not on PATH",
         ),
+        ("scan --tag none", "the repository validation-service has no image none. Push it: `takings aws deploy images"),
+        ("images --tag x --engine true --saved nowhere", "nowhere/validation-service.tar is missing."),
         ("images --tag x --engine true", "Dockerfile is missing. Run this where the sources are."),
     ],
 )

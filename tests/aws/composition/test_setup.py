@@ -107,6 +107,7 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
     ecr.delete_lifecycle_policy(repositoryName="validation-service")
     unscanned = {"scanOnPush": False}
     ecr.put_image_scanning_configuration(repositoryName="transformation-service", imageScanningConfiguration=unscanned)
+    ecr.put_image_tag_mutability(repositoryName="transformation-service", imageTagMutability="MUTABLE")
     pipe.client("sns").set_topic_attributes(
         TopicArn="arn:aws:sns:eu-west-1:000000000000:takings-alarms", AttributeName="KmsMasterKeyId", AttributeValue=""
     )
@@ -120,6 +121,7 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
         "making: queue takings-dead-letters (keeps messages for 14 days, encrypted)",
         "making: repository validation-service (keeps other images)",
         "making: repository transformation-service (does not scan its images)",
+        "making: repository transformation-service (its tags can be moved)",
         "making: topic takings-alarms (is not encrypted with its key)",
         "making: subscription of night@example.com: AWS sends a message there, and nothing else before it is confirmed",
         "making: alarm takings-batch-blocked",

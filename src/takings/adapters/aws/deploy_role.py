@@ -92,6 +92,7 @@ def _deploys(pipeline: Pipeline) -> tuple[Statement, ...]:
             [
                 "ecr:DescribeRepositories",
                 "ecr:DescribeImages",
+                "ecr:DescribeImageScanFindings",
                 # what docker and podman call while they push
                 "ecr:BatchCheckLayerAvailability",
                 "ecr:BatchGetImage",

@@ -69,7 +69,7 @@ def function_steps(
     for name in (names.DETECTOR, names.ARCHIVER):
         yield from log_group_steps(services, pipeline, name)
         archive = archives[name]
-        wanted = _configuration(pipeline, name, archive, dead_letters_url)
+        wanted = configuration(pipeline, name, archive, dead_letters_url)
         found = find_function(services, wanted["FunctionName"])
         if found is None:
             yield SetupStep(
@@ -125,7 +125,8 @@ def update_code(services: Services, name: str, archive: Archive) -> None:
         ) from failed
 
 
-def _configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters_url: str) -> dict[str, Any]:
+def configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters_url: str) -> dict[str, Any]:
+    """Return how a function is set up; its code is not part of it."""
     role = names.DETECTOR_ROLE if name == names.DETECTOR else names.ARCHIVER_ROLE
     variables = {
         "TAKINGS_STORE": f"s3://{pipeline.bucket}",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.names import TRANSFORMATION, VALIDATION, Pipeline
 from takings.adapters.aws.resources.services import Services
 from takings.errors import UnknownThing
 
+#: what has an image of its own
+IMAGES: Final = (VALIDATION, TRANSFORMATION)
 #: where a task definition says which tag its image had when it was deployed
 TAG_LABEL: Final = "takings.image-tag"
 #: the tag to run where nobody has named one yet
@@ -47,6 +49,15 @@ def find_digest(services: Services, pipeline: Pipeline, service: str, reference:
     except (refused.ImageNotFoundException, refused.RepositoryNotFoundException):
         return None
     return found[0]["imageDigest"] if found else None
+
+
+def pushed_images(services: Services, pipeline: Pipeline, tag: str) -> dict[str, Image]:
+    """Return the images of a tag by service; UnknownThing where a repository lacks one."""
+    found = {service: find_image(services, pipeline, service, tag) for service in IMAGES}
+    for service, image in found.items():
+        if "@" not in image.name:
+            raise UnknownThing(f"the repository {pipeline.name(service)} has no image {tag}.")
+    return found
 
 
 def is_there(services: Services, pipeline: Pipeline, service: str, image: Image) -> bool:

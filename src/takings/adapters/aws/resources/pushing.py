@@ -17,25 +17,39 @@ from takings.errors import StoreError
 
 
 def image_steps(
-    services: Services, pipeline: Pipeline, *, tag: str, engine: str | None, sources: Path | None, is_replacing: bool
+    services: Services,
+    pipeline: Pipeline,
+    *,
+    tag: str,
+    engine: str | None,
+    sources: Path | None,
+    saved: Path | None,
 ) -> Iterator[SetupStep]:
-    """Yield each image that its repository lacks, or all images; build from `sources`, or take the earlier build."""
+    """Yield each image that its repository lacks; build from `sources`, load what was `saved`, or take the earlier build."""
     for service in SERVICES:
         require_repository(services, pipeline, service)
     for service in SERVICES:
-        if is_replacing or find_digest(services, pipeline, service, f"tag:{tag}") is None:
+        if find_digest(services, pipeline, service, f"tag:{tag}") is None:
             yield SetupStep(
                 what=f"image {pipeline.image(service, tag)}",
-                make=partial(_push, services, pipeline, service, tag, engine, sources),
+                make=partial(_push, services, pipeline, service, tag, engine, sources, saved),
             )
 
 
 def _push(
-    services: Services, pipeline: Pipeline, service: str, tag: str, named: str | None, sources: Path | None
+    services: Services,
+    pipeline: Pipeline,
+    service: str,
+    tag: str,
+    named: str | None,
+    sources: Path | None,
+    saved: Path | None,
 ) -> None:
     engine = find_engine(named)
     built, target = f"{service}:{tag}", pipeline.image(service, tag)
-    if sources is not None:
+    if saved is not None:
+        engine.load(saved / f"{service}.tar")
+    elif sources is not None:
         engine.build(sources, service, built)
     with engine.logged_in(pipeline.registry, *_credentials(services)):
         engine.push(built, target)

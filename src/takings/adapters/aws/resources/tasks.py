@@ -10,12 +10,12 @@ from typing import Any, Final
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.functions import log_group_steps
-from takings.adapters.aws.resources.images import TAG_LABEL, Image, find_image, newest_definition
+from takings.adapters.aws.resources.images import IMAGES, TAG_LABEL, Image, find_image, newest_definition
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
 
 #: what has an image of its own …
-SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+SERVICES: Final = IMAGES
 #: … and what runs as a task
 TASKS: Final = (*SERVICES, names.MAINTENANCE)
 _ROLES: Final = {
@@ -33,6 +33,8 @@ _MAINTENANCE_DISK_GIB: Final = 100
 _STOP_SECONDS: Final = 120
 #: the one folder of a container that is not read-only
 _WRITABLE: Final = "/tmp"  # noqa: S108  # nosec B108
+#: a tag names the same bytes for good
+_TAGS: Final = "IMMUTABLE"
 #: how many images a repository keeps, and so how many pushes can be undone
 _IMAGES: Final = 50
 _UNTAGGED_DAYS: Final = 14
@@ -148,7 +150,7 @@ def _container(pipeline: Pipeline, service: str, image: Image) -> dict[str, Any]
 
 
 def _repository_steps(services: Services, name: str) -> Iterator[SetupStep]:
-    """Yield a repository if it is missing or differs; its tags may be pushed again, as the guide does with `latest`."""
+    """Yield a repository if it is missing or differs; nobody may give a tag to other bytes."""
     try:
         (found,) = services.ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except services.ecr.exceptions.RepositoryNotFoundException:
@@ -161,12 +163,19 @@ def _repository_steps(services: Services, name: str) -> Iterator[SetupStep]:
                 repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
             ),
         )
+    if found.get("imageTagMutability") != _TAGS:
+        yield SetupStep(
+            what=f"repository {name} (its tags can be moved)",
+            make=lambda: services.ecr.put_image_tag_mutability(repositoryName=name, imageTagMutability=_TAGS),
+        )
     if _life_cycle(services, name) != LIFE_CYCLE:
         yield SetupStep(what=f"repository {name} (keeps other images)", make=lambda: _keep_newest(services, name))
 
 
 def _make_repository(services: Services, name: str) -> None:
-    services.ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})
+    services.ecr.create_repository(
+        repositoryName=name, imageScanningConfiguration={"scanOnPush": True}, imageTagMutability=_TAGS
+    )
     _keep_newest(services, name)
 
 

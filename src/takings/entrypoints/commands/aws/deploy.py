@@ -1,4 +1,4 @@
-"""Deploy a new version to AWS: `takings aws deploy` images, tasks, functions, state-machine, check, in this order."""
+"""Deploy a new version to AWS: `takings aws deploy` images, scan, tasks, functions, state-machine, check, in this order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from takings.composition.aws_deploy import SetupStep
 
 deploy = typer.Typer(
-    help="Deploy a new version to a pipeline that `takings aws bootstrap` created: images, tasks, functions,"
-    " state-machine, in this order.",
+    help="Deploy a new version to a pipeline that `takings aws bootstrap` created: images, scan, tasks,"
+    " functions, state-machine, in this order.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -43,22 +43,51 @@ def images(
     is_built: Annotated[
         bool, typer.Option("--build/--no-build", help="Build them, or push what `make images TAG=…` built.")
     ] = True,
-    is_replacing: Annotated[
-        bool, typer.Option("--replace", help="Push even if the repository has an image with the tag.")
-    ] = False,
     engine: Annotated[
         str | None,
         typer.Option("--engine", help="What builds the images. Default: docker, else podman.", show_default=False),
     ] = None,
     sources: Annotated[Path, typer.Option("--sources", help="Where the services' folders are.")] = Path(),
+    saved: Annotated[
+        Path | None,
+        typer.Option("--saved", help="A folder with images that `make images SAVE=…` saved; nothing is built."),
+    ] = None,
+    digests: Annotated[
+        Path | None,
+        typer.Option("--digests", help="A folder for the digests: one file per image, as sha256sum writes it."),
+    ] = None,
     is_dry_run: DryRun = False,
     account: Account = None,
 ) -> None:
     """Build both images and push them to their repositories; nothing runs with them yet."""
     with deployment(store, account=account) as here:
-        steps = here.images(tag=tag, engine=engine, sources=sources if is_built else None, is_replacing=is_replacing)
+        steps = here.images(tag=tag, engine=engine, sources=sources if is_built else None, saved=saved)
         if not _carry_out(steps, is_dry_run):
-            say(f"{store}: both repositories already have an image {tag}; --replace pushes another one")
+            say(f"{store}: both repositories already have an image {tag}; other bytes need another tag")
+        if digests is not None and not is_dry_run:
+            _write_digests(here, tag, digests)
+
+
+@deploy.command()
+def scan(
+    store: Store,
+    tag: Tag,
+    wait: Annotated[int, typer.Option("--wait", help="How many seconds to wait for the scans.", min=0)] = 600,
+    account: Account = None,
+) -> None:
+    """Read what ECR's scan found in both images; exit with 1 at `scan_fails_on` or worse, unless `scan_accepts` names it."""
+    with deployment(store, account=account) as here:
+        stopping, others = here.findings(tag, wait)
+        limit = here.settings.scan_fails_on.value
+    for finding in stopping:
+        say(str(finding))
+    if stopping:
+        say(
+            f"{store}: the images {tag} are not to be deployed. Build them on a base without these findings, or accept one by"
+            " its name (the setting scan_accepts)."
+        )
+        raise typer.Exit(EXIT_REJECTED)
+    say(f"{store}: nothing in the images {tag} stops a deployment (scan_fails_on = {limit}; other findings: {others})")
 
 
 @deploy.command()
@@ -126,6 +155,13 @@ def _everything(
 ) -> Iterator[str]:
     steps = chain(here.tasks(tag), here.functions(lambdas), here.state_machine(arn, subnets, security_group))
     return (step.what for step in steps)
+
+
+def _write_digests(here: Deployment, tag: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for service, image in here.digests(tag).items():
+        name, _, digest = image.name.partition("@sha256:")
+        (folder / f"{service}.sha256").write_text(f"{digest}  {name}\n", encoding="utf-8")
 
 
 def _carry_out(steps: Iterator[SetupStep], is_dry_run: bool) -> int:
