@@ -310,6 +310,11 @@ LAKE_FORMAT: Final = Kind(
     shape={"format": int, "time_zone": str, "takingsVersion?": {str: str}, "takingsReplaces?": {str: str}},
     remedy='Restore it from a back-up: it holds {"format": 1, "time_zone": "…"}.',
 )
+NOTICE: Final = Kind(
+    name="note of what was told",
+    shape={"at": _an_instant},
+    remedy="Restore it from a back-up, or remove it: then it is told again.",
+)
 CHUNK_REPORT: Final = Kind(
     name="report of a chunk",
     shape={"samples": [_VIOLATION]},

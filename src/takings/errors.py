@@ -14,6 +14,7 @@
         ├── ConflictError     another writer was first; read again
         ├── Superseded        this attempt lost the gate to a newer one; it ends without a side effect
         ├── CorruptState      ledger, lake or manifest is damaged; nothing is overwritten
+        ├── NotSent           a message could not be handed over; the next check tries again
         ├── OwnKpiFailure     a KPI table of the shop's own cannot be computed; it stays as published, marked stale
         └── InvariantBreach   KPIs contradict each other; the batch is blocked
 
@@ -81,6 +82,10 @@ class Superseded(MachineryError):
 
 class CorruptState(MachineryError):
     """Ledger, lake or manifest is damaged; nothing was overwritten."""
+
+
+class NotSent(MachineryError):
+    """A message could not be handed over to the one who delivers it; the next check tries again."""
 
 
 class OwnKpiFailure(MachineryError):

@@ -26,6 +26,8 @@ ARCHIVES: Final = ("processed/", FAILED)
 LAKE_FORMAT: Final = "lake/format.json"
 COMMITS: Final = "lake/commits/"
 ORPHANS: Final = "__HIVE_DEFAULT_PARTITION__"
+#: what was told, and to which address
+NOTICES: Final = "notices/"
 #: where exports of a bucket's tables lie; the pipeline never reads them
 EXPORTS: Final = "exports/"
 
@@ -246,6 +248,16 @@ def table(dataset: Dataset) -> str:
 def commit(number: int) -> str:
     """Return the key of commit record `number`."""
     return f"lake/commits/{number}.json"
+
+
+def compact_instant(instant: datetime) -> str:
+    """Write an instant as a part of a key."""
+    return instant.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+
+
+def notice(name: str) -> str:
+    """Return the key of the note that something was told."""
+    return f"{NOTICES}{name}.json"
 
 
 def format_instant(instant: datetime) -> str:

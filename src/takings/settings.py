@@ -19,6 +19,8 @@ from takings.validation.verdicts import RejectionPolicy
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES: Final = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+#: what no message shows
+_SECRETS: Final = {"notify", "openlineage_key", "serve_token"}
 
 
 def read_duration(text: object) -> object:
@@ -56,10 +58,19 @@ def read_names(text: object) -> object:
     raise ValueError("write names such as 'shop.example.org, shop'")
 
 
+def read_addresses(text: object) -> object:
+    """Read addresses separated by spaces, or a list of them."""
+    addresses = text.split() if isinstance(text, str) else text
+    if isinstance(addresses, list | tuple) and all(isinstance(each, str) and "://" in each for each in addresses):
+        return tuple(addresses)
+    raise ValueError("write addresses such as ['mailto://user:password@example.org', 'slack://…'], as Apprise has them")
+
+
 Percent = Annotated[Decimal, BeforeValidator(read_percent)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Size = Annotated[int, BeforeValidator(read_size)]
 Names = Annotated[tuple[str, ...], BeforeValidator(read_names)]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(read_addresses)]
 
 
 class ValidationChoice(StrEnum):
@@ -84,6 +95,16 @@ class ScanLimit(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
     NEVER = "never"
+
+
+class NewsKind(StrEnum):
+    """What a message can be about."""
+
+    REJECTED = "rejected"
+    BLOCKED = "blocked"
+    QUIET = "quiet"
+    ORPHANS = "orphans"
+    UNUSUAL = "unusual"
 
 
 class Settings(BaseModel):
@@ -140,6 +161,20 @@ class Settings(BaseModel):
     #: an unknown name may be another site's, which makes a browser send requests here (DNS rebinding)
     serve_names: Names = ()
 
+    #: nobody, unless somebody says who; addresses hold passwords and tokens, so they never come from the command line
+    notify: Addresses = Field(default=(), repr=False)
+    #: all of it: a person who is told too much says what to leave out
+    notify_of: Annotated[tuple[NewsKind, ...], BeforeValidator(read_names)] = tuple(NewsKind)
+    #: two exports of a day in a row that did not come
+    notify_quiet: Duration = Field(default=timedelta(days=2), ge=timedelta(minutes=1))
+    #: an order and its items rarely come more than a day apart
+    notify_orphans: Duration = Field(default=timedelta(days=2), ge=timedelta(minutes=1))
+
+    #: nowhere: few shops have a catalogue of lineage
+    openlineage: str | None = Field(default=None, pattern=r"^(https?://\S+|file:\S.*)$")
+    #: none: a catalogue on the own network rarely asks for one; a secret, so it never comes from the command line
+    openlineage_key: str | None = Field(default=None, repr=False)
+
     @property
     def batch_policy(self) -> BatchPolicy:
         """Return the settings that decide when a batch starts."""
@@ -174,7 +209,9 @@ def merge_settings(sources: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings
     except ValidationError as invalid:
         first = invalid.errors()[0]
         key = str(first["loc"][0])
-        raise SettingsError(f"{origin[key]}: {key} = {_written(values[key])}: {first['msg']}.") from invalid
+        # The cause shows the value, too.
+        written, cause = ("…", None) if key in _SECRETS else (_written(values[key]), invalid)
+        raise SettingsError(f"{origin[key]}: {key} = {written}: {first['msg']}.") from cause
 
 
 def _written(value: object) -> str:

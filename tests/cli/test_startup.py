@@ -22,7 +22,7 @@ from tests.shop import csv_of, drop, drop_all, item, new_store, order, run
 
 PROJECT: Final = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 #: packages whose modules have another name, or come with another package
-OTHER_NAMES: Final = {"pyyaml": "yaml"}
+OTHER_NAMES: Final = {"arro3-core": "arro3", "openlineage-python": "openlineage", "pyyaml": "yaml"}
 OF_OTHERS: Final = {"botocore", "pyarrow"}
 #: packages without modules that anybody imports
 DATA: Final = {"tzdata"}
@@ -40,7 +40,7 @@ LOOK: Final = ROOT | {"pydantic"}
 YAML: Final = {"yaml"}
 CONTRACTS: Final = YAML | {"takings.contracts.load"}
 DUCKDB: Final = {"duckdb", "takings.adapters.duckdb"}
-DELTA: Final = {"deltalake", "takings.adapters.delta"}
+DELTA: Final = {"arro3", "deltalake", "takings.adapters.delta"}
 SCAN: Final = {"numpy"}
 #: all engines are loaded together
 ENGINES: Final = DUCKDB | DELTA | SCAN | CONTRACTS

@@ -16,7 +16,7 @@ import pytest
 
 from takings.composition.stores import open_store_to_look
 from takings.queries.incomplete import find_incomplete
-from takings.queries.status import status_document
+from takings.queries.status import find_status
 from tests.cli.terminal import Ended, Takings
 from tests.file_systems import as_ordinary_user, read_only
 from tests.shop import (
@@ -172,7 +172,7 @@ def test_a_read_only_copy_of_a_crashed_store_shows_what_is_in_the_write_ahead_lo
     (copy / ".takings" / "takings.db-shm").unlink()
     assert (copy / ".takings" / "takings.db-wal").stat().st_size > 0
     with read_only(copy, at=tmp_path / "seen"), open_store_to_look(tmp_path / "seen", silent) as shop:
-        assert status_document(shop.ports, find_incomplete(shop.ports))["commit"] == 1
+        assert find_status(shop.ports, find_incomplete(shop.ports)).commit == 1
 
 
 def test_a_new_read_only_store_has_nothing_to_show(root: Path, tmp_path: Path, takings: Takings) -> None:

@@ -282,7 +282,7 @@ class TestItsRefusal:
             "aaa",
         )
         with opened(root, **settings) as shop:
-            shown = details(shop.ports, outcome.batch_id)["violations"]
+            shown = details(shop.ports, outcome.batch_id).to_json()["violations"]
         assert [(each["dataset"], each["file"], each["rule"], each["line"]) for each in shown] == [
             ("till", "bad.csv", "order_items.sale_price|type", 3)
         ]

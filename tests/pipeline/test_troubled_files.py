@@ -14,7 +14,7 @@ from takings.intake.batching import Dispatch
 from takings.intake.gate import GateState
 from takings.layout import BatchId
 from takings.queries.incomplete import find_incomplete
-from takings.queries.status import status_document
+from takings.queries.status import find_status
 from takings.runs import pipeline, steps
 from takings.runs.replay import replay_batch
 from takings.runs.steps import Validated
@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
 def troubles(root: Path) -> list[dict[str, str]]:
     """Return what `takings status` names."""
     with opened(root) as shop:
-        found: list[dict[str, str]] = status_document(shop.ports, find_incomplete(shop.ports))["unreadable"]
+        found: list[dict[str, str]] = find_status(shop.ports, find_incomplete(shop.ports)).to_json()["unreadable"]
         return found
 
 

@@ -21,8 +21,10 @@ from takings.intake.batching import Dispatch
 from takings.intake.gate import GateState
 from takings.kpis import KpiTable, load_kpi_tables
 from takings.layout import BatchId
-from takings.ports import Ports
+from takings.ports import Message, Ports
+from takings.queries.news import NewsRules
 from takings.runs import pipeline, steps
+from takings.runs.notify import notify
 from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, opened, order, run
 from tests.till import EXPORT, contracts_with, till
 from tools.kpi_schemas import file_of, schema_with
@@ -48,6 +50,7 @@ FILES: Final = {
     "chunk-report": "validation-reports/**/chunk-*.json",
     "file-report": "validation-reports/**/summary.json",
     "reason": "failed/**/*.reason.json",
+    "notice": "notices/**/*.json",
 }
 #: what only a store on AWS has; tests/aws checks it
 OF_AWS: Final = {"athena", "aws-export"}
@@ -72,6 +75,21 @@ def claim_in_steps(ports: Ports) -> BatchId:
     claimed = pipeline.claim_batch(ports, gate, decision.drops)
     assert claimed is not None
     return BatchId(str(claimed.batch_id))
+
+
+class Everyone:
+    """Somebody who takes every message."""
+
+    addresses = ("everyone",)
+
+    def send(self, _: str, __: Message) -> None:
+        """Take it."""
+
+
+def tell_all(root: Path) -> None:
+    """Tell what there is to tell, and note it."""
+    with opened(root) as shop:
+        notify(shop.ports, Everyone(), NewsRules.of(shop.settings), "shop")
 
 
 def with_source(folder: Path, found: dict[str, list[Any]]) -> Path:
@@ -126,8 +144,10 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         gzip.compress(csv_of(order(7, status="returned", returned_at=""), order(8, returned_at="")) + b"1\n"),
     )
     run(root, policy="row", max_rejected="50%")
+    tell_all(root)
     drop(root, "orders/c.csv", csv_of(order(7, status="lost")))
     run(root, policy="strict")
+    tell_all(root)
     ask()
     drop(root, "orders/d.csv", csv_of(order(9)))
     with opened(root) as shop:

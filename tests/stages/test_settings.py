@@ -13,7 +13,7 @@ import pytest
 from takings.composition.stores import read_settings
 from takings.errors import SettingsError
 from takings.intake.batching import BatchPolicy
-from takings.settings import Settings, merge_settings
+from takings.settings import NewsKind, Settings, merge_settings
 from takings.validation.verdicts import RejectionPolicy
 
 
@@ -70,6 +70,12 @@ def test_defaults_need_no_file() -> None:
         "serve_port": 8321,
         "serve_token": None,
         "serve_names": (),
+        "notify": (),
+        "notify_of": tuple(NewsKind),
+        "notify_quiet": timedelta(days=2),
+        "notify_orphans": timedelta(days=2),
+        "openlineage": None,
+        "openlineage_key": None,
     }
 
 
@@ -142,7 +148,8 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, event_window,"
         " require_every_dataset, batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
         " engine, spark_master, time_zone, keep_reports, memory, threads, contracts, table_prefix, scan_fails_on,"
-        " scan_accepts, serve_host, serve_port, serve_token, serve_names."
+        " scan_accepts, serve_host, serve_port, serve_token, serve_names, notify, notify_of, notify_quiet,"
+        " notify_orphans, openlineage, openlineage_key."
     )
 
 

@@ -17,9 +17,9 @@ def test_every_step_of_a_batch_is_of_one_clock(tmp_path: Path) -> None:
     root = showcase.build(tmp_path / "shop", orders=400, days=30, parts=3)
     with opened(root) as shop:
         stories = {
-            batch_id: batch_story.story(History(), shop, batch_documents.details(shop.ports, BatchId(batch_id)))[
-                "steps"
-            ]
+            batch_id: batch_story.story(
+                History(), shop, batch_documents.details(shop.ports, BatchId(batch_id)).to_json()
+            )["steps"]
             for batch_id in batch_documents.batch_ids(shop.ports)
         }
     assert [[step["name"].split(",")[0] for step in steps] for steps in stories.values()] == [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import takings
 from takings import layout
@@ -37,6 +37,9 @@ from takings.ports import Changes, LakeTables, ObjectStore, Ports, Tell
 from takings.profiles import is_shipped
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import read_zone
+
+if TYPE_CHECKING:
+    from arro3.core import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,7 +297,14 @@ def notice_changes(shop: Shop) -> AbstractContextManager[Changes]:
 
 def write_kpi_parquet(table: KpiTable, rows: Sequence[KpiRow], output: Path) -> None:
     """Write published KPIs as a Parquet file with real types."""
-    # Only this way to print them needs DuckDB.
-    from takings.adapters.duckdb import kpi_parquet
+    # Only this way to show them, and the next one, need DuckDB.
+    from takings.adapters.duckdb import kpi_tables
 
-    kpi_parquet.write_kpi_parquet(table, rows, output)
+    kpi_tables.write_kpi_parquet(table, rows, output)
+
+
+def kpi_arrow(table: KpiTable, rows: Sequence[KpiRow]) -> Table:
+    """Return published KPIs as an Arrow table with real types."""
+    from takings.adapters.duckdb import kpi_tables
+
+    return kpi_tables.kpi_arrow(table, rows)

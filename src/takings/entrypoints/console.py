@@ -35,6 +35,9 @@ _WARNINGS: Final = {
     " see the setting `sweep`",
     "batch.retrying": "batch {batch_id} failed ({fault}); its next attempt begins in {in_seconds:g} s",
     "batch.given_up": "batch {batch_id} was given up, and its files are pending again: {cause}",
+    "notice.not_sent": "a message was not sent, and is tried again by the next check: {reason}",
+    "notice.failed": "there was no look at what to tell: {reason}",
+    "lineage.not_sent": "an OpenLineage event of batch {batch_id} was not sent: {reason}",
     "file.stuck": "{key}: {reason}",
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }

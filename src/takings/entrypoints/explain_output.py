@@ -1,26 +1,17 @@
-"""Show the rows behind a number as CSV or JSON."""
+"""Show the rows behind a number as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from datetime import date
-from decimal import Decimal
-from typing import Any, Final
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Final
 
 from takings.entrypoints.spreadsheets import neutralised
-from takings.kpis import definitions as amounts
-from takings.queries.verification import Explanation, RowBehind
+from takings.queries.verification import RowBehind, exact
 
-COLUMNS: Final = (
-    *("order_date", "category", "order_id", "item_id", "product_id", "status", "sale_price", "counted_as"),
-    *("key", "archived_at", "line", "pieces", "amount", "returned_value", "cancelled_value"),
-)
-
-
-def _cells(row: RowBehind) -> list[Any]:
-    return [getattr(row, column) for column in COLUMNS]
+COLUMNS: Final = tuple(field.name for field in fields(RowBehind))
 
 
 def as_csv(rows: Iterable[RowBehind], *, for_spreadsheet: bool = False) -> str:
@@ -35,24 +26,4 @@ def as_csv(rows: Iterable[RowBehind], *, for_spreadsheet: bool = False) -> str:
 
 def texts(row: RowBehind) -> list[str]:
     """Return a row's cells as CSV holds them."""
-    return ["" if cell is None else exact(cell) for cell in _cells(row)]
-
-
-def exact(cell: object) -> str:
-    """Write a value exactly: a price with all its digits, without trailing zeros after the cents."""
-    return amounts.exact(cell) if isinstance(cell, Decimal) else str(cell)
-
-
-def as_document(explanation: Explanation, rows: Sequence[RowBehind]) -> dict[str, Any]:
-    """Return some of an explanation's rows, with the sums over all of them."""
-    return {
-        "schema_version": 1,
-        "commit": explanation.commit,
-        "rows_in_all": len(explanation.rows),
-        "revenue": exact(explanation.revenue),
-        "rows": [dict(zip(COLUMNS, map(_json_value, _cells(row)), strict=True)) for row in rows],
-    }
-
-
-def _json_value(cell: object) -> object:
-    return exact(cell) if isinstance(cell, date | Decimal) else cell
+    return ["" if cell is None else exact(cell) for cell in (getattr(row, column) for column in COLUMNS)]

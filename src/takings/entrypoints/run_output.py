@@ -9,34 +9,33 @@ from typing import Final
 
 from rich.console import Console
 
+from takings.api import Run
 from takings.archive.outcome import BatchOutcome
 from takings.entrypoints.console import count, out, show_incomplete, show_warnings
 from takings.entrypoints.legible import marked
 from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.lake import RowChanges
-from takings.queries.incomplete import Incomplete
-from takings.runs.pipeline import RunOutcome
 from takings.validation.findings import FileReport, RecordCounts, Verdict
 
 _SHOWN_REJECTIONS: Final = 20
 
 
-def show_run(outcome: RunOutcome, incomplete: Incomplete, now: datetime) -> None:
+def show_run(done: Run) -> None:
     """Print what a run did, what the numbers lack if it did anything, and what waits."""
-    for batch in outcome.batches:
+    for batch in done.batches:
         show_batch(batch)
-    show_rest(outcome, incomplete, now, did_work=bool(outcome.batches))
+    show_rest(done)
 
 
-def show_rest(outcome: RunOutcome, incomplete: Incomplete, now: datetime, *, did_work: bool) -> None:
+def show_rest(done: Run) -> None:
     """Print what waits after a run, what the numbers lack if it did anything, and what it left alone."""
-    if did_work:
-        show_incomplete(incomplete)
-    if outcome.caught_up:
-        out.print(f"published without a batch: {_keys(outcome.caught_up)}", highlight=False)
-    show_decision(outcome.decision, len(outcome.sighting.drops), now, did_work=did_work)
-    for key, ignored in outcome.sighting.ignored:
-        out.print(f"[yellow]left alone[/] {marked(key)}: {marked(ignored.reason)}", highlight=False, soft_wrap=True)
+    if done.ended:
+        show_incomplete(done.incomplete)
+    if done.caught_up:
+        out.print(f"published without a batch: {_keys(done.caught_up)}", highlight=False)
+    show_decision(done.decision, done.pending, done.finished_at, did_work=bool(done.ended))
+    for key, reason in done.ignored:
+        out.print(f"[yellow]left alone[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
 
 
 def _keys(published: Mapping[str, int]) -> str:

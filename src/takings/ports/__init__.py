@@ -23,7 +23,17 @@ from takings.ports.engines import (
     ValidationEngine,
 )
 from takings.ports.stores import KpiStore, LakeTables, Ledger, ObjectStore
-from takings.ports.surroundings import Changes, Clock, Executions, Heartbeat, Owners, Tell, Wake
+from takings.ports.surroundings import (
+    Changes,
+    Clock,
+    Executions,
+    Heartbeat,
+    Message,
+    Messenger,
+    Owners,
+    Tell,
+    Wake,
+)
 from takings.time_zones import BusinessTime
 
 
@@ -70,6 +80,8 @@ __all__ = [
     "Ledger",
     "MadeFile",
     "MergeSession",
+    "Message",
+    "Messenger",
     "ObjectStore",
     "Owners",
     "Ports",

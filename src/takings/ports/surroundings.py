@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -74,6 +75,30 @@ class Executions(Protocol):
 
     def wake_at(self, deadline: datetime | None) -> None:
         """Have the store looked at again at this instant, once; None cancels it. May be repeated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What people are told."""
+
+    title: str
+    #: for whatever shows text
+    text: str
+    #: the same for mail; None: the text is enough
+    html: str | None = None
+    #: somebody should do something about it
+    is_warning: bool = False
+
+
+class Messenger(Protocol):
+    """What hands messages over to people: by mail, to a chat, to a program."""
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Return the names of the addresses, without passwords and tokens."""
+
+    def send(self, address: str, message: Message) -> None:
+        """Hand a message over to one address; NotSent where that fails. Repeated, it is sent again."""
 
 
 #: logs an event: its name, and what is known about it

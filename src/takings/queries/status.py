@@ -1,9 +1,10 @@
-"""Report the state of a store, as `takings status --json` and the pages show it."""
+"""Report the state of a store, as `takings status` shows it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,8 +15,10 @@ from takings.batch.gaps import read_gaps
 from takings.contracts.model import Dataset
 from takings.errors import CorruptState
 from takings.intake.arrivals import sight
-from takings.intake.batching import Hold, WaitUntil, decide
+from takings.intake.batching import Decision, Hold, WaitUntil, decide
+from takings.intake.gate import Suspect
 from takings.lake import Commit
+from takings.layout import BatchId
 from takings.ports import Ports
 from takings.queries.incomplete import Incomplete
 from takings.queries.published_kpis import kpi_warnings, stale_tables
@@ -23,7 +26,86 @@ from takings.queries.published_kpis import kpi_warnings, stale_tables
 _SHOWN_FAILURES: Final = 10
 
 
-def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The state of a store."""
+
+    #: IDLE, WAITING, FORMING, RUNNING or BLOCKED
+    state: str
+    #: pending files per dataset and source
+    pending: Mapping[str, int]
+    #: what the policy says about what is pending
+    decision: Decision
+    #: of the batch in flight, if there is one; so are the next four
+    batch_id: BatchId | None
+    attempt: int
+    owner: str | None
+    lease_expires_at: datetime | None
+    reading: str | None
+    #: files whose reading has killed a process
+    suspects: tuple[Suspect, ...]
+    #: key and reason of the files that a person must put right before they can be taken
+    unreadable: tuple[tuple[str, str], ...]
+    #: the batch's lease has expired, so that the next run resumes it
+    is_abandoned: bool
+    #: why the batch is blocked
+    reason: str | None
+    #: the newest one's number; None for a new store
+    commit: int | None
+    #: items that wait in the lake for their order or product
+    orphans: int
+    #: the version of the one that has waited longest
+    oldest_orphan_at: datetime | None
+    incomplete: Incomplete
+    #: KPI table of the shop's own -> why its newest numbers are not published
+    stale: Mapping[str, str]
+    #: KPI table of the shop's own -> which check that only warns does not hold
+    kpi_warnings: Mapping[str, str]
+    #: the newest refused files, oldest first
+    failures: tuple[LineageRecord, ...]
+    #: all refused files that no newer original has replaced, oldest first
+    dead_letters: tuple[LineageRecord, ...]
+
+    @property
+    def deadline(self) -> datetime | None:
+        """Return when the pending files are dispatched; None where they wait for no deadline."""
+        return self.decision.deadline if isinstance(self.decision, WaitUntil) else None
+
+    @property
+    def missing(self) -> tuple[Dataset, ...]:
+        """Return the datasets that never had a file, where the pending files wait for them."""
+        return self.decision.missing if isinstance(self.decision, Hold) else ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as `takings status --json` prints it."""
+        return {
+            "schema_version": 1,
+            "state": self.state,
+            "pending": dict(self.pending),
+            "decision": type(self.decision).__name__,
+            "deadline": _instant(self.deadline),
+            "missing": list(self.missing),
+            "batch_id": self.batch_id,
+            "attempt": self.attempt,
+            "owner": self.owner,
+            "lease_expires_at": _instant(self.lease_expires_at),
+            "reading": self.reading,
+            "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in self.suspects],
+            "unreadable": [{"key": key, "reason": reason} for key, reason in self.unreadable],
+            "is_abandoned": self.is_abandoned,
+            "reason": self.reason,
+            "commit": self.commit,
+            "orphans": self.orphans,
+            "oldest_orphan_at": _instant(self.oldest_orphan_at),
+            "incomplete": self.incomplete.to_json(),
+            **({"stale": dict(self.stale)} if self.stale else {}),
+            **({"kpi_warnings": dict(self.kpi_warnings)} if self.kpi_warnings else {}),
+            "failures": _files(self.failures),
+            "dead_letters": _files(self.dead_letters),
+        }
+
+
+def find_status(ports: Ports, incomplete: Incomplete) -> Status:
     """Return the state of a store."""
     gate = ports.ledger.gate()
     now = ports.clock.now()
@@ -31,37 +113,36 @@ def status_document(ports: Ports, incomplete: Incomplete) -> dict[str, Any]:
     sources = ports.contracts.sources
     unread = gate.left_alone(datetime.min.replace(tzinfo=UTC))
     sighting = sight(ports.store.list(layout.RAW), unread, sources=sources.folders)
-    decision = decide(sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now)
     commit = newest_commit(ports.store, gate.last_commit)
     orphans, since = _orphans(ports, commit) if commit else (0, None)
-    expires = gate.lease_expires_at
     lineage = ports.ledger.lineage_of_refused()
     pending = Counter(drop.dataset for _, drop in sighting.drops)
-    return {
-        "schema_version": 1,
-        "state": gate.state.value,
-        "pending": {kind.value: pending[kind] for kind in (*Dataset, *sources.by_name)},
-        "decision": type(decision).__name__,
-        "deadline": layout.format_instant(decision.deadline) if isinstance(decision, WaitUntil) else None,
-        "missing": list(decision.missing) if isinstance(decision, Hold) else [],
-        "batch_id": gate.batch_id,
-        "attempt": gate.attempt,
-        "owner": gate.owner,
-        "lease_expires_at": None if expires is None else layout.format_instant(expires),
-        "reading": gate.reading,
-        "suspects": [{"key": suspect.key, "deaths": suspect.deaths} for suspect in gate.suspects],
-        "unreadable": [{"key": key, "reason": reason} for key, reason in sighting.troubles],
-        "is_abandoned": gate.is_abandoned(now),
-        "reason": gate.reason,
-        "commit": commit.number if commit else None,
-        "orphans": orphans,
-        "oldest_orphan_at": None if since is None else layout.format_instant(since),
-        "incomplete": incomplete.to_json(),
-        **({"stale": dict(stale)} if (stale := stale_tables(ports)) else {}),
-        **({"kpi_warnings": dict(warnings)} if (warnings := kpi_warnings(ports)) else {}),
-        "failures": _files(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
-        "dead_letters": _files(dead_letters(lineage)),
-    }
+    return Status(
+        state=gate.state.value,
+        pending={kind.value: pending[kind] for kind in (*Dataset, *sources.by_name)},
+        decision=decide(sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now),
+        batch_id=gate.batch_id,
+        attempt=gate.attempt,
+        owner=gate.owner,
+        lease_expires_at=gate.lease_expires_at,
+        reading=gate.reading,
+        suspects=gate.suspects,
+        unreadable=sighting.troubles,
+        is_abandoned=gate.is_abandoned(now),
+        reason=gate.reason,
+        commit=commit.number if commit else None,
+        orphans=orphans,
+        oldest_orphan_at=since,
+        incomplete=incomplete,
+        stale=stale_tables(ports),
+        kpi_warnings=kpi_warnings(ports),
+        failures=tuple(record for record in lineage if record.verdict == "rejected")[-_SHOWN_FAILURES:],
+        dead_letters=tuple(dead_letters(lineage)),
+    )
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return None if moment is None else layout.format_instant(moment)
 
 
 def _orphans(ports: Ports, commit: Commit) -> tuple[int, datetime | None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal, localcontext
+from typing import Any
 
 from takings.batch.commits import newest_commit
 from takings.batch.own_kpis import measured
@@ -13,6 +14,7 @@ from takings.batch.publish import definition_of, shipped_tables
 from takings.contracts.model import Dataset
 from takings.errors import OwnKpiFailure, UnknownThing
 from takings.kpis import KpiTable, derive_each
+from takings.kpis import definitions as amounts
 from takings.kpis.definitions import KpiValue
 from takings.kpis.publication import KpiKey, in_order, visible
 from takings.lake import Commit
@@ -30,6 +32,21 @@ class Difference:
     published: KpiValue | str
     recomputed: KpiValue | str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON shows it: numbers as exact texts."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [exact(part) for part in value]
+    return None if value is None else exact(value)
+
+
+def exact(value: object) -> str:
+    """Write a value exactly: a price with all its digits, without trailing zeros after the cents."""
+    return amounts.exact(value) if isinstance(value, Decimal) else str(value)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
@@ -39,6 +56,15 @@ class Verification:
     #: rows compared, over all tables
     rows: int
     differences: tuple[Difference, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as `takings verify --json` prints it."""
+        return {
+            "schema_version": 1,
+            "commit": self.commit,
+            "rows": self.rows,
+            "differences": [difference.to_json() for difference in self.differences],
+        }
 
 
 def verify(ports: Ports) -> Verification:
@@ -111,6 +137,11 @@ class RowBehind:
     returned_value: Decimal | None
     cancelled_value: Decimal | None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON shows it: days and amounts as exact texts."""
+        cells = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: exact(cell) if isinstance(cell, date | Decimal) else cell for name, cell in cells.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
@@ -127,6 +158,16 @@ class Explanation:
         with localcontext() as context:
             context.prec = 60
             return sum((row.amount for row in self.rows if row.amount is not None), Decimal(0))
+
+    def to_json(self, shown: Sequence[RowBehind] | None = None) -> dict[str, Any]:
+        """Return it as `takings explain --format json` prints it: all rows or those to be shown, with the sums over all."""
+        return {
+            "schema_version": 1,
+            "commit": self.commit,
+            "rows_in_all": len(self.rows),
+            "revenue": exact(self.revenue),
+            "rows": [row.to_json() for row in (self.rows if shown is None else shown)],
+        }
 
 
 def explain(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -35,6 +35,19 @@ class Violation:
     reason: str
     #: the value's shape: digits as 9, letters as a, the rest unchanged, shortened
     shape: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding(Violation):
+    """A violation, and what a person can do about it."""
+
+    remedy: str
+
+    @staticmethod
+    def advised(violation: Violation, remedy: str) -> Finding:
+        """Return a violation with its remedy."""
+        found = {field.name: getattr(violation, field.name) for field in fields(Violation)}
+        return Finding(**found, remedy=remedy)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,11 +61,11 @@ def file_document(report: FileReport) -> dict[str, Any]:
         "warnings": dict(sorted(report.warnings.items())),
         "reason": report.reason,
         "duplicate_of": report.duplicate_of,
-        **({"datasets": _made_document(report.made)} if report.made else {}),
+        **({"datasets": made_document(report.made)} if report.made else {}),
     }
 
 
-def _made_document(made: Mapping[Dataset, MadeRows]) -> dict[str, Any]:
+def made_document(made: Mapping[Dataset, MadeRows]) -> dict[str, Any]:
     """Return what a source's file yielded, per dataset."""
     return {
         dataset.value: {

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "unblock": "Let the next run resume a blocked batch.",
     "generate": "Make a sample shop's drops, deterministically, to try things out.",
     "demo": "Make a sample shop, run the pipeline on it, and show the KPIs and where everything is.",
+    "notify": "Send what there is to tell to the addresses of the setting `notify`, or the digest of a day.",
     "serve": "Serve the page and the read API of a store until Ctrl-C or SIGTERM; only reads.",
     "validate": "Validate files as a batch would, and write nothing: every bad line, what is wrong with it and what to do.",
     "adopt": "Look at your shop's files, propose contracts, try them out on the same files, and write them into a store.",

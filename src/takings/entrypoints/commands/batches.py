@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich import box
 from rich.table import Table
 
-from takings.composition.stores import Shop, open_store_to_look
-from takings.contracts.datasets import kind_of
+from takings.api import Shop
 from takings.entrypoints import violation_output
 from takings.entrypoints.app import print_json
 from takings.entrypoints.console import Teller, out, show_warnings
 from takings.entrypoints.legible import marked
 from takings.entrypoints.options import Json, Store
-from takings.errors import UnknownThing
-from takings.layout import BatchId
-from takings.queries import batches as batch_documents
-from takings.validation.findings import Violation
+from takings.layout import format_instant
+from takings.queries.batches import BatchDetails, BatchSummary, FoundInBatch
 
 _SHOWN = 20
 
@@ -29,100 +27,92 @@ def batches(
     as_json: Json = False,
 ) -> None:
     """Show the store's batches, oldest first, or one batch with its files, verdicts, violations and restated days."""
-    with open_store_to_look(store, Teller()) as shop:
-        if batch_id is None:
-            documents = [batch_documents.summary(shop.ports, found) for found in batch_documents.batch_ids(shop.ports)]
-            if as_json:
-                print_json({"schema_version": 1, "batches": documents})
-            else:
-                _show_list(documents)
-            return
-        if batch_id not in batch_documents.batch_ids(shop.ports):
-            raise UnknownThing(f"{store}: there is no batch '{batch_id}'. `takings batches {store}` lists them.")
-        document = batch_documents.details(shop.ports, BatchId(batch_id))
+    shop = Shop(store, tell=Teller())
+    if batch_id is None:
+        found = shop.batches()
         if as_json:
-            print_json(document)
+            print_json({"schema_version": 1, "batches": [batch.to_json() for batch in found]})
         else:
-            _show_one(shop, document)
+            _show_list(found)
+        return
+    batch = shop.batch(batch_id)
+    if as_json:
+        print_json(batch.to_json())
+    else:
+        _show_one(batch)
 
 
-def _show_list(documents: list[dict[str, Any]]) -> None:
-    if not documents:
+def _show_list(batches: Sequence[BatchSummary]) -> None:
+    if not batches:
         out.print("no batch yet")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("batch", "state", "files", "verdicts", "records", "rejected", "new", "changed", "commit"):
         table.add_column(column, justify="left" if column in {"batch", "state", "verdicts"} else "right", no_wrap=True)
-    for found in documents:
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found["verdicts"].items())
-        new, changed = ("–" if found["rows"] is None else f"{found['rows'][name]:,}" for name in ("new", "changed"))
-        commit = "–" if found["commit"] is None else str(found["commit"])
+    for found in batches:
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items())
+        new, changed = ("–" if found.rows is None else f"{found.rows[name]:,}" for name in ("new", "changed"))
         table.add_row(
-            found["batch_id"],
-            found["state"],
-            f"{found['files']:,}",
+            found.batch_id,
+            found.state,
+            f"{found.files:,}",
             verdicts,
-            f"{found['records_read']:,}",
-            f"{found['records_rejected']:,}",
+            f"{found.records_read:,}",
+            f"{found.records_rejected:,}",
             new,
             changed,
-            commit,
+            "–" if found.commit is None else str(found.commit),
         )
     out.print(table)
 
 
-def _show_one(shop: Shop, document: dict[str, Any]) -> None:
-    commit = "no commit" if document["commit"] is None else f"commit {document['commit']}"
-    out.print(f"[bold]batch {document['batch_id']}[/]: {document['state']}, {commit}", highlight=False)
-    changes = document["changes"] or {"files": [], "warnings": []}
-    of_file = {file["key"]: file for file in changes["files"]}
-    for file in document["file_reports"]:
-        counts = file["records"]
-        reason = f": {marked(file['reason'])}" if file["reason"] else ""
+def _show_one(batch: BatchDetails) -> None:
+    commit = "no commit" if batch.summary.commit is None else f"commit {batch.summary.commit}"
+    out.print(f"[bold]batch {batch.summary.batch_id}[/]: {batch.summary.state}, {commit}", highlight=False)
+    _show_files(batch)
+    show_warnings(batch.kpi_warnings)
+    for warning in () if batch.changes is None else batch.changes.warnings:
+        out.print(f"  [yellow]warning[/] {marked(warning.sentence)}", highlight=False, soft_wrap=True)
+    if not batch.reports:
+        for record in batch.lineage:
+            reason = f": {marked(record.reason)}" if record.reason else ""
+            out.print(f"  {record.status:<11} {marked(record.file_key)}{reason}", highlight=False, soft_wrap=True)
+    for attempt in batch.attempts if len(batch.attempts) > 1 else ():
+        after = f" ({marked(attempt.after)})" if attempt.after else ""
         out.print(
-            f"  {file['verdict']:<9} {marked(file['key'])} ({counts['read']:,} read, {counts['accepted']:,} accepted,"
-            f" {counts['rejected']:,} rejected, {counts['identical_duplicates']:,} identical duplicates){reason}",
+            f"  attempt {attempt.attempt} by {marked(attempt.owner)} from {format_instant(attempt.began_at)}{after}",
             highlight=False,
             soft_wrap=True,
         )
-        if counted := of_file.get(file["key"]):
-            names = ("new", "changed", "unchanged", "older")
-            told = ", ".join(f"{counted[name]:,} {name}" for name in names if counted[name])
-            out.print(f"            {told or 'no row'} compared with the lake before", highlight=False)
-        if file["archived_at"]:
-            out.print(f"            now at {marked(file['archived_at'])}", highlight=False, soft_wrap=True)
-    show_warnings(document.get("kpi_warnings", {}))
-    for warning in changes["warnings"]:
-        out.print(f"  [yellow]warning[/] {marked(warning['sentence'])}", highlight=False, soft_wrap=True)
-    if not document["file_reports"]:
-        for record in document["lineage"]:
-            reason = f": {marked(record['reason'])}" if record["reason"] else ""
-            out.print(f"  {record['status']:<11} {marked(record['key'])}{reason}", highlight=False, soft_wrap=True)
-    for attempt in document["attempts"] if len(document["attempts"]) > 1 else ():
-        after = f" ({marked(attempt['after'])})" if attempt["after"] else ""
-        out.print(
-            f"  attempt {attempt['attempt']} by {marked(attempt['owner'])} from {attempt['began_at']}{after}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    restated = document["restated"]
-    days = "every day" if restated["everything"] else f"{len(restated['days'])} days"
-    if document["commit"] is not None:
+    days = "every day" if batch.restated_everything else f"{len(batch.restated)} days"
+    if batch.summary.commit is not None:
         out.print(f"  restated: {days}", highlight=False)
-    _show_samples(shop, document["violations"])
+    _show_violations(batch.violations)
 
 
-def _show_samples(shop: Shop, samples: list[dict[str, Any]]) -> None:
-    for place in sorted({(sample["dataset"], sample["file"]) for sample in samples}):
-        found = [sample for sample in samples if (sample["dataset"], sample["file"]) == place]
-        out.print(f"\n{place[0]}/{marked(place[1])}", highlight=False)
-        violation_output.show_violations(
-            [
-                Violation(**{key: sample[key] for key in ("rule", "record", "line", "column", "reason", "shape")})
-                for sample in found[:_SHOWN]
-            ],
-            shop.ports.contracts,
-            kind_of(place[0]),
+def _show_files(batch: BatchDetails) -> None:
+    archived_at = {record.file_key: record.archived_at for record in batch.lineage}
+    changes = {} if batch.changes is None else batch.changes.files
+    for report in batch.reports:
+        counts = report.records
+        reason = f": {marked(report.reason)}" if report.reason else ""
+        out.print(
+            f"  {report.verdict:<9} {marked(report.key)} ({counts.read:,} read, {counts.accepted:,} accepted,"
+            f" {counts.rejected:,} rejected, {counts.identical_duplicates:,} identical duplicates){reason}",
+            highlight=False,
+            soft_wrap=True,
         )
+        if counted := changes.get(report.key):
+            told = ", ".join(f"{number:,} {name}" for name, number in counted.counts.items() if number)
+            out.print(f"            {told or 'no row'} compared with the lake before", highlight=False)
+        if place := archived_at[report.key]:
+            out.print(f"            now at {marked(place)}", highlight=False, soft_wrap=True)
+
+
+def _show_violations(violations: Sequence[FoundInBatch]) -> None:
+    for dataset, file in sorted({(each.dataset, each.file) for each in violations}):
+        found = [each.finding for each in violations if (each.dataset, each.file) == (dataset, file)]
+        out.print(f"\n{dataset}/{marked(file)}", highlight=False)
+        violation_output.show_violations(found[:_SHOWN])
         if len(found) > _SHOWN:
             out.print("… and more; --json has all that the reports show", highlight=False)

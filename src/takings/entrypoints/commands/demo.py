@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from takings.api import Shop
 from takings.composition.sample_shops import ShopPlan, generate_shop
-from takings.composition.stores import open_store
 from takings.entrypoints import run_output
 from takings.entrypoints.commands.generate import show_generated
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.kpi_grid import show_kpis
 from takings.errors import UsageError
-from takings.kpis.publication import visible
-from takings.queries.incomplete import find_incomplete
-from takings.queries.published_kpis import By, kpi_table
-from takings.runs import pipeline
 
 #: the demo shows the idea, not every category
 _DEMO_CATEGORIES: Final = 10
@@ -40,20 +35,19 @@ def demo(
         show_generated(directory / "raw-data", made)
     out.print(f"\n[bold]$ takings run {directory} --now[/]", highlight=False)
     tell = Teller()
-    with open_store(directory, tell) as shop:
-        try:
-            outcome = pipeline.run(shop.ports, at_once=True)
-        finally:
-            tell.be_quiet()
-        run_output.show_run(outcome, incomplete := find_incomplete(shop.ports), datetime.now(UTC))
-        out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
-        table = kpi_table(shop.ports.kpi_tables, By.DAY)
-        rows = list(visible(shop.ports.kpis.rows(table)))
-        show_kpis(table, rows, incomplete=incomplete)
-        last = rows[-1].key[0]
-        out.print(f"\n[bold]$ takings kpis {directory} --by category --from {last}[/]", highlight=False)
-        table = kpi_table(shop.ports.kpi_tables, By.CATEGORY)
-        show_kpis(table, list(visible(shop.ports.kpis.rows(table, first=last))), most=_DEMO_CATEGORIES)
+    shop = Shop(directory, tell=tell)
+    try:
+        done = shop.run(now=True)
+    finally:
+        tell.be_quiet()
+    run_output.show_run(done)
+    out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
+    days = shop.kpis()
+    show_kpis(days.table, days.rows, incomplete=done.incomplete)
+    last = days.rows[-1].key[0]
+    out.print(f"\n[bold]$ takings kpis {directory} --by category --from {last}[/]", highlight=False)
+    categories = shop.kpis("category", first=last)
+    show_kpis(categories.table, categories.rows, most=_DEMO_CATEGORIES)
     _show_places(directory)
     _show_page(directory)
 

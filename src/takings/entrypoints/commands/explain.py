@@ -11,16 +11,14 @@ import typer
 from rich import box
 from rich.table import Table
 
-from takings.composition.stores import open_store_to_look
+from takings.api import Shop
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import print_json, print_text
 from takings.entrypoints.console import Teller, most_of_a_name, out
-from takings.entrypoints.explain_output import exact
 from takings.entrypoints.legible import cut, marked
 from takings.entrypoints.options import SpreadsheetSafe, Store
 from takings.errors import UsageError
-from takings.queries.verification import Explanation
-from takings.queries.verification import explain as find_rows
+from takings.queries.verification import Explanation, exact
 
 _SHOWN: Final = 50
 
@@ -53,13 +51,12 @@ def explain(
     """Show the rows behind a day's numbers, with file and line, and their exact sum."""
     if spreadsheet_safe and format_ is not RowFormat.CSV:
         raise UsageError("--spreadsheet-safe goes with --format csv.")
-    with open_store_to_look(store, Teller()) as shop:
-        explanation = find_rows(shop.ports, day.date(), category, of=_conditions(of or []))
+    explanation = Shop(store, tell=Teller()).explain(day.date(), category, of=_conditions(of or []))
     match format_:
         case RowFormat.CSV:
             print_text(explain_output.as_csv(explanation.rows[:limit], for_spreadsheet=spreadsheet_safe))
         case RowFormat.JSON:
-            print_json(explain_output.as_document(explanation, explanation.rows[:limit]))
+            print_json(explanation.to_json(explanation.rows[:limit]))
         case RowFormat.TABLE:
             _show_rows(explanation, limit or _SHOWN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,18 +9,14 @@ from typing import Annotated
 
 import typer
 
-from takings.composition import stores
-from takings.composition.stores import open_store_to_look
+from takings.api import Kpis, Shop
 from takings.entrypoints import console, kpi_output
 from takings.entrypoints.app import print_text
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.kpi_grid import show_kpis
 from takings.entrypoints.options import SpreadsheetSafe, Store
-from takings.errors import UnknownThing, UsageError
-from takings.kpis import KpiRow, KpiTable
-from takings.kpis.publication import visible
-from takings.queries.incomplete import Incomplete, find_incomplete
-from takings.queries.published_kpis import By, kpi_table, kpi_warnings, named_table, stale_tables
+from takings.errors import UsageError
+from takings.queries.published_kpis import By
 from takings.settings import EngineChoice
 
 
@@ -70,31 +65,23 @@ def kpis(
         raise UsageError("--spreadsheet-safe goes with --format csv.")
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}.")
-    with open_store_to_look(store, Teller()) as shop:
-        tables = shop.ports.kpi_tables
-        table = kpi_table(tables, by) if table_name is None else named_table(tables, table_name)
-        if category is not None and "category" not in table.key:
-            raise UsageError(f"--category: {table.name} is by {', '.join(table.key)}.")
-        rows = list(visible(shop.ports.kpis.rows(table, first=_day(first), last=_day(last), category=category)))
-        incomplete = find_incomplete(shop.ports).between(_day(first), _day(last))
-        stale = stale_tables(shop.ports).get(table.name)
-        warning = kpi_warnings(shop.ports).get(table.name)
-    if category is not None and not rows:
-        raise UnknownThing(f"no KPIs of category '{category}' in that range. Write the name exactly.")
+    found = Shop(store, tell=Teller()).kpis(
+        by if table_name is None else None, table=table_name, category=category, first=_day(first), last=_day(last)
+    )
     if format_ is Format.CSV:
-        _write_text(kpi_output.as_csv(table, rows, for_spreadsheet=spreadsheet_safe), output)
+        _write_text(kpi_output.as_csv(found.table, found.rows, for_spreadsheet=spreadsheet_safe), output)
     else:
-        _print_kpis(table, rows, incomplete, format_, output, {"stale": stale, "warning": warning})
+        _print_kpis(found, format_, output)
     if format_ is not Format.TABLE:
-        console.show_incomplete(incomplete, to=console.err)
+        console.show_incomplete(found.incomplete, to=console.err)
     beside = console.out if format_ is Format.TABLE else console.err
-    console.show_stale({} if stale is None else {table.name: stale}, to=beside)
-    console.show_warnings({} if warning is None else {table.name: warning}, to=beside)
+    console.show_stale({} if found.stale is None else {found.table.name: found.stale}, to=beside)
+    console.show_warnings({} if found.warning is None else {found.table.name: found.warning}, to=beside)
 
 
 def _check(store: str, engine: EngineChoice | None) -> None:
     """Check the shop's own tables, and say of each that it is sound."""
-    tables, engines = stores.check_own_tables(store, {"engine": engine})
+    tables, engines = Shop(store, engine=engine).check_tables()
     if not tables:
         out.print("no KPI table of your own: docs/kpis.md says how to define one")
     for table in tables:
@@ -107,26 +94,22 @@ def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
 
-def _print_kpis(
-    table: KpiTable,
-    rows: list[KpiRow],
-    incomplete: Incomplete,
-    format_: Format,
-    output: Path | None,
-    told: Mapping[str, str | None],
-) -> None:
+def _print_kpis(found: Kpis, format_: Format, output: Path | None) -> None:
     match format_:
         case Format.TABLE:
             if output is not None:
                 raise UsageError("--output goes with --format csv, json or parquet.")
-            show_kpis(table, rows, incomplete=incomplete)
-            return
+            show_kpis(found.table, found.rows, incomplete=found.incomplete)
         case Format.PARQUET:
             assert output is not None
-            stores.write_kpi_parquet(table, rows, output)
-            return
+            found.write_parquet(output)
         case Format.JSON:
-            _write_text(kpi_output.as_json(table, rows, incomplete, told), output)
+            _write_text(
+                kpi_output.as_json(
+                    found.table, found.rows, found.incomplete, {"stale": found.stale, "warning": found.warning}
+                ),
+                output,
+            )
 
 
 def _write_text(text: str, output: Path | None) -> None:

@@ -6,15 +6,12 @@ from typing import Annotated
 
 import typer
 
-from takings.batch.store_format import check_lake, check_order_of_versions
-from takings.composition.stores import open_store
+from takings.api import Shop
 from takings.entrypoints import run_output
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.options import Contracts, Store
 from takings.errors import UsageError
-from takings.layout import BatchId
-from takings.runs.replay import replay_batch, replay_failed, replay_file
 
 
 def replay(
@@ -28,18 +25,11 @@ def replay(
     if sum((batch is not None, file is not None, failed)) != 1:
         raise UsageError("say what to replay: one of --batch ID, --file KEY and --failed.")
     tell = Teller()
-    with open_store(store, tell, {"contracts": None if contracts is None else str(contracts)}) as shop:
-        check_order_of_versions(shop.ports.store, shop.ports.contracts)
-        check_lake(shop.ports)
-        try:
-            if batch is not None:
-                outcomes = replay_batch(shop.ports, BatchId(batch))
-            elif file is not None:
-                outcomes = replay_file(shop.ports, file)
-            else:
-                outcomes = replay_failed(shop.ports)
-        finally:
-            tell.be_quiet()
+    shop = Shop(store, tell=tell, contracts=None if contracts is None else str(contracts))
+    try:
+        outcomes = shop.replay(batch=batch, file=file, failed=failed)
+    finally:
+        tell.be_quiet()
     for outcome in outcomes:
         run_output.show_batch(outcome)
     if not outcomes:

@@ -14,6 +14,7 @@ import typer
 
 from takings.archive.outcome import BatchOutcome, outcome_document
 from takings.batch.store_format import check_lake, check_order_of_versions
+from takings.composition.messengers import telling_news
 from takings.composition.stores import Shop, notice_changes, open_store
 from takings.entrypoints import legible, run_output
 from takings.entrypoints.app import EXIT_INTERRUPTED, EXIT_UNFINISHED
@@ -37,7 +38,11 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
     """Process files as they arrive, until Ctrl-C or SIGTERM; several processes may watch one store."""
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "engine": engine}
-    with open_store(store, tell, options) as shop, notice_changes(shop) as changes:
+    with (
+        open_store(store, tell, options) as shop,
+        notice_changes(shop) as changes,
+        telling_news(store, shop.settings, tell, options) as tell_news,
+    ):
         check_order_of_versions(shop.ports.store, shop.ports.contracts)
         check_lake(shop.ports)
         asked, happening = _Asked(changes=changes), None
@@ -47,6 +52,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
                 for happening in watch_store(shop.ports, changes, sweep=shop.settings.sweep):
                     tell.be_quiet()
                     _show(happening, shop.ports.clock, as_json=as_json)
+                    tell_news()
                     if nobody_reads():
                         break
         except BaseException:

@@ -37,7 +37,7 @@ class History:
         """Return a batch as a list shows it."""
         if (known := self._summaries.get(batch_id)) is not None:
             return known
-        found = batch_documents.summary(shop.ports, batch_id)
+        found = batch_documents.summary(shop.ports, batch_id).to_json()
         if found["state"] == "DONE":
             self._keep(self._summaries, batch_id, found)
         return found

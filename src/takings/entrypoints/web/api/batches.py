@@ -33,7 +33,7 @@ def batch_routes(reader: StoreReader) -> APIRouter:
         with reader.opened.reading() as shop:
             if batch_id not in reader.records.batches(shop):
                 raise UnknownThing(f"there is no batch '{batch_id}'. /api/v1/batches lists them.")
-            document = details(shop.ports, BatchId(batch_id))
+            document = details(shop.ports, BatchId(batch_id)).to_json()
         return answer(request, to_json(document), JSON)
 
     return routes

@@ -74,5 +74,5 @@ def _page(explanation: Explanation, limit: int, cursor: str | None) -> tuple[byt
     found, following = page_of(
         numbered, lambda pair: [pair[0]], limit=limit, cursor=cursor, version=str(explanation.commit)
     )
-    document = explain_output.as_document(explanation, [row for _, row in found]) | {"next": following}
+    document = explanation.to_json([row for _, row in found]) | {"next": following}
     return to_json(document), following

@@ -38,7 +38,7 @@ def batch_routes(reader: StoreReader, pages: Pages) -> APIRouter:
         """Show what one batch did."""
         with reader.opened.reading() as shop:
             _known_batch(reader, shop, batch_id)
-            document = batch_documents.details(shop.ports, BatchId(batch_id))
+            document = batch_documents.details(shop.ports, BatchId(batch_id)).to_json()
             story = batch_story.story(reader.records, shop, document)
             return pages.show(request, "batch.html", shop, page="batches", batch=document, story=story)
 

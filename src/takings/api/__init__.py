@@ -1,0 +1,8 @@
+"""What Python programs use: `import takings` offers these names. The command line uses them as well."""
+
+from takings.api.kpis import Kpis
+from takings.api.runs import Run
+from takings.api.shop import Shop, open_shop
+from takings.api.validating import FileFindings, validate
+
+__all__ = ["FileFindings", "Kpis", "Run", "Shop", "open_shop", "validate"]
