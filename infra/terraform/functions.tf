@@ -14,7 +14,7 @@ locals {
   # By name: the functions know the state machine, which calls the functions.
   arn           = "arn:${data.aws_partition.this.partition}:%s:${var.region}:${data.aws_caller_identity.this.account_id}:%s"
   state_machine = format(local.arn, "states", "stateMachine:${local.prefix}ecommerce-pipeline")
-  detector_arn  = format(local.arn, "lambda", "function:${local.detector}")
+  detector_arn  = format(local.arn, "lambda", "function:${local.detector}:live")
 }
 
 resource "aws_cloudwatch_log_group" "functions" {
@@ -35,6 +35,11 @@ resource "aws_lambda_function" "detector" {
   architectures    = [local.built.architecture]
   timeout          = 120
   memory_size      = 1024
+  publish          = true
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
 
   environment {
     # An empty variable cannot be set.
@@ -65,6 +70,11 @@ resource "aws_lambda_function" "archiver" {
   architectures    = [local.built.architecture]
   timeout          = 900
   memory_size      = 1024
+  publish          = true
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
 
   environment {
     variables = { for name, value in merge(local.environment, { POWERTOOLS_SERVICE_NAME = "file-archiver" }) : name => value if value != "" }

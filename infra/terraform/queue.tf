@@ -29,7 +29,7 @@ resource "aws_sqs_queue_policy" "events" {
 # The detector takes events out of their queue, many for one look.
 resource "aws_lambda_event_source_mapping" "events" {
   event_source_arn                   = aws_sqs_queue.events.arn
-  function_name                      = aws_lambda_function.detector.arn
+  function_name                      = aws_lambda_alias.live[local.detector].arn
   batch_size                         = 10000
   maximum_batching_window_in_seconds = var.event_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]

@@ -70,6 +70,23 @@ variable "batch_wait_minutes" {
   default     = 20
 }
 
+variable "execution_logs" {
+  description = "As in takings.toml: which events of its executions the state machine logs: OFF, FATAL, ERROR or ALL."
+  type        = string
+  default     = "ERROR"
+
+  validation {
+    condition     = contains(["OFF", "FATAL", "ERROR", "ALL"], var.execution_logs)
+    error_message = "Step Functions knows OFF, FATAL, ERROR and ALL."
+  }
+}
+
+variable "tracing" {
+  description = "As in takings.toml: whether X-Ray traces executions and functions."
+  type        = bool
+  default     = false
+}
+
 variable "notify" {
   description = "An e-mail address that hears of alarms; AWS asks it to confirm."
   type        = string

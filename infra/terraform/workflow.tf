@@ -17,7 +17,17 @@ resource "aws_sfn_state_machine" "pipeline" {
     ignore_changes = [definition]
   }
 
-  depends_on = [aws_iam_role_policy.this]
+  logging_configuration {
+    level                  = var.execution_logs
+    include_execution_data = false
+    log_destination        = var.execution_logs == "OFF" ? null : "${aws_cloudwatch_log_group.executions.arn}:*"
+  }
+
+  tracing_configuration {
+    enabled = var.tracing
+  }
+
+  depends_on = [aws_iam_role_policy.this, aws_lambda_alias.live]
 }
 
 # The detector keeps the schedule `deadline` in it.
@@ -36,7 +46,7 @@ resource "aws_scheduler_schedule" "sweep" {
   }
 
   target {
-    arn      = aws_lambda_function.detector.arn
+    arn      = aws_lambda_alias.live[local.detector].arn
     role_arn = aws_iam_role.this["takings-scheduler"].arn
     input    = jsonencode({ source = "takings.sweep" })
   }
@@ -63,6 +73,7 @@ resource "aws_scheduler_schedule" "maintain" {
       task_definition_arn = aws_ecs_task_definition.service["maintenance"].arn_without_revision
       launch_type         = "FARGATE"
       task_count          = 1
+      propagate_tags      = "TASK_DEFINITION"
 
       network_configuration {
         subnets          = local.subnets

@@ -17,6 +17,10 @@ from takings.errors import SettingsError
 from takings.intake.batching import BatchPolicy
 from takings.validation.verdicts import RejectionPolicy
 
+#: AWS keeps some of its 50 tags of a resource for itself, and Takings has its own
+_MOST_TAGS: Final = 40
+_TAG: Final = re.compile(r"(?!aws:|AWS:)[\w .:/=+@-]{1,128}")
+_TAG_VALUE: Final = re.compile(r"[\w .:/=+@-]{0,256}")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES: Final = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 #: what no message shows
@@ -66,9 +70,28 @@ def read_addresses(text: object) -> object:
     raise ValueError("write addresses such as ['mailto://user:password@example.org', 'slack://…'], as Apprise has them")
 
 
+def read_tags(text: object) -> object:
+    """Read tags written `name=value` and separated by commas, or a table of them; only what every service of AWS takes."""
+    named = [each.partition("=") for each in text.split(",") if each.strip()] if isinstance(text, str) else ()
+    tags = text if isinstance(text, dict) else {name.strip(): value.strip() for name, _, value in named}
+    if isinstance(text, str | dict) and len(tags) <= _MOST_TAGS and all(_is_tag(*tag) for tag in tags.items()):
+        return tags
+    raise ValueError("write at most 40 tags such as 'team=shop, cost-center=42': letters, digits, spaces and _.:/=+@-")
+
+
+def _is_tag(name: object, value: object) -> bool:
+    return (
+        isinstance(name, str)
+        and isinstance(value, str)
+        and _TAG.fullmatch(name) is not None
+        and _TAG_VALUE.fullmatch(value) is not None
+    )
+
+
 Percent = Annotated[Decimal, BeforeValidator(read_percent)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Size = Annotated[int, BeforeValidator(read_size)]
+Tags = Annotated[dict[str, str], BeforeValidator(read_tags)]
 Names = Annotated[tuple[str, ...], BeforeValidator(read_names)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(read_addresses)]
 
@@ -105,6 +128,15 @@ class NewsKind(StrEnum):
     QUIET = "quiet"
     ORPHANS = "orphans"
     UNUSUAL = "unusual"
+
+
+class ExecutionLogs(StrEnum):
+    """Which events of its executions the state machine logs."""
+
+    OFF = "off"
+    FATAL = "fatal"
+    ERROR = "error"
+    ALL = "all"
 
 
 class Settings(BaseModel):
@@ -152,6 +184,14 @@ class Settings(BaseModel):
     scan_fails_on: ScanLimit = ScanLimit.HIGH
     #: none: each is somebody's decision
     scan_accepts: Names = ()
+    #: what went wrong, at the cost of some lines a batch; AWS keeps an execution's history for 90 days anyway
+    execution_logs: ExecutionLogs = ExecutionLogs.ERROR
+    #: off, because X-Ray costs by the trace, and a batch has its own story in the store
+    tracing: bool = False
+    #: none of the user's own; `takings-store` is always there
+    tags: Tags = Field(default_factory=dict)
+    #: a table or a bucket that is gone takes the shop's numbers with it
+    deletion_protection: bool = True
     #: only this machine, unless somebody decides otherwise and sets a token
     serve_host: str = Field(default="127.0.0.1", min_length=1)
     #: as likely to be free as any other, and easy to remember

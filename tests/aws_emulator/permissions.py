@@ -161,12 +161,14 @@ def _reading_what_it_removes(original: Function) -> Function:
 
 
 def _in_its_group(original: Function) -> Function:
-    """Keep a schedule's group; MiniStack puts all into the default one."""
+    """Keep a schedule's group, and the table whose tags are meant; MiniStack knows only a default one, and none."""
 
     def extract(
         service: str, method: str, path: str, headers: Any, body: bytes, params: Any, region: str, account: str
     ) -> Any:
         arn = original(service, method, path, headers, body, params, region, account)
+        if service == "dynamodb" and arn == "*":
+            return json.loads(body or b"{}").get("ResourceArn") or arn
         if service != "scheduler" or ":schedule/default/" not in arn:
             return arn
         named = params.get("groupName") or json.loads(body or b"{}").get("GroupName") or "default"

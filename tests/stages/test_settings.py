@@ -66,6 +66,10 @@ def test_defaults_need_no_file() -> None:
         "table_prefix": "",
         "scan_fails_on": "high",
         "scan_accepts": (),
+        "execution_logs": "error",
+        "tracing": False,
+        "tags": {},
+        "deletion_protection": True,
         "serve_host": "127.0.0.1",
         "serve_port": 8321,
         "serve_token": None,
@@ -130,6 +134,18 @@ def test_names_are_parted_by_commas_or_a_list(names: object) -> None:
     assert merge_settings([("options", {"serve_names": names})]).serve_names == ("a.example", "b")
 
 
+@pytest.mark.parametrize("tags", ["team=shop, cost-center = 42,", {"team": "shop", "cost-center": "42"}])
+def test_tags_are_pairs_or_a_table(tags: object) -> None:
+    """In a variable or a file."""
+    assert merge_settings([("options", {"tags": tags})]).tags == {"team": "shop", "cost-center": "42"}
+
+
+@pytest.mark.parametrize("tags", ["=shop", "team=a;b", "aws:team=shop", {"team": 1}, 7, ["team"]])
+def test_tags_that_aws_would_refuse_are_an_error(tags: object) -> None:
+    """Before anything is made."""
+    assert "write at most 40 tags such as 'team=shop, cost-center=42'" in refusal({"tags": tags})
+
+
 def test_the_batch_policy_is_a_part_of_the_settings() -> None:
     """It decides when a batch goes."""
     assert merge_settings([("options", {"batch_files": 2, "batch_max_bytes": 5})]).batch_policy == BatchPolicy(
@@ -148,8 +164,8 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, event_window,"
         " require_every_dataset, batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
         " engine, spark_master, time_zone, keep_reports, memory, threads, contracts, table_prefix, scan_fails_on,"
-        " scan_accepts, serve_host, serve_port, serve_token, serve_names, notify, notify_of, notify_quiet,"
-        " notify_orphans, openlineage, openlineage_key."
+        " scan_accepts, execution_logs, tracing, tags, deletion_protection, serve_host, serve_port, serve_token,"
+        " serve_names, notify, notify_of, notify_quiet, notify_orphans, openlineage, openlineage_key."
     )
 
 

@@ -56,15 +56,22 @@ class Deployment:
     def tasks(self, tag: str | None) -> Iterator[SetupStep]:
         """Yield the task definitions that differ from this version's, with the images of a tag."""
         from takings.adapters.aws.resources.deployment import task_deployment
+        from takings.adapters.aws.resources.tags import tags_of
 
-        return task_deployment(self.services, self.pipeline, tag)
+        return task_deployment(self.services, self.pipeline, tag, tags_of(self.pipeline, self.settings.tags))
 
     def functions(self, lambdas: Path) -> Iterator[SetupStep]:
-        """Yield the functions whose code differs from what `make lambdas` built."""
+        """Yield the functions whose code differs from what `make lambdas` built, and what makes it live."""
         from takings.adapters.aws.resources.deployment import code_deployment
         from takings.adapters.aws.resources.functions import read_archives
 
         return code_deployment(self.services, self.pipeline, read_archives(lambdas))
+
+    def rollback(self) -> Iterator[SetupStep]:
+        """Yield the functions' way back to before their last deployment; UnknownThing where that is not known."""
+        from takings.adapters.aws.resources.versions import rollback_steps
+
+        return rollback_steps(self.services, self.pipeline)
 
     def state_machine(
         self, arn: str | None, subnets: tuple[str, ...], security_group: str | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,29 +41,43 @@ def missing_on_aws(
 ) -> Iterator[Iterator[SetupStep]]:
     """Yield, as steps that can be carried out, what a store in a bucket or its pipeline lacks."""
     with on_aws(store) as (clients, bucket):
-        from takings.adapters.aws.resources import Wishes, limits, pipeline_of, pipeline_steps, services, storage_steps
+        from takings.adapters.aws.resources import (
+            Watching,
+            Wishes,
+            limits,
+            pipeline_of,
+            pipeline_steps,
+            services,
+            storage_steps,
+            store_tag_steps,
+        )
 
         settings = _settings(clients, bucket)
         if not is_only_store:
             pipeline_of(clients, bucket, settings.table_prefix).check_names()
 
         def steps() -> Iterator[SetupStep]:
-            yield from storage_steps(clients, bucket, settings.table_prefix)
-            if is_only_store:
-                return
-            wishes = Wishes(
+            yield from storage_steps(clients, bucket, settings.table_prefix, protecting=settings.deletion_protection)
+            pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+            with services(clients) as connected:
+                yield from store_tag_steps(connected, clients, pipeline, settings.tags)
+                if not is_only_store:
+                    yield from pipeline_steps(connected, pipeline, wishes())
+
+        def wishes() -> Wishes:
+            return Wishes(
                 lambdas=lambdas,
                 image_tag=image_tag,
                 subnets=subnets,
                 security_group=security_group,
                 sweep=settings.sweep,
                 event_window=settings.event_window,
+                watching=Watching(level=settings.execution_logs.value.upper(), is_traced=settings.tracing),
+                tags=settings.tags,
                 limits=limits(batch_wait=settings.batch_policy.batch_wait, sweep=settings.sweep),
                 notify=notify,
                 github=github,
             )
-            with services(clients) as connected:
-                yield from pipeline_steps(connected, pipeline_of(clients, bucket, settings.table_prefix), wishes)
 
         yield steps()
 
@@ -78,6 +92,18 @@ def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator
         settings = _settings(clients, bucket)
         with services(clients) as connected:
             yield complaints(connected, clients, pipeline_of(clients, bucket, settings.table_prefix), image_tag)
+
+
+def remarks_on_aws(store: str, *, processors: Callable[[int], int]) -> list[str]:
+    """Return what may make batches wait, although nothing is wrong; `processors` says how many so many bytes of CSV use."""
+    with on_aws(store) as (clients, bucket):
+        from takings.adapters.aws.resources import services
+        from takings.adapters.aws.resources.quotas import processors_at_a_time
+
+        settings = _settings(clients, bucket)
+        with services(clients) as connected:
+            # The maintenance uses one.
+            return list(processors_at_a_time(connected, processors(settings.batch_max_bytes) + 1))
 
 
 @contextmanager
@@ -100,7 +126,7 @@ def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
         from takings.adapters.aws.bucket import Bucket
         from takings.adapters.aws.clients import CONFIG
         from takings.adapters.aws.dead_letters import DeadLetters, PutBack, redrive
-        from takings.adapters.aws.names import DETECTOR
+        from takings.adapters.aws.names import DETECTOR, LIVE
         from takings.adapters.aws.resources import pipeline_of, services
         from takings.adapters.aws.resources.queue import queue_url
 
@@ -121,6 +147,7 @@ def redriven_on_aws(store: str) -> Iterator[Iterator[tuple[Letter, PutBack]]]:
                 if has_event:
                     connected.lambdas.invoke(
                         FunctionName=pipeline.name(DETECTOR),
+                        Qualifier=LIVE,
                         InvocationType="Event",
                         Payload=b'{"source": "takings.redrive"}',
                     )

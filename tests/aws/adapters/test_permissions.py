@@ -25,6 +25,15 @@ ACCOUNT: Final = "000000000000"
 ROLES: Final = {
     role.name: role for role in roles(Pipeline(bucket="shop", table_prefix="", account=ACCOUNT, region="eu-west-1"))
 }
+#: these know no resource
+ON_EVERYTHING: Final = {
+    "ecr:GetAuthorizationToken",
+    *(f"xray:{verb}" for verb in ("PutTraceSegments", "PutTelemetryRecords")),
+    *(f"xray:{verb}" for verb in ("GetSamplingRules", "GetSamplingTargets")),
+    *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
+    *(f"logs:{verb}" for verb in ("ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies")),
+    "logs:DescribeLogGroups",
+}
 Policy = Mapping[str, Any]
 
 
@@ -82,11 +91,10 @@ def test_what_is_forbidden_is_denied(role: Role) -> None:
 
 
 def test_nothing_is_allowed_on_everything() -> None:
-    """Except the registry's token, which has no resource; and no action is a pattern."""
+    """Except the registry's token, traces and the delivery of logs, which have no resource; and no action is a pattern."""
     statements = [statement for role in ROLES.values() for statement in role.statements]
-    assert [statement["Action"] for statement in statements if "*" in statement["Resource"]] == [
-        ["ecr:GetAuthorizationToken"]
-    ]
+    actions = {action for statement in statements if "*" in statement["Resource"] for action in statement["Action"]}
+    assert actions == ON_EVERYTHING
     assert [
         action for statement in statements for action in statement["Action"] if "*" in action or "?" in action
     ] == []
@@ -96,7 +104,7 @@ def test_nothing_is_allowed_on_everything() -> None:
 def test_roles_of_another_shop_differ() -> None:
     """With its own prefix, a shop cannot touch anything of this one, except the account's rule of Step Functions."""
     north = roles(Pipeline(bucket="north", table_prefix="north.", account=ACCOUNT, region="eu-west-1"))
-    shared = {"ecr:GetAuthorizationToken", "events:PutTargets", "events:PutRule", "events:DescribeRule"}
+    shared = ON_EVERYTHING | {"events:PutTargets", "events:PutRule", "events:DescribeRule"}
     calls = [call for role in ROLES.values() for call in asked(role)]
     reached = {call.action for role in north for call in calls if allows(role.policy(), call)}
     assert reached == shared

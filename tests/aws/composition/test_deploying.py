@@ -15,8 +15,10 @@ from botocore.client import BaseClient
 
 from takings.adapters.aws.deploy_role import deploy_role
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.versions import FUNCTIONS
 from tests.aws.harness.deployed import BUCKET, SERVICES, STORE, Deployed, new_version, stopping_at
 from tests.aws.harness.engine import install_engine
+from tests.aws.harness.pipeline import Aws
 from tests.aws.harness.policy_evaluator import Call, allows
 from tests.cli.conftest import takings as takings_fixture
 from tests.cli.terminal import Ended, Takings, unwrapped
@@ -34,6 +36,9 @@ NOT_CALLED_BY_US = {
     *(f"ecr:{verb}" for verb in ("BatchCheckLayerAvailability", "BatchGetImage", "InitiateLayerUpload")),
     *(f"ecr:{verb}" for verb in ("UploadLayerPart", "CompleteLayerUpload", "PutImage")),
     "iam:PassRole",
+    # of a task definition that is registered with tags, and for an alias that somebody else made
+    "ecs:TagResource",
+    "lambda:ListVersionsByFunction",
 }
 
 
@@ -163,6 +168,8 @@ def test_the_workflow_deploys(
         f"deploying: task definition maintenance with the image {commit}",
         "deploying: function file-detector (its code is another one)",
         "deploying: function file-archiver (its code is another one)",
+        "deploying: function file-detector (its newest version becomes the live one)",
+        "deploying: function file-archiver (its newest version becomes the live one)",
         f"deploying: state machine ecommerce-pipeline with validation-service:2, transformation-service:2, {network}",
         "deploying: schedule maintain (runs otherwise)",
         "running executions continue with the definition and the images that they began with",
@@ -302,6 +309,56 @@ def test_a_batch_in_flight_ends_as_it_began(
         assert f'"TaskDefinition": "{service}:{revision}"' in machine_of(deployed)
 
 
+def test_a_deployment_of_functions_is_taken_back_at_once(
+    deployed: Deployed, functions: Path, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Everything calls the earlier versions again; whatever differed goes back, once, and the next deployment goes ahead."""
+    built = new_version(functions, tmp_path / "1.1")
+    deploy("functions", "--lambdas", built)
+    before = live(deployed)
+    new_version(functions, tmp_path / "1.2")
+    (built / "file-archiver.zip").write_bytes((tmp_path / "1.2" / "file-archiver.zip").read_bytes())
+    assert deploy("functions", "--lambdas", built).out.splitlines() == [
+        "deploying: function file-archiver (its code is another one)",
+        "deploying: function file-detector (its newest version becomes the live one)",
+        "deploying: function file-archiver (its newest version becomes the live one)",
+    ]
+    after = live(deployed)
+    assert (after["file-detector"], int(after["file-archiver"])) == (
+        before["file-detector"],
+        int(before["file-archiver"]) + 1,
+    )
+    back = f"function file-archiver from version {after['file-archiver']} to version {before['file-archiver']}"
+    assert deploy("rollback", "--dry-run").out == f"would roll back: {back}\n"
+    assert deploy("rollback").out == f"rolling back: {back}\n"
+    assert live(deployed) == before
+    assert deploy("rollback").out == "s3://shop: the functions are as they were before their last deployment\n"
+    assert len(deploy("check", "--lambdas", built, code=1).out.splitlines()) == 2
+    assert len(deploy("functions", "--lambdas", built).out.splitlines()) == 2
+    assert live(deployed) == after
+    deployed.set(batch_files="3", batch_wait="1h")
+    deployed.drop_all()
+    assert deployed.settled() == ["SUCCEEDED"]
+
+
+def live(deployed: Deployed) -> dict[str, str]:
+    """Return the live version of each function."""
+    lambdas = deployed.aws.client("lambda")
+    return {name: lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"] for name in FUNCTIONS}
+
+
+def test_there_is_no_way_back_from_a_first_deployment(
+    pipe: Aws, functions: Path, takings: Takings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says how to go back nonetheless."""
+    del pipe
+    monkeypatch.delenv("AWS_ACCOUNT_ID", raising=False)
+    takings("aws", "bootstrap", STORE, "--lambdas", functions)
+    refused = takings("aws", "deploy", "rollback", STORE)
+    assert (refused.code, refused.out) == (2, "")
+    assert "no earlier version of file-detector is known in eu-west-1. Check out" in unwrapped(refused.err)
+
+
 def test_bootstrap_turns_nothing_back(
     deployed: Deployed, functions: Path, secrets: dict[str, str], deploy: Deploy, takings: Takings
 ) -> None:
@@ -368,7 +425,7 @@ def test_a_repository_may_deploy(deployed: Deployed, functions: Path, takings: T
 
 
 def test_the_role_names_the_pipeline_s_own_parts() -> None:
-    """A * is used only where there are no parts to name."""
+    """A * is used only where there are no parts to name, and for the revisions of task definitions."""
     statements = deploy_role(PIPELINE, "a/b").policy()["Statement"]
     assert [each["Action"] for each in statements if each["Resource"] == ["*"]] == [
         [
@@ -376,8 +433,15 @@ def test_the_role_names_the_pipeline_s_own_parts() -> None:
             *("ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
         ]
     ]
-    assert [name for each in statements for name in each["Resource"] if "*" in name[1:]] == []
-    assert {each["Condition"]["StringEquals"]["iam:PassedToService"] for each in statements if "Condition" in each} == {
+    named = [name for each in statements for name in each["Resource"] if "*" in name[1:]]
+    assert named == [
+        f"arn:aws:ecs:eu-west-1:000000000000:task-definition/{family}:*" for family in (*SERVICES, "maintenance")
+    ]
+    assert {
+        each["Condition"]["StringEquals"]["iam:PassedToService"]
+        for each in statements
+        if "PassRole" in each["Action"][0]
+    } == {
         "ecs-tasks.amazonaws.com",
         "states.amazonaws.com",
         "scheduler.amazonaws.com",

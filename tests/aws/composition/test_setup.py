@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
+from takings.adapters.aws.clients import connected
+from takings.adapters.aws.resources.quotas import processors_at_a_time
+from takings.adapters.aws.resources.services import services
 from takings.adapters.aws.resources.step import patiently
 from takings.adapters.aws.resources.storage import keep_every_second
+from takings.adapters.aws.resources.versions import FUNCTIONS
 from takings.adapters.aws.tables import TABLES
+from takings.entrypoints.task_size import task_size
+from takings.settings import Settings
 from tests.aws.harness.deployed import SERVICES, STORE
 from tests.aws.harness.pipeline import Aws
 from tests.cli.conftest import takings as takings_fixture
@@ -65,6 +72,8 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
         "queue takings-events",
         "function file-detector",
         "function file-archiver",
+        "function file-detector",
+        "function file-archiver",
         "state machine ecommerce-pipeline",
         "schedule sweep, rate(5 minutes)",
     ]
@@ -79,6 +88,8 @@ def test_says_makes_and_mends(pipe: Aws, bootstrap: Bootstrap) -> None:
     assert bootstrap() == [
         "making: role takings-file-detector (allows something else)",
         "making: function file-archiver (is configured otherwise)",
+        "making: function file-detector (its newest version becomes the live one)",
+        "making: function file-archiver (its newest version becomes the live one)",
         "making: schedule sweep, rate(5 minutes)",
     ]
     assert bootstrap("--image-tag", "v2") == [
@@ -102,6 +113,7 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
     pipe.client("dynamodb").update_continuous_backups(
         TableName="OrderKPIs", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
     )
+    pipe.client("dynamodb").update_table(TableName="OrderKPIs", DeletionProtectionEnabled=False)
     queue = pipe.client("sqs").get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
     pipe.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"SqsManagedSseEnabled": "false"})
     ecr.delete_lifecycle_policy(repositoryName="validation-service")
@@ -116,8 +128,9 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
     assert bootstrap("--notify", "night@example.com") == [
         "making: a life cycle: replaced and removed objects go after 30 days, drops and given up uploads after 7",
         "making: no public access",
-        "making: a policy: TLS only",
+        "making: a policy: TLS only, and nobody may delete the bucket",
         "making: point-in-time recovery of OrderKPIs",
+        "making: deletion protection of OrderKPIs",
         "making: queue takings-dead-letters (keeps messages for 14 days, encrypted)",
         "making: repository validation-service (keeps other images)",
         "making: repository transformation-service (does not scan its images)",
@@ -126,10 +139,11 @@ def test_mends_what_was_loosened(pipe: Aws, bootstrap: Bootstrap) -> None:
         "making: subscription of night@example.com: AWS sends a message there, and nothing else before it is confirmed",
         "making: alarm takings-batch-blocked",
         "making: dashboard takings",
+        "making: tags takings-store=shop",
     ]
     assert bootstrap("--notify", "night@example.com") == ["s3://shop: nothing is missing"]
     policy = json.loads(s3.get_bucket_policy(Bucket="shop")["Policy"])
-    assert [statement["Sid"] for statement in policy["Statement"]] == ["Own", "TakingsTlsOnly"]
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["Own", "TakingsTlsOnly", "TakingsKept"]
     rules = s3.get_bucket_lifecycle_configuration(Bucket="shop")["Rules"]
     assert [rule["ID"] for rule in rules] == ["colder", "takings-uploads", "takings-versions", "takings-drops"]
 
@@ -157,8 +171,15 @@ def test_leaves_other_notifications_of_the_bucket_alone(pipe: Aws, bootstrap: Bo
     assert pipe.client("iam").list_roles()["Roles"] == []
     assert takings("aws", "destroy", STORE, "--yes", "shop").out == "s3://shop: there is nothing to remove\n"
     assert takings("status", STORE).code == 0
+    with pytest.raises(ClientError, match="deletion protection"):
+        pipe.client("dynamodb").delete_table(TableName="OrderKPIs")
     gone = takings("aws", "destroy", STORE, "--yes", "shop", "--with-data").out.splitlines()
-    assert gone[-1] == "removing: bucket shop with every version of every file"
+    assert gone[-3:] == [
+        "removing: table OwnKPIs",
+        "removing: deletion protection of shop",
+        "removing: bucket shop with every version of every file",
+    ]
+    assert gone[-5:-3] == ["removing: table CategoryKPIs", "removing: deletion protection of OwnKPIs"]
     assert takings("status", STORE).code == 2
 
 
@@ -199,6 +220,92 @@ def test_events_of_an_earlier_version_go_to_the_queue(pipe: Aws, bootstrap: Boot
     assert [each["Id"] for each in found["QueueConfigurations"]] == ["takings-raw-data"]
 
 
+def test_what_costs_money_names_its_store(pipe: Aws, bootstrap: Bootstrap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And has the user's tags; other tags stay, and what a deployment registers has them, too."""
+    monkeypatch.setenv("TAKINGS_TAGS", "team=shop, cost-center=42")
+    bootstrap()
+    pipe.client("sns").tag_resource(
+        ResourceArn="arn:aws:sns:eu-west-1:000000000000:takings-alarms", Tags=[{"Key": "own", "Value": "1"}]
+    )
+    assert bootstrap() == ["s3://shop: nothing is missing"]
+    tags = {"takings-store": "shop", "team": "shop", "cost-center": "42"}
+    found = list(tagged(pipe))
+    assert {name: having for name, having in found if having != tags} == {"sns": tags | {"own": "1"}}
+    assert len(found) == 17
+    monkeypatch.setenv("TAKINGS_TAGS", "team=till, cost-center=42")
+    assert bootstrap()[0] == "making: tags team=till, cost-center=42, takings-store=shop"
+    assert [having["team"] for _, having in tagged(pipe)] == ["till"] * 17
+    bootstrap("--image-tag", "v2")
+    assert [having["team"] for _, having in tagged(pipe)] == ["till"] * 17
+
+
+def tagged(pipe: Aws) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the tags of one part of each kind, and of every task definition."""
+    arn = "arn:aws:{}:eu-west-1:000000000000:{}"
+    logs, ecs, lambdas = (pipe.client(name) for name in ("logs", "ecs", "lambda"))
+    yield "s3", plain(pipe.client("s3").get_bucket_tagging(Bucket="shop")["TagSet"])
+    yield (
+        "dynamodb",
+        plain(
+            pipe.client("dynamodb").list_tags_of_resource(ResourceArn=arn.format("dynamodb", "table/OwnKPIs"))["Tags"]
+        ),
+    )
+    for name in ("file-detector", "file-archiver"):
+        yield name, lambdas.list_tags(Resource=arn.format("lambda", f"function:{name}"))["Tags"]
+    for group in ("/aws/lambda/file-detector", "/ecs/maintenance", "/aws/vendedlogs/states/ecommerce-pipeline"):
+        yield group, logs.list_tags_for_resource(resourceArn=arn.format("logs", f"log-group:{group}"))["tags"]
+    for service, resource in (("sns", "takings-alarms"), ("cloudwatch", "alarm:takings-dead-letters")):
+        name = "ResourceArn" if service == "sns" else "ResourceARN"
+        yield (
+            service,
+            plain(pipe.client(service).list_tags_for_resource(**{name: arn.format(service, resource)})["Tags"]),
+        )
+    machine = arn.format("states", "stateMachine:ecommerce-pipeline")
+    yield "states", plain(pipe.client("stepfunctions").list_tags_for_resource(resourceArn=machine)["tags"])
+    repository = arn.format("ecr", "repository/validation-service")
+    yield "ecr", plain(pipe.client("ecr").list_tags_for_resource(resourceArn=repository)["tags"])
+    group = arn.format("scheduler", "schedule-group/takings")
+    yield "scheduler", plain(pipe.client("scheduler").list_tags_for_resource(ResourceArn=group)["Tags"])
+    yield "cluster", plain(ecs.list_tags_for_resource(resourceArn=arn.format("ecs", "cluster/takings"))["tags"])
+    for family in (*SERVICES, "maintenance"):
+        yield family, plain(ecs.describe_task_definition(taskDefinition=family, include=["TAGS"])["tags"])
+    queue = pipe.client("sqs").get_queue_url(QueueName="takings-events")["QueueUrl"]
+    yield "sqs", pipe.client("sqs").list_queue_tags(QueueUrl=queue)["Tags"]
+
+
+def plain(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {each.get("Key", each.get("key", "")): each.get("Value", each.get("value", "")) for each in tags}
+
+
+def test_executions_are_logged_without_their_data(
+    pipe: Aws, bootstrap: Bootstrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What went wrong, unless the settings want more or nothing."""
+    bootstrap()
+
+    def logged() -> tuple[str, bool, list[dict[str, dict[str, str]]]]:
+        arn = "arn:aws:states:eu-west-1:000000000000:stateMachine:ecommerce-pipeline"
+        found = pipe.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["loggingConfiguration"]
+        return found["level"], found["includeExecutionData"], found["destinations"]
+
+    group = "arn:aws:logs:eu-west-1:000000000000:log-group:/aws/vendedlogs/states/ecommerce-pipeline:*"
+    assert logged() == ("ERROR", False, [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}])
+    monkeypatch.setenv("TAKINGS_EXECUTION_LOGS", "off")
+    assert bootstrap() == ["making: state machine ecommerce-pipeline (is recorded otherwise)"]
+    assert (logged(), bootstrap()) == (("OFF", False, []), ["s3://shop: nothing is missing"])
+
+
+def test_functions_are_traced_if_asked(pipe: Aws, bootstrap: Bootstrap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is off: X-Ray costs by the trace."""
+    monkeypatch.setenv("TAKINGS_DELETION_PROTECTION", "false")
+    monkeypatch.setenv("TAKINGS_TRACING", "true")
+    made = bootstrap()
+    assert [line for line in made if "protection" in line or "nobody may delete" in line] == []
+    lambdas = pipe.client("lambda")
+    versions = [lambdas.get_function_configuration(FunctionName=name, Qualifier="live") for name in FUNCTIONS]
+    assert [(each["Version"], each["TracingConfig"]["Mode"]) for each in versions] == [("1", "Active")] * 2
+
+
 def starting(prefix: str) -> dict[str, object]:
     return {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
 
@@ -215,10 +322,12 @@ def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: T
     ]
     assert bootstrap(command="doctor", code=1)[2].endswith("tasks cannot start. Add a NAT gateway, or these endpoints.")
     open_the_network(pipe)
-    assert len(bootstrap(command="doctor", code=1)) == 2
+    assert len(bootstrap(command="doctor", code=1)) == 3
     for service in SERVICES:
         pipe.client("ecr").put_image(repositoryName=service, imageManifest="{}", imageTag="latest")
-    assert bootstrap(command="doctor") == ["s3://shop: all is well"]
+    remark, well = bootstrap(command="doctor")
+    assert remark.startswith("by the way: whether Fargate has room for 9 processors is not known (")
+    assert well == "s3://shop: all is well"
     queue = pipe.client("sqs").get_queue_url(QueueName="takings-dead-letters")["QueueUrl"]
     pipe.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
     assert bootstrap(command="doctor", code=1)[0].startswith("1 dead letters wait in takings-dead-letters: see")
@@ -226,7 +335,7 @@ def test_a_doctor_says_what_is_wrong(pipe: Aws, bootstrap: Bootstrap, takings: T
     assert takings("aws", "redrive", STORE).out == "s3://shop: the dead-letter queue is empty\n"
     bootstrap("--notify", "night@example.com")
     unheard = "night@example.com gets no alarms yet: open the link that AWS has sent there."
-    assert bootstrap(command="doctor", code=1) == [unheard]
+    assert bootstrap(command="doctor", code=1)[:-1] == [unheard]
 
 
 def test_a_doctor_knows_who_gets_through_an_internet_gateway(pipe: Aws, bootstrap: Bootstrap) -> None:
@@ -292,6 +401,29 @@ def test_a_doctor_knows_how_many_calls_there_is_room_for(pipe: Aws, bootstrap: B
         functions.put_function_concurrency(FunctionName="file-archiver", ReservedConcurrentExecutions=free - left)
         found = [line.split(" may need")[0] for line in bootstrap(command="doctor", code=1) if "Lambda lets" in line]
         assert found == told
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"Quota": {"Value": 9.0}}, []),
+        ({"Quota": {"Value": 6.0}}, ["Fargate lets only 6 processors run at a time, and a batch"]),
+        ("AccessDeniedException", ["whether Fargate has room for 9 processors is not known (AccessDeniedException)"]),
+    ],
+)
+def test_a_doctor_knows_how_many_processors_there_are(
+    pipe: Aws, answer: dict[str, dict[str, float]] | str, said: list[str]
+) -> None:
+    """As a remark, which is no fault: neither a small quota nor one that may not be read."""
+    del pipe
+    with connected() as clients, services(clients) as found, Stubber(found.quotas) as stubbed:
+        if isinstance(answer, str):
+            stubbed.add_client_error("get_service_quota", answer)
+        else:
+            stubbed.add_response("get_service_quota", answer, {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"})
+        wanted = task_size(Settings().batch_max_bytes).cpu // 1024 + 1
+        told = list(processors_at_a_time(found, wanted))
+        assert [sentence[: len(each)] for sentence, each in zip(told, said, strict=True)] == said
 
 
 def test_everything_is_removed_however_much_there_is(pipe: Aws, bootstrap: Bootstrap, takings: Takings) -> None:

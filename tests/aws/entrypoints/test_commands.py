@@ -19,6 +19,7 @@ from takings.contracts import load_contracts
 from takings.errors import SettingsError, StoreError, TakingsError, UnknownThing
 from takings.ports import Wake
 from takings.runs.watch import watch
+from tests.aws.harness.deployed import story
 from tests.aws.harness.shop import STORE, S3Shop
 from tests.cli.conftest import takings as takings_fixture
 from tests.cli.terminal import Takings, unwrapped
@@ -66,6 +67,40 @@ def test_the_archive_of_a_bucket_is_taken_again(shop: S3Shop, takings: Takings, 
     copy.write_bytes(shop.content(next(info.key for info in shop.bucket.list("processed/") if "/orders/" in info.key)))
     report = json.loads(takings("validate", copy, "--store", STORE, "--format", "json").out)
     assert report["files"][0]["verdict"] == "duplicate"
+
+
+@pytest.mark.parametrize("aws", ["ministack"], indirect=True)
+def test_a_folder_becomes_a_bucket(
+    aws: Clients, takings: Takings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same numbers, verdicts and lineage, its settings and its own contracts; and it goes on there."""
+    root = drop_all(new_store(tmp_path / "shop"))
+    (root / "takings.toml").write_text('# ours\ncontracts = "contracts"\nbatch_files = 3\n')
+    (root / "contracts").mkdir()
+    for contract in files("takings.contracts").iterdir():
+        if contract.name.endswith(".odcs.yaml"):
+            (root / "contracts" / contract.name).write_bytes(contract.read_bytes())
+    (root / "raw-data" / "order-items" / "bad.csv").write_bytes(csv_of(item(9, 1, 1, "-1")))
+    assert takings("run", root, "--now").code == 1
+    before = published(root)
+    rebuilt = takings("rebuild", root, STORE)
+    assert (rebuilt.code, published(STORE)) == (0, before), rebuilt.err
+    assert rebuilt.out.startswith("rebuilt 1 batch with 4 files in s3://shop; 0 files with another verdict")
+    assert story(STORE) == story(root)
+    settings = aws.s3.get_object(Bucket="shop", Key="takings.toml")["Body"].read().decode()
+    assert settings == '# ours\ncontracts = "s3://shop/contracts"\nbatch_files = 3\n'
+    assert json.loads(takings("verify", STORE, "--json").out)["differences"] == []
+    back = takings("rebuild", STORE, tmp_path / "back", "--contracts", root / "contracts")
+    assert (back.code, published(tmp_path / "back")) == (0, before), back.err
+
+    again = takings("rebuild", root, STORE)
+    assert (again.code, "s3://shop holds batches/" in unwrapped(again.err)) == (2, True)
+    aws.s3.create_bucket(Bucket="other", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    aws.s3.put_bucket_versioning(Bucket="other", VersioningConfiguration={"Status": "Enabled"})
+    assert takings("rebuild", root, "s3://other").code == 2, "its tables are those of another bucket"
+    monkeypatch.setenv("TAKINGS_TABLE_PREFIX", "other.")
+    assert takings("aws", "bootstrap", "s3://other", "--only-store").code == 0
+    assert (takings("rebuild", root, "s3://other").code, published("s3://other")) == (0, before)
 
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)

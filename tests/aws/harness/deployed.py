@@ -68,8 +68,11 @@ class Deployed:
             for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
                 s3.delete_object(Bucket=BUCKET, Key=each["Key"], VersionId=each["VersionId"])
         for table in TABLES:
+            dynamodb.update_table(TableName=table.name, DeletionProtectionEnabled=False)
             dynamodb.delete_table(TableName=table.name)
-            dynamodb.create_table(**table.definition(""))
+            # As a bootstrap leaves them.
+            tags = [{"Key": names.STORE_TAG, "Value": BUCKET}]
+            dynamodb.create_table(**table.definition(""), DeletionProtectionEnabled=True, Tags=tags)
             keep_every_second(dynamodb, table.name)
         sqs.purge_queue(QueueUrl=self.events_queue)
         for letter in self.letters():
@@ -113,7 +116,9 @@ class Deployed:
 
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Invoke a function and return its answer; what it raises fails the test."""
-        answer = self.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = self.aws.client("lambda").invoke(
+            FunctionName=function, Qualifier="live", Payload=json.dumps(event).encode()
+        )
         document: dict[str, Any] = json.load(answer["Payload"])
         assert "FunctionError" not in answer, document
         return document

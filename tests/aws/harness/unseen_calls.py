@@ -17,7 +17,14 @@ _TAKEN: Final = (
 _PULLED: Final = "AmazonECS/latest/developerguide/task_execution_IAM_role.html: ECS pulls images and logs"
 _HEARD: Final = "step-functions/latest/dg/ecs-iam.html: by this rule Step Functions hears that a task ended"
 #: what no test has tried on the whole pipeline
-_TAGGED: Final = "tasks get the tags of their task definition, which has some only where somebody has put them there"
+_TAGGED: Final = (
+    "AmazonECS/latest/developerguide/supported-iam-actions-tagging.html: tasks get the tags of their definition"
+)
+_CALLED_BEFORE: Final = "executions and schedules of a version whose functions had no versions; CHANGELOG.md"
+_LOGS_DELIVERED: Final = "step-functions/latest/dg/cw-logs.html: Step Functions sets up the delivery of its logs"
+_TRACED: Final = (
+    "step-functions/latest/dg/concepts-xray-tracing.html, lambda/latest/dg/services-xray.html: with `tracing`"
+)
 _RACE: Final = "a schedule of another deadline is still there; tests/aws/entrypoints/test_functions.py"
 _REPLAYED: Final = "a replay that was cut short on somebody's machine goes on here, with originals from the archive"
 _LARGE: Final = (
@@ -60,6 +67,8 @@ _RULE: Final = f"arn:aws:events:{_ACCOUNT}:rule/StepFunctionsGetEventsForECSTask
 _IMAGES: Final = [
     f"arn:aws:ecr:{_ACCOUNT}:repository/{name}" for name in ("validation-service", "transformation-service")
 ]
+_FUNCTIONS: Final = [f"arn:aws:lambda:{_ACCOUNT}:function:{name}" for name in ("file-detector", "file-archiver")]
+_TRACES: Final = ("PutTraceSegments", "PutTelemetryRecords")
 _ARCHIVE: Final = ("processed/*", "failed/*")
 _READ_FROM_ARCHIVE: Final = (["s3:GetObjectVersion", *_ARCHIVE], ["s3:ListBucketVersions", *_ARCHIVE])
 #: reason -> role -> actions with their resources
@@ -93,7 +102,31 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
             ["events:DescribeRule", _RULE],
         )
     },
-    _TAGGED: {"takings-state-machine": (["ecs:TagResource", f"arn:aws:ecs:{_ACCOUNT}:task/takings/*"],)},
+    _TAGGED: {
+        role: (["ecs:TagResource", f"arn:aws:ecs:{_ACCOUNT}:task/takings/*"],)
+        for role in ("takings-state-machine", "takings-scheduler")
+    },
+    _CALLED_BEFORE: {
+        "takings-state-machine": (["lambda:InvokeFunction", *_FUNCTIONS],),
+        "takings-scheduler": (["lambda:InvokeFunction", _FUNCTIONS[0]],),
+    },
+    _LOGS_DELIVERED: {
+        "takings-state-machine": tuple(
+            [f"logs:{verb}", "*"]
+            for verb in (
+                *("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"),
+                *("PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"),
+            )
+        )
+    },
+    _TRACED: {
+        role: tuple([f"xray:{verb}", "*"] for verb in verbs)
+        for role, verbs in {
+            "takings-file-detector": _TRACES,
+            "takings-file-archiver": _TRACES,
+            "takings-state-machine": (*_TRACES, "GetSamplingRules", "GetSamplingTargets"),
+        }.items()
+    },
     _RACE: {
         "takings-file-detector": (
             ["scheduler:UpdateSchedule", f"arn:aws:scheduler:{_ACCOUNT}:schedule/takings/deadline"],

@@ -15,6 +15,7 @@ PROVIDER: Final = "token.actions.githubusercontent.com"
 #: the environment on GitHub, where rules about approval may apply; deploy.yml names it
 ENVIRONMENT: Final = "production"
 _SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+_TASKS: Final = (*_SERVICES, names.MAINTENANCE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +105,24 @@ def _deploys(pipeline: Pipeline) -> tuple[Statement, ...]:
             [pipeline.repository(service) for service in _SERVICES],
         ),
         allow(
-            ["lambda:GetFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:GetFunction"],
+            [
+                "lambda:GetFunctionConfiguration",
+                "lambda:UpdateFunctionCode",
+                "lambda:GetFunction",
+                "lambda:PublishVersion",
+                "lambda:ListVersionsByFunction",
+                "lambda:GetAlias",
+                "lambda:UpdateAlias",
+            ],
             [pipeline.function(name) for name in (names.DETECTOR, names.ARCHIVER)],
         ),
         allow(["states:DescribeStateMachine", "states:UpdateStateMachine"], [pipeline.state_machine]),
+        # A new revision has the tags of its predecessors.
+        allow(
+            ["ecs:TagResource"],
+            [f"{pipeline.arn('ecs', 'task-definition/' + pipeline.name(each))}:*" for each in _TASKS],
+        )
+        | {"Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}},
         # The maintenance runs where the other tasks run.
         allow(["scheduler:GetSchedule", "scheduler:UpdateSchedule"], [pipeline.schedule(names.MAINTAIN)]),
     )

@@ -29,6 +29,10 @@ ALARMS: Final = "takings-alarms"
 DASHBOARD: Final = "takings"
 #: the namespace of the functions' own metrics, by store and service
 METRICS: Final = "Takings"
+#: the version of each function that everything calls: a deployment moves it ahead, a rollback back
+LIVE: Final = "live"
+#: the tag of everything that costs money; its value is the bucket
+STORE_TAG: Final = "takings-store"
 #: in the schedule group
 DEADLINE: Final = "deadline"
 SWEEP: Final = "sweep"
@@ -80,6 +84,10 @@ class Pipeline:
         """Return the ARN of a function."""
         return self.arn("lambda", f"function:{self.name(of)}")
 
+    def live(self, of: str) -> str:
+        """Return the ARN by which a function is called: its alias, whichever version that is."""
+        return f"{self.function(of)}:{LIVE}"
+
     def role(self, of: str) -> str:
         """Return the ARN of a role; it has no region."""
         return f"arn:{self.partition}:iam::{self.account}:role/{self.name(of)}"
@@ -124,7 +132,10 @@ class Pipeline:
         return self.arn("scheduler", f"schedule/{self.name(SCHEDULES)}/{of}")
 
     def log_group(self, of: str) -> str:
-        """Return the name of the log group of a function, or of a service's tasks."""
+        """Return the name of the log group of a function, of the state machine, or of a service's tasks."""
+        if of == STATE_MACHINE:
+            # With this prefix AWS needs no statement of its own in a policy that is soon too large.
+            return f"/aws/vendedlogs/states/{self.name(of)}"
         return f"/aws/lambda/{self.name(of)}" if of in {DETECTOR, ARCHIVER} else f"/ecs/{self.name(of)}"
 
     @property

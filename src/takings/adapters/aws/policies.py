@@ -37,6 +37,13 @@ _TASKS: Final = "ecs-tasks.amazonaws.com"
 _STATES: Final = "states.amazonaws.com"
 _SCHEDULER: Final = "scheduler.amazonaws.com"
 _SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
+#: what Step Functions calls to log executions (its Developer Guide, "Using CloudWatch Logs to log execution history")
+_DELIVERS_LOGS: Final = (
+    *("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"),
+    *("PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"),
+)
+#: … and to trace them, with `tracing` (the same, "Trace Step Functions request data in AWS X-Ray")
+_SAMPLES: Final = ("xray:GetSamplingRules", "xray:GetSamplingTargets")
 _LAKE_TABLES: Final = tuple(layout.table(dataset) for dataset in Dataset)
 
 
@@ -209,7 +216,7 @@ def _state_machine(pipeline: Pipeline) -> Role:
         service=_STATES,
         source=pipeline.state_machine,
         statements=(
-            allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR), pipeline.function(names.ARCHIVER)]),
+            _calls(pipeline, names.DETECTOR, names.ARCHIVER),
             allow(["ecs:RunTask"], definitions) | own_cluster,
             allow(["ecs:StopTask", "ecs:DescribeTasks"], own_tasks) | own_cluster,
             # Tasks get the tags of their task definition, if it has any.
@@ -220,6 +227,9 @@ def _state_machine(pipeline: Pipeline) -> Role:
                 ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
                 [pipeline.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")],
             ),
+            # Step Functions sets up the delivery of its logs with these; they know no resource.
+            allow([f"logs:{verb}" for verb in _DELIVERS_LOGS], ["*"]),
+            allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords", *_SAMPLES], ["*"]),
         ),
     )
 
@@ -230,17 +240,31 @@ def _scheduler(pipeline: Pipeline) -> Role:
         service=_SCHEDULER,
         source=pipeline.schedule_group,
         statements=(
-            allow(["lambda:InvokeFunction"], [pipeline.function(names.DETECTOR)]),
+            _calls(pipeline, names.DETECTOR),
             allow(["ecs:RunTask"], [f"{pipeline.arn('ecs', f'task-definition/{pipeline.name(names.MAINTENANCE)}')}:*"])
             | {"Condition": {"ArnEquals": {"ecs:cluster": pipeline.cluster}}},
+            # The maintenance gets the tags of its task definition.
+            allow(["ecs:TagResource"], [pipeline.arn("ecs", f"task/{pipeline.name(names.CLUSTER)}/*")])
+            | {"Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}}},
             passing([pipeline.role(name) for name in (names.MAINTENANCE_ROLE, names.EXECUTION_ROLE)], _TASKS),
         ),
     )
 
 
+def _calls(pipeline: Pipeline, *functions: str) -> Statement:
+    """Return the permission to call functions: what is live, and for executions of an earlier version the function itself."""
+    names_of = [name for each in functions for name in (pipeline.live(each), pipeline.function(each))]
+    return allow(["lambda:InvokeFunction"], names_of)
+
+
 def _function(pipeline: Pipeline, role: str, function: str, *statements: Statement) -> Role:
     """Return the role of a function: it opens the store, logs, and queues what it cannot handle."""
-    every = (allow(["sqs:SendMessage"], [pipeline.dead_letters]), logs(pipeline, function))
+    every = (
+        allow(["sqs:SendMessage"], [pipeline.dead_letters]),
+        logs(pipeline, function),
+        # With `tracing`; a trace has no resource.
+        allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
+    )
     return Role(
         name=pipeline.name(role),
         service=_LAMBDA,

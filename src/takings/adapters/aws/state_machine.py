@@ -28,8 +28,8 @@ def definition(
     """
     revisions = task_definitions or {}
     filled: Mapping[str, str | list[str]] = {
-        "${detector}": pipeline.function(names.DETECTOR),
-        "${archiver}": pipeline.function(names.ARCHIVER),
+        "${detector}": pipeline.live(names.DETECTOR),
+        "${archiver}": pipeline.live(names.ARCHIVER),
         "${cluster}": pipeline.cluster,
         "${validation_service}": revisions.get(names.VALIDATION, pipeline.name(names.VALIDATION)),
         "${transformation_service}": revisions.get(names.TRANSFORMATION, pipeline.name(names.TRANSFORMATION)),

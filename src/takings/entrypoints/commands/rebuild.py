@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,28 +20,35 @@ _SHOWN = 50
 
 def rebuild(
     store: Store,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new store: an empty folder.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW",
+            help="The new store: an empty folder, or s3://bucket, made by `takings aws bootstrap`.",
+            show_default=False,
+        ),
+    ],
     contracts: Contracts = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", help="The time zone of the new store's days.")] = None,
 ) -> None:
-    """Rebuild lake, KPIs and ledger from a store's archive alone (processed/, failed/, batches/), in a new folder."""
+    """Rebuild lake, KPIs and ledger from a store's archive alone (processed/, failed/, batches/), in a new one."""
     tell = Teller()
     options = {"contracts": None if contracts is None else str(contracts), "time_zone": time_zone}
-    with open_empty_store(folder, store, tell, options) as (shop, source):
+    with open_empty_store(target, store, tell, options) as (shop, source):
         batches = read_archive(source)
         try:
             rebuilt = run_again(source, batches, shop.ports)
         finally:
             tell.be_quiet()
         pending = sum(1 for _ in source.list(RAW))
-    _show_rebuilt(rebuilt, store, folder, pending)
+    _show_rebuilt(rebuilt, store, target, pending)
     if time_zone is not None:
-        err.print(f"Set time_zone = '{time_zone}' in {marked(folder)}/takings.toml, too.", highlight=False)
+        err.print(f"Set time_zone = '{time_zone}' in {marked(target)}/takings.toml, too.", highlight=False)
     if rebuilt.changes:
         raise typer.Exit(EXIT_REJECTED)
 
 
-def _show_rebuilt(rebuilt: Rebuilt, store: str, folder: Path, pending: int) -> None:
+def _show_rebuilt(rebuilt: Rebuilt, store: str, target: str, pending: int) -> None:
     for change in rebuilt.changes[:_SHOWN]:
         before, after = change.before, change.after
         now = "not validated" if after is None else f"{after.verdict}, {after.records.accepted:,} records"
@@ -53,7 +59,7 @@ def _show_rebuilt(rebuilt: Rebuilt, store: str, folder: Path, pending: int) -> N
             soft_wrap=True,
         )
     out.print(
-        f"rebuilt {count(rebuilt.batches, 'batch')} with {count(rebuilt.files, 'file')} in {marked(folder)};"
+        f"rebuilt {count(rebuilt.batches, 'batch')} with {count(rebuilt.files, 'file')} in {marked(target)};"
         f" {count(len(rebuilt.changes), 'file')} with another verdict than at the time",
         highlight=False,
         soft_wrap=True,

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from takings.adapters.aws import names
 from takings.adapters.aws.alarms import AlarmLimits, limits
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import role_steps
 from takings.adapters.aws.resources.alarms import alarm_steps
 from takings.adapters.aws.resources.events import mapping_steps, notification_steps, permission_steps
-from takings.adapters.aws.resources.functions import function_steps, read_archives
+from takings.adapters.aws.resources.functions import function_steps, log_group_steps, read_archives
 from takings.adapters.aws.resources.github import github_steps
 from takings.adapters.aws.resources.network import find_network, group_steps
 from takings.adapters.aws.resources.queue import queue_steps, queue_url
 from takings.adapters.aws.resources.services import Services, account_of, services
 from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.storage import exists, storage_steps
+from takings.adapters.aws.resources.tags import pipeline_parts, store_parts, tag_steps, tags_of
 from takings.adapters.aws.resources.tasks import SERVICES, revision, task_steps
 from takings.adapters.aws.resources.topic import topic_steps
-from takings.adapters.aws.resources.workflow import schedule_steps, state_machine_steps
+from takings.adapters.aws.resources.workflow import Watching, schedule_steps, state_machine_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,10 @@ class Wishes:
     sweep: timedelta
     #: how long events are gathered before one look
     event_window: timedelta
+    #: what is logged of executions, and whether they are traced
+    watching: Watching
+    #: the user's own tags
+    tags: Mapping[str, str]
     #: the limits of the alarms
     limits: AlarmLimits
     #: an e-mail address for alarms; none: no change
@@ -57,22 +63,32 @@ def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
     )
 
 
+def store_tag_steps(
+    services: Services, clients: Clients, pipeline: Pipeline, tags: Mapping[str, str]
+) -> Iterator[SetupStep]:
+    """Yield the tags that bucket and tables lack."""
+    yield from tag_steps(store_parts(services, clients.dynamodb, pipeline), tags_of(pipeline, tags))
+
+
 def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[SetupStep]:
     """Yield what the pipeline around a store lacks, in the order to create it."""
     archives = read_archives(wishes.lambdas)
     yield from queue_steps(services, pipeline, wishes.event_window)
     yield from role_steps(services, pipeline)
     url = queue_url(services, pipeline) or "not made yet"
-    yield from function_steps(services, pipeline, archives, url)
+    yield from function_steps(services, pipeline, archives, url, is_traced=wishes.watching.is_traced)
     yield from mapping_steps(services, pipeline, wishes.event_window)
-    yield from task_steps(services, pipeline, wishes.image_tag)
+    tags = tags_of(pipeline, wishes.tags)
+    yield from task_steps(services, pipeline, wishes.image_tag, tags)
     yield from group_steps(services, pipeline, find_network(services, pipeline, wishes.subnets, wishes.security_group))
     network = find_network(services, pipeline, wishes.subnets, wishes.security_group)
     revisions = {service: revision(services, pipeline, service, wishes.image_tag) for service in SERVICES}
-    yield from state_machine_steps(services, pipeline, network, revisions)
+    yield from log_group_steps(services, pipeline, names.STATE_MACHINE)
+    yield from state_machine_steps(services, pipeline, network, revisions, wishes.watching)
     yield from schedule_steps(services, pipeline, wishes.sweep, network)
     yield from topic_steps(services, pipeline, wishes.notify)
     yield from alarm_steps(services, pipeline, wishes.limits)
+    yield from tag_steps(pipeline_parts(services, pipeline), tags)
     if exists(services.s3, pipeline.bucket):
         yield from notification_steps(services, pipeline)
     else:
@@ -85,6 +101,7 @@ def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> It
 __all__ = [
     "Pipeline",
     "SetupStep",
+    "Watching",
     "Wishes",
     "exists",
     "limits",
@@ -92,4 +109,5 @@ __all__ = [
     "pipeline_steps",
     "services",
     "storage_steps",
+    "store_tag_steps",
 ]

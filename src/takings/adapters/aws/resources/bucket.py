@@ -52,11 +52,13 @@ _NOBODY: Final[PublicAccessBlockConfigurationTypeDef] = {
     "BlockPublicPolicy": True,
     "RestrictPublicBuckets": True,
 }
-#: the name of this module's statement in the bucket policy; other statements stay
+#: the names of this module's statements in the bucket policy; other statements stay
 _TLS_ONLY: Final = "TakingsTlsOnly"
+_KEPT: Final = "TakingsKept"
+_OWN: Final = (_TLS_ONLY, _KEPT)
 
 
-def bucket_steps(clients: Clients, bucket: str) -> Iterator[SetupStep]:
+def bucket_steps(clients: Clients, bucket: str, *, is_protected: bool) -> Iterator[SetupStep]:
     """Yield what is missing or differs; a bucket that does not exist yet lacks everything."""
     s3 = clients.s3
     is_there = exists(s3, bucket)
@@ -75,7 +77,7 @@ def bucket_steps(clients: Clients, bucket: str) -> Iterator[SetupStep]:
         )
     if not is_there or not _is_encrypted(s3, bucket):
         yield SetupStep(what="encryption of every object", make=lambda: _encrypt(s3, bucket))
-    yield from _policy_steps(clients, bucket, is_there=is_there)
+    yield from _policy_steps(clients, bucket, is_there=is_there, is_protected=is_protected)
 
 
 def exists(s3: S3Client, bucket: str) -> bool:
@@ -89,9 +91,9 @@ def exists(s3: S3Client, bucket: str) -> bool:
     return True
 
 
-def bucket_policy(partition: str, bucket: str) -> dict[str, Any]:
-    """Return the policy for a bucket without one: it refuses requests without TLS."""
-    statement = {
+def bucket_policy(partition: str, bucket: str, *, is_protected: bool = True) -> dict[str, Any]:
+    """Return the policy for a bucket without one: it refuses requests without TLS and, if protected, its own deletion."""
+    encrypted = {
         "Sid": _TLS_ONLY,
         "Effect": "Deny",
         "Principal": "*",
@@ -99,7 +101,29 @@ def bucket_policy(partition: str, bucket: str) -> dict[str, Any]:
         "Resource": [f"arn:{partition}:s3:::{bucket}", f"arn:{partition}:s3:::{bucket}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    kept = {
+        "Sid": _KEPT,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteBucket",
+        "Resource": f"arn:{partition}:s3:::{bucket}",
+    }
+    return {"Version": "2012-10-17", "Statement": [encrypted, kept] if is_protected else [encrypted]}
+
+
+def allow_deletion(s3: S3Client, bucket: str) -> None:
+    """Remove the statement that refuses to delete a bucket."""
+    policy = _policy(s3, bucket) or {"Statement": []}
+    left = [statement for statement in _statements(policy) if statement.get("Sid") != _KEPT]
+    if left:
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": left}))
+    else:
+        s3.delete_bucket_policy(Bucket=bucket)
+
+
+def is_kept(s3: S3Client, bucket: str) -> bool:
+    """Return whether a bucket's policy refuses to delete it."""
+    return any(statement.get("Sid") == _KEPT for statement in _statements(_policy(s3, bucket) or {"Statement": []}))
 
 
 def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[SetupStep]:
@@ -124,20 +148,26 @@ def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
 _EVERY_OBJECT: Final[tuple[tuple[str, object], ...]] = (("Filter", {}), ("Filter", {"Prefix": ""}), ("Prefix", ""))
 
 
-def _policy_steps(clients: Clients, bucket: str, *, is_there: bool) -> Iterator[SetupStep]:
+def _policy_steps(clients: Clients, bucket: str, *, is_there: bool, is_protected: bool) -> Iterator[SetupStep]:
     s3 = clients.s3
     policy = _policy(s3, bucket) if is_there else None
-    wanted = bucket_policy(clients.session.get_partition_for_region(clients.region), bucket)
+    partition = clients.session.get_partition_for_region(clients.region)
+    wanted = bucket_policy(partition, bucket, is_protected=is_protected)
     found = policy or wanted | {"Statement": []}
-    # A single statement may come without a list.
-    statements = found["Statement"] if isinstance(found["Statement"], list) else [found["Statement"]]
-    others = [statement for statement in statements if statement.get("Sid") != _TLS_ONLY]
-    if [statement for statement in statements if statement.get("Sid") == _TLS_ONLY] != wanted["Statement"]:
+    own = [statement for statement in _statements(found) if statement.get("Sid") in _OWN]
+    others = [statement for statement in _statements(found) if statement.get("Sid") not in _OWN]
+    if own != wanted["Statement"]:
         changed = json.dumps(found | {"Statement": [*others, *wanted["Statement"]]})
         yield SetupStep(
-            what="a policy: TLS only",
+            what=f"a policy: TLS only{', and nobody may delete the bucket' if is_protected else ''}",
             make=lambda: s3.put_bucket_policy(Bucket=bucket, Policy=changed),
         )
+
+
+def _statements(policy: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a policy's statements; a single one may come without a list."""
+    found = policy["Statement"]
+    return list(found) if isinstance(found, list) else [found]
 
 
 def _create_bucket(clients: Clients, bucket: str) -> None:

@@ -11,13 +11,15 @@ from takings.adapters.aws.resources.images import find_image, is_there, newest_d
 from takings.adapters.aws.resources.network import find_network
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
+from takings.adapters.aws.resources.tags import Tags
 from takings.adapters.aws.resources.tasks import SERVICES, TASKS, definition_steps
+from takings.adapters.aws.resources.versions import find_live, live_steps
 from takings.adapters.aws.resources.workflow import moved_maintenance, state_machine_steps
 from takings.errors import UnknownThing, UsageError
 
 
 def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[str, Archive]) -> Iterator[SetupStep]:
-    """Yield each function whose code differs; UsageError where it would not run on the function's Python."""
+    """Yield each function whose code differs, and the move to new versions; UsageError where its Python is another one."""
     found = {name: find_function(services, pipeline.name(name)) for name in archives}
     for name, archive in archives.items():
         function = found[name]
@@ -28,11 +30,17 @@ def code_deployment(services: Services, pipeline: Pipeline, archives: Mapping[st
                 f"{pipeline.name(name)} runs on {function['Runtime']}, but its code was built for {archive.runtime}. Build it"
                 f" for the former, or let `takings aws bootstrap s3://{pipeline.bucket}` change both."
             )
+        if find_live(services, pipeline.name(name)) is None:
+            raise _missing(pipeline, f"live version of function {pipeline.name(name)}")
+    differs = False
     for name, archive in archives.items():
-        yield from code_steps(services, found[name] or {}, archive)
+        for step in code_steps(services, found[name] or {}, archive):
+            differs = True
+            yield step
+    yield from live_steps(services, pipeline, is_due=differs)
 
 
-def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> Iterator[SetupStep]:
+def task_deployment(services: Services, pipeline: Pipeline, tag: str | None, tags: Tags) -> Iterator[SetupStep]:
     """Yield each task definition whose image differs; UnknownThing where an image is not in its repository.
 
     Without a tag, yield those that differ otherwise from this version's. No task runs with a new one until the state machine
@@ -51,7 +59,7 @@ def task_deployment(services: Services, pipeline: Pipeline, tag: str | None) -> 
     for task in TASKS:
         # A pipeline of an earlier version gets its maintenance by a bootstrap, with a role and a schedule.
         if newest_definition(services, pipeline.name(task)) is not None:
-            yield from definition_steps(services, pipeline, task, tag)
+            yield from definition_steps(services, pipeline, task, tag, tags)
 
 
 def workflow_deployment(

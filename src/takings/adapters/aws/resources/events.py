@@ -41,24 +41,32 @@ def mapping_steps(services: Services, pipeline: Pipeline, window: timedelta) -> 
             what=f"events from {pipeline.name(names.EVENTS)} to {pipeline.name(names.DETECTOR)}",
             make=lambda: patiently(
                 lambda: services.lambdas.create_event_source_mapping(
-                    EventSourceArn=pipeline.events, FunctionName=pipeline.name(names.DETECTOR), **wanted
+                    EventSourceArn=pipeline.events, FunctionName=pipeline.live(names.DETECTOR), **wanted
                 )
             ),
         )
-    elif any(found.get(key) != value for key, value in wanted.items()) or found["State"].startswith("Disabl"):
+    elif any(found.get(key) != value for key, value in wanted.items()) or _is_elsewhere(pipeline, found):
         yield SetupStep(
             what=f"events from {pipeline.name(names.EVENTS)} to {pipeline.name(names.DETECTOR)} (are taken otherwise)",
-            make=lambda: services.lambdas.update_event_source_mapping(UUID=found["UUID"], Enabled=True, **wanted),
+            make=lambda: services.lambdas.update_event_source_mapping(
+                UUID=found["UUID"], FunctionName=pipeline.live(names.DETECTOR), Enabled=True, **wanted
+            ),
         )
+
+
+def _is_elsewhere(pipeline: Pipeline, found: dict[str, Any]) -> bool:
+    """Return whether events are not taken at all, or by another version than the live one."""
+    return bool(found["FunctionArn"] != pipeline.live(names.DETECTOR) or found["State"].startswith("Disabl"))
 
 
 def find_mapping(services: Services, pipeline: Pipeline) -> dict[str, Any] | None:
     """Return how the detector takes events out of their queue; None where it does not."""
     pages = services.lambdas.get_paginator("list_event_source_mappings").paginate(EventSourceArn=pipeline.events)
-    detector = pipeline.function(names.DETECTOR)
+    # Earlier versions had no versions of functions.
+    detector = {pipeline.live(names.DETECTOR), pipeline.function(names.DETECTOR)}
     for page in pages:
         for each in page["EventSourceMappings"]:
-            if each["FunctionArn"] == detector and each["State"] != "Deleting":
+            if each["FunctionArn"] in detector and each["State"] != "Deleting":
                 return dict(each)
     return None
 

@@ -17,6 +17,7 @@ from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep, patiently
+from takings.adapters.aws.resources.versions import FUNCTIONS, live_steps
 from takings.errors import CorruptState, StoreError, UnknownThing, cause_of
 
 #: how long a function may take: a look takes seconds, but archiving may need the maximum
@@ -63,26 +64,31 @@ def read_archives(folder: Path) -> dict[str, Archive]:
 
 
 def function_steps(
-    services: Services, pipeline: Pipeline, archives: dict[str, Archive], dead_letters_url: str
+    services: Services, pipeline: Pipeline, archives: dict[str, Archive], dead_letters_url: str, *, is_traced: bool
 ) -> Iterator[SetupStep]:
-    """Yield what is missing or differs: log groups and functions."""
-    for name in (names.DETECTOR, names.ARCHIVER):
+    """Yield what is missing or differs: log groups, functions, and which versions are live."""
+    differs = False
+    for name in FUNCTIONS:
         yield from log_group_steps(services, pipeline, name)
         archive = archives[name]
-        wanted = configuration(pipeline, name, archive, dead_letters_url)
-        found = find_function(services, wanted["FunctionName"])
-        if found is None:
-            yield SetupStep(
-                what=f"function {wanted['FunctionName']}",
-                make=partial(_create, services, wanted, archive),
-            )
-            continue
-        yield from code_steps(services, found, archive)
-        if _differs(found, wanted):
-            yield SetupStep(
-                what=f"function {wanted['FunctionName']} (is configured otherwise)",
-                make=partial(_configure, services, wanted),
-            )
+        wanted = configuration(pipeline, name, archive, dead_letters_url) | {
+            "TracingConfig": {"Mode": "Active" if is_traced else "PassThrough"}
+        }
+        for step in _one_function_steps(services, wanted, archive):
+            differs = True
+            yield step
+    yield from live_steps(services, pipeline, is_due=differs)
+
+
+def _one_function_steps(services: Services, wanted: dict[str, Any], archive: Archive) -> Iterator[SetupStep]:
+    name = wanted["FunctionName"]
+    found = find_function(services, name)
+    if found is None:
+        yield SetupStep(what=f"function {name}", make=partial(_create, services, wanted, archive))
+        return
+    yield from code_steps(services, found, archive)
+    if _differs(found, wanted):
+        yield SetupStep(what=f"function {name} (is configured otherwise)", make=partial(_configure, services, wanted))
 
 
 def code_steps(services: Services, found: Mapping[str, Any], archive: Archive) -> Iterator[SetupStep]:
@@ -134,7 +140,7 @@ def configuration(pipeline: Pipeline, name: str, archive: Archive, dead_letters_
         "PIPELINE_STATE_MACHINE_ARN": pipeline.state_machine,
         "PIPELINE_SCHEDULE_GROUP": pipeline.name(names.SCHEDULES),
         "PIPELINE_SCHEDULE_ROLE_ARN": pipeline.role(names.SCHEDULER_ROLE),
-        "PIPELINE_DETECTOR_ARN": pipeline.function(names.DETECTOR),
+        "PIPELINE_DETECTOR_ARN": pipeline.live(names.DETECTOR),
         "PIPELINE_DEAD_LETTERS_URL": dead_letters_url,
         "POWERTOOLS_SERVICE_NAME": name,
     }

@@ -11,10 +11,10 @@ from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.aws.names import Pipeline
-from takings.adapters.aws.resources.events import LOOKS_AT_A_TIME
 from takings.adapters.aws.resources.images import find_image, is_there
 from takings.adapters.aws.resources.keys import key_complaints
 from takings.adapters.aws.resources.queue import queue_url
+from takings.adapters.aws.resources.quotas import calls_at_a_time
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.tasks import SERVICES
 from takings.adapters.aws.resources.topic import addresses
@@ -24,8 +24,6 @@ from takings.intake.next_action import blocked_message
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RouteTypeDef
 
-#: looks for events, one by a schedule, one behind a batch, and the archiver
-_CALLS = LOOKS_AT_A_TIME + 3
 #: the services that a task calls; it reaches them through gateway endpoints (S3, DynamoDB) and interfaces, or the internet
 _CALLED = ("ecr.api", "ecr.dkr", "logs", "s3", "dynamodb")
 
@@ -40,17 +38,7 @@ def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_t
     yield from _executions(services, pipeline)
     yield from _unconfirmed(services, pipeline)
     yield from key_complaints(services, pipeline)
-    yield from _calls_at_a_time(services)
-
-
-def _calls_at_a_time(services: Services) -> Iterator[str]:
-    """Yield a sentence if the account has no room for the functions' calls: its quota, less what other functions reserve."""
-    room = services.lambdas.get_account_settings()["AccountLimit"].get("UnreservedConcurrentExecutions", _CALLS)
-    if room < _CALLS:
-        yield (
-            f"Lambda lets only {room} calls run at a time that no function reserves, and a store may need {_CALLS}: batches"
-            ' will wait. Ask AWS to raise the quota "Concurrent executions", or let other functions reserve less.'
-        )
+    yield from calls_at_a_time(services)
 
 
 def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> Iterator[str]:

@@ -15,12 +15,13 @@ from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.access import remove_roles
 from takings.adapters.aws.resources.alarms import remove_alarms
+from takings.adapters.aws.resources.bucket import allow_deletion, is_kept
 from takings.adapters.aws.resources.events import remove_mapping, remove_notification
 from takings.adapters.aws.resources.functions import log_groups
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
-from takings.adapters.aws.resources.storage import exists
+from takings.adapters.aws.resources.storage import exists, is_protected, protect_table
 from takings.adapters.aws.resources.tasks import SERVICES, TASKS
 from takings.adapters.aws.resources.topic import remove_topic
 from takings.adapters.aws.tables import TABLES, missing_tables
@@ -105,7 +106,7 @@ def _functions(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
         name = pipeline.name(part)
         if _is_there(partial(services.lambdas.get_function_configuration, FunctionName=name), gone):
             yield SetupStep(what=f"function {name}", make=partial(services.lambdas.delete_function, FunctionName=name))
-    for part in (names.DETECTOR, names.ARCHIVER, *TASKS):
+    for part in (names.DETECTOR, names.ARCHIVER, names.STATE_MACHINE, *TASKS):
         group = pipeline.log_group(part)
         if group in log_groups(services, group):
             yield SetupStep(what=f"log group {group}", make=partial(services.logs.delete_log_group, logGroupName=group))
@@ -123,8 +124,18 @@ def _data(services: Services, clients: Clients, pipeline: Pipeline) -> Iterator[
     for table in TABLES:
         if table.name not in missing:
             name = pipeline.table_prefix + table.name
+            if is_protected(clients.dynamodb, name):
+                yield SetupStep(
+                    what=f"deletion protection of {name}",
+                    make=partial(protect_table, clients.dynamodb, name, is_protected=False),
+                )
             yield SetupStep(what=f"table {name}", make=partial(clients.dynamodb.delete_table, TableName=name))
     if exists(services.s3, pipeline.bucket):
+        if is_kept(services.s3, pipeline.bucket):
+            yield SetupStep(
+                what=f"deletion protection of {pipeline.bucket}",
+                make=partial(allow_deletion, services.s3, pipeline.bucket),
+            )
         yield SetupStep(
             what=f"bucket {pipeline.bucket} with every version of every file",
             make=partial(_empty_and_delete, services, pipeline.bucket),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from takings.adapters.aws.clients import CONFIG, Clients
 
@@ -42,6 +42,8 @@ class Services:
     cloudwatch: CloudWatchClient
     sns: SNSClient
     kms: KMSClient
+    #: Service Quotas, which looks only
+    quotas: Any
 
 
 @contextmanager
@@ -62,6 +64,7 @@ def services(clients: Clients) -> Iterator[Services]:
             scheduler=stack.enter_context(closing(session.client("scheduler", config=CONFIG))),
             cloudwatch=stack.enter_context(closing(session.client("cloudwatch", config=CONFIG))),
             sns=stack.enter_context(closing(session.client("sns", config=CONFIG))),
+            quotas=stack.enter_context(closing(session.client("service-quotas", config=CONFIG))),
             kms=stack.enter_context(closing(session.client("kms", config=CONFIG))),
         )
 

@@ -23,9 +23,9 @@ _BACKUPS_PATIENCE_SECONDS: Final = 300
 _PAUSE_SECONDS: Final = 5
 
 
-def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[SetupStep]:
+def storage_steps(clients: Clients, bucket: str, prefix: str, *, protecting: bool) -> Iterator[SetupStep]:
     """Yield what is missing, each after the previous one was created or skipped; looking changes nothing."""
-    yield from bucket_steps(clients, bucket)
+    yield from bucket_steps(clients, bucket, is_protected=protecting)
     missing = missing_tables(clients.dynamodb, prefix)
     if missing:
         yield SetupStep(
@@ -38,6 +38,23 @@ def storage_steps(clients: Clients, bucket: str, prefix: str) -> Iterator[SetupS
             yield SetupStep(
                 what=f"point-in-time recovery of {name}", make=partial(keep_every_second, clients.dynamodb, name)
             )
+
+        if (False if table in missing else is_protected(clients.dynamodb, name)) != protecting:
+            yield SetupStep(
+                what=f"deletion protection of {name}{'' if protecting else ' is lifted'}",
+                make=partial(protect_table, clients.dynamodb, name, is_protected=protecting),
+            )
+
+
+def protect_table(dynamodb: DynamoDBClient, table: str, *, is_protected: bool) -> None:
+    """Let DynamoDB refuse to delete a table, or no longer, and wait until it does so."""
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=is_protected)
+    dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
+
+
+def is_protected(dynamodb: DynamoDBClient, table: str) -> bool:
+    """Return whether DynamoDB refuses to delete a table."""
+    return bool(dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"))
 
 
 def keep_every_second(dynamodb: DynamoDBClient, table: str, wait: Callable[[float], None] = time.sleep) -> None:
@@ -61,4 +78,4 @@ def _is_kept(dynamodb: DynamoDBClient, table: str) -> bool:
     return found.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
 
 
-__all__ = ["exists", "keep_every_second", "storage_steps"]
+__all__ = ["exists", "is_protected", "keep_every_second", "protect_table", "storage_steps"]

@@ -13,6 +13,7 @@ from takings.adapters.aws.resources.functions import log_group_steps
 from takings.adapters.aws.resources.images import IMAGES, TAG_LABEL, Image, find_image, newest_definition
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep
+from takings.adapters.aws.resources.tags import Tags, lower_case
 
 #: what has an image of its own …
 SERVICES: Final = IMAGES
@@ -62,7 +63,7 @@ LIFE_CYCLE: Final = {
 }
 
 
-def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) -> Iterator[SetupStep]:
+def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None, tags: Tags) -> Iterator[SetupStep]:
     """Yield what is missing or differs; without a tag, keep the deployed image."""
     cluster = pipeline.name(names.CLUSTER)
     clusters = services.ecs.describe_clusters(clusters=[cluster])["clusters"]
@@ -73,19 +74,19 @@ def task_steps(services: Services, pipeline: Pipeline, image_tag: str | None) ->
         yield from _repository_steps(services, name)
     for task in TASKS:
         yield from log_group_steps(services, pipeline, task)
-        yield from definition_steps(services, pipeline, task, image_tag)
+        yield from definition_steps(services, pipeline, task, image_tag, tags)
 
 
 def definition_steps(
-    services: Services, pipeline: Pipeline, service: str, image_tag: str | None
+    services: Services, pipeline: Pipeline, service: str, image_tag: str | None, tags: Tags
 ) -> Iterator[SetupStep]:
-    """Yield a service's task definition, if the newest of its family differs."""
+    """Yield a service's task definition, if the newest of its family differs; each task gets its tags."""
     image = find_image(services, pipeline, image_of(service), image_tag)
     wanted = task_definition(pipeline, service, image)
     if not _covers(newest_definition(services, wanted["family"]), wanted):
         yield SetupStep(
             what=f"task definition {wanted['family']} with the image {image.tag or image.name}",
-            make=partial(services.ecs.register_task_definition, **wanted),
+            make=partial(services.ecs.register_task_definition, **wanted, tags=lower_case(tags)),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -20,11 +21,35 @@ _MAINTAINED: Final = "rate(1 day)"
 _SWEEP_EVENT: Final = json.dumps({"source": "takings.sweep"}, separators=(",", ":"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """How executions and calls are recorded."""
+
+    #: the events of executions that are logged: OFF, FATAL, ERROR or ALL
+    level: str
+    #: by X-Ray
+    is_traced: bool
+
+    def of_executions(self, pipeline: Pipeline) -> dict[str, Any]:
+        """Return the state machine's options; data is never logged: it would only repeat what the store has."""
+        group = pipeline.arn("logs", f"log-group:{pipeline.log_group(names.STATE_MACHINE)}:*")
+        logs = [] if self.level == "OFF" else [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]
+        return {
+            "loggingConfiguration": {"level": self.level, "includeExecutionData": False, "destinations": logs},
+            "tracingConfiguration": {"enabled": self.is_traced},
+        }
+
+
 def state_machine_steps(
-    services: Services, pipeline: Pipeline, network: Network, task_definitions: Mapping[str, str]
+    services: Services,
+    pipeline: Pipeline,
+    network: Network,
+    task_definitions: Mapping[str, str],
+    watching: Watching | None = None,
 ) -> Iterator[SetupStep]:
-    """Yield the state machine if it is missing or differs."""
+    """Yield the state machine if it is missing or differs; without `watching`, leave its logs and traces as they are."""
     name = pipeline.name(names.STATE_MACHINE)
+    recorded = watching.of_executions(pipeline) if watching else {}
     wanted = definition(
         pipeline,
         subnets=list(network.subnets),
@@ -40,18 +65,30 @@ def state_machine_steps(
             what=f"state machine {name}",
             make=lambda: patiently(
                 lambda: services.stepfunctions.create_state_machine(
-                    name=name, definition=json.dumps(wanted), roleArn=role, type="STANDARD"
+                    name=name, definition=json.dumps(wanted), roleArn=role, type="STANDARD", **recorded
                 )
             ),
         )
         return
-    if json.loads(found["definition"]) != wanted or found["roleArn"] != role:
+    does_so = json.loads(found["definition"]) == wanted and found["roleArn"] == role
+    if not does_so or any(_recorded(found, key) != value for key, value in recorded.items()):
         yield SetupStep(
-            what=f"state machine {name} (does something else)",
-            make=lambda: services.stepfunctions.update_state_machine(
-                stateMachineArn=pipeline.state_machine, definition=json.dumps(wanted), roleArn=role
+            what=f"state machine {name} ({'is recorded otherwise' if does_so else 'does something else'})",
+            make=lambda: patiently(
+                lambda: services.stepfunctions.update_state_machine(
+                    stateMachineArn=pipeline.state_machine, definition=json.dumps(wanted), roleArn=role, **recorded
+                )
             ),
         )
+
+
+def _recorded(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return an option of a state machine, with what Step Functions leaves out."""
+    usual: dict[str, Any] = {
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": False, "destinations": []},
+        "tracingConfiguration": {"enabled": False},
+    }
+    return {**usual[key], **(found.get(key) or {})}
 
 
 def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta, network: Network) -> Iterator[SetupStep]:
@@ -63,7 +100,7 @@ def schedule_steps(services: Services, pipeline: Pipeline, sweep: timedelta, net
         yield SetupStep(
             what=f"schedule group {group}", make=lambda: services.scheduler.create_schedule_group(Name=group)
         )
-    look = {"Arn": pipeline.function(names.DETECTOR), "Input": _SWEEP_EVENT}
+    look = {"Arn": pipeline.live(names.DETECTOR), "Input": _SWEEP_EVENT}
     yield from _schedule_steps(services, pipeline, names.SWEEP, _rate(sweep), look)
     yield from _schedule_steps(services, pipeline, names.MAINTAIN, _MAINTAINED, _maintenance(pipeline, network))
 
@@ -88,6 +125,7 @@ def _maintenance(pipeline: Pipeline, network: Network) -> dict[str, Any]:
             # As others write down what is taken for granted.
             "EnableECSManagedTags": False,
             "EnableExecuteCommand": False,
+            "PropagateTags": "TASK_DEFINITION",
             "NetworkConfiguration": {
                 "awsvpcConfiguration": {
                     "Subnets": list(network.subnets),

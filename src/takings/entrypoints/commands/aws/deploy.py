@@ -107,6 +107,14 @@ def functions(store: Store, lambdas: Lambdas = LAMBDAS, is_dry_run: DryRun = Fal
 
 
 @deploy.command()
+def rollback(store: Store, is_dry_run: DryRun = False, account: Account = None) -> None:
+    """Take back the last deployment of the functions, at once; a second time, nothing is left to take back."""
+    with deployment(store, account=account) as here:
+        if not _carry_out(here.rollback(), is_dry_run, "rolling back", "would roll back"):
+            say(f"{store}: the functions are as they were before their last deployment")
+
+
+@deploy.command()
 def state_machine(
     store: Store,
     arn: Arn = None,
@@ -164,12 +172,14 @@ def _write_digests(here: Deployment, tag: str, folder: Path) -> None:
         (folder / f"{service}.sha256").write_text(f"{digest}  {name}\n", encoding="utf-8")
 
 
-def _carry_out(steps: Iterator[SetupStep], is_dry_run: bool) -> int:
+def _carry_out(
+    steps: Iterator[SetupStep], is_dry_run: bool, doing: str = "deploying", would: str = "would deploy"
+) -> int:
     """Carry out each step, or only name it; return how many there were."""
     count = 0
     for step in steps:
         count += 1
-        say(f"{'would deploy' if is_dry_run else 'deploying'}: {step.what}")
+        say(f"{would if is_dry_run else doing}: {step.what}")
         if not is_dry_run:
             step.make()
     return count

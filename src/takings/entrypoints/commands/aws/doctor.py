@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from takings.composition.aws_setup import complaints_on_aws, missing_on_aws
+from takings.composition.aws_setup import complaints_on_aws, missing_on_aws, remarks_on_aws
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.commands.aws.options import (
     LAMBDAS,
@@ -17,6 +17,7 @@ from takings.entrypoints.commands.aws.options import (
     say,
 )
 from takings.entrypoints.options import Store
+from takings.entrypoints.task_size import task_size
 
 
 def doctor(
@@ -42,6 +43,9 @@ def doctor(
             wrong = list(complaints)
     for sentence in wrong:
         say(sentence)
+    if not is_only_store:
+        for sentence in remarks_on_aws(store, processors=lambda csv_bytes: task_size(csv_bytes).cpu // 1024):
+            say(f"by the way: {sentence}")
     if wrong:
         raise typer.Exit(EXIT_REJECTED)
     say(f"{store}: all is well")
