@@ -196,8 +196,8 @@ COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3
 
 lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE) pyproject.toml -o requirements/core.txt
-	$(COMPILE) pyproject.toml --extra aws --extra pandas --extra spark --extra web --group dev --constraint requirements/core.txt \
-	  -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra aws --extra notify --extra openlineage --extra pandas --extra spark --extra web --group dev \
+	  --constraint requirements/core.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra web --constraint requirements/dev.txt -o requirements/web.txt
 	$(COMPILE) --group test --constraint requirements/dev.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra aws --extra pandas --constraint requirements/dev.txt -o validation-service/image.txt

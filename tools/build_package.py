@@ -75,7 +75,7 @@ def try_wheel(wheel: Path, environment: Path) -> None:
     """Install a wheel into an empty environment, and run its demo there, in a folder without the sources."""
     venv.create(environment, clear=True, with_pip=True)
     python = environment.resolve() / "bin" / "python"
-    install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+    install: list[str | Path] = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
     # Wheels, so nobody needs a compiler; pinned, for what is built next to this is deployed. `make tried` takes others.
     _run([*install, "--require-hashes", "--only-binary=:all:", "-r", ROOT / "requirements" / "core.txt"], ROOT)
     _run([*install, "--no-deps", "--no-index", wheel.resolve()], ROOT)

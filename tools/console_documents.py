@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +99,7 @@ def documents(
     return dict(sorted((texts | _environments(pipeline)).items()))
 
 
-def _environments(pipeline: Pipeline) -> Mapping[str, str]:
+def _environments(pipeline: Pipeline) -> dict[str, str]:
     """Return the variables of both functions."""
     url = f"https://sqs.{pipeline.region}.{pipeline.dns_suffix}/{pipeline.account}/{pipeline.name(names.DEAD_LETTERS)}"
     code = Archive(content=b"", runtime="", architecture="")

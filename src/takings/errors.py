@@ -12,6 +12,7 @@
         │   ├── UnreadableFile  one file could not be read; the batch continues without it
         │   └── StuckFile       one file was archived but not removed from raw-data/; the batch continues
         ├── ConflictError     another writer was first; read again
+        ├── ReaderDied        each process of a cluster that read a file has died; the file is tried alone
         ├── Superseded        this attempt lost the gate to a newer one; it ends without a side effect
         ├── CorruptState      ledger, lake or manifest is damaged; nothing is overwritten
         ├── NotSent           a message could not be handed over; the next check tries again
@@ -74,6 +75,15 @@ class StuckFile(StoreError):
 
 class ConflictError(MachineryError):
     """Another writer changed the thing first; the caller reads it again."""
+
+
+class ReaderDied(MachineryError):
+    """Each process of a cluster that read a file has died."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        #: the file's key
+        self.key = key
 
 
 class Superseded(MachineryError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -56,6 +56,11 @@ class Workers:
     @staticmethod
     def result(future: Future[Answer]) -> Answer:
         """Wait for a call and return its result, or raise what it raised; signals are handled meanwhile."""
-        while not future.done():
-            wait([future], timeout=_LOOK_SECONDS)
+        Workers.await_all([future])
         return future.result()
+
+    @staticmethod
+    def await_all(futures: Iterable[Future[Any]]) -> None:
+        """Wait until calls have ended, whatever they return or raise; signals are handled meanwhile."""
+        while wait(futures := list(futures), timeout=_LOOK_SECONDS).not_done:
+            pass

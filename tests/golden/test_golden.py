@@ -27,7 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -41,14 +41,17 @@ import pytest
 import yaml
 
 from takings.adapters.duckdb.session import open_duckdb
-from takings.batch.validate_file import ValidatedFile, validate_file
+from takings.adapters.duckdb.source_rows import DuckDbSources
+from takings.batch.validate_one import validate_one
 from takings.contracts import load_contracts
 from takings.contracts.model import Contracts, Dataset
 from takings.intake.arrivals import Arrival
-from takings.ports import ValidationEngine
+from takings.layout import BatchId
+from takings.ports import FileToValidate, ValidationEngine
 from takings.time_zones import business_time
 from takings.validation import file_kinds
 from takings.validation.findings import Verdict
+from takings.validation.validated import ValidatedFile
 from takings.validation.verdicts import RejectionPolicy, Tolerance
 from tests.contract_options import write_contracts
 from tests.mapped_contracts import mapped
@@ -190,37 +193,68 @@ def check_counts(validated: ValidatedFile) -> None:
 )
 def test_golden(path: Path, engine_name: str, duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     """Each input has the expected result."""
-    case = yaml.safe_load(path.read_text(encoding="utf-8"))
-    dataset = Dataset(case["dataset"])
-    file = case.get("file", "a.csv")
-    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / file).write_bytes(content_of(case))
+    case = read_case(path, tmp_path)
+    (tmp_path / case.file.arrival.file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / case.file.arrival.file).write_bytes(case.content)
     staged = tmp_path / "staged.parquet"
+    validated = validate_one(
+        case.file,
+        engine_of(engine_name, duck, case.time_zone),
+        DuckDbSources("400MB"),
+        tmp_path / case.file.arrival.file,
+        workspace=tmp_path / "work",
+        staged={Dataset(case.file.arrival.dataset): staged},
+    )
+    case.check(validated, staged, duck)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One input and its expected result."""
+
+    file: FileToValidate
+    content: bytes
+    time_zone: str
+    expected: Mapping[str, Any]
+
+    def check(self, validated: ValidatedFile, staged: Path, duck: duckdb.DuckDBPyConnection) -> None:
+        """Compare a result with the expected one."""
+        expected = {"errors": {}, "warnings": {}, "violations": [], **self.expected}
+        if "stored" in expected:
+            expected["stored"] = list(csv.reader(io.StringIO(repeated(expected["stored"]))))[1:]
+        assert outcome(validated, staged, self.expected, duck) == expected
+        assert "stored" in expected or validated.report.verdict is Verdict.REJECTED
+        check_counts(validated)
+
+
+def read_case(path: Path, folder: Path) -> Case:
+    """Read a case; contracts of its own are written to the folder."""
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    dataset, file = Dataset(case["dataset"]), case.get("file", "a.csv")
     contracts = contracts_of(case)
     if "roles" in case:
-        folder = contracts_of_worth(tmp_path / "contracts", case["roles"], optional=tuple(case.get("optional", ())))
-        contracts = load_contracts(Path(folder))
+        own = contracts_of_worth(folder / "contracts", case["roles"], optional=tuple(case.get("optional", ())))
+        contracts = load_contracts(Path(own))
     if "versioned" in case or "replaces" in case:
         contracts = contracts_with(tuple(case.get("versioned", ())), replaces=case.get("replaces", False))
-    validated = validate_file(
-        engine_of(engine_name, duck, case.get("time_zone", "UTC")),
-        contracts,
-        Arrival(key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON),
-        tmp_path / file,
-        now=NOON,
-        tolerance=Tolerance(
-            policy=RejectionPolicy(case.get("policy", "file")), max_rejected=Decimal(case.get("max_rejected", "1"))
+    return Case(
+        file=FileToValidate(
+            batch_id=BatchId("b1"),
+            place=0,
+            arrival=Arrival(
+                key=f"raw-data/{dataset}/{file}", dataset=dataset, file=file, size=0, etag="", version=NOON
+            ),
+            contracts=contracts,
+            source=None,
+            now=NOON,
+            tolerance=Tolerance(
+                policy=RejectionPolicy(case.get("policy", "file")), max_rejected=Decimal(case.get("max_rejected", "1"))
+            ),
         ),
-        workspace=tmp_path / "work",
-        staged=staged,
-        original_of=lambda _: None,
+        content=content_of(case),
+        time_zone=case.get("time_zone", "UTC"),
+        expected=case["expected"],
     )
-    expected = {"errors": {}, "warnings": {}, "violations": [], **case["expected"]}
-    if "stored" in expected:
-        expected["stored"] = list(csv.reader(io.StringIO(repeated(expected["stored"]))))[1:]
-    assert outcome(validated, staged, case["expected"], duck) == expected
-    assert "stored" in expected or validated.report.verdict is Verdict.REJECTED
-    check_counts(validated)
 
 
 def test_every_rule_has_a_case() -> None:

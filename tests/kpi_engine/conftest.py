@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def spark() -> Iterator[SparkSession]:
-    """Return the session of a local application; every engine opened in the meantime uses it."""
+    """Return the session of a local application; every engine opened in the meantime uses it.
+
+    As on a cluster, a task is tried again: once, because four times would take long.
+    """
     from takings.adapters.spark.session import open_spark
 
-    with open_spark("local[2]") as session:
+    with open_spark("local[2, 2]") as session:
         yield session

@@ -15,6 +15,9 @@ from takings.settings import Settings
 
 SETTINGS_FILE = "takings.toml"
 
+#: opens a store's files for as long as a block lasts, with a working folder of this machine
+OpenFiles = Callable[[Path], AbstractContextManager[ObjectStore]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformPorts:
@@ -39,6 +42,9 @@ class Platform(Protocol):
 
     def files(self) -> ObjectStore:
         """Return the store's files, without writing anything."""
+
+    def files_elsewhere(self) -> OpenFiles:
+        """Return what opens the store's files in another process, maybe of another machine; it can be sent there."""
 
     def contracts(self, settings: Settings) -> Path | None:
         """Return a local folder with the contracts that the settings name; None: the shipped ones."""

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from takings.batch.validate_file import ValidatedFile
 from takings.composition.dry_runs import Unplaced, open_dry_run
 from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.model import Contracts
@@ -19,6 +18,7 @@ from takings.layout import format_instant
 from takings.validation.findings import Finding, RecordCounts, Verdict, Violation
 from takings.validation.remedies import remedy, remedy_in
 from takings.validation.reports import made_document, records_document, violation_document
+from takings.validation.validated import ValidatedFile
 
 #: enough for a person and for a program that reports them; a broken export may have millions
 MOST_VIOLATIONS: Final = 1000

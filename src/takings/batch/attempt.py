@@ -23,7 +23,7 @@ from takings.batch.publish import Published, current_definition, shipped_tables
 from takings.batch.publish import publish as publish_keys
 from takings.batch.validate import validate
 from takings.batch.verdicts import BatchVerdicts, has_verdicts
-from takings.errors import SettingsError, UnreadableFile
+from takings.errors import ReaderDied, SettingsError, UnreadableFile
 from takings.intake.arrivals import Arrival
 from takings.intake.gate import Gate, GateState, LeftFile
 from takings.intake.manifest import to_json
@@ -70,8 +70,14 @@ class Attempt:
         """Validate the batch's files; None where the batch was given up instead."""
         if not self._begin(started_at):
             return None
-        # Read files one by one if an earlier attempt died or failed.
-        return validate(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
+        while True:
+            try:
+                # Read files one by one if an earlier attempt died or failed.
+                return validate(self.claim, reads_ahead=self.suspect is None and self.claim.gate.attempt == 1)
+            except ReaderDied as died:
+                # A batch of one file goes on: after some deaths the file is refused unread.
+                if self._sets_aside(died.key):
+                    return None
 
     def transform(self, verdicts: BatchVerdicts) -> Transformed:
         """Merge the accepted rows into the lake, and publish the KPIs that they change."""

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from takings.batch.claim import Claim
-from takings.batch.validate_file import ValidatedFile, validate_file
-from takings.batch.validate_source import SourceReader
+from takings.batch.validate_one import no_original, validate_one
 from takings.contracts.datasets import Dataset, SourceName
 from takings.contracts.sources import Source
 from takings.errors import ContractError, MachineryError
 from takings.intake.arrivals import Arrival
 from takings.lake import StagedBatch, StagedFile, stand_in_version
-from takings.ports import ValidationEngine
+from takings.ports import FileToValidate, ValidationEngine
 from takings.validation.findings import FileReport, Verdict
 from takings.validation.structure.values import Structure
+from takings.validation.validated import ValidatedFile
 from takings.validation.verdicts import RejectionPolicy, Tolerance
+from takings.workers import Workers
 
 #: every reader keeps a file open and some buffers: this many leave room within 256 open files and the smallest memory …
 _FILES_AT_ONCE: Final = 64
@@ -36,27 +38,28 @@ def stage(
     original_of: Callable[[Structure], str | None],
 ) -> ValidatedFile:
     """Validate a file of the batch, whose bytes lie at `path`, as the manifest says, and stage its good rows."""
-    ports, staged = claim.ports, {file.dataset: file.path for file in staged_files(claim, place, arrival)}
-    if isinstance(arrival.dataset, SourceName):
-        reader = SourceReader(
-            validation=engine,
-            engine=ports.sources,
-            contracts=ports.contracts,
-            source=source_of(claim, arrival.dataset),
-            now=claim.manifest.now,
-        )
-        work = workspace(claim, place)
-        return reader.validate(arrival, path, workspace=work, staged=staged, original_of=original_of)
-    return validate_file(
+    return validate_one(
+        file_to_validate(claim, place, arrival),
         engine,
-        ports.contracts,
-        arrival,
+        claim.ports.sources,
         path,
+        workspace=workspace(claim, place),
+        staged=staged_paths(claim, place, arrival),
+        original_of=original_of,
+    )
+
+
+def file_to_validate(claim: Claim, place: int, arrival: Arrival) -> FileToValidate:
+    """Return a file of the batch with what its findings depend on."""
+    name = arrival.dataset
+    return FileToValidate(
+        batch_id=claim.batch_id,
+        place=place,
+        arrival=arrival,
+        contracts=claim.ports.contracts,
+        source=source_of(claim, name) if isinstance(name, SourceName) else None,
         now=claim.manifest.now,
         tolerance=tolerance_of(claim),
-        workspace=workspace(claim, place),
-        staged=staged[arrival.dataset],
-        original_of=original_of,
     )
 
 
@@ -99,6 +102,11 @@ def staged_files(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFile
     )
 
 
+def staged_paths(claim: Claim, place: int, arrival: Arrival) -> dict[Dataset, Path]:
+    """Return the path of a file's staged rows of each dataset."""
+    return {file.dataset: file.path for file in staged_files(claim, place, arrival)}
+
+
 def _staged_file(claim: Claim, place: int, arrival: Arrival, dataset: Dataset, version: datetime) -> StagedFile:
     folder = claim.ports.store.staging(claim.batch_id) / dataset
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,13 +145,29 @@ def _staged_again(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFil
     staged = staged_files(claim, place, arrival)
     if all(file.path.exists() for file in staged):
         return staged
-    path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
-    if path is None:
+    if not _stage_again(claim, place, arrival):
         raise MachineryError(
             f"{arrival.key}: its staged rows and the bytes they were read from are gone, so batch {claim.batch_id} cannot be"
             " completed. Drop the same file again under its name and run again."
         )
+    return staged
+
+
+def _stage_again(claim: Claim, place: int, arrival: Arrival) -> bool:
+    """Stage an accepted file's rows again; return whether its bytes are still there."""
+    ports = claim.ports
+    if ports.executors is not None:
+        ports.executors.begin()
+        staged = staged_paths(claim, place, arrival)
+        asks = partial(ports.executors.validate, file_to_validate(claim, place, arrival), staged)
+        with Workers(1, ports.executors.interrupt) as threads:
+            is_there = threads.result(threads.begin(asks)) is not None
+        ports.store.fetch_staged(claim.batch_id, staged.values())
+        return is_there
+    path = ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
+    if path is None:
+        return False
     claim.now_reading(arrival.key)
     # It was accepted, so it is not a copy.
-    stage(claim, claim.ports.validation, place, arrival, path, original_of=lambda _: None)
-    return staged
+    stage(claim, ports.validation, place, arrival, path, original_of=no_original)
+    return True

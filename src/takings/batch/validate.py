@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
-from typing import Final
 
 from takings import layout
 from takings.batch.claim import Claim
 from takings.batch.commits import newest_commit
 from takings.batch.gaps import refused_days_document
-from takings.batch.reading_ahead import FileAhead, ReadingAhead, next_round
+from takings.batch.reading_elsewhere import reading_elsewhere
+from takings.batch.reading_here import Reader, reading_here
 from takings.batch.side_by_side import create_all
-from takings.batch.staging import as_batch, stage, staged_batch, staged_files, tolerance_of, workspace
-from takings.batch.validate_file import ValidatedFile
+from takings.batch.staging import as_batch, staged_batch, staged_files, tolerance_of
 from takings.batch.verdicts import BatchVerdicts, read_verdicts, write_verdicts
 from takings.contracts.model import Dataset
 from takings.errors import StoreError, UnreadableFile
@@ -34,18 +33,15 @@ from takings.validation.reports import (
     reason_lines,
 )
 from takings.validation.structure.values import Structure
+from takings.validation.validated import ValidatedFile
 from takings.validation.verdicts import RejectionPolicy, fail_batch, unread_report
-from takings.workers import Workers
-
-#: stands for what is being read when it is several files; it is not a key, so no file becomes a suspect
-_TOGETHER: Final = "several files at once"
 
 
 def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
     """Validate every file of the batch, once: the verdicts of an earlier attempt are final.
 
-    With `reads_ahead` several files may be read at once; set it only if no earlier attempt died or failed, as one of them may
-    be the cause.
+    With `reads_ahead` this process may read several files at once; set it only if no earlier attempt died or failed, as one of
+    them may be the cause. ReaderDied where a file that was read alone has killed its reader in another process.
     """
     known = read_verdicts(claim.ports.store, claim.batch_id)
     if known is not None:
@@ -70,18 +66,15 @@ def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
     reports: list[FileReport] = []
     returned: list[str] = []
     unread: dict[str, str] = {}
-    read_until = 0 if reads_ahead else len(claim.arrivals)
-    engine, at_a_time = claim.ports.validation, claim.ports.store.side_by_side()
-    with Workers(engine.workers, engine.interrupt) as workers:
-        ahead = ReadingAhead(engine, claim.ports.contracts, claim.manifest.now, workers)
+    reading = (
+        reading_here(claim, reads_ahead=reads_ahead) if claim.ports.executors is None else reading_elsewhere(claim)
+    )
+    with reading as reader:
         for place, arrival in enumerate(claim.arrivals):
-            if place % at_a_time == 0:
-                _prefetch(claim, claim.arrivals[place : place + at_a_time])
-            if place == read_until:
-                read_until = _read_ahead(claim, ahead, place)
+            reader.come_to(place)
             claim.ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(claim.arrivals)})
             try:
-                report = _validate_file(claim, ahead, place, reports)
+                report = _validate_file(claim, reader, place, reports)
             except UnreadableFile as refused:
                 unread[arrival.key] = str(refused)
                 claim.ports.tell("file.unread", {"key": arrival.key, "reason": str(refused)})
@@ -128,7 +121,10 @@ def _keep_refused_days(claim: Claim, reports: Sequence[FileReport]) -> None:
     staged = [file for place, arrival in enumerate(claim.arrivals) for file in staged_files(claim, place, arrival)]
     # Items have the days of their orders, whatever became of the file that these came in.
     wanted = [file for file in staged if file.dataset is Dataset.ORDERS or file.key in refused]
-    files = [file for file in wanted if file.dataset is not Dataset.PRODUCTS and file.path.exists()]
+    wanted = [file for file in wanted if file.dataset is not Dataset.PRODUCTS]
+    if claim.ports.executors is not None:
+        claim.ports.store.fetch_staged(claim.batch_id, [file.path for file in wanted])
+    files = [file for file in wanted if file.path.exists()]
     days = claim.ports.engine.days_of(as_batch(claim, files), _lake(claim)) if files else {}
     document = refused_days_document(claim.batch_id, {key: days.get(key, ()) for key in refused})
     claim.ports.store.create(layout.refused_days(claim.batch_id), to_json(document))
@@ -142,23 +138,16 @@ def _lake(claim: Claim) -> LakeSnapshot:
     return claim.ports.tables.snapshot(commit.versions)
 
 
-def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequence[FileReport]) -> FileReport | None:
+def _validate_file(claim: Claim, reader: Reader, place: int, before: Sequence[FileReport]) -> FileReport | None:
     """Validate one file; None where its bytes were overwritten before they were read. UnreadableFile if it cannot be read."""
     arrival = claim.arrivals[place]
-    path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
-    if path is None:
-        return None
     deaths = claim.gate.deaths_of(arrival.key, arrival.etag)
     if deaths >= MOST_DEATHS:
-        return unread_report(arrival, _fingerprint(path), deaths)
-    is_known = ahead.knows(workspace(claim, place))
-    if not is_known:
-        # If the process dies now, this file alone is to blame.
-        ahead.finish()
-    claim.now_reading(_TOGETHER if is_known else arrival.key)
-    validated = stage(
-        claim, ahead, place, arrival, path, lambda structure: _original_of(claim, arrival, structure, before)
-    )
+        path = claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
+        return None if path is None else unread_report(arrival, _fingerprint(path), deaths)
+    validated = reader.read(place, lambda structure: _original_of(claim, arrival, structure, before))
+    if validated is None:
+        return None
     report = validated.report
     _report_chunks(claim, arrival, validated)
     if report.records.rejected or report.verdict is Verdict.REJECTED:
@@ -166,48 +155,6 @@ def _validate_file(claim: Claim, ahead: ReadingAhead, place: int, before: Sequen
     if report.verdict is Verdict.ACCEPTED and report.records.rejected:
         _quarantine(claim, arrival, validated)
     return report
-
-
-def _read_ahead(claim: Claim, ahead: ReadingAhead, first: int) -> int:
-    """Begin to read the next files ahead, if that is worth it; return the place after the last one considered."""
-    found = next_round(
-        claim.arrivals,
-        first,
-        lambda arrival: claim.gate.deaths_of(arrival.key, arrival.etag) > 0,
-        workers=claim.ports.validation.workers,
-    )
-    if found.together or found.side_by_side:
-        claim.now_reading(_TOGETHER)
-        _prefetch(claim, [claim.arrivals[place] for place in found.together])
-        ahead.read(
-            [_file_ahead(claim, place) for place in found.together],
-            [_file_ahead(claim, place) for place in found.side_by_side],
-            workspace(claim, first),
-        )
-    return found.end
-
-
-def _prefetch(claim: Claim, arrivals: Sequence[Arrival]) -> None:
-    claim.ports.store.prefetch([(arrival.source, arrival.etag) for arrival in arrivals], claim.batch_id)
-
-
-def _file_ahead(claim: Claim, place: int) -> FileAhead:
-    arrival = claim.arrivals[place]
-    (staged,) = staged_files(claim, place, arrival)
-
-    def fetch() -> Path | None:
-        try:
-            return claim.ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
-        except UnreadableFile:
-            return None
-
-    return FileAhead(
-        dataset=staged.dataset,
-        file=arrival.file,
-        workspace=workspace(claim, place),
-        staged=staged.path,
-        fetch=fetch,
-    )
 
 
 def _report_chunks(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> None:

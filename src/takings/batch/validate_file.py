@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from takings.contracts.model import Contracts, Dataset
 from takings.intake.arrivals import Arrival
 from takings.ports import ValidationEngine
-from takings.validation.findings import ChunkReport, FaultyRecord, FileReport, no_faulty_records
+from takings.validation.findings import no_faulty_records
 from takings.validation.folders import contract_at
 from takings.validation.header import check_header
 from takings.validation.mended import check_mended
 from takings.validation.recognition import explain, is_misread
-from takings.validation.structure.values import FileFault, Structure
+from takings.validation.structure.values import Structure
+from takings.validation.validated import ValidatedFile
 from takings.validation.verdicts import Tolerance, decide_verdict, duplicate_report, unreadable_report
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidatedFile:
-    """What was found in a file, and its verdict."""
-
-    report: FileReport
-    structure: Structure
-    chunks: tuple[ChunkReport, ...]
-    #: for a source's file: of the rows of each dataset that were made
-    made_chunks: Mapping[Dataset, tuple[ChunkReport, ...]] = field(default_factory=dict)
-    #: why the whole file is refused, where its records could not be checked
-    fault: FileFault | None = None
-    #: every faulty record in the order of the file; may be called again until the next file is validated
-    faulty_records: Callable[[], Iterator[FaultyRecord]]
 
 
 def validate_file(

@@ -8,7 +8,6 @@ from datetime import datetime
 from heapq import merge
 from pathlib import Path
 
-from takings.batch.validate_file import ValidatedFile
 from takings.contracts.model import Contracts, Dataset
 from takings.contracts.sources import Source
 from takings.intake.arrivals import Arrival
@@ -19,6 +18,7 @@ from takings.validation.recognition import is_misread
 from takings.validation.source_columns import check_columns, made_contract
 from takings.validation.source_findings import decide_verdict_of_source, findings_of_structure, in_dataset
 from takings.validation.structure.values import FileFault, Structure
+from takings.validation.validated import ValidatedFile
 from takings.validation.verdicts import FILE_BY_FILE, decide_verdict, duplicate_report, unreadable_report
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
@@ -17,13 +18,16 @@ from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.source_rows import DuckDbSources
 from takings.adapters.duckdb.source_sql import checked
 from takings.adapters.duckdb.validation import DuckDbValidation
-from takings.composition.on_demand import Engines
+from takings.composition.on_demand import Engines, Files
 from takings.contracts.model import Contracts
 from takings.errors import SettingsError
 from takings.kpis import KpiTable
-from takings.ports import BusinessTime, KpiEngine, LakeTables, ValidationEngine
+from takings.ports import BusinessTime, Executors, LakeTables, ValidationEngine
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import business_time
+
+if TYPE_CHECKING:
+    from takings.adapters.spark.kpi_engine import SparkEngine
 
 __all__ = ["DuckDbSources", "check_on_spark", "checked", "checked_tables", "open_engines", "pick_validation"]
 
@@ -36,6 +40,7 @@ def open_engines(
     contracts: Contracts,
     own_tables: Sequence[KpiTable],
     spill: Path,
+    files: Files,
     checks_own: bool = False,
 ) -> Iterator[Engines]:
     """Open the engines that the settings name; SettingsError where their packages are not installed.
@@ -46,20 +51,18 @@ def open_engines(
     threads = settings.threads or os.cpu_count() or 1
     with (
         closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
-        _pick_kpi_engine(
-            settings,
-            engine := DuckDbEngine(duckdb, tables, contracts, zone, own_tables),
-            tables,
-            contracts,
-            own_tables if checks_own else (),
-        ) as kpi_engine,
+        _spark(settings, tables, contracts, files) as spark,
     ):
+        engine = DuckDbEngine(duckdb, tables, contracts, zone, own_tables)
+        if spark is not None and checks_own and own_tables:
+            spark.kpi_engine.check(samples_of(own_tables, contracts))
         yield Engines(
             tables=tables,
             validation=pick_validation(settings.validation_engine, threads)(duckdb, zone),
             sources=DuckDbSources(settings.memory),
             engine=engine,
-            kpi_engine=kpi_engine,
+            kpi_engine=engine if spark is None else spark.kpi_engine,
+            executors=None if spark is None else spark.executors,
         )
 
 
@@ -80,37 +83,55 @@ def pick_validation(
 
 def check_on_spark(own_tables: Sequence[KpiTable], contracts: Contracts, settings: Settings) -> None:
     """Check own tables, which DuckDB has checked, on Spark; ContractError for the first that it computes otherwise."""
-    spark = _spark()
+    with _needs_spark():
+        from takings.adapters.spark.kpi_engine import check_samples, open_spark, spark_faults
     samples = samples_of(own_tables, contracts)
-    with spark.spark_faults(), spark.open_spark(settings.spark_master) as session:
-        spark.check_samples(session, samples, contracts)
+    with spark_faults(), open_spark(settings.spark_master) as session:
+        check_samples(session, samples, contracts)
 
 
 @contextmanager
-def _pick_kpi_engine(
-    settings: Settings,
-    duckdb_engine: DuckDbEngine,
-    tables: LakeTables,
-    contracts: Contracts,
-    to_check: Sequence[KpiTable],
-) -> Iterator[KpiEngine]:
-    """Yield the engine that computes measures, and end it with the block; SettingsError where Spark is not installed."""
-    if settings.engine is EngineChoice.DUCKDB:
-        yield duckdb_engine
-        return
-    spark = _spark()
-    with closing(spark.SparkEngine(tables, contracts, partial(spark.open_spark, settings.spark_master))) as engine:
-        if to_check:
-            engine.check(samples_of(to_check, contracts))
-        yield engine
-
-
-def _spark() -> ModuleType:
-    """Load the engine; SettingsError where Spark is not installed."""
+def _needs_spark() -> Iterator[None]:
+    """Raise SettingsError where the block finds that Spark is not installed."""
     try:
-        from takings.adapters.spark import kpi_engine
+        yield
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"engine = 'spark' needs the package {missing.name}. Install it: pip install 'takings[spark]'."
         ) from missing
-    return kpi_engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OnSpark:
+    """What works with Spark."""
+
+    kpi_engine: SparkEngine
+    executors: Executors
+
+
+@contextmanager
+def _spark(settings: Settings, tables: LakeTables, contracts: Contracts, files: Files) -> Iterator[_OnSpark | None]:
+    """Yield what works with Spark, where the settings say so, and end it with the block.
+
+    SettingsError where Spark is not installed.
+    """
+    if settings.engine is EngineChoice.DUCKDB:
+        yield None
+        return
+    with _needs_spark():
+        from takings.adapters.spark.executors import SparkExecutors, Work
+        from takings.adapters.spark.kpi_engine import SparkEngine
+        from takings.adapters.spark.session import open_spark
+        from takings.adapters.spark.shared_session import SharedSession
+    work = Work(
+        open_files=files.elsewhere,
+        engine=pick_validation(settings.validation_engine, workers=1),
+        time_zone=settings.time_zone,
+        memory=settings.memory,
+    )
+    with (
+        closing(SharedSession(partial(open_spark, settings.spark_master))) as shared,
+        closing(SparkEngine(tables, contracts, shared.lent)) as kpi_engine,
+        closing(SparkExecutors(shared, files.here, work)) as executors,
+    ):
+        yield _OnSpark(kpi_engine=kpi_engine, executors=executors)

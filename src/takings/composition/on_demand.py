@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar, cast
 
+from takings.adapters.platform import OpenFiles
 from takings.contracts.model import Contract, Contracts, Dataset
 from takings.contracts.sources import NO_SOURCES
 from takings.contracts.worth import USUAL_WORTH
-from takings.ports import KpiEngine, LakeEngine, LakeTables, SourceEngine, ValidationEngine
+from takings.ports import Executors, KpiEngine, LakeEngine, LakeTables, ObjectStore, SourceEngine, ValidationEngine
 
 Opened = TypeVar("Opened")
 
@@ -28,6 +29,17 @@ class Engines:
     sources: SourceEngine
     engine: LakeEngine
     kpi_engine: KpiEngine
+    #: None where this process validates every file itself, or none at all
+    executors: Executors | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """A store's files, for engines that work in other processes."""
+
+    here: ObjectStore
+    #: opens them in another process
+    elsewhere: OpenFiles
 
 
 OpenLake = Callable[[], LakeTables]

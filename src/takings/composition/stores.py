@@ -27,6 +27,7 @@ from takings.batch.store_format import check_format, check_ledger
 from takings.composition.buckets import S3, on_aws
 from takings.composition.on_demand import (
     Engines,
+    Files,
     engines_at_once,
     engines_on_demand,
     shipped_contracts_on_demand,
@@ -151,6 +152,7 @@ def _opened(
                 own_tables=own_tables,
                 spill=spill,
                 checks_own=not only_looks,
+                files=Files(here=store, elsewhere=platform.files_elsewhere()),
             ),
         ) as engines,
     ):
@@ -163,6 +165,7 @@ def _opened(
             sources=engines.sources,
             engine=engines.engine,
             kpi_engine=engines.kpi_engine,
+            executors=engines.executors,
             clock=SystemClock(),
             heartbeat=ThreadHeartbeat(faults),
             owners=opened.owners,
@@ -244,12 +247,19 @@ def _open_engines(
     own_tables: Sequence[KpiTable],
     spill: Path,
     checks_own: bool,
+    files: Files,
 ) -> AbstractContextManager[Engines]:
     """Load the engines' libraries and open them."""
     from takings.composition import engines
 
     return engines.open_engines(
-        tables, settings=settings, contracts=contracts, own_tables=own_tables, spill=spill, checks_own=checks_own
+        tables,
+        settings=settings,
+        contracts=contracts,
+        own_tables=own_tables,
+        spill=spill,
+        files=files,
+        checks_own=checks_own,
     )
 
 

@@ -1,7 +1,8 @@
 """Define what the pipeline needs from the world: the protocols that adapters implement.
 
 Every method says whether it may be repeated and what it raises. Each port that touches the platform has a local adapter
-and one for AWS. `stores` keep, `engines` compute, `surroundings` are the time and other processes.
+and one for AWS. `stores` keep, `engines` compute, `executors` validate elsewhere, `surroundings` are the
+time and other processes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from takings.ports.engines import (
     SourceEngine,
     ValidationEngine,
 )
+from takings.ports.executors import Executors, FileToValidate
 from takings.ports.stores import KpiStore, LakeTables, Ledger, ObjectStore
 from takings.ports.surroundings import (
     Changes,
@@ -66,12 +68,17 @@ class Ports:
     outcome_settings: Mapping[str, str]
     package_version: str
 
+    #: None: this process validates every file itself
+    executors: Executors | None = None
+
 
 __all__ = [
     "BusinessTime",
     "Changes",
     "Clock",
     "Executions",
+    "Executors",
+    "FileToValidate",
     "Heartbeat",
     "KpiEngine",
     "KpiStore",

@@ -113,6 +113,12 @@ class ObjectStore(Protocol):
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
         """Bring files that another machine has shared into the staging folder; others stay absent. May be repeated."""
 
+    def take_staged(self, batch_id: BatchId, files: Mapping[Path, Path]) -> None:
+        """Give files of the staging folder, which an executor has shared, their final paths there; nothing is brought here.
+
+        StoreError where one is not there. May not be repeated; another attempt has files of its own.
+        """
+
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended. May be repeated."""
 

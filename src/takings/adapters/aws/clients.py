@@ -63,14 +63,14 @@ class Clients:
 
 
 @contextmanager
-def connected() -> Iterator[Clients]:
-    """Make the clients, and close them when the block ends; SettingsError where no region is set."""
-    session = boto3.Session()
+def connected(region: str | None = None) -> Iterator[Clients]:
+    """Make the clients of a region, and close them when the block ends; SettingsError where none is given or set."""
+    session = boto3.Session(region_name=region)
     # Its type does not know that there may be no region. AWS's other tools also read AWS_REGION; boto3 does not.
-    region: str | None = session.region_name
-    if region is None and (region := os.environ.get("AWS_REGION")):
-        session = boto3.Session(region_name=region)
-    if region is None:
+    known: str | None = session.region_name
+    if known is None and (known := os.environ.get("AWS_REGION")):
+        session = boto3.Session(region_name=known)
+    if known is None:
         raise SettingsError("no AWS region is set. Set AWS_DEFAULT_REGION, or run `aws configure`.")
     with (
         closing(session.client("s3", config=CONFIG)) as s3,

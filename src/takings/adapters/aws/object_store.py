@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -229,6 +229,18 @@ class BucketStore:
 
     def _staged_key(self, file: Path) -> str:
         return self._checked(file.relative_to(self._work).as_posix())
+
+    def take_staged(self, batch_id: BatchId, files: Mapping[Path, Path]) -> None:
+        """Copy objects within the bucket, in parallel, except those that another attempt has copied."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda file: self._take_staged(*file), files.items()))
+
+    def _take_staged(self, source: Path, target: Path) -> None:
+        key = self._staged_key(source)
+        if not self.copy(key, self._staged_key(target)):
+            raise StoreError(
+                f"{key} is not in the store {self._bucket}, although an executor wrote it. Run again; nothing is lost."
+            )
 
     def forget(self, batch_id: BatchId) -> None:
         """Remove the staged rows of a batch that has ended, here and in the bucket, and its fetched bytes."""

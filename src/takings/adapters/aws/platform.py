@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from takings.adapters.aws.bucket import Bucket
 from takings.adapters.aws.changes import NoChanges
-from takings.adapters.aws.clients import Clients
+from takings.adapters.aws.clients import Clients, connected
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.faults import aws_faults
 from takings.adapters.aws.kpi_store import DynamoKpiStore
@@ -18,7 +19,7 @@ from takings.adapters.aws.lake_files import BucketLakeFiles
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.aws.object_store import BucketStore
 from takings.adapters.aws.owners import LeaseOwners
-from takings.adapters.platform import SETTINGS_FILE, PlatformPorts
+from takings.adapters.platform import SETTINGS_FILE, OpenFiles, PlatformPorts
 from takings.errors import SettingsError
 from takings.kpis import KpiTable
 from takings.ports import Changes, Tell
@@ -52,6 +53,10 @@ class AwsPlatform:
     def files(self) -> BucketStore:
         """Return the store's files."""
         return BucketStore(self._bucket, self.root)
+
+    def files_elsewhere(self) -> OpenFiles:
+        """Return what opens the bucket's files in another process, with that process's own credentials."""
+        return partial(_files_of, self._bucket.name, self._clients.region)
 
     def contracts(self, settings: Settings) -> Path | None:
         """Return the folder that the settings name, or a copy of the bucket's own: functions and tasks have only that.
@@ -105,3 +110,10 @@ class AwsPlatform:
     def faults(self) -> AbstractContextManager[None]:
         """Begin a block in which boto3's errors become Takings errors."""
         return aws_faults()
+
+
+@contextmanager
+def _files_of(bucket: str, region: str, work: Path) -> Iterator[BucketStore]:
+    """Open a bucket's files, with a working folder."""
+    with aws_faults(), connected(region) as clients:
+        yield BucketStore(Bucket(clients.s3, bucket), work)

@@ -16,7 +16,7 @@ from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.faults import translated_faults
 from takings.adapters.local.unplaced import Unplaced
 from takings.adapters.scanned_file import first_bytes, read_structure
-from takings.batch.validate_file import ValidatedFile, validate_file
+from takings.batch.validate_file import validate_file
 from takings.batch.validate_source import SourceReader
 from takings.contracts.datasets import Dataset, DropKind
 from takings.contracts.model import Contracts
@@ -29,6 +29,7 @@ from takings.validation.mended import is_mended
 from takings.validation.recognition import resembled
 from takings.validation.source_columns import check_columns
 from takings.validation.structure.values import Structure
+from takings.validation.validated import ValidatedFile
 from takings.validation.verdicts import Tolerance
 
 

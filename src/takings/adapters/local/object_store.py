@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -296,6 +296,18 @@ class FolderStore:
 
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
         """Do nothing: the staging folder is the store's own."""
+
+    def take_staged(self, batch_id: BatchId, files: Mapping[Path, Path]) -> None:
+        """Rename files; what an interrupted attempt left at a final path is replaced."""
+        for source, target in files.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                source.replace(target)
+            except FileNotFoundError as absent:
+                raise StoreError(
+                    f"{source} is not there, although an executor wrote it. Mount the store's folder {self._root} under the"
+                    " same path on this machine and on every machine of the cluster, and run again; nothing is lost."
+                ) from absent
 
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended; a drop that was set aside goes back first."""

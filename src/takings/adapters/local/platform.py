@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from takings.adapters.local.leftovers import remove_leftovers
 from takings.adapters.local.object_store import FolderStore
 from takings.adapters.local.owners import ProcessOwners
 from takings.adapters.local.reading import may_write
-from takings.adapters.platform import PlatformPorts
+from takings.adapters.platform import OpenFiles, PlatformPorts
 from takings.adapters.settings_sources import read_settings_file
 from takings.errors import StoreError, UnknownThing, UsageError
 from takings.kpis import KpiTable
@@ -74,6 +75,10 @@ class LocalPlatform:
         """Return the store's files."""
         return FolderStore(self.root)
 
+    def files_elsewhere(self) -> OpenFiles:
+        """Return what opens the store's files in another process, where the folder has the same path."""
+        return partial(_files_in, self.root.absolute())
+
     def contracts(self, settings: Settings) -> Path | None:
         """Return the folder that the settings name, or a profile's."""
         return contracts_folder(settings.contracts)
@@ -119,3 +124,8 @@ class LocalPlatform:
     def faults(self) -> AbstractContextManager[None]:
         """Begin an empty block: SQLite's errors are translated together with DuckDB's."""
         return nullcontext()
+
+
+def _files_in(root: Path, _: Path) -> AbstractContextManager[FolderStore]:
+    """Open a folder's files, which need no working folder."""
+    return nullcontext(FolderStore(root))
