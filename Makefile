@@ -144,7 +144,7 @@ calls: $(VENV)/.dev $(VENV)-ministack/.done ## record tests/aws/harness/calls.js
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)
 
-cluster: $(VENV)/.dev ## restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
+cluster: $(VENV)/.dev ## take in and restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
 	$(BIN)/python -m tests.cluster --items $(or $(N),1000000)
 
 services: $(VENV)/.dev ## install each container service as its Dockerfile does, and run its ENTRYPOINT and tests there

@@ -104,7 +104,7 @@ class ValidationChoice(StrEnum):
 
 
 class EngineChoice(StrEnum):
-    """Which engine computes measures; both give the same."""
+    """Which engine computes measures, and where files are validated; both give the same."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"

@@ -117,7 +117,8 @@ def _while_it_lives(original: Function) -> Function:
         _leave_if_ended()
         if ":::lambda:invoke" in resource:
             _demand("lambda:InvokeFunction", input_data["FunctionName"])
-            _refuse(input_data["FunctionName"].rpartition(":")[2])
+            # Without the alias that is called.
+            _refuse(input_data["FunctionName"].partition(":function:")[2].partition(":")[0])
         return original(resource, input_data)
 
     return invoke_resource

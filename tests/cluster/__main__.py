@@ -1,4 +1,4 @@
-"""Publish a large store again on a real Spark cluster, also while one of its workers dies, and compare with DuckDB."""
+"""Take a large shop in and publish it again on a real Spark cluster, also while a worker dies, and compare with DuckDB."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,30 +32,43 @@ _QUIETLY: Final = (
 )
 #: a task of the second stage or later: then the workers hold the first stage's results
 _MIDDLE: Final = r"(Running task \d+\.\d+ in stage [1-9]\d*\.)"
+#: an executor's second file or a later one: each has a job of its own
+_SECOND_FILE: Final = r"(Running task \d+\.\d+ in stage (?:[2-9]|\d\d+)\.)"
+#: files of orders, and of items: more than there are executors, so that some wait while others are validated
+_PARTS: Final = 6
 
 
 def main(arguments: list[str]) -> int:
-    """Publish with the cluster, undisturbed and disturbed; print how it went."""
+    """Let the cluster take in and publish, undisturbed and disturbed; print how it went."""
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--items", type=int, default=1_000_000)
     asked = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="takings-cluster-"))
-    store = folder / "shop"
+    store, validated, disturbed = (folder / name for name in ("shop", "validated", "disturbed"))
+    command(*_TAKINGS, "generate", store / "raw-data", "--orders", asked.items // 3 + 1, "--parts", _PARTS)
+    for other in (validated, disturbed):
+        shutil.copytree(store, other)
     with timed(f"at least {asked.items:,} items taken in with DuckDB"):
-        command(*_TAKINGS, "generate", store / "raw-data", "--orders", asked.items // 3 + 1, "--parts", 4)
         command(*_TAKINGS, "run", store, "--now")
-    right = numbers(store)
+    right, documents = numbers(store), documents_of(store)
     with standalone(folder / "cluster") as cluster:
+        with timed("taken in with the cluster"):
+            on(cluster, "run", validated, "--now")
+        compare(validated, right, documents)
         with timed("restated by the cluster"):
             restate(store, cluster, look_for_open_doors)
-        compare(store, right)
+        compare(store, right, documents)
         with timed("verified by the cluster, as a job of spark-submit"):
             command(_SUBMIT, "--master", cluster.url, *_QUIETLY, _SPARK_JOB, "verify", store)
         with timed("restated by the cluster, one of whose two workers was killed"):
             restate(store, cluster, kill_a_worker)
-        compare(store, right)
+        compare(store, right, documents)
+    with standalone(folder / "another cluster") as cluster:
+        with timed("taken in with the cluster, one of whose two workers was killed while it validated"):
+            on(cluster, "run", disturbed, "--now", meanwhile=partial(kill_a_worker, when=_SECOND_FILE))
+        compare(disturbed, right, documents)
     shutil.rmtree(folder)
-    print(f"{len(right.splitlines()) - 2:,} rows of KPIs are DuckDB's, byte for byte")
+    print(f"{len(right.splitlines()) - 2:,} rows of KPIs and {len(documents):,} reports are DuckDB's, byte for byte")
     return 0
 
 
@@ -63,9 +77,14 @@ def restate(store: Path, cluster: Cluster, meanwhile: Callable[[Cluster, int], N
     with closing(sqlite3.connect(store / ".takings" / "takings.db")) as database, database:
         for table in ("OrderKPIs", "CategoryKPIs"):
             database.execute(f"delete from {table}")
+    on(cluster, "restate", store, meanwhile=meanwhile)
+
+
+def on(cluster: Cluster, *words: object, meanwhile: Callable[[Cluster, int], None] = lambda *_: None) -> None:
+    """Run a command that uses the cluster; meanwhile, something happens."""
     settings = {"TAKINGS_ENGINE": "spark", "TAKINGS_SPARK_MASTER": cluster.url}
     earlier = len(cluster.executor_logs(1))
-    driver = subprocess.Popen([*_TAKINGS, "restate", str(store)], env=environment() | settings)
+    driver = subprocess.Popen([*_TAKINGS, *map(str, words)], env=environment() | settings)
     try:
         meanwhile(cluster, earlier)
         assert driver.wait() == 0
@@ -82,10 +101,10 @@ def look_for_open_doors(cluster: Cluster, earlier: int) -> None:
         assert doors == [], doors
 
 
-def kill_a_worker(cluster: Cluster, earlier: int) -> None:
+def kill_a_worker(cluster: Cluster, earlier: int, when: str = _MIDDLE) -> None:
     """Kill the second worker while its executor works."""
     log = executor_log(cluster, earlier)
-    await_line(log, _MIDDLE)
+    await_line(log, when)
     cluster.workers[1].kill()
     print(f"killed: {log.read_text(errors='replace').count('Running task')} tasks had begun there", flush=True)
 
@@ -99,10 +118,22 @@ def executor_log(cluster: Cluster, earlier: int) -> Path:
     return max(logs, key=lambda path: path.stat().st_ctime)
 
 
-def compare(store: Path, right: bytes) -> None:
-    """Compare what is published now with what DuckDB published, and let DuckDB verify it."""
+def compare(store: Path, right: bytes, documents: Mapping[str, bytes]) -> None:
+    """Compare what is published and reported now with what DuckDB made, and let DuckDB verify it."""
     assert numbers(store) == right
+    assert documents_of(store) == documents
     command(*_TAKINGS, "verify", store)
+
+
+def documents_of(store: Path) -> dict[str, bytes]:
+    """Return the reports, verdicts and counts of the store's one batch, without its name."""
+    (batch,) = (path.name for path in (store / "batches").iterdir())
+    made = (store / "batches" / batch / name for name in ("verdicts.json", "affected.json"))
+    found = [*(store / "validation-reports").rglob("*.json"), *made]
+    return {
+        str(path.relative_to(store)).replace(batch, ""): path.read_bytes().replace(batch.encode(), b"")
+        for path in found
+    }
 
 
 def numbers(store: Path) -> bytes:

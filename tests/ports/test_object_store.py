@@ -344,6 +344,25 @@ class TestStaging:
         bucket.elsewhere.put_staged(BATCH, [late])
         assert late.read_bytes() == b"rows"
 
+    def test_rows_that_an_executor_has_shared_get_their_place(self, bucket: Bucket) -> None:
+        """What another attempt has written beside them, or left in that place on this disk, is not read."""
+        good, failed = (bucket.elsewhere.staging(BATCH) / "tasks" / name / "orders.parquet" for name in ("7", "6"))
+        for file, content in ((good, b"rows"), (failed, b"half")):
+            file.parent.mkdir(parents=True)
+            file.write_bytes(content)
+        bucket.elsewhere.put_staged(BATCH, [good, failed])
+        source = bucket.store.staging(BATCH) / good.relative_to(bucket.elsewhere.staging(BATCH))
+        target = bucket.store.staging(BATCH) / "orders" / "00000.parquet"
+        bucket.store.take_staged(BATCH, {source: target})
+        bucket.store.fetch_staged(BATCH, [target])
+        assert target.read_bytes() == b"rows"
+
+    def test_rows_that_no_executor_has_shared_are_an_error(self, bucket: Bucket) -> None:
+        """The executor wrote them, so it writes elsewhere."""
+        staging = bucket.store.staging(BATCH)
+        with pytest.raises(StoreError, match=r"tasks/7/orders\.parquet is not .*, although an executor wrote it"):
+            bucket.store.take_staged(BATCH, {staging / "tasks/7/orders.parquet": staging / "orders/00000.parquet"})
+
     def test_shared_rows_are_forgotten_with_the_batch(self, bucket: Bucket) -> None:
         """Only those of this batch, wherever its last step runs."""
         (kept,) = self.staged(bucket.store, NEXT_BATCH, orders=b"next")

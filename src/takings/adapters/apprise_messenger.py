@@ -23,7 +23,7 @@ class AppriseMessenger:
         self._services: dict[str, Any] = {}
         names = Counter[str]()
         for address in addresses:
-            service = apprise.Apprise.instantiate(address, suppress_exceptions=True)
+            service: Any = apprise.Apprise.instantiate(address, suppress_exceptions=True)
             if service is None:
                 # The rest of it may be a password.
                 raise SettingsError(

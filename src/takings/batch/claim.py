@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from takings import layout
@@ -24,6 +24,8 @@ class Claim:
     #: the batch that the gate named when it was claimed; the gate forgets it when the batch ends
     batch_id: BatchId = field(init=False)
     _manifest: Manifest | None = field(default=None, init=False)
+    #: by fingerprint; no other batch ends while this one has the gate
+    _accepted: dict[str, list[LineageRecord]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.batch_id = BatchId(str(self.gate.batch_id))
@@ -47,6 +49,18 @@ class Claim:
     def begun(self, arrival: Arrival) -> LineageRecord:
         """Return the lineage record of a file that the batch begins; the record of its end replaces it."""
         return begun(arrival, self.batch_id, self.manifest.now)
+
+    def look_up(self, fingerprints: Iterable[str]) -> None:
+        """Ask for the accepted files with one of these fingerprints, all at once, so that `accepted_with` need not."""
+        asked = sorted(set(fingerprints) - self._accepted.keys())
+        self._accepted.update({fingerprint: [] for fingerprint in asked})
+        for record in self.ports.ledger.accepted_with(asked) if asked else ():
+            self._accepted[str(record.fingerprint)].append(record)
+
+    def accepted_with(self, fingerprint: str) -> Sequence[LineageRecord]:
+        """Return the records of accepted files with this fingerprint; the newest may be absent for a moment."""
+        self.look_up([fingerprint])
+        return self._accepted[fingerprint]
 
     def check(self) -> Gate:
         """Return the gate; Superseded where another attempt has it. Call it before every step with a side effect."""

@@ -100,14 +100,17 @@ class ReadingAhead:
     _findings: dict[Path, Findings] = field(default_factory=dict)
     _futures: dict[Path, Future[None]] = field(default_factory=dict)
 
-    def read(self, together: Sequence[FileAhead], side_by_side: Sequence[FileAhead], workspace: Path) -> None:
-        """Begin to read files ahead, and forget the earlier ones."""
+    def read(self, together: Sequence[FileAhead], side_by_side: Sequence[FileAhead], workspace: Path) -> Sequence[str]:
+        """Begin to read files ahead, and forget the earlier ones; return the fingerprints that are known by then."""
         self.finish()
         self._structures.clear()
         self._findings.clear()
         self._futures.clear()
         self._read_together(together, workspace)
+        # From now on threads add to them.
+        known = [structure.fingerprint for structure in self._structures.values()]
         self._futures.update({file.workspace: self.threads.begin(partial(self._read, file)) for file in side_by_side})
+        return known
 
     def finish(self) -> None:
         """Wait until nothing is read ahead any more."""

@@ -86,11 +86,13 @@ class _ReadingHere:
         if found.together or found.side_by_side:
             claim.now_reading(_TOGETHER)
             self._prefetch([claim.arrivals[place] for place in found.together])
-            self.ahead.read(
+            known = self.ahead.read(
                 [_file_ahead(claim, place) for place in found.together],
                 [_file_ahead(claim, place) for place in found.side_by_side],
                 workspace(claim, first),
             )
+            # One after the other, a bucket's files would take as long as the network for each.
+            claim.look_up(known)
         return found.end
 
     def _prefetch(self, arrivals: Sequence[Arrival]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
@@ -64,6 +64,7 @@ def validate(claim: Claim, *, reads_ahead: bool = False) -> BatchVerdicts:
 def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
     """Decide about one file after the other; a file that is gone or cannot be read is given back without a verdict."""
     reports: list[FileReport] = []
+    chunks: list[tuple[str, bytes]] = []
     returned: list[str] = []
     unread: dict[str, str] = {}
     reading = (
@@ -74,7 +75,7 @@ def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
             reader.come_to(place)
             claim.ports.tell("file.validating", {"key": arrival.key, "place": place, "of": len(claim.arrivals)})
             try:
-                report = _validate_file(claim, reader, place, reports)
+                report = _validate_file(claim, reader, place, reports, chunks)
             except UnreadableFile as refused:
                 unread[arrival.key] = str(refused)
                 claim.ports.tell("file.unread", {"key": arrival.key, "reason": str(refused)})
@@ -85,7 +86,16 @@ def _validate_files(claim: Claim, *, reads_ahead: bool) -> BatchVerdicts:
                 continue
             reports.append(report)
             claim.ports.tell("file.judged", {"key": arrival.key, "verdict": report.verdict.value})
+            if len(chunks) >= claim.ports.store.side_by_side():
+                _write_chunks(claim, chunks)
+    _write_chunks(claim, chunks)
     return BatchVerdicts(reports=tuple(reports), returned=tuple(returned), unread=unread)
+
+
+def _write_chunks(claim: Claim, chunks: list[tuple[str, bytes]]) -> None:
+    """Write the reports on chunks of the files judged since the last time, side by side."""
+    create_all(claim.ports.store, chunks)
+    chunks.clear()
 
 
 def _check_number_of(claim: Claim, unread: Mapping[str, str]) -> None:
@@ -138,8 +148,13 @@ def _lake(claim: Claim) -> LakeSnapshot:
     return claim.ports.tables.snapshot(commit.versions)
 
 
-def _validate_file(claim: Claim, reader: Reader, place: int, before: Sequence[FileReport]) -> FileReport | None:
-    """Validate one file; None where its bytes were overwritten before they were read. UnreadableFile if it cannot be read."""
+def _validate_file(
+    claim: Claim, reader: Reader, place: int, before: Sequence[FileReport], chunks: list[tuple[str, bytes]]
+) -> FileReport | None:
+    """Validate one file, and add the reports on its chunks to `chunks`; UnreadableFile if it cannot be read.
+
+    None where its bytes were overwritten before they were read.
+    """
     arrival = claim.arrivals[place]
     deaths = claim.gate.deaths_of(arrival.key, arrival.etag)
     if deaths >= MOST_DEATHS:
@@ -149,7 +164,7 @@ def _validate_file(claim: Claim, reader: Reader, place: int, before: Sequence[Fi
     if validated is None:
         return None
     report = validated.report
-    _report_chunks(claim, arrival, validated)
+    chunks += _chunk_reports(claim, arrival, validated)
     if report.records.rejected or report.verdict is Verdict.REJECTED:
         _explain(claim, place, report, validated.faulty_records())
     if report.verdict is Verdict.ACCEPTED and report.records.rejected:
@@ -157,18 +172,11 @@ def _validate_file(claim: Claim, reader: Reader, place: int, before: Sequence[Fi
     return report
 
 
-def _report_chunks(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> None:
+def _chunk_reports(claim: Claim, arrival: Arrival, validated: ValidatedFile) -> Iterator[tuple[str, bytes]]:
     made = [(dataset, chunk) for dataset, chunks in validated.made_chunks.items() for chunk in chunks]
-    create_all(
-        claim.ports.store,
-        (
-            (
-                layout.chunk_report(claim.batch_id, arrival.dataset, arrival.file, chunk.chunk, dataset),
-                to_json(chunk_document(chunk)),
-            )
-            for dataset, chunk in [*((None, chunk) for chunk in validated.chunks), *made]
-        ),
-    )
+    for dataset, chunk in [*((None, chunk) for chunk in validated.chunks), *made]:
+        key = layout.chunk_report(claim.batch_id, arrival.dataset, arrival.file, chunk.chunk, dataset)
+        yield key, to_json(chunk_document(chunk))
 
 
 def _explain(claim: Claim, place: int, report: FileReport, faulty: Iterable[FaultyRecord]) -> None:
@@ -197,7 +205,7 @@ def _original_of(claim: Claim, arrival: Arrival, structure: Structure, before: S
     """
     accepted = [
         record
-        for record in claim.ports.ledger.accepted_with([structure.fingerprint])
+        for record in claim.accepted_with(structure.fingerprint)
         # The batch itself, and the same arrival in an earlier one: a replay takes it again.
         if record.dataset == arrival.dataset
         and record.batch_id != claim.batch_id

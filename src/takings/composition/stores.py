@@ -25,6 +25,7 @@ from takings.adapters.settings_sources import merged_settings
 from takings.batch.own_kpis import check_grains
 from takings.batch.store_format import check_format, check_ledger
 from takings.composition.buckets import S3, on_aws
+from takings.composition.lineage import lineage_told
 from takings.composition.on_demand import (
     Engines,
     Files,
@@ -84,7 +85,7 @@ def read_settings_of(store: str | Path, options: Mapping[str, Any]) -> Settings:
 @contextmanager
 def open_store(store: str | Path, tell: Tell, options: Mapping[str, Any] | None = None) -> Iterator[Shop]:
     """Open a store; UnknownThing where there is none, StoreError where it cannot be used."""
-    with find_store(store) as platform, _opened(platform, tell, options or {}) as shop:
+    with find_store(store) as platform, _opened(platform, tell, options or {}, works_on=str(store)) as shop:
         yield shop
 
 
@@ -127,7 +128,13 @@ def _open_to_read(
 
 @contextmanager
 def _opened(
-    platform: Platform, tell: Tell, options: Mapping[str, Any], *, spill: Path | None = None, only_looks: bool = False
+    platform: Platform,
+    tell: Tell,
+    options: Mapping[str, Any],
+    *,
+    spill: Path | None = None,
+    only_looks: bool = False,
+    works_on: str | None = None,
 ) -> Iterator[Shop]:
     settings = merged_settings(platform, options)
     folder = platform.contracts(settings)
@@ -180,7 +187,8 @@ def _opened(
         )
         check_ledger(ports.store, ports.ledger)
         check_grains(ports)
-        yield Shop(root=platform.root, settings=settings, ports=ports, notice=opened.notice)
+        with lineage_told(ports, settings, works_on) as ports:
+            yield Shop(root=platform.root, settings=settings, ports=ports, notice=opened.notice)
 
 
 def _contracts(folder: Path | None, *, only_looks: bool) -> Contracts:

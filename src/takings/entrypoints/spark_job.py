@@ -1,4 +1,4 @@
-"""Run `restate` and `verify` of the command line as a job of `spark-submit`, on the session that it has prepared.
+"""Run `run`, `restate` and `verify` of the command line as a job of `spark-submit`, on the session that it has prepared.
 
 spark-submit --master spark://host:7077 …/takings/entrypoints/spark_job.py restate STORE [--from D] [--to D]
 """
@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from takings.entrypoints import cli
 from takings.errors import UsageError
 
-#: the commands that compute KPIs of a whole lake and merge nothing
-_COMMANDS: Final = ("restate", "verify")
+#: the commands that use executors and end
+_COMMANDS: Final = ("run", "restate", "verify")
 
 
 def main() -> None:
@@ -25,9 +25,7 @@ def main() -> None:
 def _run() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else "nothing"
     if command not in _COMMANDS:
-        raise UsageError(
-            f"a Spark job runs {' or '.join(_COMMANDS)}, not {command}. Run everything else as `takings …`."
-        )
+        raise UsageError(f"a Spark job runs {', '.join(_COMMANDS)}, not {command}. Run everything else as `takings …`.")
     with SparkSession.builder.appName(f"takings {command}").getOrCreate():
         cli.app([*sys.argv[1:], "--engine", "spark"], prog_name="spark_job.py")
 

@@ -296,6 +296,7 @@ def _work(ports: Ports, claimed: Gate, *, after: str | None = None, suspect: str
             raise
         except InvariantBreach as breach:
             attempt.claim.block(str(breach))
+            ports.tell("batch.blocked", {"batch_id": claimed.batch_id, "reason": str(breach)})
             raise
         except (UsageError, CorruptState):
             _let_go(attempt)

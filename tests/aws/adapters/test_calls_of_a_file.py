@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from takings.intake.manifest import read_manifest
-from takings.layout import BatchId, manifest
+from takings.layout import BatchId, manifest, verdicts
 from takings.runs import steps
 from takings.runs.detect import Started, detect
 from tests.aws.harness.shop import STORE, S3Shop
@@ -64,3 +65,31 @@ def test_a_file_s_requests_are_those_that_costs_reckons_with(shop: S3Shop, monke
     assert each["DeleteObject"] == 1
     records = each["PutItem"] + each["records in batches"]
     assert round(3 * records) == ASSUMED["write units per file"][0], each
+
+
+def test_duplicates_are_looked_up_together(shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any report is written; of equal files, the first in the manifest is no copy."""
+    asked(shop, monkeypatch, 20)
+    shop.drop("orders/copy.csv", csv_of(order(2003)))
+    for number in range(20):
+        shop.drop(f"orders/{number:02}.csv", csv_of(order(5000 + number % 19)))
+    with opened(STORE) as here:
+        started = detect(here.ports, Noted(), at_once=True)
+    assert isinstance(started, Started)
+    done: list[str] = []
+    original = BaseClient._make_api_call  # type: ignore[attr-defined] # every request goes through it
+
+    def note(self: BaseClient, operation: str, arguments: Any) -> Any:
+        done.append("looked up" if arguments.get("IndexName") == "by_fingerprint" else str(arguments.get("Key")))
+        return original(self, operation, arguments)
+
+    with monkeypatch.context() as patched, opened(STORE) as there:
+        patched.setattr(BaseClient, "_make_api_call", note)
+        steps.validate(there.ports, started.batch_id, 1)
+    first_report = next(place for place, key in enumerate(done) if key.startswith("validation-reports/"))
+    assert (done.count("looked up"), "looked up" in done[first_report:]) == (20, False)
+    judged = json.loads(shop.content(verdicts(started.batch_id)))["files"]
+    assert {each["key"]: each["duplicate_of"] for each in judged if each["duplicate_of"]} == {
+        "raw-data/orders/copy.csv": "raw-data/orders/20-3.csv",
+        "raw-data/orders/19.csv": "raw-data/orders/00.csv",
+    }

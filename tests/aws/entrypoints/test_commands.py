@@ -90,7 +90,7 @@ def test_a_folder_becomes_a_bucket(
     settings = aws.s3.get_object(Bucket="shop", Key="takings.toml")["Body"].read().decode()
     assert settings == '# ours\ncontracts = "s3://shop/contracts"\nbatch_files = 3\n'
     assert json.loads(takings("verify", STORE, "--json").out)["differences"] == []
-    back = takings("rebuild", STORE, tmp_path / "back", "--contracts", root / "contracts")
+    back = takings("rebuild", STORE, tmp_path / "back")
     assert (back.code, published(tmp_path / "back")) == (0, before), back.err
 
     again = takings("rebuild", root, STORE)
@@ -129,16 +129,17 @@ def test_what_is_missing_is_made_once(aws: Clients, takings: Takings, monkeypatc
             "missing: a life cycle: replaced and removed objects go after 30 days, drops and given up uploads after 7",
             "missing: no public access",
             "missing: encryption of every object",
-            "missing: a policy: TLS only",
+            "missing: a policy: TLS only, and nobody may delete the bucket",
             "missing: tables new.PendingBatches, new.ProcessedFiles, new.OrderKPIs, new.CategoryKPIs, new.OwnKPIs",
-            "missing: point-in-time recovery of new.PendingBatches",
-            "missing: point-in-time recovery of new.ProcessedFiles",
-            "missing: point-in-time recovery of new.OrderKPIs",
-            "missing: point-in-time recovery of new.CategoryKPIs",
-            "missing: point-in-time recovery of new.OwnKPIs",
+            *(
+                f"missing: {of} of new.{table}"
+                for table in ("PendingBatches", "ProcessedFiles", "OrderKPIs", "CategoryKPIs", "OwnKPIs")
+                for of in ("point-in-time recovery", "deletion protection")
+            ),
+            "missing: tags takings-store=new-shop",
         ]
     made = takings("aws", "bootstrap", "s3://new-shop", "--only-store")
-    assert (made.code, len(made.out.splitlines())) == (0, 12), made.err
+    assert (made.code, len(made.out.splitlines())) == (0, 18), made.err
     assert takings("aws", "bootstrap", "s3://new-shop", "--only-store").out == "s3://new-shop: nothing is missing\n"
     assert takings("status", "s3://new-shop").code == 0
     rules = aws.s3.get_bucket_lifecycle_configuration(Bucket="new-shop")["Rules"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from takings.adapters.aws.clients import THREADS
+from takings.adapters.aws.clients import SIDE_BY_SIDE, THREADS
 from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.tables import Index, Table
 from takings.errors import SettingsError, StoreError
@@ -121,14 +121,14 @@ class Database:
         self, table: Table, items: Iterable[Item], condition: str | None = None, values: Item | None = None
     ) -> Sequence[bool]:
         """Write items in parallel, each if the condition holds for it; return in their order which were written."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             return list(pool.map(lambda item: self.put(table, item, condition, values) is None, items))
 
     def query_each(
         self, table: Table, condition: str, each: Iterable[Item], index: Index | None = None
     ) -> Iterator[Item]:
         """Yield the results of one query for each of these values; the queries run in parallel."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             for found in pool.map(lambda values: list(self.query(table, condition, values, index)), each):
                 yield from found
 

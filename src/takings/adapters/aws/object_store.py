@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from takings import layout
 from takings.adapters.aws.bucket import Bucket, ObjectVersion
-from takings.adapters.aws.clients import SIDE_BY_SIDE, THREADS
+from takings.adapters.aws.clients import SIDE_BY_SIDE
 from takings.adapters.aws.faults import refused_to_be_read, refused_to_be_removed
 from takings.adapters.text_files import open_text
 from takings.archive.moves import Original
@@ -206,12 +206,12 @@ class BucketStore:
 
     def put_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
         """Upload files of the staging folder in parallel, except those that another attempt has uploaded."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(lambda file: self._bucket.upload(file, self._staged_key(file)), files))
 
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
         """Download files into the staging folder, in parallel; what the bucket lacks stays absent."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(self._fetch_staged, files))
 
     def _fetch_staged(self, file: Path) -> None:
@@ -232,7 +232,7 @@ class BucketStore:
 
     def take_staged(self, batch_id: BatchId, files: Mapping[Path, Path]) -> None:
         """Copy objects within the bucket, in parallel, except those that another attempt has copied."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             list(pool.map(lambda file: self._take_staged(*file), files.items()))
 
     def _take_staged(self, source: Path, target: Path) -> None:

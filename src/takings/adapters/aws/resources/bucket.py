@@ -126,6 +126,17 @@ def is_kept(s3: S3Client, bucket: str) -> bool:
     return any(statement.get("Sid") == _KEPT for statement in _statements(_policy(s3, bucket) or {"Statement": []}))
 
 
+def has_default_retention(s3: S3Client, bucket: str) -> bool:
+    """Return whether Object Lock keeps everything that is written to a bucket."""
+    try:
+        found = s3.get_object_lock_configuration(Bucket=bucket).get("ObjectLockConfiguration", {})
+    except ClientError as refused:
+        if code_of(refused) in {"ObjectLockConfigurationNotFoundError", "NoSuchBucket"}:
+            return False
+        raise
+    return "DefaultRetention" in found.get("Rule", {})
+
+
 def _life_cycle_steps(s3: S3Client, bucket: str, *, is_there: bool) -> Iterator[SetupStep]:
     found = _rules(s3, bucket) if is_there else []
     names = {rule.get("ID") for rule in _RULES}

@@ -11,6 +11,7 @@ from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.database import Database
 from takings.adapters.aws.ledger import DynamoLedger
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.bucket import has_default_retention
 from takings.adapters.aws.resources.images import find_image, is_there
 from takings.adapters.aws.resources.keys import key_complaints
 from takings.adapters.aws.resources.queue import queue_url
@@ -39,6 +40,11 @@ def complaints(services: Services, clients: Clients, pipeline: Pipeline, image_t
     yield from _unconfirmed(services, pipeline)
     yield from key_complaints(services, pipeline)
     yield from calls_at_a_time(services)
+    if has_default_retention(services.s3, pipeline.bucket):
+        yield (
+            f"s3://{pipeline.bucket} has a default retention: S3 refuses the lake's writes, which have no checksum. Remove it,"
+            " and lock the objects under processed/ only, or replicate them to a bucket that has one."
+        )
 
 
 def _image(services: Services, pipeline: Pipeline, service: str, image_tag: str | None) -> Iterator[str]:
