@@ -26,21 +26,11 @@ def looks(deployed: Deployed, seen: int = 0) -> list[dict[str, Any]]:
     return [json.loads(line) for line in told][seen:]
 
 
-def announce(deployed: Deployed, count: int) -> None:
-    """Put as many events into the queue as S3 would for drops."""
-    event = {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "raw-data/orders/a.csv"}}}]}
-    sqs, url = deployed.aws.client("sqs"), deployed.events_queue
-    for _ in range(count // 10):
-        sqs.send_message_batch(
-            QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": json.dumps(event)} for n in range(10)]
-        )
-
-
 def test_5000_events_start_few_looks(deployed: Deployed) -> None:
     """Each look does for all that gathered in the window of 20 s; here windows take a hundredth of their time."""
     before = len(looks(deployed))
     began = time.monotonic()
-    announce(deployed, 5000)
+    deployed.announce(5000)
     until(lambda: deployed.events_waiting() == 0, seconds=60)
     seconds = time.monotonic() - began
     found = looks(deployed, before)
@@ -56,7 +46,7 @@ def test_a_message_that_is_no_event_becomes_a_dead_letter(deployed: Deployed) ->
     sqs, url = deployed.aws.client("sqs"), deployed.events_queue
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
     sqs.send_message(QueueUrl=url, MessageBody="not an event")
-    announce(deployed, 10)
+    deployed.announce(10)
     (letter,) = until(deployed.letters)
     assert letter["Body"] == "not an event"
     assert deployed.events_waiting() == 0

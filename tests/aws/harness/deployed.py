@@ -127,6 +127,14 @@ class Deployed:
         """Run the detector."""
         return self.call(names.DETECTOR, {"source": "test", "at_once": at_once})
 
+    def announce(self, count: int) -> None:
+        """Put as many events into the queue as S3 would for drops; each names the same file, which need not be there."""
+        event = {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "raw-data/orders/a.csv"}}}]}
+        sqs = self.aws.client("sqs")
+        for _ in range(count // 10):
+            entries = [{"Id": str(number), "MessageBody": json.dumps(event)} for number in range(10)]
+            sqs.send_message_batch(QueueUrl=self.events_queue, Entries=entries)
+
     def executions(self) -> list[dict[str, Any]]:
         """Return the executions so far, the newest last."""
         client = self.aws.client("stepfunctions")

@@ -3,9 +3,10 @@
 `python -m tests.aws.harness.torture --rounds 200 --files 1000 --seed 1`
 
 A round drops its share of the files with S3's events held back, delivers some of these late and in another order, some twice,
-the others never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. A look finds the remaining files,
-like a sweep. At the end of each round every file must have ended once and be in one place, the KPIs must be those that the
-oracle computes from the bucket's originals, and no part's call may have been refused by its role.
+the others never, and kills tasks at random moments, some with SIGTERM, most with SIGKILL. In some rounds the archiver has no
+room for a call for up to eight minutes (waits of executions are shortened), in some a storm of 500 events comes at once. A
+look finds the remaining files, like a sweep. At the end of each round every file must have ended once and be in one place, the
+KPIs must be those that the oracle computes from the bucket's originals, and no part's call may have been refused by its role.
 Exit codes: 0 all went well, 1 it did not.
 """
 
@@ -28,6 +29,7 @@ from typing import Final
 
 import pytest
 
+from takings.adapters.aws import names
 from takings.archive.lineage import RETURNED_TO_PENDING
 from tests.aws.harness.deployed import BUCKET, STORE, Deployed, built_functions, deploy
 from tests.aws.harness.pipeline import pipeline
@@ -38,6 +40,11 @@ from tests.shop import csv_of, expected, item, lineage, opened, order, product, 
 _PATIENCE_SECONDS: Final = 900.0
 #: small, so that events start most batches
 _SETTINGS: Final = {"batch_files": "3"}
+#: how often a round has a storm, and a function without room
+_STORMS, _REFUSALS = 0.2, 0.3
+_STORM: Final = 500
+#: an execution tries for ten minutes
+_MOST_REFUSED_SECONDS: Final = 480
 
 
 @dataclass(kw_only=True)
@@ -83,6 +90,12 @@ class Torture:
     def _disturb_until_quiet(self) -> None:
         """Deliver an event now and then, and kill tasks, until nothing is pending and nothing runs; other events are lost."""
         end = time.monotonic() + _PATIENCE_SECONDS
+        if self.random.random() < _REFUSALS:
+            self.done["times that the archiver had no room"] += 1
+            self.deployed.aws.refuse_calls(names.ARCHIVER, self.random.uniform(30, _MOST_REFUSED_SECONDS))
+        if self.random.random() < _STORMS:
+            self.done["storms of events"] += 1
+            self.deployed.announce(_STORM)
         kills = self.random.randrange(4)
         while not self._is_quiet():
             assert time.monotonic() < end, "a round does not come to its end"
