@@ -139,6 +139,13 @@ class ExecutionLogs(StrEnum):
     ALL = "all"
 
 
+class S3Choice(StrEnum):
+    """Under which name Spark's workers know S3."""
+
+    S3A = "s3a"
+    S3 = "s3"
+
+
 class Settings(BaseModel):
     """Every setting of a store; docs/settings.md lists them."""
 
@@ -168,6 +175,8 @@ class Settings(BaseModel):
     engine: EngineChoice = EngineChoice.DUCKDB
     #: all processors of this machine, as for DuckDB
     spark_master: str = Field(default="local[*]", min_length=1)
+    #: Hadoop's own connector, which any Spark can have; EMR brings another one as `s3`
+    spark_s3: S3Choice = S3Choice.S3A
     #: where days begin and end; UTC needs no explanation
     time_zone: str = "UTC"
     #: long enough to look back at a quarter's imports

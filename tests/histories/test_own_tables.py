@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from takings.adapters.duckdb import lake_engine
-from takings.adapters.duckdb.watched import Watched, watched_columns
+from takings.adapters.duckdb.watched import watched_columns
+from takings.adapters.merging.rows import Watched
 from takings.runs import pipeline
 from tests.depth import DEPTH
 from tests.histories.own_tables import Write, made_up, tables

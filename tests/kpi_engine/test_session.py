@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from takings.adapters.spark.kpi_engine import spark_path
+from takings.adapters.spark.lake import spark_path
 from takings.adapters.spark.session import open_spark
 from takings.errors import SettingsError
 from tests.shop import opened

@@ -14,7 +14,6 @@ from unittest.mock import patch
 
 from takings import layout
 from takings.adapters.delta.lake_tables import DeltaLake
-from takings.adapters.duckdb import merge as merge_of_lake
 from takings.adapters.duckdb import staged as staged_of_lake
 from takings.adapters.duckdb.lake_engine import DuckDbEngine
 from takings.adapters.duckdb.merge import DuckDbMerge
@@ -22,6 +21,8 @@ from takings.adapters.local import reading
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.adapters.local.ledger import SqliteLedger
 from takings.adapters.local.object_store import FolderStore
+from takings.adapters.merging import steps as merge_of_lake
+from takings.adapters.merging import versions as versions_of_lake
 from takings.batch import attempt, merge, publish, validate
 from takings.batch.attempt import Attempt
 from takings.batch.claim import Claim
@@ -370,9 +371,9 @@ VARIANTS_OF_PARTS: Final[dict[str, Sequence[Patch]]] = {
     "strict batches may hold orphans": [(DuckDbMerge, "first_orphan", find_no_orphan)],
     "any share of rows may be set aside": [(Tolerance, "allows", allow_any_share)],
     "each line replaces its own number only": [(merge_of_lake, "unit", its_own_key)],
-    "lines of two deliveries mix": [(staged_of_lake, "unit", its_own_key)],
+    "lines of two deliveries mix": [(staged_of_lake, "unit", its_own_key), (versions_of_lake, "unit", its_own_key)],
     "the arrival alone decides": [(merge_of_lake, "instant", no_instant)],
-    "the arrival alone decides in a batch": [(staged_of_lake, "instant", no_instant)],
+    "the arrival alone decides in a batch": [(versions_of_lake, "instant", no_instant)],
     "a copy is a duplicate whatever decides": [(validate, "_original_of", duplicate_whatever_decides)],
     "a part of a delivery is taken": [(Tolerance, "judging", judge_rows)],
 }

@@ -22,7 +22,8 @@ from takings.composition.on_demand import Engines, Files
 from takings.contracts.model import Contracts
 from takings.errors import SettingsError
 from takings.kpis import KpiTable
-from takings.ports import BusinessTime, Executors, LakeTables, ValidationEngine
+from takings.lake import StagedBatch
+from takings.ports import BusinessTime, Executors, LakeEngine, LakeTables, ObjectStore, ValidationEngine
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import business_time
 
@@ -49,21 +50,19 @@ def open_engines(
     """
     zone = business_time(settings.time_zone)
     threads = settings.threads or os.cpu_count() or 1
-    with (
-        closing(open_duckdb(settings.memory, threads, spill)) as duckdb,
-        _spark(settings, tables, contracts, files) as spark,
-    ):
-        engine = DuckDbEngine(duckdb, tables, contracts, zone, own_tables)
-        if spark is not None and checks_own and own_tables:
-            spark.kpi_engine.check(samples_of(own_tables, contracts))
-        yield Engines(
-            tables=tables,
-            validation=pick_validation(settings.validation_engine, threads)(duckdb, zone),
-            sources=DuckDbSources(settings.memory),
-            engine=engine,
-            kpi_engine=engine if spark is None else spark.kpi_engine,
-            executors=None if spark is None else spark.executors,
-        )
+    with closing(open_duckdb(settings.memory, threads, spill)) as duckdb:
+        here = DuckDbEngine(duckdb, tables, contracts, zone, own_tables)
+        with _spark(settings, here, tables, contracts, files) as spark:
+            if spark is not None and checks_own and own_tables:
+                spark.kpi_engine.check(samples_of(own_tables, contracts))
+            yield Engines(
+                tables=tables,
+                validation=pick_validation(settings.validation_engine, threads)(duckdb, zone),
+                sources=DuckDbSources(settings.memory),
+                engine=here if spark is None else spark.engine,
+                kpi_engine=here if spark is None else spark.kpi_engine,
+                executors=None if spark is None else spark.executors,
+            )
 
 
 def pick_validation(
@@ -84,9 +83,14 @@ def pick_validation(
 def check_on_spark(own_tables: Sequence[KpiTable], contracts: Contracts, settings: Settings) -> None:
     """Check own tables, which DuckDB has checked, on Spark; ContractError for the first that it computes otherwise."""
     with _needs_spark():
-        from takings.adapters.spark.kpi_engine import check_samples, open_spark, spark_faults
+        from takings.adapters.spark.application import Application
+        from takings.adapters.spark.own_check import check_samples
+        from takings.adapters.spark.session import open_spark
     samples = samples_of(own_tables, contracts)
-    with spark_faults(), open_spark(settings.spark_master) as session:
+    with (
+        closing(Application(partial(open_spark, settings.spark_master))) as application,
+        application.use("check the KPI tables") as session,
+    ):
         check_samples(session, samples, contracts)
 
 
@@ -105,12 +109,16 @@ def _needs_spark() -> Iterator[None]:
 class _OnSpark:
     """What works with Spark."""
 
+    #: merges: on a cluster Spark's; on one machine DuckDB does it faster, into the same lake
+    engine: LakeEngine
     kpi_engine: SparkEngine
     executors: Executors
 
 
 @contextmanager
-def _spark(settings: Settings, tables: LakeTables, contracts: Contracts, files: Files) -> Iterator[_OnSpark | None]:
+def _spark(
+    settings: Settings, here: DuckDbEngine, tables: LakeTables, contracts: Contracts, files: Files
+) -> Iterator[_OnSpark | None]:
     """Yield what works with Spark, where the settings say so, and end it with the block.
 
     SettingsError where Spark is not installed.
@@ -119,10 +127,14 @@ def _spark(settings: Settings, tables: LakeTables, contracts: Contracts, files: 
         yield None
         return
     with _needs_spark():
+        from takings.adapters.spark.application import Application
         from takings.adapters.spark.executors import SparkExecutors, Work
         from takings.adapters.spark.kpi_engine import SparkEngine
-        from takings.adapters.spark.session import open_spark
+        from takings.adapters.spark.lake import SparkLake
+        from takings.adapters.spark.lake_engine import SparkLakeEngine
+        from takings.adapters.spark.session import open_spark, works_elsewhere
         from takings.adapters.spark.shared_session import SharedSession
+    lake = SparkLake(tables=tables, contracts=contracts, s3=settings.spark_s3.value)
     work = Work(
         open_files=files.elsewhere,
         engine=pick_validation(settings.validation_engine, workers=1),
@@ -131,7 +143,20 @@ def _spark(settings: Settings, tables: LakeTables, contracts: Contracts, files: 
     )
     with (
         closing(SharedSession(partial(open_spark, settings.spark_master))) as shared,
-        closing(SparkEngine(tables, contracts, shared.lent)) as kpi_engine,
+        closing(Application(shared.lent)) as application,
         closing(SparkExecutors(shared, files.here, work)) as executors,
     ):
-        yield _OnSpark(kpi_engine=kpi_engine, executors=executors)
+        share = partial(_share, files.here)
+        watched, zone = here.watched, here.business_time
+        merging = SparkLakeEngine(here, lake, application, share=share, watched=watched, business_time=zone)
+        yield _OnSpark(
+            engine=merging if works_elsewhere(settings.spark_master) else here,
+            kpi_engine=SparkEngine(lake, application),
+            executors=executors,
+        )
+
+
+def _share(store: ObjectStore, staged: StagedBatch) -> list[str]:
+    """Share staged files with the machines of a cluster; return where these find each."""
+    store.put_staged(staged.batch_id, [file.path for file in staged.files if file.path.exists()])
+    return [store.shared_at(file.path) for file in staged.files]

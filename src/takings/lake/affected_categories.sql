@@ -2,16 +2,16 @@
 with days_after as (
     select order_id, order_date from changed_orders where order_id in (select order_id from items_after)
     union all
-    select order_id, order_date from lake_orders
-    where order_id in (select order_id from items_after)
-      and order_id not in (select order_id from changed_orders)
+    select l.order_id, l.order_date from lake_orders l
+    where l.order_id in (select order_id from items_after)
+      and not exists (select 1 from changed_orders c where c.order_id = l.order_id)
 ),
 categories_after as (
     select id, category from changed_products where id in (select product_id from items_after)
     union all
-    select id, category from lake_products
-    where id in (select product_id from items_after)
-      and id not in (select id from changed_products)
+    select l.id, l.category from lake_products l
+    where l.id in (select product_id from items_after)
+      and not exists (select 1 from changed_products c where c.id = l.id)
 )
 select p.category, b.order_date
 from items_before b

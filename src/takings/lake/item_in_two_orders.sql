@@ -6,5 +6,5 @@ where s.id in (select c.id from changed_order_items c group by c.id having count
         select i.id
         from lake_order_items i
         where i.id in (select id from changed_order_items)
-          and i.order_id not in (select order_id from changed_order_items)
+          and not exists (select 1 from changed_order_items c where c.order_id = i.order_id)
     )

@@ -5,7 +5,7 @@ with items as (
     select i.order_id
     from lake_order_items i
     where i.order_id in (select order_id from stated_items)
-      and i.id not in (select id from changed_order_items)
+      and not exists (select 1 from changed_order_items c where c.id = i.id)
 ),
 counted as (
     select order_id, count(*) as items from items group by order_id

@@ -6,4 +6,4 @@ join lake_orders o on o.order_id = i.order_id
 where (i.order_id in (select order_id from staged_orders) or i.product_id in (select id from staged_products))
   and i.order_date is distinct from o.order_date
   and (i.order_date is not null or i.product_id in (select id from lake_products))
-  and i.$unit not in (select $unit from changed_order_items)
+  and not exists (select 1 from changed_order_items c where c.$unit = i.$unit)

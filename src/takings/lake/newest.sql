@@ -1,5 +1,5 @@
 -- Grain: one row per key of a batch whose files share keys: its newest version.
-select * exclude (_place)
+select $columns
 from (
     select *, row_number() over (partition by $key order by ${instant}_version desc, _source desc, _line desc) as _place
     from ($rows)

@@ -1,5 +1,5 @@
 -- Grain: one row per line of an order in a batch whose files share orders: the lines of its newest delivery.
-select * exclude (_place)
+select $columns
 from (
     select *, rank() over (partition by $unit order by ${instant}_version desc, _source desc) as _place
     from ($rows)

@@ -11,7 +11,7 @@ followed as (
         lag(version) over (partition by id$and_instant order by version, key, line) as version_before
     from repeated
 )
-select id, arg_max(key, version) as key, arg_max(line, version) as line
+select id, max_by(key, version) as key, max_by(line, version) as line
 from followed
 where content <> content_before and version - version_before <= interval '$seconds seconds'
 group by id

@@ -9,4 +9,4 @@ where (
     l.order_id in (select order_id from staged_orders)
     or l.order_id in (select order_id from staged_order_items)
 )
-and l.order_id not in (select order_id from changed_orders)
+and not exists (select 1 from changed_orders c where c.order_id = l.order_id)

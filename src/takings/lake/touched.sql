@@ -17,7 +17,7 @@ from changed_order_items c
 union all
 select b.id, b.order_id, b.product_id
 from items_before b
-where b.$unit not in (select $unit from changed_order_items);
+where not exists (select 1 from changed_order_items c where c.$unit = b.$unit);
 
 create or replace temp view touched_items as
 select order_id, product_id from items_before

@@ -119,6 +119,9 @@ class ObjectStore(Protocol):
         StoreError where one is not there. May not be repeated; another attempt has files of its own.
         """
 
+    def shared_at(self, file: Path) -> str:
+        """Return where the machines of a cluster find a shared file of the staging folder: a path, or `s3://bucket/…`."""
+
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended. May be repeated."""
 
@@ -213,6 +216,9 @@ class LakeTables(Protocol):
 
     def folder(self, dataset: Dataset) -> Path:
         """Return the local folder where an engine reads and writes a table's Parquet files, created if needed."""
+
+    def location(self, dataset: Dataset) -> str:
+        """Return where the machines of a cluster find a table: a folder that all of them mount, or `s3://bucket/…`."""
 
     def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
         """Make files of the lake available in the table's folder. May be repeated."""

@@ -242,6 +242,10 @@ class BucketStore:
                 f"{key} is not in the store {self._bucket}, although an executor wrote it. Run again; nothing is lost."
             )
 
+    def shared_at(self, file: Path) -> str:
+        """Return its place in the bucket."""
+        return f"{self._bucket}/{self._staged_key(file)}"
+
     def forget(self, batch_id: BatchId) -> None:
         """Remove the staged rows of a batch that has ended, here and in the bucket, and its fetched bytes."""
         self.discard(info.key for info in self.list(layout.staging(batch_id)))

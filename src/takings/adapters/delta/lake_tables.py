@@ -84,6 +84,10 @@ class DeltaLake:
         """Return the folder where an engine reads and writes a table's Parquet files."""
         return self._files.folder(dataset)
 
+    def location(self, dataset: Dataset) -> str:
+        """Return the table's folder, or its place in the bucket."""
+        return self._files.address(dataset).uri
+
     def fetch(self, dataset: Dataset, files: Iterable[LakeFile]) -> None:
         """Make files of the lake available in the table's folder."""
         self._files.fetch(dataset, (file.path for file in files))

@@ -14,13 +14,14 @@ from typing import Any
 
 import duckdb
 
-from takings.adapters.duckdb.gaps import days_of_staged, find_gaps
 from takings.adapters.duckdb.lake_files import LakeRows, LakeWriter
 from takings.adapters.duckdb.merge import DuckDbMerge
 from takings.adapters.duckdb.own_rows_behind import lay_own_views, rows_of
 from takings.adapters.duckdb.sql import name, seen_at
 from takings.adapters.duckdb.staged import StagedRows
 from takings.adapters.duckdb.watched import watched_columns
+from takings.adapters.merging.gaps import days_of_staged, find_gaps
+from takings.adapters.merging.rows import Watched
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import OwnKpiFailure
 from takings.kpis.definitions import KpiTable, Measures
@@ -47,17 +48,21 @@ class DuckDbEngine:
         self._connection = connection
         self._tables = tables
         self._contracts = contracts
-        self._business_time = business_time
+        self.business_time = business_time
+
+    def watched(self) -> Watched:
+        """Return the columns that restatement watches."""
+        with self._connection.cursor() as cursor:
+            return watched_columns(cursor, self._contracts, self._own_tables)
 
     @contextmanager
     def merging(self, staged: StagedBatch) -> Iterator[MergeSession]:
         """Begin the merge of a batch; its temporary tables end with the session."""
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
-            staged_rows = StagedRows(staged, rows, self._business_time)
+            staged_rows = StagedRows(staged, rows, self.business_time)
             with staged_rows.views():
-                watched = watched_columns(cursor, self._contracts, self._own_tables)
-                yield DuckDbMerge(rows=rows, staged=staged_rows, watched=watched)
+                yield DuckDbMerge(rows=rows, staged=staged_rows, watched=self.watched())
 
     def measures(
         self, tables: Iterable[KpiTable], snapshot: LakeSnapshot, days: Collection[date] | None
@@ -164,7 +169,7 @@ class DuckDbEngine:
         """Return, per key of a staged file of orders or items, the known days of its rows."""
         with self._connection.cursor() as cursor:
             rows = self._rows(cursor)
-            return days_of_staged(rows, StagedRows(staged, rows, self._business_time), current)
+            return days_of_staged(rows, StagedRows(staged, rows, self.business_time), current)
 
     def _lay_views(
         self, cursor: duckdb.DuckDBPyConnection, snapshot: LakeSnapshot, days: Collection[date] | None

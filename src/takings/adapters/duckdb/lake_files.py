@@ -12,8 +12,8 @@ from uuid import uuid4
 import duckdb
 
 from takings.adapters.duckdb.sql import SQL_TYPES, literal, name, path_literal
-from takings.contracts.model import ColumnType, Contracts, Dataset
-from takings.lake import PARTITION, PARTITIONED, AddedFile, TableSnapshot, lake_columns
+from takings.contracts.model import ColumnType, Contract, Contracts, Dataset
+from takings.lake import PARTITION, PARTITIONED, AddedFile, LakeFile, TableSnapshot, lake_columns
 from takings.layout import ORPHANS
 from takings.ports import LakeTables
 
@@ -60,6 +60,29 @@ class LakeRows:
             union = f"read_parquet([{paths}], filename = true{partition}, union_by_name = true)"
             source = f"(select * from {union} union all by name {empty})"
         return f"select {self.all_columns(dataset)}, filename from {source}"
+
+    def execute(self, statement: str) -> duckdb.DuckDBPyConnection:
+        """Run a statement."""
+        return self.cursor.execute(statement)
+
+    def file_name(self, dataset: Dataset, file: LakeFile) -> str:
+        """Return how `filename` names a file."""
+        return str(self.tables.folder(dataset) / file.path)
+
+    def content(self, contract: Contract, table: str | None = None) -> str:
+        """Return what tells contents of a row apart: a hash of every column but the instant of its version."""
+        place = "" if table is None else f"{table}."
+        columns = (
+            f"cast({place}{name(column.name)} as {SQL_TYPES[column.type]})"
+            for column in contract.columns
+            if column.name != contract.version_column
+        )
+        return f"hash({', '.join(columns)})"
+
+    def identity(self, contract: Contract) -> str:
+        """Return what identifies the lake's rows, as one value."""
+        columns = [name(column) for column in contract.identity]
+        return columns[0] if len(columns) == 1 else f"row({', '.join(columns)})"
 
     def _no_row(self, dataset: Dataset) -> str:
         typed = {column: SQL_TYPES[kind] for column, kind in lake_columns(self.contracts[dataset]).items()}

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Final
 
+from takings.adapters.merging.rows import name
 from takings.contracts.model import ColumnType
 from takings.lake import FIRST_REAL, OLDER
+
+__all__ = ["SQL_TYPES", "literal", "name", "path_literal", "seen_at"]
 
 SQL_TYPES: Final = {
     ColumnType.IDENTIFIER: "bigint",
@@ -31,8 +34,3 @@ def seen_at(version: str) -> str:
     """Return when a row of that version was first seen: a stand-in's version is older."""
     first_real = f"timestamptz {literal(FIRST_REAL.isoformat(sep=' '))}"
     return f"case when {version} < {first_real} then {version} + interval {OLDER.days} days else {version} end"
-
-
-def name(identifier: str) -> str:
-    """Quote an identifier."""
-    return '"' + identifier.replace('"', '""') + '"'

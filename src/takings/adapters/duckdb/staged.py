@@ -11,17 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
-from itertools import pairwise
 from pathlib import Path
-from string import Template
 from tempfile import TemporaryDirectory
 from typing import Final, TypeVar
 
 from takings.adapters.duckdb.lake_files import LakeRows
-from takings.adapters.duckdb.sql import literal, name, path_literal
+from takings.adapters.duckdb.sql import literal, path_literal
 from takings.adapters.duckdb.typing import business_day
-from takings.adapters.duckdb.versions import instant, unit
+from takings.adapters.merging.rows import name
+from takings.adapters.merging.versions import may_share, newest_rows, unit
 from takings.contracts.model import Dataset
 from takings.lake import Range, StagedBatch, StagedFile, TableSnapshot
 from takings.ports import BusinessTime
@@ -87,22 +85,14 @@ class StagedRows:
         else:
             query = f"select * from read_parquet([{_list(self._copy_together(dataset, together))}])"
         self.rows.cursor.execute(f"create or replace temp view every_{dataset} as {query}")
-        if self._share_keys(dataset) or self._repeats_keys(dataset):
+        if may_share(self.ranges(dataset, self.rows.contracts[dataset].unit)) or self._repeats_keys(dataset):
             self._grouped.add(dataset)
-            query = self._newest(dataset, query)
+            query = newest_rows(self.rows.contracts[dataset], self.rows.columns(dataset), query)
         return query
 
     def is_grouped(self, dataset: Dataset) -> bool:
         """Tell whether a dataset's view groups its rows, so that each query of a part reads and groups all of them."""
         return dataset in self._grouped
-
-    def _newest(self, dataset: Dataset, query: str) -> str:
-        """Return the query of the newest of each key's rows, or of the lines of each order's newest delivery."""
-        contract = self.rows.contracts[dataset]
-        newest = instant(contract, order=" desc")
-        if contract.replaces is not None:
-            return sql("newest_deliveries", unit=unit(contract), instant=newest, rows=query)
-        return sql("newest", key=name(contract.primary_key), instant=newest, rows=query)
 
     def _copy_together(self, dataset: Dataset, together: Path) -> Sequence[Path]:
         """Copy the rows of a dataset's staged files into fewer files, some at a time, and return the new files."""
@@ -182,11 +172,6 @@ class StagedRows:
             f" from read_parquet([{_list([file.path for file in files])}])"
         )
 
-    def _share_keys(self, dataset: Dataset) -> bool:
-        """Tell whether two files of a batch may hold the same key, from the ranges of their keys."""
-        ranges = sorted(self.ranges(dataset, self.rows.contracts[dataset].unit))
-        return any(following[0] <= before[1] for before, following in pairwise(ranges))
-
     def _repeats_keys(self, dataset: Dataset) -> bool:
         """Tell whether a file holds a key more than once, which only its several instants allow."""
         contract = self.rows.contracts[dataset]
@@ -194,12 +179,6 @@ class StagedRows:
             return False
         repeated = f"select 1 from every_{dataset} group by {unit(contract)} having count(*) > 1 limit 1"
         return self.rows.cursor.execute(repeated).fetchone() is not None
-
-
-def sql(file: str, **values: object) -> str:
-    """Return one of the lake's SQL files with its placeholders filled in."""
-    text = (resources.files("takings.lake") / f"{file}.sql").read_text()
-    return Template(text).substitute({key: str(value) for key, value in values.items()})
 
 
 def _nth(values: str) -> str:

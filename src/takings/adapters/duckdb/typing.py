@@ -6,19 +6,16 @@ type allows. A field that is empty or unreadable is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from string import ascii_lowercase, ascii_uppercase
-from typing import Final, assert_never
+from typing import assert_never
 
 from takings.adapters.duckdb.sql import SQL_TYPES, literal
+from takings.adapters.merging.days import offset_micros, wall_clock_micros
 from takings.contracts.forms import BLANKS, INTEGER_PATTERN, LOCAL_TIME_PATTERN, MONEY_PATTERN, ZONED_TIME_PATTERN
 from takings.contracts.model import MAX_TEXT_BYTES, Column, ColumnType, Contract
-from takings.time_zones import BusinessTime, OffsetChange
+from takings.time_zones import BusinessTime
 from takings.time_zones import business_time as zone_of
-
-_MICROSECOND: Final = timedelta(microseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - steps are of naive UTC instants and of wall clocks
 
 
 def blank(raw: str) -> str:
@@ -143,7 +140,7 @@ def with_first_readings(contract: Contract, raw: dict[str, str], source: str, bu
     layers = [readings, [f"{_wall_clock(field)} as {field}_wall_clock" for field in times]]
     layers.append(
         [
-            f"{_steps(f'{field}_wall_clock', zone.by_wall_clock, zone.first_offset)} as {field}_offset"
+            f"{offset_micros(f'{field}_wall_clock', zone.by_wall_clock, zone.first_offset)} as {field}_offset"
             for field, zone in times.items()
             if not zone.is_utc
         ]
@@ -165,25 +162,5 @@ def _in_calendar(instant: str) -> str:
 
 
 def business_day(instant: str, business_time: BusinessTime) -> str:
-    """Return the SQL of the business day of a timestamptz; a plain cast would call the time zone library for every row.
-
-    A wall clock before year 1 or after 9999 counts on the calendar's first or last day.
-    """
-    micros = f"epoch_us({instant})"
-    if not business_time.is_utc:
-        wall_clock = f"{micros} + {_steps(micros, business_time.by_instant, business_time.first_offset)}"
-        first, last = ((end - _EPOCH) // _MICROSECOND for end in (datetime.min, datetime.max))  # noqa: DTZ901 - wall clocks
-        micros = f"least(greatest({wall_clock}, {first}), {last})"
-    return f"cast(make_timestamp({micros}) as date)"
-
-
-def _steps(at: str, changes: Sequence[OffsetChange], first: timedelta) -> str:
-    """Return the offset in microseconds by a binary search over the changes: about log2(n) comparisons per row."""
-    if not changes:
-        return str(first // _MICROSECOND)
-    middle = len(changes) // 2
-    change = changes[middle]
-    since = (change.since - _EPOCH) // _MICROSECOND
-    before = _steps(at, changes[:middle], first)
-    after = _steps(at, changes[middle + 1 :], change.offset)
-    return f"case when {at} < {since} then {before} else {after} end"
+    """Return the SQL of the business day of a timestamptz."""
+    return f"cast(make_timestamp({wall_clock_micros(f'epoch_us({instant})', business_time)}) as date)"

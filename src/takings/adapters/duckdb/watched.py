@@ -7,13 +7,13 @@ an order, days of its other rows are restated.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import duckdb
 
 from takings.adapters.duckdb.query_tree import SqlFault, parse
 from takings.adapters.duckdb.read_columns import read_columns
+from takings.adapters.merging.rows import Watched
 from takings.contracts.model import Contract, Contracts, Dataset
 from takings.kpis import KpiTable, load_kpi_tables
 from takings.kpis.own_views import DAY
@@ -24,23 +24,6 @@ _KEYS: Final = {
     Dataset.PRODUCTS: frozenset({"id"}),
     Dataset.ORDERS: frozenset({"order_id", DAY}),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watched:
-    """Which columns restatement watches, in the contracts' spelling."""
-
-    #: a change restates the product's categories on every day with an item of it
-    products: tuple[str, ...]
-    #: a change restates the categories of the order's items
-    orders: tuple[str, ...]
-    #: own table -> the columns of products that it reads
-    own: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    @property
-    def own_columns(self) -> tuple[str, ...]:
-        """Return the columns of products that any own table reads."""
-        return tuple(sorted(frozenset().union(*self.own.values())))
 
 
 def watched_columns(connection: duckdb.DuckDBPyConnection, contracts: Contracts, own: Iterable[KpiTable]) -> Watched:

@@ -309,6 +309,10 @@ class FolderStore:
                     " same path on this machine and on every machine of the cluster, and run again; nothing is lost."
                 ) from absent
 
+    def shared_at(self, file: Path) -> str:
+        """Return its path: every machine mounts the store."""
+        return str(file)
+
     def forget(self, batch_id: BatchId) -> None:
         """Remove staging and fetched bytes of a batch that has ended; a drop that was set aside goes back first."""
         fetched = self._private / "fetched" / batch_id

@@ -41,6 +41,12 @@ _PINNED: Final = {
     "spark.sql.caseSensitive": "false",
     # The lake's days before 1582 are of the proleptic calendar, as in DuckDB and Python.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # As DuckDB writes them; Spark's own default is a type that no statistics exist for.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.compression.codec": "zstd",
+    # The table's log says which files count, so no file need say that a job has ended.
+    "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     # A lost or damaged lake file must never look like a day without sales.
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.files.ignoreCorruptFiles": "false",
@@ -86,14 +92,14 @@ def pinned(session: SparkSession) -> SparkSession:
     """Set everything that numbers depend on."""
     for name, value in _PINNED.items():
         session.conf.set(name, value)
-    if _is_local(str(session.sparkContext.master)):
+    if is_local(str(session.sparkContext.master)):
         processors = session.sparkContext.defaultParallelism
         session.conf.set("spark.sql.shuffle.partitions", str(_LOCAL_SHUFFLE * processors))
     return session
 
 
 def _start(master: str) -> SparkSession:
-    options = _OWN | {"spark.master": master} | (_LOOPBACK if _is_local(master) else {})
+    options = _OWN | {"spark.master": master} | (_LOOPBACK if is_local(master) else {})
     # An administrator's spark.driver.extraJavaOptions are added, and win.
     options["spark.driver.defaultJavaOptions"] = f'"-Dlog4j2.configurationFile={_log_settings().as_uri()}"'
     settings = SparkConf().setAll(list(options.items()))
@@ -135,8 +141,16 @@ def end_of_jvm(seconds: float) -> int | None:
     return code
 
 
-def _is_local(master: str) -> bool:
+def is_local(master: str) -> bool:
+    """Return whether a master works in this process's own JVM."""
     return master.partition("[")[0] == "local"
+
+
+def works_elsewhere(master: str) -> bool:
+    """Return whether Spark has workers besides this process, by the setting or in an application that runs already."""
+    running = SparkSession.getActiveSession()
+    masters = {master} if running is None else {master, str(running.sparkContext.master)}
+    return not all(map(is_local, masters))
 
 
 def _log_settings() -> Path:

@@ -1,4 +1,4 @@
-"""Compare a batch's rows with the lake before its first merge, with DuckDB.
+"""Compare a batch's rows with the lake before its first merge.
 
 The views come from a merge session: staged_, changed_ and prior_<dataset>. The last holds the lake's rows with the batch's
 keys.
@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from takings.adapters.duckdb.lake_files import LakeRows
-from takings.adapters.duckdb.sql import SQL_TYPES, name
-from takings.adapters.duckdb.staged import StagedRows, sql
-from takings.adapters.duckdb.versions import instant, unit
-from takings.contracts.model import ColumnType, Contract, Dataset
+from takings.adapters.merging.rows import LakeSql, StagedSql, name, sql
+from takings.adapters.merging.versions import instant, unit
+from takings.contracts.model import ColumnType, Dataset
 from takings.lake import (
     CLOSE,
     MOST_EXAMPLES,
@@ -30,23 +28,12 @@ from takings.lake import (
 _STATED: Final = "num_of_item"
 
 
-def content_hash(contract: Contract, table: str | None = None) -> str:
-    """Return SQL for what tells contents of a row apart: a hash of every column but the instant of its version."""
-    place = "" if table is None else f"{table}."
-    columns = (
-        f"cast({place}{name(column.name)} as {SQL_TYPES[column.type]})"
-        for column in contract.columns
-        if column.name != contract.version_column
-    )
-    return f"hash({', '.join(columns)})"
-
-
 @dataclass(frozen=True, kw_only=True)
 class ComparedRows:
     """A batch's rows beside the lake's."""
 
-    rows: LakeRows
-    staged: StagedRows
+    rows: LakeSql
+    staged: StagedSql
 
     def changes(self, base: LakeSnapshot) -> BatchChanges:
         """Count the rows of each file, and find what looks wrong."""
@@ -73,11 +60,11 @@ class ComparedRows:
         if not self._has_prior(dataset):
             # Comparing contents would read every column for nothing.
             counted = f"select _source, count(*) from staged_{dataset} group by _source"
-            return {source: RowChanges(new=rows) for source, rows in self.rows.cursor.execute(counted).fetchall()}
+            return {source: RowChanges(new=rows) for source, rows in self.rows.execute(counted).fetchall()}
         places: dict[str, str] = {
             "table": dataset,
             "key": name(contract.primary_key),
-            "content": content_hash(contract, "s"),
+            "content": self.rows.content(contract, "s"),
             "instant_of_s": instant(contract, "s"),
         }
         if contract.replaces is None:
@@ -85,14 +72,14 @@ class ComparedRows:
         else:
             own, of_d = instant(contract), instant(contract, "d")
             query = sql("line_changes", **places, unit=unit(contract), instant=own, instant_of_d=of_d)
-        found = self.rows.cursor.execute(query).fetchall()
+        found = self.rows.execute(query).fetchall()
         return {
             source: RowChanges(new=new, changed=changed, unchanged=unchanged, older=older)
             for source, new, changed, unchanged, older in found
         }
 
     def _has_prior(self, dataset: Dataset) -> bool:
-        return self.rows.cursor.execute(f"select 1 from prior_{dataset} limit 1").fetchone() is not None
+        return self.rows.execute(f"select 1 from prior_{dataset} limit 1").fetchone() is not None
 
     def _same_time(self, dataset: Dataset) -> list[ChangeWarning]:
         """Find contents of which the time of a copy decides; rows of different instants have an order of their own."""
@@ -100,7 +87,7 @@ class ComparedRows:
         column = None if contract.version_column is None else f"s.{name(contract.version_column)}"
         places: dict[str, object] = {
             "table": dataset,
-            "content": content_hash(contract, "s"),
+            "content": self.rows.content(contract, "s"),
             "seconds": int(CLOSE.total_seconds()),
             "instant": "" if column is None else f",\n        {column} as instant",
             "and_instant": "" if column is None else ", instant",
@@ -128,19 +115,19 @@ class ComparedRows:
             return []
         wanted = [*self.staged.ranges(Dataset.ORDERS, "order_id"), *self.staged.ranges(Dataset.ORDER_ITEMS, "order_id")]
         self._lay_lake_view(Dataset.ORDERS, base[Dataset.ORDERS].near({"order_id": wanted}))
-        self.rows.cursor.execute(sql("stated_items"))
+        self.rows.execute(sql("stated_items"))
         items = base[Dataset.ORDER_ITEMS].near({"order_id": wanted})
-        days = {day for (day,) in self.rows.cursor.execute(_DAYS_IN_LAKE).fetchall()}
+        days = {day for (day,) in self.rows.execute(_DAYS_IN_LAKE).fetchall()}
         # An item is on its order's day, or waits.
         files = (file for file in items.files if file.order_date is None or file.order_date in days)
         self._lay_lake_view(Dataset.ORDER_ITEMS, replace(items, files=tuple(files)))
         return self._warn(Doubt.MORE_ITEMS_THAN_STATED, sql("more_items_than_stated"))
 
     def _lay_lake_view(self, dataset: Dataset, table: TableSnapshot) -> None:
-        self.rows.cursor.execute(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
+        self.rows.execute(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
 
     def _warn(self, doubt: Doubt, query: str) -> list[ChangeWarning]:
-        found = self.rows.cursor.execute(
+        found = self.rows.execute(
             f"select *, count(*) over () as found from ({query}) order by id limit {MOST_EXAMPLES}"
         )
         columns = [column[0] for column in found.description or ()]

@@ -1,0 +1,159 @@
+"""Read a batch's staged rows with Spark's executors, each file once for its statistics and then as the merge needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql.functions import array, broadcast, col, count, element_at, expr, lit
+from pyspark.sql.functions import max as greatest
+from pyspark.sql.functions import min as least
+from pyspark.sql.types import StructType
+
+from takings.adapters.merging.days import wall_clock_micros
+from takings.adapters.merging.rows import name
+from takings.adapters.merging.versions import may_share, newest_rows, unit
+from takings.adapters.spark.lake import escaped
+from takings.adapters.spark.merge_rows import SQL_TYPES, SparkRows
+from takings.contracts.model import ColumnType, Dataset
+from takings.lake import Range, StagedBatch, StagedFile, TableSnapshot
+from takings.ports import BusinessTime
+from takings.validation.mended import STEP, VERSION
+
+#: the columns that join a dataset's rows with others in the lake
+_KEYS: Final = {
+    Dataset.PRODUCTS: ("id",),
+    Dataset.ORDERS: ("order_id",),
+    Dataset.ORDER_ITEMS: ("id", "order_id", "product_id"),
+}
+#: names that no contract's column has
+_FILE, _PLACE, _SEEN, _KEY = "_takings_file", "_takings_place", "_takings_seen", "_takings_key"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_PART: Final = re.compile(r"[^/]*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """What one staged file holds."""
+
+    rows: int
+    ranges: dict[str, Range]
+
+
+@dataclass(frozen=True)
+class SparkStaged:
+    """The validated rows of one batch, for one session."""
+
+    batch: StagedBatch
+    #: where Spark finds each of the batch's files
+    paths: Sequence[str]
+    rows: SparkRows
+    business_time: BusinessTime
+
+    @contextmanager
+    def views(self) -> Iterator[None]:
+        """Create the views staged_<dataset>: one row per key, its newest version in the batch; every_<dataset> has all rows."""
+        for dataset in Dataset:
+            self._lay(dataset)
+        yield
+
+    def _lay(self, dataset: Dataset) -> None:
+        if not self.batch.of(dataset):
+            empty = self.rows.of_lake(dataset, TableSnapshot(version=0, files=()))
+            rows = self.rows.session.sql(empty).drop("filename")
+            self.rows.lay(f"staged_{dataset}", rows)
+            return
+        every, contract = self._every(dataset), self.rows.contracts[dataset]
+        self.rows.lay(f"every_{dataset}", every)
+        if not (may_share(self.ranges(dataset, contract.unit)) or self._repeats_keys(dataset)):
+            self.rows.lay(f"staged_{dataset}", every, is_kept=True)
+            return
+        query = newest_rows(contract, self.rows.columns(dataset), f"select * from every_{dataset}")
+        self.rows.lay(f"staged_{dataset}", self.rows.session.sql(query), is_kept=True)
+
+    def _repeats_keys(self, dataset: Dataset) -> bool:
+        """Tell whether a file holds a key more than once, which only its several instants allow."""
+        contract = self.rows.contracts[dataset]
+        if contract.unique_in_file == contract.identity:
+            return False
+        repeated = f"select 1 from every_{dataset} group by {unit(contract)} having count(*) > 1 limit 1"
+        return self.rows.execute(repeated).fetchone() is not None
+
+    def ranges(self, dataset: Dataset, column: str) -> Sequence[Range]:
+        """Return the ranges of a key column's values, one of each file that has rows."""
+        return [facts.ranges[column] for facts in self._facts[dataset]]
+
+    def count(self, dataset: Dataset) -> int:
+        """Count the staged rows of a dataset."""
+        return sum(facts.rows for facts in self._facts[dataset])
+
+    @cached_property
+    def _facts(self) -> dict[Dataset, list[_Facts]]:
+        return {dataset: list(self._read_facts(dataset)) for dataset in Dataset}
+
+    def _read_facts(self, dataset: Dataset) -> Iterator[_Facts]:
+        if not self.batch.of(dataset):
+            return
+        keys = _KEYS[dataset]
+        ends = [end(col(key)).alias(f"{of}_{key}") for key in keys for of, end in (("min", least), ("max", greatest))]
+        found = self._read(dataset).groupBy(_FILE).agg(count(lit(1)).alias("rows"), *ends)
+        for row in found.collect():
+            yield _Facts(rows=row["rows"], ranges={key: (row[f"min_{key}"], row[f"max_{key}"]) for key in keys})
+
+    def _files(self, dataset: Dataset) -> list[tuple[StagedFile, str]]:
+        both = zip(self.batch.files, self.paths, strict=True)
+        return [(file, path) for file, path in both if file.dataset is dataset]
+
+    def _read(self, dataset: Dataset) -> DataFrame:
+        """Return the rows as they were staged, with file name and place in it; NULL in a column that a file lacks."""
+        schema = StructType()
+        kinds = self.rows.contracts[dataset].stored | {"_line": ColumnType.INTEGER, VERSION: ColumnType.TIMESTAMP}
+        for column, kind in kinds.items():
+            schema.add(column, SQL_TYPES[kind])
+        read = self.rows.session.read.schema(schema).parquet(*(escaped(path) for _, path in self._files(dataset)))
+        return read.withColumns({_FILE: col("_metadata.file_name"), _PLACE: col("_metadata.row_index")})
+
+    def _every(self, dataset: Dataset) -> DataFrame:
+        """Return all staged rows of a dataset as the lake keeps them, with their origin."""
+        contract = self.rows.contracts[dataset]
+        rows = self._read(dataset).join(broadcast(self._origins(dataset)), _FILE)
+        version = (
+            f"coalesce({name(VERSION)} + interval '{STEP.microseconds / 10**6:.6f}' second, timestamp_micros({_SEEN}))"
+        )
+        columns = [
+            *(expr(name(column)) for column in contract.stored),
+            expr(version).alias("_version"),
+            col(_KEY).alias("_source"),
+            expr(f"coalesce(_line, {_PLACE} + 2)").alias("_line"),
+            lit(str(self.batch.batch_id)).alias("_batch"),
+        ]
+        if dataset is Dataset.ORDERS:
+            shown = wall_clock_micros("unix_micros(created_at)", self.business_time)
+            columns.append(expr(f"cast(timestamp_micros({shown}) as date)").alias("order_date"))
+        return rows.select(*columns)
+
+    def _origins(self, dataset: Dataset) -> DataFrame:
+        """Return name, version and key of each staged file, without a row that needs Python to read it."""
+        files = [file for file, _ in self._files(dataset)]
+        place = expr("cast(id as int) + 1")
+        columns: dict[str, list[str] | list[int]] = {
+            _FILE: [_name_of(path) for _, path in self._files(dataset)],
+            _SEEN: [(file.version - _EPOCH) // timedelta(microseconds=1) for file in files],
+            _KEY: [file.key for file in files],
+        }
+        values = (
+            element_at(array(*(lit(value) for value in each)), place).alias(column) for column, each in columns.items()
+        )
+        return self.rows.session.range(len(files)).select(*values)
+
+
+def _name_of(path: str) -> str:
+    found = _LAST_PART.search(path)
+    assert found is not None
+    return found[0]
