@@ -43,7 +43,7 @@ ASSUMED: Final[Mapping[str, tuple[float, str]]] = {
     "MB of CSV in a file": (1.0, "some 8,000 items; docs/performance.md has 125 MB for a million"),
     "MB a processor works through in a second": (12.8, "1.2 GB on two processors in 47 s, on another machine"),
     "seconds until a task works": (60.0, "the image is pulled, Python or a JVM starts; not measured"),
-    "seconds to fetch and report a file": (0.01, "32 files side by side; not measured on AWS"),
+    "seconds to fetch and report a file": (0.01, "six requests of 50 ms, 32 side by side; not measured on AWS"),
     "seconds to file an original away": (0.01, "a copy and a removal, 32 files side by side; not measured on AWS"),
     "seconds of a look": (1.0, "the detector, once for the events of a window, a deadline or a sweep; not measured"),
     "seconds of a day's maintenance": (60.0, "it rewrites a day's small files; not measured"),

@@ -5,6 +5,11 @@ resource "aws_lambda_alias" "live" {
   name             = "live"
   function_name    = each.key
   function_version = each.value
+
+  # A deployment moves it ahead, and a rollback back.
+  lifecycle {
+    ignore_changes = [function_version, description]
+  }
 }
 
 # What went wrong in an execution; never its data.

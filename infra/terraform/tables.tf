@@ -63,6 +63,8 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
 
+  deletion_protection_enabled = var.deletion_protection
+
   # As the bucket.
   lifecycle {
     prevent_destroy = true

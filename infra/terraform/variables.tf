@@ -87,6 +87,12 @@ variable "tracing" {
   default     = false
 }
 
+variable "deletion_protection" {
+  description = "As in takings.toml: whether DynamoDB refuses to delete the tables."
+  type        = bool
+  default     = true
+}
+
 variable "notify" {
   description = "An e-mail address that hears of alarms; AWS asks it to confirm."
   type        = string

@@ -141,6 +141,27 @@ def test_the_state_of_a_store_with_orphans_needs_its_lake(root: Path, tmp_path: 
     assert loaded_by(tmp_path, "status", root) == LOOK | ENGINES
 
 
+#: uses the Python API, and prints which modules that loads: the package, a store, its numbers
+USING: Final = """
+import json, sys
+before, loaded = set(sys.modules), []
+import takings
+loaded.append(sorted(set(sys.modules) - before))
+shop = takings.open(sys.argv[1])
+shop.kpis()
+loaded.append(sorted(set(sys.modules) - before))
+print(json.dumps(loaded))
+"""
+
+
+def test_the_package_loads_nothing_until_it_is_used(landed: Path) -> None:
+    """A notebook or a scheduler that imports it waits for no library; a look at numbers needs what the command needs."""
+    package, numbers = json.loads(subprocess.check_output([sys.executable, "-c", USING, landed], text=True))
+    assert [name for name in package if name.startswith("takings")] == ["takings"]
+    assert watched() & set(package) == set()
+    assert watched() & set(numbers) == {"pydantic", *YAML}
+
+
 def test_a_shipped_profile_is_taken_on_trust_to_look(tmp_path: Path) -> None:
     """The SQL of its sources is checked with the package; a shop's own whenever it is read."""
     root = new_store(tmp_path / "shop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import takings
+from takings.adapters.aws.platform import AwsPlatform
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.duckdb.source_rows import DuckDbSources
 from takings.adapters.duckdb.validation import DuckDbValidation
@@ -38,8 +40,9 @@ from takings.validation.findings import Verdict, no_faulty_records
 from takings.validation.validated import ValidatedFile
 from takings.workers import Workers
 from tests.cli.test_profiles import MUGS
+from tests.emulators import BUCKET, Emulator
 from tests.golden.test_golden import CASES, Case, read_case
-from tests.kpi_engine.troubled_stores import Trouble, Troubled
+from tests.kpi_engine.troubled_stores import Elsewhere, Trouble, Troubled
 from tests.shop import ITEMS, csv_of, drop, drop_all, expected, new_store, opened, order, published
 
 pytestmark = [
@@ -291,9 +294,10 @@ def test_a_whole_shop(tmp_path: Path) -> None:
     drop(roots[0], "order-items/copy.csv", ITEMS)
     drop(roots[0], "orders/bad.csv", csv_of(order(9_001, status="lost")))
     shutil.copytree(roots[0], roots[1], dirs_exist_ok=True)
-    for root in roots:
-        with opened(root, engine=root.name, policy="row", max_rejected="5%") as shop:
-            (batch,) = pipeline.run(shop.ports, at_once=True).batches
+    for root, engine in zip(roots, ("duckdb", "spark"), strict=True):
+        with opened(root, engine=engine, policy="row", max_rejected="5%") as shop, opened(root) as other:
+            ports = replace(shop.ports, kpi_engine=other.ports.kpi_engine)
+            (batch,) = pipeline.run(ports, at_once=True).batches
         assert len({report.verdict for report in batch.reports}) == 3
     assert published(roots[0]) == published(roots[1]) == expected(roots[1])
     documents = [documents_of(root) for root in roots]
@@ -340,3 +344,31 @@ def test_a_source(tmp_path: Path) -> None:
         numbers.append((published(root, **options), lake_of(root)))
     assert numbers[0] == numbers[1]
     assert "2026-04-05,2,50.00,6" in numbers[1][0][0]
+
+
+def test_a_bucket(
+    moto: Emulator, shop: Shop, shared: SharedSession, duck: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task reads the drop and shares its rows; the driver fetches only what a verdict needs."""
+    clients = moto.emptied(monkeypatch)
+    clients.s3.put_object(Bucket=BUCKET, Key="raw-data/orders/a.csv", Body=GOOD_AND_BAD)
+    local, rows = here(shop, file := file_of_orders(shop, GOOD_AND_BAD), "UTC", duck)
+    platform = AwsPlatform(clients, BUCKET, shop.root / "work")
+    store = platform.files()
+    store.create(f"batches/{file.batch_id}/manifest.json", b"{}")
+    (seen,) = store.list("raw-data/")
+    present = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    work = Work(
+        open_files=Elsewhere(open_files=platform.files_elsewhere(), environment=present),
+        engine=DuckDbValidation,
+        time_zone="UTC",
+        memory="400MB",
+    )
+    executors = SparkExecutors(shared, store, work)
+    executors.begin()
+    staged = store.staging(file.batch_id) / "orders" / "00000.parquet"
+    found, nothing_here = there(executors, replace(file, arrival=replace(file.arrival, etag=seen.etag)), staged)
+    assert (content(found), nothing_here) == (content(local), None)
+    assert [path.name for path in (shop.root / "work").rglob("*.*")] == ["faulty.jsonl.gz"]
+    store.fetch_staged(file.batch_id, [staged])
+    assert staged.read_bytes() == rows

@@ -1,18 +1,23 @@
-"""Open a store in a task so that something goes wrong there. An executor's Python imports this module by its name."""
+"""Open a store in a task in a way of one's own, mostly so that something goes wrong.
+
+An executor's Python imports this module by its name.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from takings.adapters.local.object_store import FolderStore
+from takings.adapters.platform import OpenFiles
 from takings.errors import StoreError, UnreadableFile
 from takings.layout import BatchId
+from takings.ports import ObjectStore
 
 
 class Trouble(StrEnum):
@@ -39,6 +44,19 @@ class Troubled:
     def __call__(self, _: Path) -> AbstractContextManager[FolderStore]:
         """Open the folder."""
         return nullcontext(_TroubledStore(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """Opens a store with an environment that the executor's process was not started with."""
+
+    open_files: OpenFiles
+    environment: Mapping[str, str]
+
+    def __call__(self, work: Path) -> AbstractContextManager[ObjectStore]:
+        """Open the store."""
+        os.environ.update(self.environment)
+        return self.open_files(work)
 
 
 class _TroubledStore(FolderStore):

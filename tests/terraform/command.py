@@ -93,9 +93,12 @@ class Terraform:
 
     def destroy(self) -> None:
         """Remove everything, the data as well, as README.md says."""
-        for file in self.folder.glob("*.tf"):
-            file.write_text(file.read_text().replace(_KEPT, _KEPT.replace("true", "false")))
+        as_written = {file: file.read_text() for file in self.folder.glob("*.tf")}
+        for file, text in as_written.items():
+            file.write_text(text.replace(_KEPT, _KEPT.replace("true", "false")))
         self._run("destroy", "-auto-approve", *self._variables())
+        for file, text in as_written.items():
+            file.write_text(text)
 
     def changes(self) -> dict[str, Any]:
         """Plan, and return the changes: by resource, the present and the planned values that differ."""

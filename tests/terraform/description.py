@@ -126,7 +126,8 @@ def _functions(client: Client) -> Iterator[tuple[str, object]]:
         name = function["FunctionName"]
         policy = _or_none(lambda: json.loads(lambdas.get_policy(FunctionName=name)["Policy"]))  # noqa: B023 - called here
         configuration = lambdas.get_function_configuration(FunctionName=name)
-        yield f"function {name}", {**configuration, "policy": policy}
+        live = lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+        yield f"function {name}", {**configuration, "policy": policy, "live": live}
     for each in lambdas.list_event_source_mappings()["EventSourceMappings"]:
         function, source = (each[key].rpartition(":")[2] for key in ("FunctionArn", "EventSourceArn"))
         yield f"events from {source} to {function}", _without_times(each)

@@ -48,6 +48,18 @@ run "as_it_comes" {
     error_message = "Tags are immutable, and images are scanned."
   }
   assert {
+    condition     = alltrue([for table in aws_dynamodb_table.this : table.deletion_protection_enabled])
+    error_message = "No table can be deleted by mistake."
+  }
+  assert {
+    condition     = toset(keys(aws_lambda_alias.live)) == toset(["file-detector", "file-archiver"]) && alltrue([for alias in aws_lambda_alias.live : alias.name == "live"])
+    error_message = "Everything calls the live version of each function."
+  }
+  assert {
+    condition     = aws_sfn_state_machine.pipeline.logging_configuration[0].level == "ERROR" && !aws_sfn_state_machine.pipeline.logging_configuration[0].include_execution_data
+    error_message = "What went wrong is logged, without data."
+  }
+  assert {
     condition     = aws_s3_bucket_versioning.store.versioning_configuration[0].status == "Enabled"
     error_message = "The bucket keeps replaced files."
   }

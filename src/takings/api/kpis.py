@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from takings.composition.stores import Shop as OpenedStore
 from takings.composition.stores import kpi_arrow, write_kpi_parquet
@@ -13,6 +13,7 @@ from takings.errors import SettingsError, UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 from takings.queries.incomplete import Incomplete, find_incomplete
+from takings.queries.kpi_documents import row_documents
 from takings.queries.published_kpis import By, kpi_table, kpi_warnings, named_table, stale_tables
 
 if TYPE_CHECKING:
@@ -103,6 +104,15 @@ class Kpis:
                 "a polars DataFrame needs the package polars. Install it: pip install polars."
             ) from missing
         return pl.DataFrame(self.arrow())
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return them as `takings kpis --format json` prints them (kpis-by-day.schema.json, kpis-by-category.schema.json).
+
+        >>> import takings
+        >>> takings.open("shop").kpis().to_json()[0]["total_revenue"]
+        '30.25'
+        """
+        return row_documents(self.table, self.rows, self.incomplete, {"stale": self.stale, "warning": self.warning})
 
     def write_parquet(self, path: str | Path) -> None:
         """Write them to a Parquet file, with the columns and types of `arrow`.

@@ -42,6 +42,10 @@ class BatchOutcome:
         """Return whether a file or a row was refused."""
         return any(report.verdict is Verdict.REJECTED or report.records.rejected for report in self.reports)
 
+    def to_json(self) -> dict[str, object]:
+        """Return it as outcome.json and `takings run --json` show it."""
+        return outcome_document(self)
+
 
 def outcome_document(outcome: BatchOutcome) -> dict[str, object]:
     """Return the content of outcome.json; `--json` shows a batch the same way."""

@@ -30,8 +30,9 @@ _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _HEIGHT: Final = 80
 _COLOUR: Final = "#9db4c8"
 _OF_THE_DAY: Final = "#1f5f8b"
-_CELL: Final = 'style="padding:4px 16px 4px 0;text-align:right"'
-_NAME: Final = 'style="padding:4px 16px 4px 0;text-align:left"'
+# A table in a mail does not take the size of what is around it.
+_CELL: Final = 'style="font-size:14px;padding:4px 16px 4px 0;text-align:right"'
+_NAME: Final = 'style="font-size:14px;padding:4px 16px 4px 0;text-align:left"'
 
 
 def title(digest: Digest, shop: str) -> str:
@@ -66,7 +67,7 @@ def as_html(digest: Digest) -> str:
         '<div style="font-family:sans-serif;font-size:14px;color:#222">'
         f'<table cellspacing="0" cellpadding="0">{head}{rows}</table>'
         f"<p>Revenue, {digest.chart[0][0]} to {digest.day}</p>{_bars(digest)}"
-        f'<table cellspacing="0" cellpadding="0">{categories}</table>{remarks}</div>'
+        f'<p>Categories with most revenue</p><table cellspacing="0" cellpadding="0">{categories}</table>{remarks}</div>'
     )
 
 

@@ -261,7 +261,7 @@ def test_how_bad_is_too_bad_is_a_setting(deployed: Deployed, deploy: Deploy, mon
     ("tag", "status", "code", "said"),
     [
         ("slow", "IN_PROGRESS", 3, "has not ended yet. Run this again later."),
-        ("new", "NONE", 3, "has not ended yet. Run this again later."),
+        ("unscanned", "NONE", 3, "has not ended yet. Run this again later."),
         ("strange", "UNSUPPORTED_IMAGE", 3, "ended as UNSUPPORTED_IMAGE. Look at it in ECR"),
     ],
 )

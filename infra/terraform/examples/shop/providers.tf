@@ -14,6 +14,6 @@ provider "aws" {
 
   # Everything that is made carries them: the bill can be split by them.
   default_tags {
-    tags = var.tags
+    tags = merge(var.tags, { takings-store = var.bucket })
   }
 }

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from takings.adapters.local.database import Database, from_micros, to_micros, transaction
 from takings.archive.lineage import LineageRecord, LineageStatus
@@ -22,6 +22,8 @@ from takings.validation.findings import RecordCounts, Verdict
 
 #: a folder holds only one store, so the gate's name never differs
 _BUCKET: Final = "local"
+#: what the gate's later columns hold where an older version's database, opened to read, lacks them
+_LATER_COLUMNS: Final[Mapping[str, Any]] = {"reading": None, "suspects": "[]", "left_files": "[]", "own_tables": "{}"}
 
 
 class SqliteLedger:
@@ -137,7 +139,8 @@ def _read_gate(row: sqlite3.Row) -> Gate:
         ) from damaged
 
 
-def _gate_of(row: sqlite3.Row) -> Gate:
+def _gate_of(stored: sqlite3.Row) -> Gate:
+    row = {**_LATER_COLUMNS, **dict(stored)}
     return Gate(
         generation=row["generation"],
         state=GateState(row["state"]),
@@ -151,16 +154,11 @@ def _gate_of(row: sqlite3.Row) -> Gate:
         reading=row["reading"],
         suspects=tuple(Suspect(**suspect) for suspect in json.loads(row["suspects"])),
         left=tuple(
-            LeftFile(**each | {"tried_at": from_micros(each["tried_at"])})
-            # An older version's database, opened read-only, lacks them.
-            for each in json.loads(row["left_files"] if "left_files" in row.keys() else "[]")  # noqa: SIM118 - a Row has values
+            LeftFile(**each | {"tried_at": from_micros(each["tried_at"])}) for each in json.loads(row["left_files"])
         ),
         last_commit=row["last_commit"],
         landed=frozenset(Dataset(name) for name in json.loads(row["landed"])),
-        own_tables={
-            name: OwnTableState.from_json(state)
-            for name, state in json.loads(row["own_tables"] if "own_tables" in row.keys() else "{}").items()  # noqa: SIM118 - a Row has values
-        },
+        own_tables={name: OwnTableState.from_json(state) for name, state in json.loads(row["own_tables"]).items()},
     )
 
 

@@ -13,12 +13,20 @@ from typing import Final
 
 from takings.errors import SettingsError
 
+#: columns of the gate that came one after the other before databases had a version
+_BEFORE_VERSIONS: Final = {
+    "reading": "text",
+    "suspects": "text not null default '[]'",
+    "left_files": "text not null default '[]'",
+}
 
-def _add_left_files(connection: sqlite3.Connection) -> None:
-    """Add the files that batches left; a database without a version may already have the column, as it is older."""
+
+def _add_what_came_before_versions(connection: sqlite3.Connection) -> None:
+    """Add who reads a batch's copies, suspects and the files that batches left; some databases without a version have them."""
     present = {row["name"] for row in connection.execute("pragma table_info(PendingBatches)")}
-    if "left_files" not in present:
-        connection.execute("alter table PendingBatches add column left_files text not null default '[]'")
+    for column, kind in _BEFORE_VERSIONS.items():
+        if column not in present:
+            connection.execute(f"alter table PendingBatches add column {column} {kind}")
 
 
 def _add_own_tables(connection: sqlite3.Connection) -> None:
@@ -29,7 +37,7 @@ def _add_own_tables(connection: sqlite3.Connection) -> None:
 
 
 #: migration n takes a database from version n to n + 1
-_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_add_left_files, _add_own_tables)
+_MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_add_what_came_before_versions, _add_own_tables)
 #: the layout of schema.sql
 VERSION: Final = len(_MIGRATIONS)
 

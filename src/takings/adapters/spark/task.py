@@ -114,8 +114,11 @@ def _read(asked: Asked, store: ObjectStore, work: Path) -> Answer:
         if validated.report.verdict is Verdict.REJECTED or validated.report.records.rejected:
             write_faulty(faulty, validated.faulty_records())
     names = _share(asked, store, [each for each in (*staged.values(), faulty) if each.exists()])
+    # The file's first bytes have explained what they could.
+    structure = replace(validated.structure, head=b"")
+    found = replace(validated, structure=structure, faulty_records=no_faulty_records)
     return Answer(
-        validated=zlib.compress(pickle.dumps(replace(validated, faulty_records=no_faulty_records))),
+        validated=zlib.compress(pickle.dumps(found)),
         staged={dataset: names[path] for dataset, path in staged.items() if path in names},
         faulty=names.get(faulty),
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from takings.api import Kpis, Shop
-from takings.entrypoints import console, kpi_output
+from takings.entrypoints import console, kpi_output, legible
 from takings.entrypoints.app import print_text
 from takings.entrypoints.console import Teller, out
 from takings.entrypoints.kpi_grid import show_kpis
@@ -104,12 +104,7 @@ def _print_kpis(found: Kpis, format_: Format, output: Path | None) -> None:
             assert output is not None
             found.write_parquet(output)
         case Format.JSON:
-            _write_text(
-                kpi_output.as_json(
-                    found.table, found.rows, found.incomplete, {"stale": found.stale, "warning": found.warning}
-                ),
-                output,
-            )
+            _write_text(legible.as_json(found.to_json(), indent=1) + "\n", output)
 
 
 def _write_text(text: str, output: Path | None) -> None:

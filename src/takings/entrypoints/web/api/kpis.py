@@ -27,6 +27,7 @@ from takings.entrypoints.web.responses import CSV, JSON, PARQUET, answer, next_l
 from takings.entrypoints.web.store_reader import Made, StoreReader
 from takings.errors import UnknownThing, UsageError
 from takings.kpis import KpiRow, KpiTable
+from takings.queries.kpi_documents import row_document
 from takings.queries.published_kpis import By, PublishedKpis
 
 
@@ -107,7 +108,7 @@ def _kpi_document(published: PublishedKpis, table: KpiTable, row: KpiRow) -> dic
     day = row.key[-1]
     missing = published.incomplete.days.get(day)
     told = {"unfinished": published.is_unfinished(day), "incomplete": None if missing is None else missing.to_json()}
-    return kpi_output.document(table, row) | told
+    return row_document(table, row) | told
 
 
 def kpi_file(table: KpiTable, rows: list[KpiRow], format_: KpiFormat, *, for_spreadsheet: bool) -> Made:

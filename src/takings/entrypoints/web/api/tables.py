@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from takings.entrypoints import kpi_output
 from takings.entrypoints.web import documents
 from takings.entrypoints.web.api.kpis import KpiFormat, kpi_file
 from takings.entrypoints.web.api.parameters import (
@@ -24,6 +23,7 @@ from takings.entrypoints.web.api.parameters import (
 from takings.entrypoints.web.responses import CSV, JSON, PARQUET, answer, next_link, page_of, to_json
 from takings.entrypoints.web.store_reader import Made, StoreReader
 from takings.kpis import KpiRow, KpiTable
+from takings.queries.kpi_documents import row_document
 from takings.queries.published_kpis import PublishedKpis
 
 #: what a row has beside its key and columns
@@ -128,7 +128,7 @@ def _page(published: PublishedKpis, table: KpiTable, rows: list[KpiRow], limit: 
         "stale": published.stale.get(table.name),
         "warning": published.warnings.get(table.name),
         "rows_in_all": len(rows),
-        "rows": [kpi_output.document(table, row) | {"unfinished": published.is_unfinished(_day(row))} for row in found],
+        "rows": [row_document(table, row) | {"unfinished": published.is_unfinished(_day(row))} for row in found],
         "next": following,
     }
     return to_json(document), JSON, following
