@@ -208,11 +208,11 @@ measures = SparkEngine.measures
 SparkEngine.measures = lambda *arguments: begin() or measures(*arguments)
 """,
     "spark": """
-from takings.adapters.spark.kpi_engine import SparkEngine
+from takings.adapters.spark.lake import SparkLake
 def rows(_, session, *__):
     begin()
     session.range(10**15).selectExpr("sum(sin(id))").collect()
-SparkEngine._rows = rows
+SparkLake.rows = rows
 """,
 }
 

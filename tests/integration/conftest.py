@@ -102,7 +102,10 @@ def shop(settings: dict[str, str], takings: Takings, monkeypatch: pytest.MonkeyP
     yield shop
     bucket = shop.resource("s3").Bucket(shop.name)
     bucket.object_versions.delete()
+    # Both are protected against deletion.
+    bucket.Policy().delete()
     bucket.delete()
     for table in shop.resource("dynamodb").tables.all():
         if table.name.startswith(shop.name):
+            table.update(DeletionProtectionEnabled=False)
             table.delete()

@@ -353,7 +353,7 @@ def test_a_bucket(
     clients = moto.emptied(monkeypatch)
     clients.s3.put_object(Bucket=BUCKET, Key="raw-data/orders/a.csv", Body=GOOD_AND_BAD)
     local, rows = here(shop, file := file_of_orders(shop, GOOD_AND_BAD), "UTC", duck)
-    platform = AwsPlatform(clients, BUCKET, shop.root / "work")
+    platform = AwsPlatform(clients, BUCKET, shop.root / "bucket")
     store = platform.files()
     store.create(f"batches/{file.batch_id}/manifest.json", b"{}")
     (seen,) = store.list("raw-data/")
@@ -369,6 +369,6 @@ def test_a_bucket(
     staged = store.staging(file.batch_id) / "orders" / "00000.parquet"
     found, nothing_here = there(executors, replace(file, arrival=replace(file.arrival, etag=seen.etag)), staged)
     assert (content(found), nothing_here) == (content(local), None)
-    assert [path.name for path in (shop.root / "work").rglob("*.*")] == ["faulty.jsonl.gz"]
+    assert [path.name for path in (shop.root / "bucket").rglob("*.*")] == ["faulty.jsonl.gz"]
     store.fetch_staged(file.batch_id, [staged])
     assert staged.read_bytes() == rows

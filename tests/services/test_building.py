@@ -41,6 +41,17 @@ def test_both_images_are_built_from_the_sources(
     ]
 
 
+def test_images_are_saved_for_a_job_that_only_deploys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a file of its service's name, which `takings aws deploy images --saved` loads."""
+    engine = install_engine(tmp_path / "bin", monkeypatch)
+    build(monkeypatch, "--tag", "v1", "--save", str(tmp_path / "images"))
+    saved = [arguments for arguments, _ in engine.asked() if arguments[0] == "save"]
+    assert saved == [
+        ["save", "--output", str(tmp_path / "images" / f"{service}.tar"), f"{service}:v1"]
+        for service in ("validation-service", "transformation-service")
+    ]
+
+
 def test_docker_is_taken_where_it_answers_and_podman_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker's client is often installed without its engine."""
     monkeypatch.setenv("PATH", str(tmp_path))

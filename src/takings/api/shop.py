@@ -87,7 +87,7 @@ class Shop:
         self._options = settings
 
     def __repr__(self) -> str:
-        return f"Shop({self.store!r})"
+        return f"Shop('{self.store}')"
 
     def settings(self) -> Settings:
         """Return the settings as they are now: takings.toml, TAKINGS_* variables, and what was given to `takings.open`.

@@ -107,8 +107,7 @@ class SparkLakeEngine:
         with self._application.use(_MERGE) as session:
             rows = self._rows(session)
             of_batch = self._staged(rows, staged)
-            views = of_batch.views()
-            views.__enter__()
+            of_batch.lay_views()
         try:
             yield SparkMerge(rows=rows, staged=of_batch, watched=self._watched(), application=self._application)
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from pyspark.sql.functions import min as least
 from pyspark.sql.types import StructType
 
 from takings.adapters.delta.lake_tables import column_types
-from takings.adapters.spark.lake import SparkLake
+from takings.adapters.spark.lake import SparkLake, escaped
 from takings.contracts.model import ColumnType, Dataset
 from takings.errors import MachineryError
 from takings.lake import PARTITION, PARTITIONED, AddedFile
@@ -35,6 +35,7 @@ _WRITING: Final = "_writing"
 _TOGETHER: Final = {
     dataset: f"/*+ rebalance{f'({PARTITION})' if dataset in PARTITIONED else ''} */" for dataset in Dataset
 }
+_ADAPTIVE: Final = "spark.sql.adaptive.enabled"
 #: requests to S3 in parallel; each of them mostly waits
 _THREADS: Final = 16
 
@@ -51,14 +52,22 @@ class SparkWriter:
     def write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
         """Write the rows of a query as Parquet files, one folder per day; without rows, no file remains."""
         root = self.lake.root(self.session, dataset)
-        days = [PARTITION] if dataset in PARTITIONED else []
         with _folder(self.session, f"{root}/{_WRITING}/{uuid4().hex}") as (folder, move):
-            rows = self.session.sql(f"select {_TOGETHER[dataset]} * from ({query})")
-            rows.write.partitionBy(*days).parquet(folder)
+            self._write(query, dataset, folder)
             found = self._described(dataset, folder)
             with ThreadPoolExecutor(_THREADS) as pool:
                 list(pool.map(lambda each: move(f"{folder}/{each[0]}", f"{root}/{each[1].path}"), found))
         return tuple(file for _, file in found)
+
+    def _write(self, query: str, dataset: Dataset, folder: str) -> None:
+        before = str(self.session.conf.get(_ADAPTIVE))
+        # Otherwise each task of a shuffle writes a file of its own, however small.
+        self.session.conf.set(_ADAPTIVE, "true")
+        try:
+            rows = self.session.sql(f"select {_TOGETHER[dataset]} * from ({query})")
+            rows.write.partitionBy(*_days(dataset)).parquet(folder)
+        finally:
+            self.session.conf.set(_ADAPTIVE, before)
 
     def _described(self, dataset: Dataset, folder: str) -> list[tuple[str, AddedFile]]:
         """Return the path of each written file in the folder, and what the table's log will say about it."""
@@ -70,8 +79,8 @@ class SparkWriter:
             for column in self.lake.contracts[dataset].columns
             if column.type in {ColumnType.IDENTIFIER, ColumnType.INTEGER}
         ]
-        days = [PARTITION] if dataset in PARTITIONED else []
-        read = self.session.read.schema(schema).option("basePath", folder).parquet(folder)
+        days = _days(dataset)
+        read = self.session.read.schema(schema).option("basePath", folder).parquet(escaped(folder))
         measured = [
             measure(column).alias(f"{what}_{place}")
             for place, column in enumerate(integers)
@@ -112,6 +121,11 @@ _MEASURES: Final[Mapping[str, Callable[[str], Any]]] = {
     "null": lambda column: count_if(col(column).isNull()),
 }
 
+
+def _days(dataset: Dataset) -> list[str]:
+    return [PARTITION] if dataset in PARTITIONED else []
+
+
 Move = Callable[[str, str], None]
 
 
@@ -124,6 +138,9 @@ def _folder(session: SparkSession, folder: str) -> Iterator[tuple[str, Move]]:
             yield folder, _move_here
         finally:
             rmtree(_local(folder), ignore_errors=True)
+            with suppress(OSError):
+                # Another merge may be writing.
+                _local(folder).parent.rmdir()
         return
     context: Any = session.sparkContext
     path_of = context._jvm.org.apache.hadoop.fs.Path

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col, lit, substring_index
 
@@ -103,9 +106,10 @@ class SparkRows:
         return DataFrame(rows, self.session)
 
     def end(self) -> None:
-        """Let the executors forget what they keep."""
-        for rows in self._kept.values():
-            rows.unpersist()
+        """Let the executors forget what they keep; those of an application that is gone have."""
+        with suppress(PySparkException, Py4JError, ConnectionError):
+            for rows in self._kept.values():
+                rows.unpersist()
         self._kept.clear()
 
     def columns(self, dataset: Dataset) -> list[str]:

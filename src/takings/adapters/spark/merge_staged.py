@@ -59,9 +59,13 @@ class SparkStaged:
     @contextmanager
     def views(self) -> Iterator[None]:
         """Create the views staged_<dataset>: one row per key, its newest version in the batch; every_<dataset> has all rows."""
+        self.lay_views()
+        yield
+
+    def lay_views(self) -> None:
+        """Create the views; they end with the session."""
         for dataset in Dataset:
             self._lay(dataset)
-        yield
 
     def _lay(self, dataset: Dataset) -> None:
         if not self.batch.of(dataset):

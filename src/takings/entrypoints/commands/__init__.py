@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "verify": "Recompute every KPI from the lake and compare it with the published one; changes nothing.",
     "restate": "Publish KPIs again from the lake, after a change of a definition or contract.",
     "replay": "Take archived originals again, as a new batch with their first versions; nothing is counted twice.",
-    "rebuild": "Rebuild lake, KPIs and ledger from a store's archive alone (processed/, failed/, batches/), in a new folder.",
+    "rebuild": "Rebuild lake, KPIs and ledger from a store's archive alone (processed/, failed/, batches/), in a new one.",
     "run": "Process what is pending, show progress, and print the outcome.",
     "status": "Show pending files, what they wait for and until when, the batch in flight and waiting orphans.",
     "maintain": "Compact small files, clean the tables' logs and remove what nothing needs; safe beside a running batch.",
