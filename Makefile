@@ -39,7 +39,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images deployer terraform aws-torture calls costs page screenshots package tried release clean
+.PHONY: help demo test deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images deployer terraform aws-torture calls costs page site screenshots package tried release clean
 .PHONY: bench bench-guard bench-growth bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup
 
 help: ## list the targets
@@ -50,6 +50,12 @@ demo: $(VENV)/.core ## make a sample shop and take it through the pipeline (DIR=
 
 page: $(VENV)/.web ## open a store's page, the demo's unless named (DIR=folder)
 	$(BIN)/takings serve $(or $(DIR),demo-shop)
+
+# Material's build ends with a note about MkDocs 2 that is no warning about our pages.
+site: $(VENV)/.core $(VENV)-site/.done ## build the site of the docs into build/site; a warning or a broken link is an error
+	$(BIN)/python -m tools.commands --write
+	$(BIN)/python -m tools.site build/pages
+	NO_MKDOCS_2_WARNING=1 $(VENV)-site/bin/mkdocs build --strict
 
 test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
 	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest \
@@ -208,19 +214,20 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) --group ministack -o requirements/ministack.txt
 	$(COMPILE) --group security -o requirements/security.txt
 	$(COMPILE) --group bench --constraint requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) --group site -o requirements/site.txt
 	$(MAKE) asked
 
-asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done $(VENV)-bench/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
-	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security $(VENV)-bench
+asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done $(VENV)-bench/.done $(VENV)-site/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
+	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security $(VENV)-bench $(VENV)-site
 
 clean: ## remove what was made: environments, caches, builds and the demo's shop
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-lock $(VENV)-ministack $(VENV)-security build dist htmlcov demo-shop
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lock $(VENV)-ministack $(VENV)-security $(VENV)-site build dist htmlcov demo-shop
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 NO_PYTHON := Takings needs Python 3.11 or newer with the venv module. Install one, or name it: make PYTHON=/path/to/python
 
-$(VENV)/.made $(VENV)-bench/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made:
+$(VENV)/.made $(VENV)-bench/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made $(VENV)-site/.made:
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	@echo "Making $(@D) with $(PYTHON)"
 	@"$(PYTHON)" -m venv --clear $(@D)
@@ -242,6 +249,6 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
 
-$(VENV)-bench/.done $(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
+$(VENV)-bench/.done $(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done $(VENV)-site/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
 	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes $(BUILT) -r requirements/$*.txt
 	@touch $@

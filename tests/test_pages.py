@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from takings.entrypoints.cli import app
 from takings.entrypoints.listed import ListedCommands
+from tools import commands, site
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -76,20 +79,68 @@ def test_a_command_that_does_not_exist_is_found(line: str, wrong: list[str]) -> 
     assert [word for words in typed(line, "takings") for word in wrong_words(words)] == wrong
 
 
+#: a heading's anchor as the site and GitHub make it, or nearly: signs and letters of other alphabets are left out
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings."""
+    without_blocks = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", without_blocks, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_pages_and_headings_exist(page: Path) -> None:
     """Every link leads to an existing page and heading."""
     text = page.read_text()
-    headings = {
-        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    }
-    assert [anchor for anchor in re.findall(r"\]\(#([^)]*)\)", text) if anchor not in headings] == []
-    assert [name for name in re.findall(r"\bdocs/[a-z/-]+\.md\b", text) if not (ROOT / name).is_file()] == []
+    without_blocks = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", without_blocks) if "://" not in link]
+    broken = []
+    for link in links:
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            broken.append(link)
+    assert broken == []
+    assert [name for name in re.findall(r"(?<![\w./])docs/[a-z/-]+\.md\b", text) if not (ROOT / name).is_file()] == []
 
 
 def test_every_page_is_named_in_the_readme() -> None:
     """Nobody reads a page that nothing links to."""
     readme = (ROOT / "README.md").read_text()
-    pages = [page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").glob("*.md"))]
+    pages = [
+        page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").rglob("*.md")) if "adr" not in page.parts
+    ]
     assert [page for page in pages if page not in readme] == []
+
+
+def nav(part: Any) -> Iterator[str]:
+    """Yield the pages of the site's navigation."""
+    if isinstance(part, str):
+        yield part
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from nav(each)
+
+
+def test_the_site_has_every_page() -> None:
+    """Each page is in its navigation once; decisions are listed on a page of their own."""
+    listed = sorted(nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    assert listed == sorted(page for page in site.pages() if not re.match("adr/0", page))
+
+
+def test_links_within_the_site_lead_to_its_pages() -> None:
+    """What lies outside docs/ has other links there than in the repository; what is no page is plain text."""
+    pages = site.pages()
+    for page, (source, text) in pages.items():
+        shown = re.sub(r"^```.*?^```", "", site.linked(text, source, page), flags=re.DOTALL | re.MULTILINE)
+        links = [
+            link.partition("#")[0] for link in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", shown) if "://" not in link
+        ]
+        targets = {posixpath.normpath(posixpath.join(posixpath.dirname(page), link)) for link in links if link}
+        assert (
+            page,
+            sorted(targets - pages.keys() - {f"images/{each.name}" for each in (ROOT / "docs" / "images").iterdir()}),
+        ) == (page, [])
+
+
+def test_the_page_of_commands_is_the_command_lines() -> None:
+    """After a change of a command: python -m tools.commands --write."""
+    assert commands.PAGE.read_text(encoding="utf-8") == commands.page()

@@ -1,7 +1,7 @@
 """A store of the first version that could make one is read, upgraded and verified by this one.
 
-first-release.tar.xz is that store: two batches, a refused file, an item that waits for its order, and a pending file with the order. It was made
-by the first commit with a command line (069ae53), and is kept as it was.
+first-release.tar.xz is that store: two batches, a refused file, an item that waits for its order, and a pending file with
+that order. The first commit with a command line (069ae53) made it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_its_numbers_and_batches_are_there(takings: Takings) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_it_is_upgraded(takings: Takings) -> None:
-    """The first run brings database and KPIs to the present; then every number is verified, and the lake follows its archive."""
+    """The first run publishes every day again; then every number is verified, and its archive gives the same."""
     status = takings("status", "shop").out.splitlines()
     assert "  orphans              1" in status
     differs = takings("verify", "shop")

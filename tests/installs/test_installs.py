@@ -65,7 +65,7 @@ def test_what_is_open_is_found(pins: list[Pin], found: list[str]) -> None:
     assert gaps(pins, [Requirement("a")], known, HERE) == found
 
 
-ENVIRONMENTS = [".venv", ".venv-ministack", ".venv-lock", ".venv-security", ".venv-bench"]
+ENVIRONMENTS = [".venv", ".venv-ministack", ".venv-lock", ".venv-security", ".venv-bench", ".venv-site"]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

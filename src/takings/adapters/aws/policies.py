@@ -139,6 +139,8 @@ def _validation(pipeline: Pipeline) -> Role:
         *writes(pipeline, "batches/*/attempt-*.json", "batches/*/verdicts.json", "validation-reports/*"),
         *writes(pipeline, "batches/*/refused.json"),
         *writes(pipeline, "quarantine/*", "staging/*", in_parts=("quarantine/*", "staging/*")),
+        # With Spark, a task stages rows under a name of its own, which the driver copies.
+        allow(["s3:GetObject", "s3:GetObjectVersion"], pipeline.objects("staging/*")),
         # Validation reads orders and products of the lake; under the policy "strict" it creates missing tables.
         allow(["s3:GetObject"], pipeline.objects(*parents, f"{layout.table(Dataset.ORDER_ITEMS)}/_delta_log/*")),
         *writes(pipeline, *entries),
