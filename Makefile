@@ -8,7 +8,8 @@ PIP     := $(BIN)/python -m pip $(QUIET)
 # What would be built would be built with the newest tools there are. Only the workshop needs packages that come as source (PySpark), and
 # builds them with what requirements/build.txt pins: --no-build-isolation.
 BUILT   := --only-binary=:all:
-WORKERS ?= 2
+# Three on two processors: some tests wait for emulators, while others compute.
+WORKERS ?= 3
 # How much is tried: runs of `make simulate`, keys of `make keys`, items of `make cluster` (each has its own default), and the first one's number.
 N       ?=
 SEED    ?= 1
@@ -57,7 +58,7 @@ site: $(VENV)/.core $(VENV)-site/.done ## build the site of the docs into build/
 	$(BIN)/python -m tools.site build/pages
 	NO_MKDOCS_2_WARNING=1 $(VENV)-site/bin/mkdocs build --strict
 
-test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=2 processes, with the coverage gates
+test: $(VENV)/.dev $(VENV)-ministack/.done ## run every test on WORKERS=3 processes, with the coverage gates
 	$(IN_MEMORY) MINISTACK=$(abspath $(VENV)-ministack/bin/ministack) $(BIN)/python -m pytest \
 	  -n $(WORKERS) --dist loadgroup --cov --cov-report=term && rm -rf "$$made"
 	@$(BIN)/coverage report --format=total --include='$(PROVEN)' --fail-under=95 >/dev/null || \
@@ -129,7 +130,7 @@ oracle: $(VENV)/.dev ## compute a store's KPIs a second, slow and simple way (ST
 	@test -n "$(STORE)" || { echo "make oracle: which store? Say make oracle STORE=folder" >&2; exit 2; }
 	$(BIN)/python -m tests.oracle "$(STORE)"
 
-simulate: $(VENV)/.dev ## kill, pause and repeat everything in N=10000 seeded runs from SEED=1 on, WORKERS=2 at a time
+simulate: $(VENV)/.dev ## kill, pause and repeat everything in N=10000 seeded runs from SEED=1 on, WORKERS=3 at a time
 	WORKERS=$(WORKERS) $(BIN)/python -m tests.simulation $(or $(N),10000) $(SEED)
 
 kill: $(VENV)/.dev ## kill real processes TIMES=20 times at every step and at RANDOM=500 moments, and let others go on

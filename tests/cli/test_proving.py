@@ -272,7 +272,7 @@ class TestExplain:
             "Books 1 1 cancelled 10.00 3 29.495 4.00 25.495 returned raw-data/order-items/a.csv 2",
             "– 2 – shipped order without items raw-data/orders/a.csv 3",
         ]
-        assert summary == "1 items, 29.495 in all, as of commit 1"
+        assert summary == "1 item, 29.495 in all, as of commit 1"
 
     def test_a_rebuilt_store_computes_amounts_anew(self, takings: Takings, done: Path, tmp_path: Path) -> None:
         """Rows keep the worth that the contract of their time gave them; a rebuilt store uses the present one."""

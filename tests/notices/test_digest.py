@@ -32,7 +32,7 @@ def test_the_text_of_a_day(root: Path) -> None:
         "      ▂     █▁",
         "  Toys                                    4.25",
         "",
-        "1 items wait for their order or product.",
+        "1 item waits for their order or product.",
     ]
 
 

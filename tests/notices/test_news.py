@@ -73,7 +73,7 @@ def test_silence_is_told_after_its_limit(root: Path) -> None:
     drop(root, "orders/b.csv", csv_of(order(9)))
     (found,) = news(root, later=timedelta(hours=49))
     assert found.kind is NewsKind.QUIET
-    assert "No batch was formed for 2 days. 1 files are pending" in found.text
+    assert "No batch was formed for 2 days. 1 file is pending" in found.text
 
 
 def test_a_new_store_is_quiet_from_the_first_check_on(root: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_old_orphan_is_told(root: Path) -> None:
     assert told(news(root, quiet=timedelta(days=99))) == []
     found = news(root, later=timedelta(days=3), quiet=timedelta(days=99))
     assert [each.kind for each in found] == [NewsKind.ORPHANS]
-    assert found[0].text.startswith("1 items are in no figure")
+    assert found[0].text.startswith("1 item is in no figure")
 
 
 def weekly(root: Path, newest: datetime, *revenue: str) -> None:

@@ -137,8 +137,11 @@ def _remarks(digest: Digest) -> list[str]:
     if status.reason:
         remarks.append(f"Batch {status.batch_id} is blocked: {status.reason}")
     counted = (
-        (len(status.dead_letters), "refused files wait for a mended one"),
-        (status.orphans, "items wait for their order or product"),
-        (sum(status.pending.values()), "files are pending"),
+        (len(status.dead_letters), "refused file waits", "refused files wait", "for a mended one"),
+        (status.orphans, "item waits", "items wait", "for their order or product"),
+        (sum(status.pending.values()), "file is", "files are", "pending"),
     )
-    return [*remarks, *(f"{number:,} {what}." for number, what in counted if number)]
+    return [
+        *remarks,
+        *(f"{number:,} {one if number == 1 else many} {what}." for number, one, many, what in counted if number),
+    ]

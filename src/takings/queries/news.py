@@ -132,7 +132,7 @@ def _quiet(ports: Ports, status: Status, since: datetime, limit: timedelta) -> I
     if status.batch_id is not None or ports.clock.now() - newest < limit:
         return
     pending = sum(status.pending.values())
-    waiting = f" {pending:,} files are pending" if pending else " No file is pending"
+    waiting = f" {pending:,} file{' is' if pending == 1 else 's are'} pending" if pending else " No file is pending"
     missing = f", but no file of {', '.join(status.missing)} has ever come" if status.missing else ""
     yield News(
         kind=NewsKind.QUIET,
@@ -145,11 +145,12 @@ def _quiet(ports: Ports, status: Status, since: datetime, limit: timedelta) -> I
 def _orphans(ports: Ports, status: Status, limit: timedelta) -> Iterator[News]:
     oldest = status.oldest_orphan_at
     if oldest is not None and ports.clock.now() - oldest >= limit:
+        waiting = "1 item is" if status.orphans == 1 else f"{status.orphans:,} items are"
         yield News(
             kind=NewsKind.ORPHANS,
             id=layout.compact_instant(oldest),
             title=f"Items wait for their order or product since {oldest:%Y-%m-%d %H:%M} UTC",
-            text=f"{status.orphans:,} items are in no figure until order and product come. Drop the files that hold them.",
+            text=f"{waiting} in no figure until order and product come. Drop the files that hold them.",
         )
 
 

@@ -135,7 +135,8 @@ def worst_rules(findings: Findings) -> str:
     """Name the most frequently broken rules and how many records break each."""
     worst = sorted(findings.errors.items(), key=lambda pair: (-pair[1], pair[0]))
     named = ", ".join(f"{rule} ({count:,})" for rule, count in worst[:3])
-    return named + (f" and {len(worst) - 3} more rules" if len(worst) > 3 else "")
+    more = len(worst) - 3
+    return named + (f" and {more} more rule{'s' if more > 1 else ''}" if more > 0 else "")
 
 
 def report_on(arrival: Arrival, fingerprint: str, size: int, verdict: Verdict, records: RecordCounts) -> FileReport:

@@ -14,7 +14,7 @@ from rich.table import Table
 from takings.api import Shop
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import print_json, print_text
-from takings.entrypoints.console import Teller, most_of_a_name, out
+from takings.entrypoints.console import Teller, count, most_of_a_name, out
 from takings.entrypoints.legible import cut, marked
 from takings.entrypoints.options import SpreadsheetSafe, Store
 from takings.errors import UsageError
@@ -90,7 +90,8 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
     out.print(table)
     items = sum(row.item_id is not None for row in explanation.rows)
     out.print(
-        f"{items:,} items, {exact(explanation.revenue)} in all, as of commit {explanation.commit}", highlight=False
+        f"{count(items, 'item')}, {exact(explanation.revenue)} in all, as of commit {explanation.commit}",
+        highlight=False,
     )
     if len(explanation.rows) > limit:
         out.print(f"… the table shows {limit} of {len(explanation.rows):,} rows; --format csv has all", highlight=False)
