@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -76,6 +77,7 @@ def open_spark(master: str) -> Iterator[SparkSession]:
         yield pinned(running.newSession())
         return
     application = _start(master)
+    _end_quietly_with_the_jvm(application.sparkContext)
     try:
         yield pinned(application)
     except Exception:
@@ -107,6 +109,18 @@ def _start(master: str) -> SparkSession:
         SparkContext._ensure_initialized(conf=settings)
     with _handler_of(signal.SIGINT):
         return SparkSession.builder.config(conf=settings).getOrCreate()
+
+
+def _end_quietly_with_the_jvm(context: SparkContext) -> None:
+    """Let PySpark's server for accumulators, of which tasks have none of ours, print no traceback when the JVM has ended."""
+    server: Any = context._accumulatorServer
+    report = server.handle_error
+
+    def handle_error(request: object, client: object) -> None:
+        if not isinstance(sys.exception(), EOFError | ConnectionError):
+            report(request, client)
+
+    server.handle_error = handle_error
 
 
 def _forget_a_dead_jvm() -> None:

@@ -12,6 +12,6 @@ AWS_COMMANDS: Final = {
     "destroy": "Remove the pipeline, after asking; bucket and tables stay without --with-data.",
     "export": "Let DynamoDB export tables to S3; repeated within the hour, it is the same export.",
     "athena": "Print the statements that let Athena read the newest export and the lake; run nothing.",
-    "deploy": "Deploy a new version to a pipeline that `takings aws bootstrap` created: images, tasks, functions,"
-    " state-machine, in this order.",
+    "deploy": "Deploy a new version to a pipeline that `takings aws bootstrap` created: images, scan, tasks,"
+    " functions, state-machine, in this order.",
 }
