@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from takings.adapters.merging import changes
 from takings.archive.outcome import BatchOutcome
 from takings.batch.merge import read_changes
 from takings.contracts.model import Dataset
@@ -187,6 +188,16 @@ class TestWarnings:
         """The item leaves its former order."""
         drop(store, "order-items/b.csv", csv_of(item(9, 2), item(1, 1), item(2, 77)))
         assert warnings_of(only(store))[0] == ("item_of_another_order", 1, [(2, "order-items/b.csv", 4)])
+
+    def test_the_items_of_many_orders_are_counted_part_by_part(
+        self, store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each order is in one part; the first part's examples stand for all."""
+        monkeypatch.setattr(changes, "_COUNTED_AT_ONCE", 1)
+        drop(store, "orders/o2.csv", csv_of(order(1, num_of_item=1), order(2, num_of_item=1)))
+        drop(store, "order-items/i2.csv", csv_of(item(11, 1), item(12, 2), item(13, 2)))
+        (found,) = [warning for warning in warnings_of(only(store)) if warning[0] == "more_items_than_stated"]
+        assert found[1] == 2
 
     def test_an_order_with_more_items_than_it_says(self, store: Path) -> None:
         """An edited order came without the removed item, which stays in the lake."""

@@ -131,7 +131,8 @@ def _deployed(terraform: Terraform, aws: Aws, functions: Path) -> Iterator[str]:
             if not count:
                 yield "takings aws deploy found nothing to do, so nothing was shown"
     for address, change in terraform.changes().items():
-        yield f"after takings aws deploy terraform would change {address}: {sorted(change)}"
+        if names := sorted(name for name in change if _planned_again(address, name) is None):
+            yield f"after takings aws deploy terraform would change {address}: {names}"
 
 
 def _destroyed(terraform: Terraform, aws: Aws, untouched: Description) -> Iterator[str]:
@@ -151,6 +152,11 @@ def _destroyed(terraform: Terraform, aws: Aws, untouched: Description) -> Iterat
     yield from (f"terraform destroy leaves: {each}" for each in left if not re.fullmatch(LEFT_BY_TERRAFORM, each.place))
 
 
+def _planned_again(address: str, name: str) -> str | None:
+    """Return why a plan wants to change something right after it was applied; None where it may not."""
+    return next((why for known, why in PLANNED_AGAIN.items() if re.fullmatch(known, f"{address} {name}")), None)
+
+
 def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) -> Iterator[str]:
     """Apply, and ask both whether anything is left to do."""
     _say("terraform apply")
@@ -158,9 +164,7 @@ def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) ->
     _say("terraform plan, once more")
     for address, change in terraform.changes().items():
         for name, (before, after) in change.items():
-            reason = next(
-                (why for known, why in PLANNED_AGAIN.items() if re.fullmatch(known, f"{address} {name}")), None
-            )
+            reason = _planned_again(address, name)
             if reason is None:
                 yield f"terraform would change {address} again: {name} is {before!r}, and would be {after!r}"
             else:

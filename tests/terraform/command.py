@@ -96,6 +96,7 @@ class Terraform:
         as_written = {file: file.read_text() for file in self.folder.glob("*.tf")}
         for file, text in as_written.items():
             file.write_text(text.replace(_KEPT, _KEPT.replace("true", "false")))
+        self.given({"deletion_protection": False}).apply()
         self._run("destroy", "-auto-approve", *self._variables())
         for file, text in as_written.items():
             file.write_text(text)

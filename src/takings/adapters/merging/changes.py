@@ -121,7 +121,16 @@ class ComparedRows:
         # An item is on its order's day, or waits.
         files = (file for file in items.files if file.order_date is None or file.order_date in days)
         self._lay_lake_view(Dataset.ORDER_ITEMS, replace(items, files=tuple(files)))
-        return self._warn(Doubt.MORE_ITEMS_THAN_STATED, sql("more_items_than_stated"))
+        # The items of very many orders are counted part by part: all at once would not fit into memory.
+        parts = -(-self.staged.count(Dataset.ORDER_ITEMS) // _COUNTED_AT_ONCE) or 1
+        found = [
+            warning
+            for part in range(parts)
+            for warning in self._warn(
+                Doubt.MORE_ITEMS_THAN_STATED, sql("more_items_than_stated", parts=parts, part=part)
+            )
+        ]
+        return _together(found)
 
     def _lay_lake_view(self, dataset: Dataset, table: TableSnapshot) -> None:
         self.rows.execute(f"create or replace temp view lake_{dataset} as {self.rows.of_lake(dataset, table)}")
@@ -135,6 +144,13 @@ class ComparedRows:
         return [ChangeWarning(doubt=doubt, count=rows[0]["found"], examples=_examples(rows))] if rows else []
 
 
+def _together(found: Sequence[ChangeWarning]) -> list[ChangeWarning]:
+    """Return one warning for those of parts, with the examples of the first part that has any."""
+    return [replace(found[0], count=sum(each.count for each in found))] if found else []
+
+
+#: items whose orders are counted at once
+_COUNTED_AT_ONCE: Final = 10_000_000
 #: the days of the orders that a batch touches
 _DAYS_IN_LAKE: Final = (
     "select distinct order_date from lake_orders where order_id in (select order_id from stated_items)"
