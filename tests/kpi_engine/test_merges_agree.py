@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -201,8 +202,14 @@ def test_small_files_become_one(done: Path) -> None:
 
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
-def test_a_bucket_s_lake_is_merged_where_it_is(aws: Clients, spark: SparkSession, tmp_path: Path) -> None:
+def test_a_bucket_s_lake_is_merged_where_it_is(
+    aws: Clients, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Executors read staged rows from the bucket and write the lake's files there; none of these passes through the driver."""
+    for name, value in os.environ.items():
+        if name.startswith("AWS_"):
+            # The session may have begun before the emulator did.
+            monkeypatch.setitem(spark.sparkContext.environment, name, value)
     S3Shop(clients=aws).drop_all()
     with opened(STORE, **CLUSTER) as shop:
         assert isinstance(shop.ports.engine, SparkLakeEngine)
