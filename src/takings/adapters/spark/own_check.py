@@ -14,6 +14,7 @@ from pyspark.sql.types import StructType
 
 from takings.adapters.delta.lake_tables import column_types
 from takings.adapters.own_samples import Rows, Sample, first_difference
+from takings.adapters.spark.application import cause_of
 from takings.adapters.spark.session import end_of_jvm
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import ContractError
@@ -76,16 +77,10 @@ def _rows_of(session: SparkSession, sample: Sample) -> Rows:
             raise
         found = re.search(r"\bline (\d+)", str(failed))
         raise _error(
-            sample, int(found[1]) if found else 1, f"Spark cannot run it: {cause(failed)}. Correct the SQL."
+            sample, int(found[1]) if found else 1, f"Spark cannot run it: {cause_of(failed)}. Correct the SQL."
         ) from failed
 
 
 def _error(sample: Sample, line: int, problem: str) -> ContractError:
     assert sample.table.own is not None
     return ContractError(f"{sample.table.own.sql_file}:{line}: {problem}")
-
-
-def cause(failed: Exception) -> str:
-    """Return the line that says what happened; Py4J's first one only says where."""
-    lines = str(failed).strip().splitlines() or [type(failed).__name__]
-    return (lines[1] if isinstance(failed, Py4JJavaError) and len(lines) > 1 else lines[0]).lstrip(": ").rstrip(".")
