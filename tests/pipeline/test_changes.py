@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from takings.adapters.merging import changes
+from takings.adapters.duckdb.lake_files import LakeRows
 from takings.archive.outcome import BatchOutcome
 from takings.batch.merge import read_changes
 from takings.contracts.model import Dataset
@@ -23,6 +23,7 @@ from takings.layout import BatchId
 from takings.ports import LakeTables
 from takings.runs import pipeline
 from takings.runs.replay import replay_batch
+from tests.mapped_contracts import write_contracts
 from tests.shop import NOON, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run
 
 MINUTE = timedelta(minutes=1)
@@ -189,15 +190,26 @@ class TestWarnings:
         drop(store, "order-items/b.csv", csv_of(item(9, 2), item(1, 1), item(2, 77)))
         assert warnings_of(only(store))[0] == ("item_of_another_order", 1, [(2, "order-items/b.csv", 4)])
 
+    @pytest.mark.parametrize("type_of_orders", ["integer", "string"])
     def test_the_items_of_many_orders_are_counted_part_by_part(
-        self, store: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_of_orders: str
     ) -> None:
-        """Each order is in one part; the first part's examples stand for all."""
-        monkeypatch.setattr(changes, "_COUNTED_AT_ONCE", 1)
-        drop(store, "orders/o2.csv", csv_of(order(1, num_of_item=1), order(2, num_of_item=1)))
-        drop(store, "order-items/i2.csv", csv_of(item(11, 1), item(12, 2), item(13, 2)))
-        (found,) = [warning for warning in warnings_of(only(store)) if warning[0] == "more_items_than_stated"]
-        assert found[1] == 2
+        """Each order is in one part, whatever its key; the first part's examples stand for all."""
+        monkeypatch.setattr(LakeRows, "counted_at_once", 2)
+        physical = {"integer": "BIGINT", "string": "VARCHAR"}[type_of_orders]
+        key = {"logicalType": type_of_orders, "physicalType": physical}
+        contracts = write_contracts(
+            tmp_path / "contracts",
+            {Dataset.ORDERS: ({"order_id": key}, None), Dataset.ORDER_ITEMS: ({"order_id": key}, None)},
+        )
+        root = new_store(tmp_path / "parts")
+        orders = range(1, 7)
+        drop(root, "products/p.csv", csv_of(product(1)))
+        drop(root, "orders/o.csv", csv_of(*(order(each, num_of_item=1) for each in orders)))
+        items = (item(2 * at + second, each) for at, each in enumerate(orders, start=1) for second in (0, 1))
+        drop(root, "order-items/i.csv", csv_of(*items))
+        (found,) = warnings_of(only(root, contracts=str(contracts)))
+        assert found[:2] == ("more_items_than_stated", 6)
 
     def test_an_order_with_more_items_than_it_says(self, store: Path) -> None:
         """An edited order came without the removed item, which stays in the lake."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 import duckdb
@@ -31,6 +31,7 @@ class LakeRows:
     cursor: duckdb.DuckDBPyConnection
     tables: LakeTables
     contracts: Contracts
+    counted_at_once: ClassVar[int | None] = 10_000_000
 
     def columns(self, dataset: Dataset) -> list[str]:
         """Return the columns of a lake table, without its partition."""

@@ -122,7 +122,8 @@ class ComparedRows:
         files = (file for file in items.files if file.order_date is None or file.order_date in days)
         self._lay_lake_view(Dataset.ORDER_ITEMS, replace(items, files=tuple(files)))
         # The items of very many orders are counted part by part: all at once would not fit into memory.
-        parts = -(-self.staged.count(Dataset.ORDER_ITEMS) // _COUNTED_AT_ONCE) or 1
+        at_once = self.rows.counted_at_once
+        parts = 1 if at_once is None else -(-self.staged.count(Dataset.ORDER_ITEMS) // at_once) or 1
         found = [
             warning
             for part in range(parts)
@@ -149,8 +150,6 @@ def _together(found: Sequence[ChangeWarning]) -> list[ChangeWarning]:
     return [replace(found[0], count=sum(each.count for each in found))] if found else []
 
 
-#: items whose orders are counted at once
-_COUNTED_AT_ONCE: Final = 10_000_000
 #: the days of the orders that a batch touches
 _DAYS_IN_LAKE: Final = (
     "select distinct order_date from lake_orders where order_id in (select order_id from stated_items)"

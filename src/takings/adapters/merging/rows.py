@@ -34,6 +34,10 @@ class LakeSql(Protocol):
     def contracts(self) -> Contracts:
         """Return the contracts of the store."""
 
+    @property
+    def counted_at_once(self) -> int | None:
+        """Return how many rows can be grouped by a key at once; None if memory sets no limit."""
+
     def execute(self, statement: str) -> Result:
         """Run a query, or one that begins with `create or replace temp`: a view, or a table whose rows are kept."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 from py4j.protocol import Py4JError
@@ -67,6 +67,8 @@ class SparkRows:
 
     session: SparkSession
     lake: SparkLake
+    #: executors spill what does not fit
+    counted_at_once: ClassVar[int | None] = None
     #: tables by name; executors hold their rows, or compute them again
     _kept: dict[str, DataFrame] = field(default_factory=dict, init=False)
 
