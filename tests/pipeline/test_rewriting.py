@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import duckdb
@@ -38,10 +39,10 @@ def live(root: Path) -> Path:
     return root
 
 
-def rows_of(root: Path) -> dict[str, list[tuple[object, ...]]]:
+def rows_of(root: Path, **options: Any) -> dict[str, list[tuple[object, ...]]]:
     """Return the rows of every table of the lake, with their days, but not the batch that brought them."""
     found: dict[str, list[tuple[object, ...]]] = {}
-    with opened(root, threads=1) as shop:
+    with opened(root, threads=1, **options) as shop:
         snapshot = shop.ports.tables.snapshot()
         for dataset in Dataset:
             folder = root / "lake" / dataset

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from takings.adapters.duckdb import slices
 from takings.adapters.duckdb.slices import RowGroup, ranges_of
 from takings.contracts.model import Dataset
+from tests.mapped_contracts import write_contracts
 from tests.pipeline.test_rewriting import live, rows_of
 from tests.shop import csv_of, drop, expected, item, new_store, opened, order, product, published, run
 
@@ -69,6 +70,31 @@ def test_each_slice_writes_files_of_its_own(tmp_path: Path) -> None:
     assert files_of_items(sliced) > files_of_items(whole)
 
 
+def test_orders_with_names_are_cut_into_slices_as_well(tmp_path: Path) -> None:
+    """Their names may have quotes and letters of any alphabet."""
+    text = {"logicalType": "string", "physicalType": "VARCHAR"}
+    contracts = write_contracts(
+        tmp_path / "contracts",
+        {Dataset.ORDERS: ({"order_id": text}, None), Dataset.ORDER_ITEMS: ({"order_id": text}, None)},
+    )
+    keys = [f"{name}-{number}" for name in ("#'", "A", "é", "\u4e00", "\U0001f6d2") for number in range(4)]
+    stores = [new_store(tmp_path / name) for name in ("whole", "sliced")]
+    for root in stores:
+        drop(root, "products/p.csv", csv_of(product(1)))
+        # A day begins in the middle of each file.
+        orders = ({**order(1, f"2025-01-{at // 3 + 1:02}T10:00:00"), "order_id": key} for at, key in enumerate(keys))
+        drop(root, "orders/o.csv", csv_of(*orders))
+        for part in range(0, len(keys), 4):
+            items = ({**item(at, 1), "order_id": keys[at]} for at in range(part, part + 4))
+            drop(root, f"order-items/{part}.csv", csv_of(*items))
+        with patch.object(slices, "SLICE", 1 if root.name == "sliced" else slices.SLICE):
+            run(root, contracts=str(contracts), threads=2)
+    whole, sliced = (rows_of(root, contracts=str(contracts)) for root in stores)
+    assert len(whole[Dataset.ORDER_ITEMS]) == len(keys)
+    assert sliced == whole
+    assert files_of_items(stores[1]) > files_of_items(stores[0])
+
+
 def files_of_items(root: Path) -> int:
     """Return how many files the table of items has."""
     with opened(root) as shop:
@@ -76,7 +102,7 @@ def files_of_items(root: Path) -> int:
 
 
 @given(groups, st.integers(1, 20))
-def test_ranges_share_every_order_out_once(found: list[RowGroup], size: int) -> None:
+def test_ranges_share_every_order_out_once(found: list[RowGroup[int]], size: int) -> None:
     """Ends follow each other without a gap, the first and the last are open."""
     ranges = ranges_of(found, size)
     assert ranges[0][0] is None

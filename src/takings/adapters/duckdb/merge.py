@@ -60,7 +60,8 @@ class DuckDbMerge(MergeSteps):
         if is_read_again or self._one(f"select count(*) from prior_{dataset}")[0]:
             # Each query would group or compare all rows again.
             return ["true"]
-        return slices(self.rows.cursor, self.staged.batch.of(dataset), self.staged.count(dataset))
+        of_type = self.rows.contracts[dataset].column("order_id").type
+        return slices(self.rows.cursor, self.staged.batch.of(dataset), self.staged.count(dataset), of_type)
 
     def _write(self, dataset: Dataset, query: str) -> tuple[AddedFile, ...]:
         # DuckDB's own limit, unless the rounds are smaller than in the first attempt.

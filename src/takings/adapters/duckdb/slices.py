@@ -6,13 +6,14 @@ which takes three times as long, loses their order by day, and may fail. A slice
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import duckdb
 
-from takings.adapters.duckdb.sql import path_literal
+from takings.adapters.duckdb.sql import literal, path_literal
+from takings.contracts.model import ColumnType
 from takings.lake import StagedFile
 
 #: the items of one slice; smaller slices save nothing more, and each adds a file to the days at its ends
@@ -21,54 +22,77 @@ SLICE: Final = 3_000_000
 _MOST_READS: Final = 2
 
 
+#: an order id: a number, or a text where the contract says so
+Key = TypeVar("Key", int, str)
+
+
 @dataclass(frozen=True, kw_only=True)
-class RowGroup:
+class RowGroup(Generic[Key]):
     """What the footer of a staged file says of a row group."""
 
     rows: int
-    #: the smallest and the largest order id
-    low: int
-    high: int
+    #: no order id is below `low` or above `high`
+    low: Key
+    high: Key
+
+    def overlaps(self, low: Key | None, high: Key | None) -> bool:
+        """Return whether an order id of it may be in the range."""
+        return (low is None or self.high > low) and (high is None or self.low <= high)
 
 
-def slices(cursor: duckdb.DuckDBPyConnection, files: Sequence[StagedFile], items: int) -> Sequence[str]:
-    """Return SQL conditions on `order_id` that share the `items` of staged files out, each item to exactly one.
+def slices(
+    cursor: duckdb.DuckDBPyConnection, files: Sequence[StagedFile], items: int, of_type: ColumnType
+) -> Sequence[str]:
+    """Return SQL conditions on `order_id`, a column `of_type`, that share the `items` of files out, each to exactly one.
 
     There is one condition, which is always true, for few items and for items in no order.
     """
     if items <= SLICE:
         return ["true"]
-    return [_condition(low, high) for low, high in ranges_of(_row_groups(cursor, files), SLICE)]
+    bounds = _bounds(cursor, files)
+    # Python and DuckDB compare texts alike: the order of code points is that of the bytes of UTF-8.
+    return _conditions(bounds, str, literal) if of_type is ColumnType.TEXT else _conditions(bounds, int, str)
 
 
-def ranges_of(groups: Sequence[RowGroup], size: int) -> Sequence[tuple[int | None, int | None]]:
+def _conditions(
+    bounds: Sequence[tuple[int, str, str]], key: Callable[[str], Key], sql: Callable[[Key], str]
+) -> Sequence[str]:
+    groups = [RowGroup(rows=rows, low=key(low), high=key(high)) for rows, low, high in bounds]
+    return [
+        _condition(None if low is None else sql(low), None if high is None else sql(high))
+        for low, high in ranges_of(groups, SLICE)
+    ]
+
+
+def ranges_of(groups: Sequence[RowGroup[Key]], size: int) -> Sequence[tuple[Key | None, Key | None]]:
     """Return ranges of order ids with some `size` items each, without their low and with their high end; None is open."""
-    ends: list[int | None] = [None]
-    rows, last = 0, None
+    found: list[tuple[Key | None, Key | None]] = []
+    rows = 0
+    begin: Key | None = None
+    last: RowGroup[Key] | None = None
     for group in sorted(groups, key=lambda group: group.high):
-        if last is not None and rows >= size and last < group.high:
-            ends.append(last)
-            rows = 0
-        rows, last = rows + group.rows, group.high
-    found = list(zip(ends, [*ends[1:], None], strict=True))
-    read = sum(group.rows for group in groups for low, high in found if _overlaps(group, low, high))
+        if last is not None and rows >= size and last.high < group.high:
+            found.append((begin, last.high))
+            rows, begin = 0, last.high
+        rows, last = rows + group.rows, group
+    found.append((begin, None))
+    read = 0
+    for low, high in found:
+        read += sum(group.rows for group in groups if group.overlaps(low, high))
     return found if read <= _MOST_READS * sum(group.rows for group in groups) else [(None, None)]
 
 
-def _overlaps(group: RowGroup, low: int | None, high: int | None) -> bool:
-    return (low is None or group.high > low) and (high is None or group.low <= high)
-
-
-def _row_groups(cursor: duckdb.DuckDBPyConnection, files: Sequence[StagedFile]) -> Sequence[RowGroup]:
+def _bounds(cursor: duckdb.DuckDBPyConnection, files: Sequence[StagedFile]) -> Sequence[tuple[int, str, str]]:
+    """Return the rows of each row group with bounds of its order ids, as text."""
     paths = ", ".join(path_literal(file.path) for file in files)
     found = cursor.execute(
-        "select row_group_num_rows, cast(stats_min_value as bigint), cast(stats_max_value as bigint)"
+        "select row_group_num_rows, stats_min_value, stats_max_value"
         f" from parquet_metadata([{paths}]) where path_in_schema = 'order_id'"
     ).fetchall()
-    return [RowGroup(rows=rows, low=low, high=high) for rows, low, high in found if low is not None]
+    return [(rows, low, high) for rows, low, high in found if low is not None and high is not None]
 
 
-def _condition(low: int | None, high: int | None) -> str:
+def _condition(low: str | None, high: str | None) -> str:
     if low is None:
         # An item without an order waits in the first slice.
         return "true" if high is None else f"(order_id <= {high} or order_id is null)"
