@@ -63,6 +63,7 @@ def test_every_push_and_pull_request_is_checked_and_built() -> None:
     steps = [step for job in document["jobs"].values() for step in job["steps"]]
     assert [step["run"] for step in steps if "run" in step] == [
         ".ci/run",
+        "make coverage",
         "make security",
         "make package",
         "make lambdas",
@@ -73,7 +74,7 @@ def test_every_push_and_pull_request_is_checked_and_built() -> None:
 def test_failing_tests_block_the_images() -> None:
     """The job that builds needs tests and scanners, and the one that deploys needs the job that builds."""
     jobs = read("ci.yml")["jobs"]
-    assert jobs["build"]["needs"] == ["checks", "security"]
+    assert jobs["build"]["needs"] == ["checks", "coverage", "security"]
     assert {name for name, job in jobs.items() if "make images" in str(job)} == {"build"}
     assert read("deploy.yml")["jobs"]["deploy"]["needs"] == "tests"
 
@@ -82,7 +83,7 @@ def test_what_is_built_knows_no_credentials() -> None:
     """Packages and base images bring in other people's code: what builds them may take no role and is given no secret."""
     assert "secrets" not in (FOLDER / "ci.yml").read_text()
     assert "secrets" not in read("deploy.yml")["jobs"]["tests"]
-    assert permissions("ci.yml") == {"checks": {}, "security": {}, "build": {}}
+    assert permissions("ci.yml") == {"checks": {}, "coverage": {}, "security": {}, "build": {}}
     deploying = read("deploy.yml")["jobs"]["deploy"]["steps"]
     assert [step["run"] for step in deploying if step.get("run", "").startswith("make ")] == ["make deployer"]
     credentials = min(place for place, step in enumerate(deploying) if "configure-aws" in step.get("uses", ""))

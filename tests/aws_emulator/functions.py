@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
 import time
+import zipfile
 from contextvars import ContextVar
+from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from ministack.core import lambda_runtime
-from ministack.services import eventbridge, lambda_svc, scheduler, sqs
+from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, scheduler, sqs
 
 from tests.aws_emulator import lifetime
 from tests.aws_emulator.patching import Function, needed, patch, put, put_text
@@ -24,9 +29,11 @@ _ahead = 0.0
 def behave(python: str, tick: float) -> None:
     """Correct what differs from AWS; functions run on the given Python."""
     needed(lambda_svc, "_execution_record_for_config", "_get_func_record_for_ref", "_functions")
+    needed(cloudwatch_logs, "_log_groups")
     needed(sqs, "_queue_by_arn", "_act_send_message")
     patch(lambda_runtime, "_detect_runtime_binary", "runtime", lambda original: _on(python, original))
     put_text(lambda_runtime, "_PYTHON_WORKER_SCRIPT", _TOLD, _TOLD_WITH_TYPE)
+    put(lambda_runtime, "zipfile", SimpleNamespace(ZipFile=ExtractedOnce, BadZipFile=zipfile.BadZipFile))
     patch(
         lambda_runtime.Worker,
         "invoke",
@@ -43,6 +50,26 @@ def behave(python: str, tick: float) -> None:
     patch(scheduler, "_delete_schedule", "name, query", _forgetting_one)
     put(scheduler, "_SCHEDULE_TICK_INTERVAL", tick)
     put(scheduler, "time", SimpleNamespace(time=lambda: time.time() + _ahead, sleep=time.sleep))
+
+
+class ExtractedOnce(zipfile.ZipFile):
+    """An archive that is extracted once for all functions that it is the code of, as most have the same two."""
+
+    _folders: Final[dict[str, Path]] = {}
+    _one_at_a_time: Final = Lock()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        """Lay links to what the archive holds into a folder; Python compiles it once, too."""
+        assert (members, pwd) == (None, None)
+        assert self.filename is not None
+        digest = hashlib.sha256(Path(self.filename).read_bytes()).hexdigest()
+        with self._one_at_a_time:
+            if digest not in self._folders:
+                folder = Path(tempfile.mkdtemp(prefix="code-"))
+                super().extractall(folder)
+                self._folders[digest] = folder
+        for entry in self._folders[digest].iterdir():
+            (Path(path) / entry.name).symlink_to(entry)
 
 
 def advance(seconds: float) -> None:
@@ -92,11 +119,16 @@ def _within_its_lifetime(original: Function) -> Function:
 
 
 def _unless_its_lifetime_is_over(original: Function) -> Function:
-    """Keep the output of a function killed by a reset out of the next test's logs."""
+    """Keep the output of a function killed by a reset out of the next test's logs.
 
-    def emit(*args: Any, **kwargs: Any) -> None:
-        if not lifetime.is_over():
-            original(*args, **kwargs)
+    A function that is deleted while it runs makes no new log group for its last words: no role of the pipeline may.
+    """
+
+    def emit(func: Any, *args: Any, **kwargs: Any) -> None:
+        name = (func.get("config") or func)["FunctionName"]
+        is_kept = name in lambda_svc._functions or f"/aws/lambda/{name}" in cloudwatch_logs._log_groups
+        if is_kept and not lifetime.is_over():
+            original(func, *args, **kwargs)
 
     return emit
 

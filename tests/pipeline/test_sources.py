@@ -24,6 +24,7 @@ from takings.queries.verification import explain, verify
 from takings.runs import pipeline
 from takings.runs.rebuild import read_archive, rebuild
 from takings.runs.replay import replay_batch, replay_failed
+from tests.depth import DEPTH
 from tests.pipeline import test_crashes as crashes
 from tests.shop import (
     NOON,
@@ -492,7 +493,7 @@ class TestAgain:
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(min(8, 2 * DEPTH)))
 def test_whatever_dies_when_the_file_counts_once(
     root: Path, settings: dict[str, Any], tmp_path: Path, part: int
 ) -> None:
