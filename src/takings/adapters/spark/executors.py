@@ -6,7 +6,7 @@ what a second copy of a task writes that Spark starts beside a slow one (`spark.
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403 - as Spark itself passes what tasks get and return
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress

@@ -7,7 +7,7 @@ given up may still be writing. Only the names that a successful attempt returns 
 from __future__ import annotations
 
 import os
-import pickle
+import pickle  # nosec B403 - as Spark itself passes what tasks get and return
 import shutil
 import socket
 import zlib
@@ -72,7 +72,7 @@ class Answer:
 
 def unpack(packed: bytes) -> ValidatedFile:
     """Return what a task found."""
-    validated: ValidatedFile = pickle.loads(zlib.decompress(packed))  # noqa: S301 - from a task of this application
+    validated: ValidatedFile = pickle.loads(zlib.decompress(packed))  # noqa: S301  # nosec B301 - from our own task
     return validated
 
 
@@ -84,7 +84,7 @@ def run_task(asked: tuple[str, bytes]) -> Answer:
             f"an executor on {socket.gethostname()} has Takings {takings.__version__}, the driver {version}. Install the same"
             " version in the executors' Python."
         )
-    request: Asked = pickle.loads(packed)  # noqa: S301 - from the driver
+    request: Asked = pickle.loads(packed)  # noqa: S301  # nosec B301 - from the driver
     with translated_faults(request.memory), TemporaryDirectory(prefix="takings-", dir=_scratch()) as scratch:
         work = Path(scratch)
         with request.open_files(work / "store") as store:
