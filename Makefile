@@ -40,8 +40,8 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas images deployer terraform aws-torture calls costs page site screenshots package tried release clean
-.PHONY: bench bench-guard bench-growth bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup
+.PHONY: help demo test coverage deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas spark images deployer terraform aws-torture calls costs page site screenshots package tried release clean
+.PHONY: bench bench-guard bench-growth bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup bench-spark
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -118,6 +118,9 @@ release: $(VENV)/.core ## check that TAG, version and changelog agree; write bui
 lambdas: $(VENV)/.core ## build the functions for AWS into build/lambdas, the same bytes each time
 	$(BIN)/python -m tools.build_lambdas build/lambdas
 
+spark: $(VENV)/.core ## build the package of jobs on EMR Serverless into build/spark, the same bytes each time (RUNTIME=folder of a Python)
+	$(BIN)/python -m tools.build_spark build/spark $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
 images: $(VENV)/.core ## build both images as SERVICE:TAG with docker or podman (TAG=latest, ENGINE=command, BASE=image, SAVE=folder)
 	@$(BIN)/python -m tools.build_images --tag "$(or $(TAG),latest)" $(if $(ENGINE),--engine "$(ENGINE)") $(if $(BASE),--base "$(BASE)") \
 	  $(if $(SAVE),--save "$(SAVE)")
@@ -156,8 +159,8 @@ calls: $(VENV)/.dev $(VENV)-ministack/.done ## record tests/aws/harness/calls.js
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)
 
-cluster: $(VENV)/.dev ## take in and restate N=1000000 items on a real Spark cluster of this machine, also while a worker is killed
-	$(BIN)/python -m tests.cluster --items $(or $(N),1000000)
+cluster: $(VENV)/.dev ## let a real Spark cluster of this machine do all that DuckDB does, with N=1000000 items, while its processes are killed (ARGS=options)
+	$(BIN)/python -m tests.cluster --items $(or $(N),1000000) $(ARGS)
 
 services: $(VENV)/.dev ## install each container service as its Dockerfile does, and run its ENTRYPOINT and tests there
 	$(BIN)/python -m tests.services
@@ -200,6 +203,9 @@ bench-endurance: $(VENV)/.dev ## measure memory, open files and time of a watch 
 
 bench-api: $(VENV)/.dev ## measure how soon the KPI API answers while a batch runs (ARGS=options)
 	$(BIN)/python benchmarks/api.py $(ARGS)
+
+bench-spark: $(VENV)/.dev ## measure what a Spark cluster of this machine costs beside DuckDB, and its driver's memory (ARGS=options)
+	$(BIN)/python -m benchmarks.spark $(ARGS)
 
 # Pins stay as they are as long as they fit. What suits Python 3.11, the oldest supported, is taken for all. A pin names its
 # extras: with hashes, pip takes `coverage==1` for no answer to `coverage[toml]` once a newer release exists (pypa/pip#9644).

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from takings.adapters.aws.alarms import alarm_names
-from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.state_machine import definition
 from takings.entrypoints.metrics import UNITS
 from takings.settings import Settings
 from tools.costs import ALARMS, FILES_A_DAY, METRICS, TRANSITIONS, load, monthly, page
+from tools.lint_state_machine import PIPELINE
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICY = Settings().batch_policy
@@ -25,7 +25,7 @@ def test_the_page_has_the_tables_as_they_are_computed() -> None:
 
 def test_a_batch_enters_as_many_states_as_the_model_says() -> None:
     """From start to end, when nothing fails; every state is paid for, including the start."""
-    machine = json.loads((ROOT / "src/takings/adapters/aws/ecommerce-pipeline.asl.json").read_text())
+    machine = definition(PIPELINE, subnets=["subnet-1"], security_groups=["sg-1"], has_public_ip=True)
     state, entered = machine["StartAt"], 1
     while state != "Done":
         entered += 1
@@ -35,8 +35,7 @@ def test_a_batch_enters_as_many_states_as_the_model_says() -> None:
 
 def test_every_alarm_is_paid_for() -> None:
     """As many as a pipeline has."""
-    pipeline = Pipeline(bucket="shop", table_prefix="", account="123456789012", region="eu-west-1")
-    assert len(alarm_names(pipeline)) == ALARMS
+    assert len(alarm_names(PIPELINE)) == ALARMS
 
 
 @pytest.mark.parametrize("files", FILES_A_DAY)

@@ -27,7 +27,7 @@ def test_terraform_fills_in_what_they_leave_open() -> None:
     (values,) = re.findall(r"^  values = \{\n(.*?)^  \}", TEXTS["names.tf"], re.DOTALL | re.MULTILINE)
     merged = [
         name
-        for more in re.findall(r"merge\(local\.values, \{(.*?)\}\)", ALL, re.DOTALL)
+        for more in re.findall(r"merge\(local\.(?:spark_)?values, \{(.*?)\}\)", ALL, re.DOTALL)
         for name in re.findall(r"(\w+) +=", more)
     ]
     assert sorted([*re.findall(r"^    (\w+) +=", values, re.MULTILINE), *merged]) == sorted(OPEN)

@@ -13,16 +13,24 @@ from typing import Any
 from cfnlint.api import lint
 
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.spark_jobs import SparkJobs
 from takings.adapters.aws.state_machine import definition
 
 #: an example account
 PIPELINE = Pipeline(bucket="shop", table_prefix="", account="123456789012", region="eu-west-1")
 
 
+#: an example of an application on EMR Serverless with its package
+SPARK = SparkJobs(application="00fabcdefghijk01", package="s3://shop/spark/0123456789abcdef")
+
+
 def main() -> None:
-    """Print what is wrong."""
-    document = definition(PIPELINE, subnets=["subnet-1"], security_groups=["sg-1"], has_public_ip=True)
-    wrong = [*_linted(document), *dangling(document)]
+    """Print what is wrong with either definition: without an application on EMR Serverless, and with one."""
+    documents = [
+        definition(PIPELINE, subnets=["subnet-1"], security_groups=["sg-1"], has_public_ip=True, spark=spark)
+        for spark in (None, SPARK)
+    ]
+    wrong = [sentence for document in documents for sentence in (*_linted(document), *dangling(document))]
     sys.stdout.writelines(f"ecommerce-pipeline.asl.json: {sentence}\n" for sentence in wrong)
     sys.exit(bool(wrong))
 

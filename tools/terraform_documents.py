@@ -21,6 +21,7 @@ from takings.adapters.aws.resources.bucket import bucket_policy
 from takings.adapters.aws.resources.images import Image
 from takings.adapters.aws.resources.queue import events_policy
 from takings.adapters.aws.resources.tasks import LIFE_CYCLE, SERVICES, TASKS, image_of, task_definition
+from takings.adapters.aws.spark_jobs import SparkJobs, application
 from takings.adapters.aws.state_machine import definition
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "infra" / "terraform" / "documents"
@@ -28,7 +29,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "infra" / "terraform" /
 OPEN: Final = (
     *("account", "bucket", "dns_suffix", "image_tag", "look_seconds", "oldest_pending_seconds", "partition", "prefix"),
     *("public_ip", "region", "security_groups", "subnets", "table_prefix"),
-    *("github", "transformation_service", "validation_service"),
+    *("github", "transformation_service", "validation_service", "spark_application", "spark_package"),
 )
 #: what Terraform fills in as a list
 _LISTS: Final = ("subnets", "security_groups")
@@ -54,6 +55,8 @@ PIPELINE: Final = OpenPipeline(
     region="${region}",
     partition="${partition}",
 )
+#: with jobs on EMR Serverless, where `spark` is set
+_JOBS: Final = SparkJobs(application="${spark_application}", package="${spark_package}")
 #: Terraform turns them into numbers
 _LIMITS: Final = AlarmLimits(
     oldest_pending_seconds=cast(int, "${oldest_pending_seconds}"), look_seconds=cast(int, "${look_seconds}")
@@ -81,13 +84,20 @@ def documents() -> dict[str, str]:
         "deploy-role.json": {"trust": deploying.trust(PIPELINE.account), "policy": deploying.policy()},
         "bucket-policy.json": bucket_policy(PIPELINE.partition, PIPELINE.bucket),
         "dashboard.json": dashboard(PIPELINE),
-        "ecommerce-pipeline.asl.json": _state_machine(),
+        "ecommerce-pipeline.asl.json": _state_machine(None),
+        "spark/application.json": application(PIPELINE),
+        "spark/ecommerce-pipeline.asl.json": _state_machine(_JOBS),
         "events-policy.json": events_policy(PIPELINE),
         "images.json": LIFE_CYCLE,
     }
     for role in roles(PIPELINE):
         name = role.name.removeprefix(PIPELINE.name(""))
         found[f"roles/{name}.json"] = {"trust": role.trust(PIPELINE.account), "policy": role.policy()}
+    usual = roles(PIPELINE)
+    for role in roles(PIPELINE, _JOBS.application):
+        if role not in usual:
+            name = role.name.removeprefix(PIPELINE.name(""))
+            found[f"spark/roles/{name}.json"] = {"trust": role.trust(PIPELINE.account), "policy": role.policy()}
     for service in TASKS:
         image = Image(name=PIPELINE.image(image_of(service), "${image_tag}"), tag="${image_tag}")
         found[f"tasks/{service}.json"] = task_definition(PIPELINE, service, image)
@@ -101,13 +111,14 @@ def template(document: object) -> str:
     return re.sub(rf"([$%])(?=\{{(?!(?:{'|'.join(OPEN)})\}}))", r"\1\1", text) + "\n"
 
 
-def _state_machine() -> dict[str, Any]:
+def _state_machine(spark: SparkJobs | None) -> dict[str, Any]:
     found = definition(
         PIPELINE,
         subnets=["${subnets}"],
         security_groups=["${security_groups}"],
         has_public_ip=True,
         task_definitions={service: f"${{{service.replace('-', '_')}}}" for service in SERVICES},
+        spark=spark,
     )
     document: dict[str, Any] = json.loads(
         json.dumps(found).replace('"AssignPublicIp": "ENABLED"', '"AssignPublicIp": "${public_ip}"')

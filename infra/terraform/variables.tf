@@ -99,6 +99,12 @@ variable "notify" {
   default     = null
 }
 
+variable "spark" {
+  description = "The folder into which `make spark` has built the package of jobs on EMR Serverless, which take batches that are too large for Fargate. None: no jobs."
+  type        = string
+  default     = null
+}
+
 variable "github" {
   description = "OWNER/REPOSITORY, or OWNER@ID/REPOSITORY@ID: whose workflow may deploy, from its environment `production`."
   type        = string

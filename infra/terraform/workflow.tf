@@ -7,9 +7,11 @@ resource "aws_sfn_state_machine" "pipeline" {
   name     = "${local.prefix}ecommerce-pipeline"
   type     = "STANDARD"
   role_arn = aws_iam_role.this["takings-state-machine"].arn
-  definition = templatefile("${path.module}/documents/ecommerce-pipeline.asl.json", merge(local.values, {
-    validation_service     = local.revisions["validation-service"]
-    transformation_service = local.revisions["transformation-service"]
+  definition = templatefile(
+    local.has_spark ? "${path.module}/documents/spark/ecommerce-pipeline.asl.json" : "${path.module}/documents/ecommerce-pipeline.asl.json",
+    merge(local.spark_values, {
+      validation_service     = local.revisions["validation-service"]
+      transformation_service = local.revisions["transformation-service"]
   }))
 
   # `takings aws deploy state-machine` owns it: it names the revisions that run.

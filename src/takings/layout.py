@@ -204,6 +204,11 @@ def staging(batch_id: BatchId) -> str:
     return f"staging/{batch_id}/"
 
 
+def job_outcome(batch_id: BatchId, job: str) -> str:
+    """Return where a step that runs as a cluster service's job leaves its exit code: such services do not hand it on."""
+    return f"staging/{batch_id}/jobs/{job}.exit-code"
+
+
 def staged_reasons(batch_id: BatchId, place: int) -> str:
     """Return where a refused file's reasons wait for the archive; `place` is the file's position in the manifest."""
     return f"staging/{batch_id}/reasons/{place:05d}.json"

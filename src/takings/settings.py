@@ -146,6 +146,14 @@ class S3Choice(StrEnum):
     S3 = "s3"
 
 
+class StepsOn(StrEnum):
+    """Where a pipeline on AWS validates and transforms."""
+
+    AUTO = "auto"
+    FARGATE = "fargate"
+    EMR_SERVERLESS = "emr-serverless"
+
+
 class Settings(BaseModel):
     """Every setting of a store; docs/settings.md lists them."""
 
@@ -177,6 +185,8 @@ class Settings(BaseModel):
     spark_master: str = Field(default="local[*]", min_length=1)
     #: Hadoop's own connector, which any Spark can have; EMR brings another one as `s3`
     spark_s3: S3Choice = S3Choice.S3A
+    #: tasks on Fargate, as long as one of them can hold a batch: they begin sooner and cost less
+    steps_on: StepsOn = StepsOn.AUTO
     #: where days begin and end; UTC needs no explanation
     time_zone: str = "UTC"
     #: long enough to look back at a quarter's imports

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -177,6 +177,17 @@ class Docker:
         #: what a container of these labels runs instead of what its image says; MiniStack does not pass it on
         self._entry_point = entry_point
         self._leash = Leash()
+
+    def run_job(
+        self, image: str, command: Sequence[str], credentials: Mapping[str, str], labels: Mapping[str, str]
+    ) -> Container:
+        """Run a command of an image that no task definition names."""
+        if image not in self.known:
+            raise self._refusal(f"{image} is not among the images {sorted(self.known)}")
+        options = {"command": list(command), "labels": dict(labels)}
+        container = Container(image, self.known[image], self._folder, self._leash, options, credentials)
+        self.all.append(container)
+        return container
 
     def end_all(self) -> None:
         """Kill every container, and forget all."""

@@ -1,7 +1,7 @@
 """What a test may do to the emulator itself, by HTTP under /_takings/, and what a reset ends besides MiniStack's own things.
 
-GET tasks, waits, events, calls; PUT images, events, clock, roles, refusals; POST events (gives some out); DELETE events (loses
-all that are held).
+GET tasks, waits, events, calls; PUT images, events, clock, roles, refusals, jobs; POST events (gives some out); DELETE events
+(loses all that are held).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from tests.aws_emulator import executions, functions, lifetime, permissions, tasks
+from tests.aws_emulator import executions, functions, lifetime, permissions, spark_jobs, tasks
 from tests.aws_emulator.containers import Docker, Image
 from tests.aws_emulator.events import Held
 
@@ -32,10 +32,12 @@ def controlled(app: App, docker: Docker, held: Held) -> App:
         if path.startswith(PATH):
             body = await _body(receive)
             said = await asyncio.to_thread(_act, docker, held, scope["method"], path.removeprefix(PATH), body)
-            await send(
-                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
-            )
-            await send({"type": "http.response.body", "body": json.dumps(said).encode()})
+            await _send(send, 200, said)
+            return
+        if spark_jobs.is_asked(scope.get("headers", ())):
+            body = await _body(receive)
+            status, said = await asyncio.to_thread(spark_jobs.answer, scope["method"], scope["path"], body)
+            await _send(send, status, said)
             return
         if path == _RESET:
             await asyncio.to_thread(_end_all, docker, held)
@@ -68,6 +70,8 @@ def _act(docker: Docker, held: Held, method: str, what: str, body: Any) -> Any:
             held.drop()
         case "PUT", "refusals":
             executions.refusing |= body
+        case "PUT", "jobs":
+            spark_jobs.applications.refusals.extend(body["refused"])
         case "PUT", "clock":
             functions.advance(body["ahead"])
         case _:
@@ -83,7 +87,17 @@ def _end_all(docker: Docker, held: Held) -> None:
     held.hold(holding=False)
     held.drop()
     executions.forget()
+    spark_jobs.applications.forget()
     permissions.forget()
+
+
+async def _send(send: Send, status: int, said: Any) -> None:
+    kind = (b"content-type", b"application/json")
+    # As AWS names an error of a service that speaks JSON by paths.
+    error = said.get("__type") if isinstance(said, dict) else None
+    headers = [kind, (b"x-amzn-errortype", error.encode())] if error else [kind]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
 async def _body(receive: Receive) -> Any:

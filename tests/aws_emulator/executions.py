@@ -7,7 +7,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
@@ -116,7 +116,7 @@ def _while_it_lives(original: Function) -> Function:
     def invoke_resource(resource: str, input_data: Any) -> Any:
         _leave_if_ended()
         if ":::lambda:invoke" in resource:
-            _demand("lambda:InvokeFunction", input_data["FunctionName"])
+            demand("lambda:InvokeFunction", input_data["FunctionName"])
             # Without the alias that is called.
             _refuse(input_data["FunctionName"].partition(":function:")[2].partition(":")[0])
         return original(resource, input_data)
@@ -124,7 +124,7 @@ def _while_it_lives(original: Function) -> Function:
     return invoke_resource
 
 
-def _demand(action: str, resource: str, conditions: Mapping[str, str] | None = None) -> None:
+def demand(action: str, resource: str, conditions: Mapping[str, str] | None = None) -> None:
     """Fail the state if its state machine's role does not allow the call."""
     execution = _execution.get()
     machine = execution and stepfunctions._state_machines.get(execution["stateMachineArn"])
@@ -159,10 +159,10 @@ def _leave_if_ended() -> None:
 
 
 def _limited(original: Function) -> Function:
-    """Stop an ECS task when its time is over; MiniStack would let it run."""
+    """Stop an ECS task or a job when its time is over; MiniStack would let it run."""
 
     def invoke_with_timeout(resource: str, input_data: Any, timeout: float) -> Any:
-        if ":ecs:runTask.sync" not in resource:
+        if not any(each in resource for each in (":ecs:runTask.sync", ":emr-serverless:")):
             return original(resource, input_data, timeout)
         token = _deadline.set(time.monotonic() + timeout)
         try:
@@ -205,10 +205,10 @@ def _run_task(original: Function) -> Function:
         in_cluster = {"ecs:cluster": str(input_data.get("Cluster", "default"))}
         definition = ecs._task_defs.get(ecs._resolve_td_key(input_data["TaskDefinition"]))
         if definition:
-            _demand("ecs:RunTask", definition["taskDefinitionArn"], in_cluster)
+            demand("ecs:RunTask", definition["taskDefinitionArn"], in_cluster)
             for role in ("taskRoleArn", "executionRoleArn"):
                 if definition.get(role):
-                    _demand("iam:PassRole", definition[role], {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+                    demand("iam:PassRole", definition[role], {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
         answer = _in_pascal_case(original(resource.removesuffix(".sync"), input_data))
         if not resource.endswith(".sync"):
             return answer
@@ -226,25 +226,36 @@ def _run_task(original: Function) -> Function:
 def _until_it_stopped(cluster: str, arn: str) -> dict[str, Any]:
     """Wait for a task; stop it if its execution ends first, or its time is over."""
     name, in_cluster = {"cluster": cluster, "task": arn}, {"ecs:cluster": cluster}
-    _demand("ecs:DescribeTasks", arn, in_cluster)
-    while True:
+    demand("ecs:DescribeTasks", arn, in_cluster)
+    found: list[dict[str, Any]] = []
+
+    def has_stopped() -> bool:
         _, _, body = ecs._describe_tasks({"cluster": cluster, "tasks": [arn]})
-        answer = json.loads(body)
-        if not answer["tasks"]:
+        found[:] = json.loads(body)["tasks"]
+        if not found:
             raise SystemExit  # a reset took it away
-        if answer["tasks"][0]["lastStatus"] == "STOPPED":
-            task: dict[str, Any] = _in_pascal_case(answer["tasks"][0])
-            return task
+        return bool(found[0]["lastStatus"] == "STOPPED")
+
+    def stop() -> None:
+        demand("ecs:StopTask", arn, in_cluster)
+        ecs._stop_task({**name, "reason": "Step Functions: the execution has ended, or the state's TimeoutSeconds"})
+
+    wait_for(has_stopped, stop)
+    task: dict[str, Any] = _in_pascal_case(found[0])
+    return task
+
+
+def wait_for(has_ended: Callable[[], bool], stop: Callable[[], None]) -> None:
+    """Wait for what a state has started; stop it if the execution ends first, or the state's time is over."""
+    while not has_ended():
         deadline = _deadline.get()
         if deadline is not None and time.monotonic() > deadline:
-            _demand("ecs:StopTask", arn, in_cluster)
-            ecs._stop_task({**name, "reason": "Step Functions: the state's TimeoutSeconds are over"})
+            stop()
             raise stepfunctions._ExecutionError("States.Timeout", "")
         try:
             _leave_if_ended()
         except SystemExit:
-            _demand("ecs:StopTask", arn, in_cluster)
-            ecs._stop_task({**name, "reason": "Step Functions: the execution has ended"})
+            stop()
             raise
         time.sleep(_POLL_SECONDS)
 

@@ -26,7 +26,18 @@ def main(port: str, folder: str, python: str) -> None:
     # MiniStack reads its settings when it is imported.
     from ministack import app
 
-    from tests.aws_emulator import alarms, copies, events, executions, functions, permissions, queues, scans, tasks
+    from tests.aws_emulator import (
+        alarms,
+        copies,
+        events,
+        executions,
+        functions,
+        permissions,
+        queues,
+        scans,
+        spark_jobs,
+        tasks,
+    )
     from tests.aws_emulator.control import controlled
     from tests.aws_emulator.patching import PatchPointGone, put
 
@@ -34,6 +45,7 @@ def main(port: str, folder: str, python: str) -> None:
     try:
         docker = tasks.run_as_children(Path(folder))
         executions.behave()
+        spark_jobs.behave(docker)
         alarms.behave()
         functions.behave(python, _TICK_SECONDS)
         copies.behave()

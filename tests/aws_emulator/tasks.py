@@ -46,7 +46,7 @@ def running(docker: Docker) -> list[dict[str, Any]]:
 
 
 def _described(container: Container) -> dict[str, Any]:
-    arn = container.labels.get(_TASK, "")
+    arn = container.labels.get(_TASK) or container.labels.get("arn", "")
     task: dict[str, Any] = next((task for (_, _, key), task in ecs._tasks.all_items() if key == arn), {})
     return {
         "task": arn,

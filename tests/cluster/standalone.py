@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,19 @@ import pyspark
 
 #: longer than a JVM takes to start on a busy machine
 PATIENCE_SECONDS: Final = 120.0
+#: tests/jvm.py says why; in one word, as it becomes a part of a command
+_QUICK_JVM: Final = "-XX:TieredStopAtLevel=1"
+#: Spark's own 200 partitions suit more executors
+_FOR_TWO: Final = {"spark.sql.shuffle.partitions": "8"}
+#: for a few rows: plan each query once and compile none, as that takes longer than all else; and wait for no better place
+FOR_FEW_ROWS: Final = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.locality.wait": "0",
+    "spark.driver.extraJavaOptions": _QUICK_JVM,
+    "spark.executor.extraJavaOptions": _QUICK_JVM,
+}
 _HOME: Final = Path(pyspark.__file__).parent
 #: how /proc/net/tcp6 and tcp write loopback, and the state of a listening socket
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000")
@@ -49,17 +62,32 @@ class Cluster:
 
     #: spark://127.0.0.1:…
     url: str
-    workers: tuple[Member, ...]
+    folder: Path
+    master: Member
+    workers: list[Member] = field(default_factory=list)
     #: each worker's folder holds those of its executors
-    folders: tuple[Path, ...]
+    folders: list[Path] = field(default_factory=list)
+    #: what ends with the cluster
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def start_worker(self) -> int:
+        """Start one more worker, with one processor and 1 GB; return its number."""
+        number = len(self.workers)
+        path = self.folder / f"worker-{number}"
+        options = ("--cores", "1", "--memory", "1g", "--work-dir", str(path))
+        worker = self._stack.enter_context(_member("worker.Worker", path, *options, self.url))
+        worker.await_line(r"(Successfully registered with master)")
+        self.workers.append(worker)
+        self.folders.append(path)
+        return number
 
     def executor_logs(self, worker: int) -> list[Path]:
         """Return the logs of the executors that a worker started."""
         return sorted(self.folders[worker].glob("app-*/*/stderr"))
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of every process in the cluster, including the driver."""
+def environment(options: Mapping[str, str] = _FOR_TWO) -> dict[str, str]:
+    """Return the environment of every process in the cluster, including the driver with its options of Spark."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_", "TAKINGS_"))
     }
@@ -69,6 +97,9 @@ def environment() -> dict[str, str]:
         "SPARK_HOME": str(_HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_SUBMIT_ARGS": " ".join(
+            [*(f"--conf {name}={value}" for name, value in options.items()), "pyspark-shell"]
+        ),
     }
     return kept | ours
 
@@ -79,15 +110,10 @@ def standalone(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
     with ExitStack() as stack:
         master = stack.enter_context(_member("master.Master", folder / "master"))
         url = master.await_line(r"Starting Spark master at (spark://127\.0\.0\.1:\d+)")
-        folders = tuple(folder / f"worker-{number}" for number in range(workers))
-        options = ("--cores", "1", "--memory", "1g")
-        members = tuple(
-            stack.enter_context(_member("worker.Worker", path, *options, "--work-dir", str(path), url))
-            for path in folders
-        )
-        for member in members:
-            member.await_line(r"(Successfully registered with master)")
-        yield Cluster(url=url, workers=members, folders=folders)
+        cluster = Cluster(url=url, folder=folder, master=master, _stack=stack)
+        for _ in range(workers):
+            cluster.start_worker()
+        yield cluster
 
 
 @contextmanager

@@ -201,11 +201,11 @@ class Life:
         assert isinstance(outcome.decision, pipeline.NothingPending)
 
 
-def live(history: History, lanes: int, *, mishaps: int = 0) -> tuple[tuple[str, str], list[Write]]:
+def live(history: History, lanes: int, *, mishaps: int = 0, **engine: Any) -> tuple[tuple[str, str], list[Write]]:
     """Run a history and check everything; return the final KPIs and the writes that count."""
     TALLY.histories += lanes
     TALLY.stores += 1
-    with _life(history) as life:
+    with _life(history, **engine) as life:
         drops, steps = list(history.drops), 0
         doomed = set(history.chance.sample(range(len(drops)), min(mishaps, len(drops))))
         while drops:
@@ -243,8 +243,8 @@ def at_once(history: History, writes: Sequence[Write]) -> tuple[str, str]:
 
 
 @contextmanager
-def _life(history: History) -> Iterator[Life]:
-    options = {"threads": 1, "time_zone": history.time_zone, "batch_max_files": history.batch_max_files}
+def _life(history: History, **engine: Any) -> Iterator[Life]:
+    options = engine | {"threads": 1, "time_zone": history.time_zone, "batch_max_files": history.batch_max_files}
     with tempfile.TemporaryDirectory(prefix=f"history {history.seed} ") as folder:
         if history.is_of_worth:
             options["contracts"] = contracts_of_worth(Path(folder) / "contracts", optional=("status",))

@@ -17,10 +17,8 @@ _VIEW: Final = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 
 
 @contextmanager
-def bucket_in_a_folder(
-    spark: SparkSession, folder: Path, scheme: str = "s3a", *, staging: Path | None = None
-) -> Iterator[None]:
-    """Let the application read and write the folder as the bucket, until the block ends; `staging` may be elsewhere."""
+def bucket_in_a_folder(spark: SparkSession, folder: Path, scheme: str = "s3a") -> Iterator[None]:
+    """Let the application read and write the folder as the bucket, until the block ends."""
     context: Any = spark.sparkContext
     settings = context._jsc.hadoopConfiguration()
     ours = {
@@ -29,8 +27,6 @@ def bucket_in_a_folder(
         f"fs.{scheme}.impl.disable.cache": "true",
         f"fs.viewfs.mounttable.{BUCKET}.linkFallback": folder.as_uri(),
     }
-    if staging is not None:
-        ours[f"fs.viewfs.mounttable.{BUCKET}.link./staging"] = staging.as_uri()
     before = {name: settings.get(name) for name in ours}
     for name, value in ours.items():
         settings.set(name, value)
@@ -46,12 +42,18 @@ def bucket_in_a_folder(
 
 def move_lake(clients: Clients, folder: Path) -> int:
     """Move the Parquet files of the bucket's lake into the folder, so that they are nowhere else; return how many."""
+    keys = copy(clients, folder, "lake/")
+    Bucket(clients.s3, BUCKET).delete(keys)
+    return len(keys)
+
+
+def copy(clients: Clients, folder: Path, prefix: str) -> list[str]:
+    """Copy the Parquet files under a prefix of the bucket into the folder; return their keys."""
     bucket = Bucket(clients.s3, BUCKET)
-    keys = [info.key for info in bucket.list("lake/") if info.key.endswith(".parquet") and "_delta_log" not in info.key]
+    keys = [info.key for info in bucket.list(prefix) if info.key.endswith(".parquet") and "_delta_log" not in info.key]
     for key in keys:
         content = bucket.read(key)
         assert content is not None, key
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
         (folder / key).write_bytes(content)
-    bucket.delete(keys)
-    return len(keys)
+    return keys

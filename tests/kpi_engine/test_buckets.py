@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from takings.adapters.aws.clients import Clients
+from takings.composition.stores import open_store
 from takings.errors import SettingsError, StoreError
 from takings.queries.verification import verify
 from takings.runs.restate import restate
 from tests.aws.harness.shop import STORE, S3Shop
+from tests.emulators import BUCKET
 from tests.kpi_engine.s3_in_a_folder import bucket_in_a_folder, move_lake
 from tests.shop import opened, published, run
 
@@ -63,9 +66,12 @@ def test_a_cluster_that_cannot_reach_the_bucket_is_told_so(
 
 
 def test_on_one_machine_without_a_connector_the_process_reads_copies(landed_in_s3: Clients, tmp_path: Path) -> None:
-    """As a task on Fargate does, whose only worker it is; without the files, it says which one is lost."""
-    with opened(STORE, engine="spark") as shop:
+    """As a task on Fargate does, whose only worker it is, and says so; without the files, it says which one is lost."""
+    heard: list[tuple[str, Mapping[str, object]]] = []
+    with open_store(STORE, lambda fact, known: heard.append((fact, known)), {"engine": "spark"}) as shop:
         assert verify(shop.ports).differences == ()
+        assert verify(shop.ports).differences == ()
+    assert heard == [("spark.reads_copies", {"lake": f"s3a://{BUCKET}/lake", "scheme": "s3a"})]
     move_lake(landed_in_s3, tmp_path)
     with opened(STORE, engine="spark") as shop, pytest.raises(StoreError, match=r"lake/products/.*is gone"):
         verify(shop.ports)

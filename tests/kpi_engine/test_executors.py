@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -147,9 +147,14 @@ def there(executors: SparkExecutors, file: FileToValidate, staged: Path) -> tupl
 
 def test_golden(tmp_path: Path, shared: SharedSession, duck: duckdb.DuckDBPyConnection) -> None:
     """Every case has its expected result, and the very report, reasons and staged rows of a local run."""
+    assert differing(sorted(CASES.rglob("*.yaml")), tmp_path, shared, duck) == []
+
+
+def differing(cases: Sequence[Path], folder: Path, shared: SharedSession, duck: duckdb.DuckDBPyConnection) -> list[str]:
+    """Validate cases with tasks of the session; return the names of those that differ from a local run's result."""
 
     def differs(number: int, path: Path) -> str | None:
-        shop = shop_in(tmp_path / str(number))
+        shop = shop_in(folder / str(number))
         case = read_case(path, shop.root)
         executors, file, staged = shop.executors(shared, case.time_zone), shop.file(case), shop.root / "there.parquet"
         with duck.cursor() as cursor:
@@ -161,8 +166,7 @@ def test_golden(tmp_path: Path, shared: SharedSession, duck: duckdb.DuckDBPyConn
             return None if (content(found), rows) == (content(local), local_rows) else path.name
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(differs, *zip(*enumerate(sorted(CASES.rglob("*.yaml"))), strict=True))
-        assert [name for name in found if name] == []
+        return [name for name in pool.map(differs, *zip(*enumerate(cases), strict=True)) if name]
 
 
 def file_of_orders(shop: Shop, content: bytes) -> FileToValidate:

@@ -15,14 +15,17 @@ from pyspark.sql import SparkSession
 
 from takings.adapters.aws.clients import Clients
 from takings.adapters.spark.lake_engine import SparkLakeEngine
+from takings.composition import engines
 from takings.composition.stores import Shop
 from takings.contracts.model import Dataset
+from takings.lake import StagedBatch
 from takings.layout import BatchId
+from takings.ports import ObjectStore
 from takings.queries.verification import verify
 from takings.runs import pipeline
 from tests.aws.harness.shop import STORE, S3Shop
 from tests.contract_options import write_contracts
-from tests.kpi_engine.s3_in_a_folder import bucket_in_a_folder
+from tests.kpi_engine.s3_in_a_folder import bucket_in_a_folder, copy
 from tests.shop import NOON, Fields, csv_of, drop, drop_all, item, new_store, opened, order, product, published, run
 
 pytestmark = [
@@ -201,26 +204,44 @@ def test_small_files_become_one(done: Path) -> None:
     assert [path.name for path in (done / "lake" / "orders").iterdir() if path.name.startswith("_writing")] == []
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_a_bucket_s_lake_is_merged_where_it_is(
     aws: Clients, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Executors read staged rows from the bucket and write the lake's files there; none of these passes through the driver."""
+    """Executors read staged rows from the bucket and write the lake's files there; none of these passes through the driver.
+
+    Neither for the merge nor for the days of a file that is refused.
+    """
     for name, value in os.environ.items():
         if name.startswith("AWS_"):
             # The session may have begun before the emulator did.
             monkeypatch.setitem(spark.sparkContext.environment, name, value)
+    share, here, staged = engines._share, list[Path](), list[str]()
+
+    def share_and_look(store: ObjectStore, batch: StagedBatch) -> list[str]:
+        """Copy what tasks have staged in the bucket into the folder where Spark finds the bucket."""
+        found = share(store, batch)
+        here.extend(shop.root.rglob("*.parquet"))
+        staged[:] = copy(aws, bucket, "staging/")
+        return found
+
+    monkeypatch.setattr(engines, "_share", share_and_look)
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
     S3Shop(clients=aws).drop_all()
-    with opened(STORE, **CLUSTER) as shop:
+    S3Shop(clients=aws).drop("order-items/refused.csv", csv_of(item(7, 1), item(8, 3, sale_price="-1")))
+    with opened(STORE, **CLUSTER) as shop, bucket_in_a_folder(spark, bucket):
         assert isinstance(shop.ports.engine, SparkLakeEngine)
-        with bucket_in_a_folder(spark, tmp_path, staging=shop.root / "staging"):
-            (batch,) = pipeline.run(shop.ports, at_once=True).batches
-        assert list((shop.root / "lake").rglob("*.parquet")) == []
+        (batch,) = pipeline.run(shop.ports, at_once=True).batches
+        assert [*here, *shop.root.rglob("*.parquet")] == []
+    assert len([key for key in staged if "/tasks/" not in key]) == 4
     assert batch.commit == 1
     root = drop_all(new_store(tmp_path / "shop"))
     run(root)
     assert published(STORE) == published(root)
-    written = sorted(path.relative_to(tmp_path / "lake").parent for path in (tmp_path / "lake").rglob("*.parquet"))
+    lake = bucket / "lake"
+    written = sorted(path.relative_to(lake).parent for path in lake.rglob("*.parquet"))
     assert [str(folder) for folder in written] == [
         "order_items/order_date=2025-03-30",
         "order_items/order_date=2025-03-31",

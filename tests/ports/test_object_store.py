@@ -337,6 +337,18 @@ class TestStaging:
         bucket.elsewhere.fetch_staged(BATCH, [here, absent])
         assert (here.read_bytes(), absent.exists()) == (b"rows", False)
 
+    def test_staged_rows_are_found_without_bringing_them(self, bucket: Bucket) -> None:
+        """Shared ones and those of this machine; a folder shares all that it holds."""
+        here = self.staged(bucket.store, orders=b"rows", products=b"rows")
+        bucket.store.put_staged(BATCH, here)
+        there = [bucket.elsewhere.staging(BATCH) / file.relative_to(bucket.store.staging(BATCH)) for file in here]
+        before = [file.exists() for file in there]
+        (own,) = self.staged(bucket.elsewhere, order_items=b"rows")
+        absent = own.with_name("00001.parquet")
+        for _ in range(2):
+            assert bucket.elsewhere.found_staged(BATCH, [*there, own, absent]) == {*there, own}
+        assert [file.exists() for file in there] == before
+
     def test_staged_rows_that_another_attempt_has_put_stay(self, bucket: Bucket) -> None:
         """They are the same rows, and somebody may be reading them."""
         bucket.store.put_staged(BATCH, self.staged(bucket.store, orders=b"rows"))

@@ -1,6 +1,7 @@
 """Kill real processes with SIGKILL at every named step and at random moments, and let another one continue.
 
 `python -m tests.reliability.kill --times 20 --random 500 --seed 1`; one round again: `… --seed 1 --only 'random 17'`.
+With `--on spark://host:port`, the processes are drivers of that cluster; DuckDB says what is right.
 
 WORKERS processes share the rounds. Exit codes: 0 all went well, 1 a round did not, 2 wrong usage.
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,7 @@ from tests.reliability.judge import Dropped, fingerprint, judge, published
 from tests.reliability.victim import run_telling, run_until
 from tests.shop import csv_of, drop, drop_all, item, new_store, order, product, run, silent
 
-#: logged only by a process that resumes another one's work
+#: logged only by a process that resumes another one's work; a driver of executors reads no file, so it only resumes
 RESUMING: Final = ("batch.resumed", "file.suspected", "batch.given_up")
 #: before every dropped file
 _EPOCH: Final = datetime(2026, 1, 5, tzinfo=UTC)
@@ -124,10 +126,10 @@ def _dropped(root: Path, refused: str = "") -> list[Dropped]:
 # The rounds
 
 
-def rounds(shop: Shop, times: int, moments: int) -> list[str]:
+def rounds(shop: Shop, times: int, moments: int, resuming: Sequence[str] = RESUMING) -> list[str]:
     """Name the rounds: `times` for each named step, including those of a resuming process, and the random moments."""
     steps = [step for step in shop.steps if step not in RESUMING]
-    named = [f"{step} {number}" for step in (*steps, *RESUMING) for number in range(times)]
+    named = [f"{step} {number}" for step in (*steps, *resuming) for number in range(times)]
     return named + [f"random {number}" for number in range(moments)]
 
 
@@ -274,22 +276,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--random", type=int, default=500, help="rounds with random moments")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="the name of one round")
+    parser.add_argument("--on", default="", help="the master of a Spark cluster")
     asked = parser.parse_args(arguments)
     workers = int(os.environ.get("WORKERS", os.cpu_count() or 1))
     base = Path(tempfile.mkdtemp(prefix="takings-kill-"))
     begun = time.monotonic()
 
     shop = _made_in_a_child(base)
-    names = [asked.only] if asked.only else rounds(shop, asked.times, asked.random)
+    resuming = RESUMING[:1] if asked.on else RESUMING
+    names = [asked.only] if asked.only else rounds(shop, asked.times, asked.random, resuming)
     went: list[Went] = []
     with ProcessPoolExecutor(
-        max(1, min(workers, len(names))), mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+        max(1, min(workers, len(names))),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=partial(_begin, asked.on),
     ) as pool:
         for number, one in enumerate(pool.map(partial(live, shop=shop, seed=asked.seed, base=base), names), 1):
             went.append(one)
             if not one.is_well:
                 _print_failure(one, asked.seed, base)
-            if number % 100 == 0:
+            if number % (5 if asked.on else 100) == 0:
                 print(f"{number} rounds, {time.monotonic() - begun:.0f} s", flush=True)
     print(_summary(went, asked.seed, time.monotonic() - begun))
     if all(one.is_well for one in went):
@@ -298,9 +304,9 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
-def _begin() -> None:
+def _begin(master: str) -> None:
     """Prepare a process for forking: read once what is the same in all of them."""
-    forget_settings(**_SETTINGS)
+    forget_settings(**_SETTINGS, **({"engine": "spark", "spark_master": master} if master else {}))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     remember_what_is_read()
 

@@ -59,6 +59,7 @@ def test_defaults_need_no_file() -> None:
         "engine": "duckdb",
         "spark_master": "local[*]",
         "spark_s3": "s3a",
+        "steps_on": "auto",
         "keep_reports": timedelta(days=90),
         "time_zone": "UTC",
         "memory": "400MB",
@@ -164,7 +165,7 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion() -> None:
     assert refusal({"colour": "red"}) == (
         "options: there is no setting 'colour'. Known settings: batch_files, batch_wait, sweep, event_window,"
         " require_every_dataset, batch_max_files, batch_max_bytes, policy, max_rejected, validation_engine,"
-        " engine, spark_master, spark_s3, time_zone, keep_reports, memory, threads, contracts, table_prefix,"
+        " engine, spark_master, spark_s3, steps_on, time_zone, keep_reports, memory, threads, contracts, table_prefix,"
         " scan_fails_on, scan_accepts, execution_logs, tracing, tags, deletion_protection, serve_host, serve_port,"
         " serve_token, serve_names, notify, notify_of, notify_quiet, notify_orphans, openlineage, openlineage_key."
     )

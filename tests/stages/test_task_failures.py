@@ -6,13 +6,26 @@ import json
 
 import pytest
 
-from takings.entrypoints.task_failures import MOST_TRIES, Again, GiveUp, TaskFailure, decide_after, read_failure
+from takings.entrypoints.task_failures import (
+    MOST_TRIES,
+    Again,
+    GiveUp,
+    TaskFailure,
+    as_cause,
+    decide_after,
+    read_failure,
+)
 
 
 def cause(code: int | None, stopped: str = "Essential container in task exited", reason: str = "") -> str:
     """Return what Step Functions reports about a failed task."""
     container = {"Name": "validation-service", "Reason": reason} | ({} if code is None else {"ExitCode": code})
     return json.dumps({"Containers": [container], "StoppedReason": stopped})
+
+
+def job(details: str, state: str = "FAILED") -> str:
+    """Return what Step Functions reports about a failed job on EMR Serverless."""
+    return json.dumps({"JobRunId": "00f1", "State": state, "StateDetails": details})
 
 
 @pytest.mark.parametrize(
@@ -27,6 +40,21 @@ def cause(code: int | None, stopped: str = "Essential container in task exited",
         (cause(None, reason="OutOfMemoryError: Container killed due to memory usage"), TaskFailure.OUT_OF_MEMORY),
         (cause(143), TaskFailure.TERMINATED),
         (cause(None, stopped="CannotPullContainerError"), TaskFailure.INFRASTRUCTURE),
+        (
+            job("Job failed, please check complete logs in configured logging destination. ExitCode: 1."),
+            TaskFailure.INFRASTRUCTURE,
+        ),
+        (job("Job failed, please check complete logs. ExitCode: 137. Last few exceptions"), TaskFailure.OUT_OF_MEMORY),
+        (job("Last few exceptions: Caused by: java.lang.OutOfMemoryError: Java heap space"), TaskFailure.OUT_OF_MEMORY),
+        (job("Caused by: java.io.IOException: No space left on device"), TaskFailure.OUT_OF_DISK),
+        (
+            job("Worker could not be allocated as the application has exceeded maximumCapacity"),
+            TaskFailure.INFRASTRUCTURE,
+        ),
+        (job("", "CANCELLED"), TaskFailure.INFRASTRUCTURE),
+        (as_cause(b"1\n"), TaskFailure.BAD_DATA),
+        (as_cause(b"143"), TaskFailure.TERMINATED),
+        (as_cause(b""), TaskFailure.INFRASTRUCTURE),
         ("", TaskFailure.INFRASTRUCTURE),
         ("Rate exceeded (Service: AmazonECS)", TaskFailure.INFRASTRUCTURE),
         ("[]", TaskFailure.INFRASTRUCTURE),

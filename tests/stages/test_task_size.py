@@ -37,7 +37,7 @@ LEGAL = {
         (5 * GB, TaskSize(cpu=2048, memory_mib=8192, disk_gib=40)),
         (6 * GB, TaskSize(cpu=4096, memory_mib=16384, disk_gib=44)),
         (20 * GB, TaskSize(cpu=8192, memory_mib=32768, disk_gib=96)),
-        (500 * GB, TaskSize(cpu=16384, memory_mib=65536, disk_gib=200)),
+        (500 * GB, TaskSize(cpu=16384, memory_mib=65536, disk_gib=200, is_enough=False)),
     ],
 )
 def test_a_larger_batch_gets_a_larger_task(csv: int, size: TaskSize) -> None:
@@ -50,8 +50,8 @@ def test_a_task_that_ran_out_of_memory_gets_twice_as_much() -> None:
     assert [task_size(6 * GB, out_of_memory=times) for times in (1, 2, 3, 4)] == [
         TaskSize(cpu=8192, memory_mib=32768, disk_gib=44),
         TaskSize(cpu=16384, memory_mib=65536, disk_gib=44),
-        TaskSize(cpu=16384, memory_mib=122880, disk_gib=44),
-        TaskSize(cpu=16384, memory_mib=122880, disk_gib=44),
+        TaskSize(cpu=16384, memory_mib=122880, disk_gib=44, is_enough=False),
+        TaskSize(cpu=16384, memory_mib=122880, disk_gib=44, is_enough=False),
     ]
 
 

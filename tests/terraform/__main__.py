@@ -28,6 +28,7 @@ from takings.composition.aws_deploy import deployment
 from takings.composition.aws_setup import pipeline_on_aws
 from tests.aws.harness.deployed import BUCKET, STORE, built_functions, new_version
 from tests.aws.harness.pipeline import Aws, pipeline
+from tests.aws.harness.spark_package import package_for_tests
 from tests.emulators import REGION, Emulator, environment, started
 from tests.terraform.command import Terraform, TerraformFailed
 from tests.terraform.description import Description, described
@@ -61,6 +62,8 @@ def main() -> int:
 
 def _tried(emulator: Emulator, folder: Path, plugins: str | None) -> Iterator[str]:
     functions = built_functions(folder / "functions")
+    (folder / "package").mkdir()
+    package = package_for_tests(folder / "package")
     terraform = Terraform.copy(folder / "terraform", environment(emulator.url), plugins)
     variables = {"region": REGION, "bucket": BUCKET, "lambdas": str(functions)}
     try:
@@ -71,27 +74,31 @@ def _tried(emulator: Emulator, folder: Path, plugins: str | None) -> Iterator[st
         for wishes in (USUAL, EVERYTHING_NAMED):
             _say(f"--- {wishes.name}")
             with pytest.MonkeyPatch.context() as monkeypatch:
-                yield from _compared(
-                    emulator, monkeypatch, terraform.given({**variables, **wishes.variables}), wishes, functions
-                )
+                jobs = {"spark": str(package)} if wishes.has_jobs else {}
+                given = terraform.given({**variables, **wishes.variables, **jobs})
+                yield from _compared(emulator, monkeypatch, given, wishes, (functions, package))
     except TerraformFailed as failed:
         yield str(failed)
 
 
 def _compared(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, terraform: Terraform, wishes: Wishes, functions: Path
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    terraform: Terraform,
+    wishes: Wishes,
+    built: tuple[Path, Path],
 ) -> Iterator[str]:
     with pipeline(emulator, monkeypatch) as aws:
         terraform = terraform.given(wishes.made(aws, monkeypatch))
         untouched = described(aws.client)
-        yield from _applied(terraform, wishes, aws, functions)
+        yield from _applied(terraform, wishes, aws, built)
         by_terraform = described(aws.client)
-        yield from _deployed(terraform, aws, functions)
+        yield from _deployed(terraform, aws, built[0])
         yield from _destroyed(terraform, aws, untouched)
     with pipeline(emulator, monkeypatch) as aws:
         wishes.made(aws, monkeypatch)
         _say("takings aws bootstrap")
-        with wishes.missing(aws, functions) as missing:
+        with wishes.missing(aws, *built) as missing:
             for step in missing:
                 step.make()
         yield from _told(by_terraform, described(aws.client))
@@ -157,7 +164,7 @@ def _planned_again(address: str, name: str) -> str | None:
     return next((why for known, why in PLANNED_AGAIN.items() if re.fullmatch(known, f"{address} {name}")), None)
 
 
-def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) -> Iterator[str]:
+def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, built: tuple[Path, Path]) -> Iterator[str]:
     """Apply, and ask both whether anything is left to do."""
     _say("terraform apply")
     terraform.apply()
@@ -170,7 +177,7 @@ def _applied(terraform: Terraform, wishes: Wishes, aws: Aws, functions: Path) ->
             else:
                 _say(f"would change {address} again, as expected: {name}: {reason}")
     _say("takings aws bootstrap --dry-run, on what terraform made")
-    with wishes.missing(aws, functions) as missing:
+    with wishes.missing(aws, *built) as missing:
         yield from [f"takings aws bootstrap would make: {step.what}" for step in missing]
 
 

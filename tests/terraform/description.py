@@ -55,6 +55,7 @@ def described(client: Client) -> Description:
     for describe in (
         *(_buckets, _tables, _queues, _roles, _log_groups, _functions, _repositories, _clusters, _task_definitions),
         *(_state_machines, _schedules, _topics, _keys, _alarms, _dashboards, _security_groups, _identity_providers),
+        _applications,
     ):
         for name, resource in describe(client):
             found[name] = resource
@@ -226,6 +227,12 @@ def _identity_providers(client: Client) -> Iterator[tuple[str, object]]:
     for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=each["Arn"])
         yield f"identity provider {provider['Url'].removeprefix('https://')}", provider
+
+
+def _applications(client: Client) -> Iterator[tuple[str, object]]:
+    emr = client("emr-serverless")
+    for each in emr.list_applications()["applications"]:
+        yield f"application {each['name']}", emr.get_application(applicationId=each["id"])["application"]
 
 
 def _numbers(client: Client) -> dict[str, str]:

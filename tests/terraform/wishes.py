@@ -35,6 +35,7 @@ class Wishes:
     notify: str | None = None
     github: str | None = None
     has_network: bool = False
+    has_jobs: bool = False
 
     def made(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         """Set the options, create the user's network, and return how terraform names it."""
@@ -46,8 +47,8 @@ class Wishes:
         aws.client("ec2").create_security_group(GroupName=_OWN_GROUP, Description="not of Takings", VpcId=vpc)
         return {"subnets": _subnets(aws), "security_group": _group(aws)}
 
-    def missing(self, aws: Aws, functions: Path) -> AbstractContextManager[Iterator[SetupStep]]:
-        """Find what the bootstrap would create."""
+    def missing(self, aws: Aws, functions: Path, package: Path) -> AbstractContextManager[Iterator[SetupStep]]:
+        """Find what the bootstrap would create, with a package of jobs on EMR Serverless if wished."""
         return missing_on_aws(
             STORE,
             is_only_store=False,
@@ -57,6 +58,7 @@ class Wishes:
             github=self.github,
             subnets=tuple(_subnets(aws)) if self.has_network else (),
             security_group=_group(aws) if self.has_network else None,
+            spark=package if self.has_jobs else None,
         )
 
 
@@ -92,4 +94,5 @@ EVERYTHING_NAMED: Final = Wishes(
     notify="night@example.com",
     github="owner/shop",
     has_network=True,
+    has_jobs=True,
 )

@@ -9,6 +9,9 @@ mock_provider "aws" {
   mock_resource "aws_security_group" {
     defaults = { id = "sg-own" }
   }
+  mock_resource "aws_emrserverless_application" {
+    defaults = { id = "00fexample" }
+  }
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }
@@ -82,6 +85,39 @@ run "as_it_comes" {
   assert {
     condition     = length(aws_iam_role.deploy) == 0 && length(aws_sns_topic_subscription.notify) == 0
     error_message = "Nobody may deploy, and nobody is written to, before they are named."
+  }
+  assert {
+    condition     = length(aws_emrserverless_application.this) == 0 && !strcontains(aws_sfn_state_machine.pipeline.definition, "emr-serverless") && length(aws_iam_role.this) == 8
+    error_message = "No batch becomes a job, and nobody may start one."
+  }
+}
+
+run "large_batches_become_jobs" {
+  command = plan
+
+  variables {
+    spark = "tests/spark"
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.pipeline.definition).States.ValidateDataOnSpark.Parameters.ApplicationId == "00fexample"
+    error_message = "The state machine names the application."
+  }
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.pipeline.definition).States.PlanBatch.Parameters.Payload.spark == "s3://my-shop/${trimsuffix(aws_s3_object.spark_step[0].key, "/step.py")}"
+    error_message = "It names the package that lies in the bucket."
+  }
+  assert {
+    condition     = length(aws_iam_role.this) == 10 && strcontains(aws_iam_role.this["takings-validation-on-spark"].assume_role_policy, ":/applications/00fexample")
+    error_message = "Each step's jobs have a role, which only the application takes."
+  }
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this["takings-state-machine"].policy, "emr-serverless:StartJobRun")
+    error_message = "The state machine may start jobs."
+  }
+  assert {
+    condition     = aws_emrserverless_application.this[0].release_label == "emr-7.13.0" && aws_emrserverless_application.this[0].auto_stop_configuration[0].enabled
+    error_message = "The application is as the package says it, and stops by itself."
   }
 }
 

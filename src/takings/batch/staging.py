@@ -129,9 +129,18 @@ def share_staged(claim: Claim, reports: Sequence[FileReport]) -> None:
 def staged_batch(claim: Claim, reports: Sequence[FileReport]) -> StagedBatch:
     """Return the staged rows of the accepted files; stage again those that are gone or were never shared."""
     accepted = _accepted(claim, reports)
-    files = (file for place, arrival in accepted for file in staged_files(claim, place, arrival))
-    claim.ports.store.fetch_staged(claim.batch_id, [file.path for file in files if not file.path.exists()])
-    return as_batch(claim, [file for place, arrival in accepted for file in _staged_again(claim, place, arrival)])
+    found = find_staged(claim, [file for place, arrival in accepted for file in staged_files(claim, place, arrival)])
+    files = [file for place, arrival in accepted for file in _staged_again(claim, place, arrival, found)]
+    return as_batch(claim, files)
+
+
+def find_staged(claim: Claim, files: Sequence[StagedFile]) -> frozenset[Path]:
+    """Return the paths of those files that the engine finds; bring shared ones here, unless it reads them where they are."""
+    paths = [file.path for file in files]
+    if claim.ports.engine.reads_shared:
+        return claim.ports.store.found_staged(claim.batch_id, paths)
+    claim.ports.store.fetch_staged(claim.batch_id, [path for path in paths if not path.exists()])
+    return frozenset(path for path in paths if path.exists())
 
 
 def _accepted(claim: Claim, reports: Sequence[FileReport]) -> list[tuple[int, Arrival]]:
@@ -140,10 +149,10 @@ def _accepted(claim: Claim, reports: Sequence[FileReport]) -> list[tuple[int, Ar
     return [(place, arrival) for place, arrival in enumerate(claim.arrivals) if arrival.key in accepted]
 
 
-def _staged_again(claim: Claim, place: int, arrival: Arrival) -> tuple[StagedFile, ...]:
-    """Return an accepted file's staged rows, made again where they are gone; MachineryError if its bytes are gone, too."""
+def _staged_again(claim: Claim, place: int, arrival: Arrival, found: frozenset[Path]) -> tuple[StagedFile, ...]:
+    """Return an accepted file's staged rows, made again where none are found; MachineryError if its bytes are gone, too."""
     staged = staged_files(claim, place, arrival)
-    if all(file.path.exists() for file in staged):
+    if found.issuperset(file.path for file in staged):
         return staged
     if not _stage_again(claim, place, arrival):
         raise MachineryError(
@@ -162,7 +171,7 @@ def _stage_again(claim: Claim, place: int, arrival: Arrival) -> bool:
         asks = partial(ports.executors.validate, file_to_validate(claim, place, arrival), staged)
         with Workers(1, ports.executors.interrupt) as threads:
             is_there = threads.result(threads.begin(asks)) is not None
-        ports.store.fetch_staged(claim.batch_id, staged.values())
+        find_staged(claim, staged_files(claim, place, arrival))
         return is_there
     path = ports.store.fetch(arrival.source, arrival.etag, claim.batch_id)
     if path is None:

@@ -14,7 +14,7 @@ from takings.batch.gaps import refused_days_document
 from takings.batch.reading_elsewhere import reading_elsewhere
 from takings.batch.reading_here import Reader, reading_here
 from takings.batch.side_by_side import create_all
-from takings.batch.staging import as_batch, staged_batch, staged_files, tolerance_of
+from takings.batch.staging import as_batch, find_staged, staged_batch, staged_files, tolerance_of
 from takings.batch.verdicts import BatchVerdicts, read_verdicts, write_verdicts
 from takings.contracts.model import Dataset
 from takings.errors import StoreError, UnreadableFile
@@ -132,9 +132,9 @@ def _keep_refused_days(claim: Claim, reports: Sequence[FileReport]) -> None:
     # Items have the days of their orders, whatever became of the file that these came in.
     wanted = [file for file in staged if file.dataset is Dataset.ORDERS or file.key in refused]
     wanted = [file for file in wanted if file.dataset is not Dataset.PRODUCTS]
-    if claim.ports.executors is not None:
-        claim.ports.store.fetch_staged(claim.batch_id, [file.path for file in wanted])
-    files = [file for file in wanted if file.path.exists()]
+    is_here = claim.ports.executors is None
+    found = {file.path for file in wanted if file.path.exists()} if is_here else find_staged(claim, wanted)
+    files = [file for file in wanted if file.path in found]
     days = claim.ports.engine.days_of(as_batch(claim, files), _lake(claim)) if files else {}
     document = refused_days_document(claim.batch_id, {key: days.get(key, ()) for key in refused})
     claim.ports.store.create(layout.refused_days(claim.batch_id), to_json(document))

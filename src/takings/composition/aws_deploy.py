@@ -67,6 +67,12 @@ class Deployment:
 
         return code_deployment(self.services, self.pipeline, read_archives(lambdas))
 
+    def package(self, folder: Path) -> Iterator[SetupStep]:
+        """Yield the package of jobs on EMR Serverless that `make spark` built, if it is not the deployed one."""
+        from takings.adapters.aws.resources.deployment import package_deployment
+
+        return package_deployment(self.services, self.pipeline, folder)
+
     def rollback(self) -> Iterator[SetupStep]:
         """Yield the functions' way back to before their last deployment; UnknownThing where that is not known."""
         from takings.adapters.aws.resources.versions import rollback_steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from takings.composition.buckets import S3, on_aws
 from takings.contracts import Dataset, load_contracts
 from takings.errors import UnknownThing
 from takings.kpis import KpiTable, load_kpi_tables, load_own_tables
+from takings.settings import StepsOn
 
 if TYPE_CHECKING:
     from takings.adapters.aws.athena import Statement
@@ -38,6 +40,7 @@ def missing_on_aws(
     security_group: str | None = None,
     notify: str | None = None,
     github: str | None = None,
+    spark: Path | None = None,
 ) -> Iterator[Iterator[SetupStep]]:
     """Yield, as steps that can be carried out, what a store in a bucket or its pipeline lacks."""
     with on_aws(store) as (clients, bucket):
@@ -77,6 +80,7 @@ def missing_on_aws(
                 limits=limits(batch_wait=settings.batch_policy.batch_wait, sweep=settings.sweep),
                 notify=notify,
                 github=github,
+                spark=spark,
             )
 
         yield steps()
@@ -88,10 +92,16 @@ def complaints_on_aws(store: str, *, image_tag: str | None) -> Iterator[Iterator
     with on_aws(store) as (clients, bucket):
         from takings.adapters.aws.resources import pipeline_of, services
         from takings.adapters.aws.resources.health import complaints
+        from takings.adapters.aws.resources.spark import unmet_wish
 
         settings = _settings(clients, bucket)
         with services(clients) as connected:
-            yield complaints(connected, clients, pipeline_of(clients, bucket, settings.table_prefix), image_tag)
+            pipeline = pipeline_of(clients, bucket, settings.table_prefix)
+            wants_jobs = settings.steps_on is StepsOn.EMR_SERVERLESS
+            yield chain(
+                complaints(connected, clients, pipeline, image_tag),
+                unmet_wish(connected, pipeline) if wants_jobs else (),
+            )
 
 
 def remarks_on_aws(store: str, *, processors: Callable[[int], int]) -> list[str]:

@@ -23,7 +23,7 @@ from takings.contracts.model import Contracts
 from takings.errors import SettingsError
 from takings.kpis import KpiTable
 from takings.lake import StagedBatch
-from takings.ports import BusinessTime, Executors, LakeEngine, LakeTables, ObjectStore, ValidationEngine
+from takings.ports import BusinessTime, Executors, LakeEngine, LakeTables, ObjectStore, Tell, ValidationEngine
 from takings.settings import EngineChoice, Settings, ValidationChoice
 from takings.time_zones import business_time
 
@@ -42,6 +42,7 @@ def open_engines(
     own_tables: Sequence[KpiTable],
     spill: Path,
     files: Files,
+    tell: Tell,
     checks_own: bool = False,
 ) -> Iterator[Engines]:
     """Open the engines that the settings name; SettingsError where their packages are not installed.
@@ -52,7 +53,7 @@ def open_engines(
     threads = settings.threads or os.cpu_count() or 1
     with closing(open_duckdb(settings.memory, threads, spill)) as duckdb:
         here = DuckDbEngine(duckdb, tables, contracts, zone, own_tables)
-        with _spark(settings, here, tables, contracts, files) as spark:
+        with _spark(settings, here, tables, contracts, files, tell) as spark:
             if spark is not None and checks_own and own_tables:
                 spark.kpi_engine.check(samples_of(own_tables, contracts))
             yield Engines(
@@ -117,7 +118,7 @@ class _OnSpark:
 
 @contextmanager
 def _spark(
-    settings: Settings, here: DuckDbEngine, tables: LakeTables, contracts: Contracts, files: Files
+    settings: Settings, here: DuckDbEngine, tables: LakeTables, contracts: Contracts, files: Files, tell: Tell
 ) -> Iterator[_OnSpark | None]:
     """Yield what works with Spark, where the settings say so, and end it with the block.
 
@@ -134,7 +135,7 @@ def _spark(
         from takings.adapters.spark.lake_engine import SparkLakeEngine
         from takings.adapters.spark.session import open_spark, works_elsewhere
         from takings.adapters.spark.shared_session import SharedSession
-    lake = SparkLake(tables=tables, contracts=contracts, s3=settings.spark_s3.value)
+    lake = SparkLake(tables=tables, contracts=contracts, s3=settings.spark_s3.value, tell=tell)
     work = Work(
         open_files=files.elsewhere,
         engine=pick_validation(settings.validation_engine, workers=1),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import takings
 from takings.adapters.aws.names import METRICS
+from takings.adapters.aws.spark_jobs import ENTRY_POINT, ENVIRONMENT
 from takings.adapters.clock import SystemClock
 from takings.adapters.heartbeat import ThreadHeartbeat
 from takings.adapters.settings_sources import merged_settings
@@ -26,6 +27,7 @@ from takings.contracts.model import Dataset
 from takings.errors import MachineryError, UsageError
 from takings.kpis import load_kpi_tables, load_own_tables
 from takings.ports import Executions, Ports, Tell
+from takings.settings import Settings, StepsOn
 from takings.time_zones import read_zone
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from takings.adapters.aws.dead_letters import DeadLetters
     from takings.adapters.aws.executions import Handover
 
-__all__ = ["METRICS", "FunctionStore", "open_function_store"]
+__all__ = ["ENTRY_POINT", "ENVIRONMENT", "METRICS", "FunctionStore", "open_function_store"]
 
 #: the variables that name a function's surroundings; `takings aws bootstrap` sets them
 _STATE_MACHINE: Final = "PIPELINE_STATE_MACHINE_ARN"
@@ -52,6 +54,10 @@ class FunctionStore:
     ports: Ports
     executions: Executions
     dead_letters: DeadLetters
+    region: str
+    #: the settings of that name
+    steps_on: StepsOn
+    table_prefix: str
 
 
 class _Absent:
@@ -78,18 +84,23 @@ def open_function_store(tell: Tell) -> Iterator[FunctionStore]:
             closing(clients.session.client("stepfunctions", config=CONFIG)) as stepfunctions,
             closing(clients.session.client("scheduler", config=CONFIG)) as scheduler,
             closing(clients.session.client("sqs", config=CONFIG)) as sqs,
-            _ports(clients, bucket, Path(work), tell, environment) as ports,
+            _ports(clients, bucket, Path(work), tell, environment) as (ports, settings),
         ):
             yield FunctionStore(
                 name=bucket,
                 ports=ports,
                 executions=StateMachine(stepfunctions, scheduler, _handover(environment), bucket),
                 dead_letters=DeadLetters(sqs, _named(environment, _DEAD_LETTERS)),
+                region=clients.region,
+                steps_on=settings.steps_on,
+                table_prefix=settings.table_prefix,
             )
 
 
 @contextmanager
-def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: Mapping[str, str]) -> Iterator[Ports]:
+def _ports(
+    clients: Clients, bucket: str, work: Path, tell: Tell, environment: Mapping[str, str]
+) -> Iterator[tuple[Ports, Settings]]:
     from takings.adapters.aws.platform import AwsPlatform
 
     platform = AwsPlatform(clients, bucket, work)
@@ -127,7 +138,7 @@ def _ports(clients: Clients, bucket: str, work: Path, tell: Tell, environment: M
             faults=platform.faults,
         )
         check_ledger(ports.store, ports.ledger)
-        yield ports
+        yield ports, settings
 
 
 def _handover(environment: Mapping[str, str]) -> Handover:

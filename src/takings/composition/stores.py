@@ -160,6 +160,7 @@ def _opened(
                 spill=spill,
                 checks_own=not only_looks,
                 files=Files(here=store, elsewhere=platform.files_elsewhere()),
+                tell=tell,
             ),
         ) as engines,
     ):
@@ -256,6 +257,7 @@ def _open_engines(
     spill: Path,
     checks_own: bool,
     files: Files,
+    tell: Tell,
 ) -> AbstractContextManager[Engines]:
     """Load the engines' libraries and open them."""
     from takings.composition import engines
@@ -267,6 +269,7 @@ def _open_engines(
         own_tables=own_tables,
         spill=spill,
         files=files,
+        tell=tell,
         checks_own=checks_own,
     )
 

@@ -38,6 +38,8 @@ _WARNINGS: Final = {
     "notice.not_sent": "a message was not sent, and is tried again by the next check: {reason}",
     "notice.failed": "there was no look at what to tell: {reason}",
     "lineage.not_sent": "an OpenLineage event of batch {batch_id} was not sent: {reason}",
+    "spark.reads_copies": "Spark reads copies of {lake}, which this process downloads, as no file system for {scheme}:// is on"
+    " its class path. For a large lake, name S3's connector in spark.jars.packages; see docs/spark.md",
     "file.stuck": "{key}: {reason}",
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }

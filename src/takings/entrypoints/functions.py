@@ -16,9 +16,10 @@ from aws_lambda_powertools import Logger, Metrics
 from takings import layout
 from takings.composition.functions import METRICS, FunctionStore, open_function_store
 from takings.entrypoints.metrics import UNITS, measured
+from takings.entrypoints.step_plans import Asked, first_plan, job_names, next_plan, runs_as_jobs
 from takings.entrypoints.store_events import read_events
-from takings.entrypoints.task_failures import Again, TaskFailure, decide_after, read_failure
-from takings.entrypoints.task_size import TaskSize, batch_bytes, lake_bytes, task_size, too_large
+from takings.entrypoints.task_failures import TaskFailure, as_cause, read_failure
+from takings.entrypoints.task_size import batch_bytes, lake_bytes, too_large
 from takings.errors import CorruptState, Superseded, UsageError
 from takings.intake.arrivals import Sighting
 from takings.intake.manifest import read_manifest
@@ -130,59 +131,49 @@ def _measure(store: str, found: Mapping[str, float]) -> None:
 
 
 def _plan(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool]) -> dict[str, object]:
-    """Size the batch's tasks by the bytes that its manifest names, and those of the lake."""
-    return _planned(event, _size(store, event, out_of_memory=0, out_of_disk=0), tries=0, out_of_memory=0, out_of_disk=0)
+    """Say where the batch's steps run, and in which size."""
+    plan = first_plan(_asked(store, event))
+    _logger.info("steps.planned", extra={name: plan[name] for name in ("runs_on", "cpu", "memory") if name in plan})
+    return plan
 
 
 def _decide(store: FunctionStore, event: Mapping[str, Any], _: Callable[[], bool]) -> dict[str, object]:
-    """Decide whether to retry a failed task, when, and how large."""
-    before, error = event["plan"], event["error"]
-    tries = before["tries"] + 1
-    # An execution that began with an earlier version has no count of full disks.
-    out_of_memory, out_of_disk = before["out_of_memory"], before.get("out_of_disk", 0)
-    has_largest_disk = _size(store, event, out_of_memory=out_of_memory, out_of_disk=out_of_disk).has_largest_disk
-    decided = decide_after(str(error.get("Cause", "")), tries, random.random(), has_largest_disk=has_largest_disk)
-    _logger.warning(
-        "task.failed", extra={"failure": decided.failure.value, "tries": tries, "again": isinstance(decided, Again)}
-    )
-    if isinstance(decided, Again):
-        out_of_memory, out_of_disk = out_of_memory + decided.needs_more_memory, out_of_disk + decided.needs_more_disk
-    size = _size(store, event, out_of_memory=out_of_memory, out_of_disk=out_of_disk)
-    plan = _planned(event, size, tries=tries, out_of_memory=out_of_memory, out_of_disk=out_of_disk)
-    pause = decided.pause_seconds if isinstance(decided, Again) else 0
-    return plan | {"again": isinstance(decided, Again), "pause_seconds": pause}
+    """Decide whether to retry a failed step, when, where, and how large."""
+    plan, known = next_plan(_asked(store, event), event["plan"], _cause(store, event), random.random())
+    _logger.warning("task.failed", extra=known)
+    return plan
 
 
-def _size(store: FunctionStore, event: Mapping[str, Any], *, out_of_memory: int, out_of_disk: int) -> TaskSize:
-    key = layout.manifest(BatchId(event["batch_id"]))
+def _asked(store: FunctionStore, event: Mapping[str, Any]) -> Asked:
+    """Return what the batch asks for, by the bytes that its manifest names and those of the lake."""
+    batch_id = BatchId(event["batch_id"])
+    key = layout.manifest(batch_id)
     content = store.ports.store.read(key)
     if content is None:
         raise CorruptState(f"{key} is missing, but its batch was started. Restore it from a back-up.")
-    return task_size(
-        batch_bytes(read_manifest(content, key).arrivals),
-        out_of_memory,
-        lake_bytes=lake_bytes(store.ports.store),
-        out_of_disk=out_of_disk,
+    return Asked(
+        bucket=store.name,
+        table_prefix=store.table_prefix,
+        region=store.region,
+        steps_on=store.steps_on,
+        batch_id=batch_id,
+        attempt=event["attempt"],
+        csv=batch_bytes(read_manifest(content, key).arrivals),
+        lake=lake_bytes(store.ports.store),
+        # A state machine without an application does not name any.
+        package=event.get("spark"),
     )
 
 
-def _planned(
-    event: Mapping[str, Any], size: TaskSize, *, tries: int, out_of_memory: int, out_of_disk: int
-) -> dict[str, object]:
-    environment = {
-        "TAKINGS_BATCH_ID": event["batch_id"],
-        "TAKINGS_ATTEMPT": str(event["attempt"]),
-        **size.environment,
-    }
-    return {
-        "tries": tries,
-        "out_of_memory": out_of_memory,
-        "out_of_disk": out_of_disk,
-        "cpu": str(size.cpu),
-        "memory": str(size.memory_mib),
-        "disk_gib": size.disk_gib,
-        "environment": [{"Name": name, "Value": value} for name, value in environment.items()],
-    }
+def _cause(store: FunctionStore, event: Mapping[str, Any]) -> str:
+    """Return why a step failed: by the exit code that a job has left, if it has, else in the words of AWS."""
+    if runs_as_jobs(event["plan"]):
+        batch_id = BatchId(event["batch_id"])
+        for job in job_names(batch_id, event["attempt"], event["plan"]["tries"]).values():
+            left = store.ports.store.read(layout.job_outcome(batch_id, job))
+            if left is not None:
+                return as_cause(left)
+    return str(event["error"].get("Cause", ""))
 
 
 def _archive(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
@@ -200,13 +191,14 @@ def _archive(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[
 def _mark_failed(store: FunctionStore, event: Mapping[str, Any], has_time: Callable[[], bool]) -> dict[str, object]:
     """End a batch after one of its steps failed permanently, as far as possible; block it if no disk is large enough."""
     error = event.get("error") or {}
-    is_too_large = read_failure(str(error.get("Cause", ""))) is TaskFailure.OUT_OF_DISK
+    cause = str(error.get("Cause", ""))
+    is_too_large = read_failure(cause) is TaskFailure.OUT_OF_DISK
     failed = steps.mark_failed(
         store.ports,
         BatchId(event["batch_id"]),
         event["attempt"],
-        f"{error.get('Error', 'unknown')}: {str(error.get('Cause', ''))[:1000]}",
-        blocked_for=too_large(store.name) if is_too_large else None,
+        f"{error.get('Error', 'unknown')}: {cause[:1000]}",
+        blocked_for=too_large(store.name, is_job='"JobRunId"' in cause) if is_too_large else None,
         has_time=has_time,
         on_failed=store.dead_letters.send,
     )

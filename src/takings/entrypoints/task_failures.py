@@ -78,9 +78,11 @@ def decide_after(cause: str, tries: int, jitter: float, *, has_largest_disk: boo
 
 
 def read_failure(cause: str) -> TaskFailure:
-    """Read why a task failed from Step Functions' cause: the task's description as JSON."""
+    """Read why a task or a job failed from Step Functions' cause: its description as JSON."""
     try:
         document: Any = json.loads(cause)
+        if "JobRunId" in document:
+            return _failure_of_job(str(document.get("StateDetails", "")))
         containers = [each for each in document["Containers"] if each.get("ExitCode") != 0]
         code: int | None = containers[0].get("ExitCode") if containers else None
         why = f"{document.get('StoppedReason', '')} {containers[0].get('Reason', '') if containers else ''}"
@@ -95,3 +97,21 @@ def read_failure(cause: str) -> TaskFailure:
         _TERMINATED: TaskFailure.TERMINATED,
     }
     return by_code.get(int(code or 0), TaskFailure.INFRASTRUCTURE)
+
+
+def as_cause(left: bytes) -> str:
+    """Return the exit code that a job has left in the store as the description of a task that ended with it."""
+    code = left.strip()
+    return json.dumps({"Containers": [{"ExitCode": int(code)}]}) if code.isdigit() else ""
+
+
+def _failure_of_job(details: str) -> TaskFailure:
+    """Read why a job on EMR Serverless failed that has left no exit code: its driver was killed, or never started.
+
+    `details` are the service's words. The exit code in them is spark-submit's, which is 1 for most failures.
+    """
+    if "OutOfMemory" in details or f"ExitCode: {_KILLED}" in details:
+        return TaskFailure.OUT_OF_MEMORY
+    if "No space left on device" in details:
+        return TaskFailure.OUT_OF_DISK
+    return TaskFailure.INFRASTRUCTURE

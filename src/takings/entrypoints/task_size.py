@@ -50,6 +50,8 @@ class TaskSize:
     memory_mib: int
     #: ephemeral storage
     disk_gib: int
+    #: False where the batch asks for more processors, memory or disk than the largest task has
+    is_enough: bool = True
 
     @property
     def has_largest_disk(self) -> bool:
@@ -76,17 +78,19 @@ def task_size(csv: int, out_of_memory: int = 0, *, lake_bytes: int = 0, out_of_d
     1.2 GB. Processors make a large batch fast, memory comes with them, and the disk has to hold everything. After each failure
     for want of memory or disk the task gets twice as much, up to the largest task.
     """
-    wanted = min(max(1, ceil(csv / _BYTES_A_PROCESSOR)) * 1024, _OFFERED[-1][0])
-    processors = next(cpu for cpu, _, _ in _OFFERED if cpu >= wanted)
-    memory = min((processors // 1024 * _MEMORY_A_PROCESSOR) << out_of_memory, _OFFERED[-1][1])
+    most_cpu, most_memory, _ = _OFFERED[-1]
+    wanted = max(1, ceil(csv / _BYTES_A_PROCESSOR)) * 1024
+    processors = next(cpu for cpu, _, _ in _OFFERED if cpu >= min(wanted, most_cpu))
+    wanted_memory = (processors // 1024 * _MEMORY_A_PROCESSOR) << out_of_memory
+    memory = min(wanted_memory, most_memory)
     # Some amounts of memory come only with more processors.
     cpu, step = next((cpu, step) for cpu, most, step in _OFFERED if cpu >= processors and most >= memory)
+    disk = (_LEAST_DISK + ceil((csv * _COPIES + lake_bytes * _LAKE_COPIES) / _GIB)) << out_of_disk
     return TaskSize(
         cpu=cpu,
         memory_mib=ceil(memory / step) * step,
-        disk_gib=min(
-            (_LEAST_DISK + ceil((csv * _COPIES + lake_bytes * _LAKE_COPIES) / _GIB)) << out_of_disk, _MOST_DISK
-        ),
+        disk_gib=min(disk, _MOST_DISK),
+        is_enough=wanted <= most_cpu and wanted_memory <= most_memory and disk <= _MOST_DISK,
     )
 
 
@@ -105,10 +109,19 @@ def lake_bytes(store: ObjectStore) -> int:
     )
 
 
-def too_large(bucket: str) -> str:
-    """Return why a batch is blocked that fits on no disk of Fargate's, and what a person can do."""
+def too_large(bucket: str, *, is_job: bool = False) -> str:
+    """Return why a batch is blocked that fits on no disk of Fargate's, or of EMR Serverless, and what a person can do."""
+    unblock = f"takings unblock s3://{bucket}"
+    if is_job:
+        return (
+            "a worker's disk, the largest that EMR Serverless offers, was full. Unblock it and process it with Spark on another"
+            f" cluster: `{unblock} && takings run s3://{bucket} --now --engine spark` (docs/spark.md); or lower"
+            " `batch_max_bytes`, and drop smaller files."
+        )
     return (
         f"a task's disk of {_MOST_DISK} GiB, the largest that Fargate offers, was full. Unblock it on a machine with a larger"
-        f" disk and process it there at once: `takings unblock s3://{bucket} && takings run s3://{bucket} --now`, for a large"
-        ' lake with `engine = "spark"` on a cluster (docs/spark.md); or lower `batch_max_bytes`, and drop smaller files.'
+        f" disk and process it there at once: `{unblock} && takings run s3://{bucket} --now`, for a large lake with"
+        ' `engine = "spark"` on a cluster (docs/spark.md); or let EMR Serverless take such batches:'
+        f" `takings aws bootstrap s3://{bucket} --spark FOLDER && {unblock}` (docs/aws.md); or lower `batch_max_bytes`, and"
+        " drop smaller files."
     )

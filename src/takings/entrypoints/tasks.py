@@ -61,6 +61,9 @@ _last_word: Final = threading.RLock()
 #: variables that name the work and are not settings
 _WORK: Final = ("TAKINGS_STORE", "TAKINGS_BATCH_ID", "TAKINGS_ATTEMPT")
 
+#: what hands a step's batch back, once it is known
+HandBack = list[Callable[[], None]]
+
 
 class Terminated(KeyboardInterrupt):
     """The platform stops the task: interrupt it as Ctrl-C would, because libraries handle that.
@@ -71,13 +74,19 @@ class Terminated(KeyboardInterrupt):
 
 def main() -> None:
     """Run the step that the command line names, and end the process."""
-    hand_back: list[Callable[[], None]] = []
+    conclude(partial(run, sys.argv[1:]))
+
+
+def conclude(work: Callable[[HandBack], int], leave: Callable[[int], object] = lambda _: None) -> None:
+    """Do some work, let `leave` have its exit code, and end the process with it."""
+    hand_back: HandBack = []
     _insist(hand_back)
     try:
-        code = run(sys.argv[1:], hand_back)
+        code = work(hand_back)
     except Exception:  # noqa: BLE001 - logged in full; it is neither bad data nor wrong usage, so Python's code 1 is wrong
         traceback.print_exc()
         code = UNFINISHED
+    leave(code)
     with _last_word:
         if code == TERMINATED:
             tell("task.terminated", {})
@@ -87,7 +96,7 @@ def main() -> None:
         os._exit(code)
 
 
-def run(arguments: list[str], hand_back: list[Callable[[], None]]) -> int:
+def run(arguments: list[str], hand_back: HandBack) -> int:
     """Run a step and return the exit code; once the batch is known, `hand_back` holds what hands it back."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -134,7 +143,7 @@ def _terminate(_: int, __: FrameType | None) -> None:
     raise Terminated
 
 
-def _insist(hand_back: list[Callable[[], None]]) -> None:
+def _insist(hand_back: HandBack) -> None:
     """Make sure that SIGTERM has an effect, whichever thread receives it and whatever the main thread waits for.
 
     A library call may not return for a signal. Wake it for some seconds, then hand the batch back without it.

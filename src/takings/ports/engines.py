@@ -129,6 +129,10 @@ class MergeSession(Protocol):
 class LakeEngine(Protocol):
     """What merges batches into the lake, and finds rows in it."""
 
+    @property
+    def reads_shared(self) -> bool:
+        """Return whether it reads staged rows where the store shares them, so that they need not be brought here."""
+
     def merging(self, staged: StagedBatch) -> AbstractContextManager[MergeSession]:
         """Begin the merge of a batch."""
 

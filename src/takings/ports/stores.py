@@ -113,6 +113,9 @@ class ObjectStore(Protocol):
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
         """Bring files that another machine has shared into the staging folder; others stay absent. May be repeated."""
 
+    def found_staged(self, batch_id: BatchId, files: Iterable[Path]) -> frozenset[Path]:
+        """Return those of the staging folder's files that lie there or are shared; nothing is brought here. May be repeated."""
+
     def take_staged(self, batch_id: BatchId, files: Mapping[Path, Path]) -> None:
         """Give files of the staging folder, which an executor has shared, their final paths there; nothing is brought here.
 

@@ -22,9 +22,9 @@ from tests.aws.harness.unseen_calls import unseen
 from tests.emulators import MINISTACK
 
 ACCOUNT: Final = "000000000000"
-ROLES: Final = {
-    role.name: role for role in roles(Pipeline(bucket="shop", table_prefix="", account=ACCOUNT, region="eu-west-1"))
-}
+SHOP: Final = Pipeline(bucket="shop", table_prefix="", account=ACCOUNT, region="eu-west-1")
+#: of a pipeline with an application on EMR Serverless
+ROLES: Final = {role.name: role for role in roles(SHOP, "00fexample")}
 #: these know no resource
 ON_EVERYTHING: Final = {
     "ecr:GetAuthorizationToken",
@@ -103,11 +103,19 @@ def test_nothing_is_allowed_on_everything() -> None:
 
 def test_roles_of_another_shop_differ() -> None:
     """With its own prefix, a shop cannot touch anything of this one, except the account's rule of Step Functions."""
-    north = roles(Pipeline(bucket="north", table_prefix="north.", account=ACCOUNT, region="eu-west-1"))
+    north = roles(Pipeline(bucket="north", table_prefix="north.", account=ACCOUNT, region="eu-west-1"), "00fnorth")
     shared = ON_EVERYTHING | {"events:PutTargets", "events:PutRule", "events:DescribeRule"}
     calls = [call for role in ROLES.values() for call in asked(role)]
     reached = {call.action for role in north for call in calls if allows(role.policy(), call)}
     assert reached == shared
+
+
+def test_a_pipeline_without_jobs_has_nothing_of_them() -> None:
+    """Neither roles nor permissions, and all else is the same."""
+    without = {role.name: role for role in roles(SHOP)}
+    assert {*ROLES} - {*without} == {"takings-validation-on-spark", "takings-transformation-on-spark"}
+    assert [name for name, role in without.items() if role != ROLES[name]] == ["takings-state-machine"]
+    assert "emr-serverless" not in str(without)
 
 
 def trusts(role: Role, service: str, **source: str) -> bool:
@@ -141,6 +149,12 @@ def trusts(role: Role, service: str, **source: str) -> bool:
             f"arn:aws:scheduler:eu-west-1:{ACCOUNT}:schedule-group/takings",
             f"arn:aws:scheduler:eu-west-1:{ACCOUNT}:schedule-group/default",
         ),
+        (
+            "takings-transformation-on-spark",
+            "emr-serverless",
+            f"arn:aws:emr-serverless:eu-west-1:{ACCOUNT}:/applications/00fexample",
+            f"arn:aws:emr-serverless:eu-west-1:{ACCOUNT}:/applications/00fanother",
+        ),
     ],
 )
 def test_a_service_takes_a_role_for_the_own_pipeline_only(name: str, service: str, source: str, another: str) -> None:
@@ -165,6 +179,8 @@ def test_each_role_is_taken_by_one_service() -> None:
         "takings-task-execution": "ecs-tasks.amazonaws.com",
         "takings-state-machine": "states.amazonaws.com",
         "takings-scheduler": "scheduler.amazonaws.com",
+        "takings-validation-on-spark": "emr-serverless.amazonaws.com",
+        "takings-transformation-on-spark": "emr-serverless.amazonaws.com",
     }
     assert [name for name, statement in trusted.items() if "Condition" not in statement] == [
         "takings-file-detector",

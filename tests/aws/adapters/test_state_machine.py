@@ -7,17 +7,21 @@ from copy import deepcopy
 from typing import Any
 
 from takings.adapters.aws.state_machine import definition
-from tools.lint_state_machine import PIPELINE, dangling
+from tools.lint_state_machine import PIPELINE, SPARK, dangling
 
 DOCUMENT = definition(PIPELINE, subnets=["subnet-1", "subnet-2"], security_groups=["sg-1"], has_public_ip=False)
-TASKS: dict[str, dict[str, Any]] = {
-    name: state for name, state in DOCUMENT["States"].items() if state["Type"] == "Task"
-}
+#: with an application on EMR Serverless, which has all of the other's states
+WHOLE = definition(
+    PIPELINE, subnets=["subnet-1", "subnet-2"], security_groups=["sg-1"], has_public_ip=False, spark=SPARK
+)
+TASKS: dict[str, dict[str, Any]] = {name: state for name, state in WHOLE["States"].items() if state["Type"] == "Task"}
 
 
 def test_takes_a_batch_the_brief_s_way() -> None:
     """ValidateData, TransformData and ArchiveProcessedFiles follow each other; any other end is MarkFilesAsFailed."""
-    assert [TASKS[name]["Next"] for name in ("ValidateData", "TransformData", "ArchiveProcessedFiles")] == [
+    assert [
+        DOCUMENT["States"][name]["Next"] for name in ("ValidateData", "TransformData", "ArchiveProcessedFiles")
+    ] == [
         "TransformData",
         "ArchiveProcessedFiles",
         "AllArchived",
@@ -49,6 +53,7 @@ def test_whatever_fails_is_marked_as_failed() -> None:
 THROTTLED = {
     "arn:aws:states:::lambda:invoke": "Lambda.TooManyRequestsException",
     "arn:aws:states:::ecs:runTask.sync": "ECS.ThrottlingException",
+    "arn:aws:states:::emr-serverless:startJobRun.sync": "EMRServerless.ThrottlingException",
 }
 
 
@@ -95,7 +100,7 @@ def test_a_batch_that_cannot_be_marked_ends_with_what_was_wrong() -> None:
 
 def test_names_this_pipeline_s_parts() -> None:
     """Nothing is left to fill in; tasks run in the chosen subnets."""
-    assert "${" not in str(DOCUMENT)
+    assert "${" not in f"{DOCUMENT}{WHOLE}"
     assert TASKS["ValidateData"]["Parameters"]["NetworkConfiguration"] == {
         "AwsvpcConfiguration": {
             "Subnets": ["subnet-1", "subnet-2"],
@@ -107,7 +112,7 @@ def test_names_this_pipeline_s_parts() -> None:
 
 def test_every_way_leads_to_a_state() -> None:
     """And the check notices a way to nowhere, and a state that nothing leads to."""
-    assert list(dangling(DOCUMENT)) == []
+    assert [*dangling(DOCUMENT), *dangling(WHOLE)] == []
     broken = deepcopy(DOCUMENT)
     broken["States"]["ValidateData"]["Next"] = "TransformDate"
     assert list(dangling(broken)) == [

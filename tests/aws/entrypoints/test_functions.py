@@ -15,6 +15,7 @@ from takings.adapters.aws import object_store
 from takings.adapters.aws.executions import Handover, StateMachine
 from takings.adapters.aws.names import DEADLINE
 from takings.entrypoints.functions import archiver, detector
+from takings.errors import SettingsError
 from takings.layout import BatchId
 from takings.runs import steps
 from tests.aws.harness.deployed import STORE, Deployed, deploy
@@ -109,6 +110,26 @@ def test_a_failed_task_is_tried_again_with_what_it_lacked(deployed: Deployed, mo
     assert last["again"] is False
     marked = archiver({"step": "mark_failed", **step, "error": broken}, in_time())
     assert marked == {"outcome": "given back", "done": True}
+    assert len(deployed.keys("raw-data/")) == 3
+
+
+def test_a_batch_s_steps_run_where_the_settings_say(deployed: Deployed) -> None:
+    """As jobs only where the state machine names their package; how a job ended is read where it has left it."""
+    deployed.drop_all()
+    step: dict[str, Any] = {"batch_id": begin(), "attempt": 1}
+    package = {"spark": "s3://shop/spark/0123456789abcdef"}
+    assert archiver({"step": "plan", **step, **package}, in_time())["runs_on"] == "fargate"
+    deployed.set(steps_on="emr-serverless")
+    with pytest.raises(SettingsError, match="takings aws bootstrap s3://shop --spark FOLDER"):
+        archiver({"step": "plan", **step}, in_time())
+    plan: Any = archiver({"step": "plan", **step, **package}, in_time())
+    assert (plan["runs_on"], plan["job"]["entry_point"]) == ("emr-serverless", f"{package['spark']}/step.py")
+    failed = {"Error": "States.TaskFailed", "Cause": '{"JobRunId": "00j1", "StateDetails": "ExitCode: 1"}'}
+    again = archiver({"step": "decide", **step, **package, "plan": plan, "error": failed}, in_time())
+    assert (again["again"], again["tries"]) == (True, 1)
+    deployed.put(f"staging/{step['batch_id']}/jobs/{plan['job']['transform']['name']}.exit-code", b"2\n")
+    ended = archiver({"step": "decide", **step, **package, "plan": plan, "error": failed}, in_time())
+    assert ended["again"] is False
     assert len(deployed.keys("raw-data/")) == 3
 
 

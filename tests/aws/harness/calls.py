@@ -31,6 +31,9 @@ _GENERAL: Final = (
     (r"/attempt-\d+\.", "/attempt-*."),
     (r"(:execution:[\w-]+):.*", r"\1:*"),
     (r"(:task/[\w-]+)/.*", r"\1/*"),
+    (r"(:shop/|^)spark/.*", r"\1spark/*"),
+    (r"(:/applications)/[^/]+", r"\1/00fexample"),
+    (r"(/jobruns)/.*", r"\1/*"),
     (r"(:task-definition/[\w-]+):.*", r"\1:*"),
 )
 

@@ -259,15 +259,21 @@ def story(store: Path | str) -> list[tuple[object, ...]]:
 
 def deploy(aws: Aws, functions: Path, **settings: str) -> Deployed:
     """Set a pipeline up, with these settings in the bucket's takings.toml."""
+    deployed = deploy_with_jobs(aws, functions, None)
+    deployed.set(**settings)
+    return deployed
+
+
+def deploy_with_jobs(aws: Aws, functions: Path, spark: Path | None) -> Deployed:
+    """Set a pipeline up, with this package of jobs on EMR Serverless."""
     deployed = Deployed(aws=aws)
     aws.hold_to_roles()
     deployed.run_services()
-    with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest") as missing:
+    with missing_on_aws(STORE, is_only_store=False, lambdas=functions, image_tag="latest", spark=spark) as missing:
         for step in missing:
             step.make()
     # S3 sends a test when the notification is made: a first look, and the function is warm then.
     until(lambda: deployed.events_waiting() == 0, seconds=120)
-    deployed.set(**settings)
     return deployed
 
 

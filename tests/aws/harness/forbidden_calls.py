@@ -197,6 +197,13 @@ _STORE: Final = _calls(
     "dynamodb:GetItem arn:aws:dynamodb:HERE:table/PendingBatches",
     "dynamodb:PutItem arn:aws:dynamodb:HERE:table/PendingBatches",
 )
+#: a job neither starts others nor replaces what they run
+_OWN_JOBS: Final = _calls(
+    "emr-serverless:StartJobRun arn:aws:emr-serverless:HERE:/applications/00fexample",
+    "s3:PutObject arn:aws:s3:::shop/spark/0123456789abcdef/step.py",
+    "s3:PutObject arn:aws:s3:::shop/spark/0123456789abcdef/environment.tar.gz",
+    "logs:CreateLogGroup arn:aws:logs:HERE:log-group:/aws/emr-serverless/takings-spark",
+)
 _STARTS_DETECTOR: Final = _calls("lambda:InvokeFunction arn:aws:lambda:HERE:function:file-detector")
 
 FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
@@ -251,6 +258,33 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
             "dynamodb:PutItem arn:aws:dynamodb:HERE:table/ProcessedFiles",
         ),
     ],
+    "takings-validation-on-spark": [
+        *_NUMBERS,
+        *_ARCHIVE,
+        *_START,
+        *_RUN,
+        *_REMOVALS,
+        *_STARTS_DETECTOR,
+        *_OWN_JOBS,
+        *_calls(
+            "s3:PutObject arn:aws:s3:::shop/BATCH/published.json",
+            "s3:DeleteObject arn:aws:s3:::shop/lake/orders/_writing/1/part-0.parquet",
+            "dynamodb:Scan arn:aws:dynamodb:HERE:table/OrderKPIs",
+        ),
+    ],
+    "takings-transformation-on-spark": [
+        *_ARCHIVE,
+        *_START,
+        *_RUN,
+        *_REMOVALS,
+        *_STARTS_DETECTOR,
+        *_OWN_JOBS,
+        *_calls(
+            "s3:PutObject arn:aws:s3:::shop/BATCH/verdicts.json",
+            "s3:DeleteObject arn:aws:s3:::shop/staging/b/orders/00000.parquet",
+            "dynamodb:PutItem arn:aws:dynamodb:HERE:table/ProcessedFiles",
+        ),
+    ],
     "takings-task-execution": [*_STORE, *_NUMBERS, *_ARCHIVE, *_START, *_RUN, *_REMOVALS, *_STARTS_DETECTOR],
     "takings-maintenance": [
         *_ARCHIVE,
@@ -284,6 +318,18 @@ FORBIDDEN: Final[Mapping[str, Sequence[Call]]] = {
             "ecs:RunTask arn:aws:ecs:HERE:task-definition/validation-service:1",
             "ecs:StopTask arn:aws:ecs:HERE:task/takings/1",
             ecs_cluster="arn:aws:ecs:HERE:cluster/web",
+        ),
+        # Only jobs of its own application, with their own roles.
+        *_calls(
+            "emr-serverless:StartJobRun arn:aws:emr-serverless:HERE:/applications/00fanother",
+            "emr-serverless:CancelJobRun arn:aws:emr-serverless:HERE:/applications/00fanother/jobruns/00j1",
+            "emr-serverless:DeleteApplication arn:aws:emr-serverless:HERE:/applications/00fexample",
+            "emr-serverless:UpdateApplication arn:aws:emr-serverless:HERE:/applications/00fexample",
+        ),
+        *_calls(
+            "iam:PassRole arn:aws:iam::000000000000:role/takings-transformation-service",
+            "iam:PassRole arn:aws:iam::000000000000:role/takings-state-machine",
+            iam_PassedToService="emr-serverless.amazonaws.com",
         ),
         *_calls("ecs:TagResource arn:aws:ecs:HERE:task/takings/1"),
         *_calls("ecs:TagResource arn:aws:ecs:HERE:task/takings/1", ecs_CreateAction="CreateService"),

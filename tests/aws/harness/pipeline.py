@@ -111,6 +111,10 @@ class Aws:
         """Let a function have no room for a call of an execution, until that has waited for so many unshortened seconds."""
         self._control("PUT", "refusals", {function: seconds})
 
+    def refuse_jobs(self, *details: str) -> None:
+        """Let the next jobs fail before they begin, each with such details of its state."""
+        self._control("PUT", "jobs", {"refused": list(details)})
+
     def execution(self, arn: str) -> dict[str, Any]:
         """Return the answer of DescribeExecution."""
         described: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from tests.aws.harness.calls import recorded
 from tests.aws.harness.policy_evaluator import Call
 
 _ACCOUNT: Final = "eu-west-1:000000000000"
@@ -16,6 +17,7 @@ _TAKEN: Final = (
 )
 _PULLED: Final = "AmazonECS/latest/developerguide/task_execution_IAM_role.html: ECS pulls images and logs"
 _HEARD: Final = "step-functions/latest/dg/ecs-iam.html: by this rule Step Functions hears that a task ended"
+_JOBS_HEARD: Final = "step-functions/latest/dg/emr-serverless-iam.html: by this rule it hears that a job ended"
 #: what no test has tried on the whole pipeline
 _TAGGED: Final = (
     "AmazonECS/latest/developerguide/supported-iam-actions-tagging.html: tasks get the tags of their definition"
@@ -36,11 +38,30 @@ _OWN: Final = (
     "a shop's own contracts, which the other roles are seen to read; tests/aws/end_to_end/test_end_to_end_policies.py"
 )
 _OLD: Final = "what is removed is a week old at least, and reports 90 days; tests/pipeline/test_maintenance.py"
+_JOBS_LOGGED: Final = "emr/latest/EMR-Serverless-UserGuide/logging.html: jobs log to CloudWatch as their role"
+_WRITTEN_BY_EXECUTORS: Final = (
+    "on a cluster, executors write files of the lake under _writing, and the driver moves them; tests/cluster"
+)
+_ON_FARGATE: Final = "the job runs the same step as the task on Fargate, which is seen to do it, or listed here"
+#: the role of a job -> that of the task with the same step
+_SAME_STEP: Final = {
+    "takings-validation-on-spark": "takings-validation-service",
+    "takings-transformation-on-spark": "takings-transformation-service",
+}
 _GIVEN_UP: Final = "a batch that is given up after some of its files were refused; tests/pipeline/test_stepwise.py"
 
 
 def unseen() -> Iterator[tuple[str, Call, str]]:
     """Yield each call with the role that makes it, and why no test makes it."""
+    listed = list(_listed())
+    yield from listed
+    seen = recorded()
+    for job, task in _SAME_STEP.items():
+        calls = [*seen[task], *(call for role, call, _ in listed if role == task)]
+        yield from ((job, call, _ON_FARGATE) for call in calls if call not in seen[job])
+
+
+def _listed() -> Iterator[tuple[str, Call, str]]:
     for reason, calls in _UNSEEN.items():
         for role, asked in calls.items():
             for action, *resources in asked:
@@ -64,6 +85,8 @@ def _log_streams(group: str) -> tuple[list[str], list[str]]:
 
 
 _RULE: Final = f"arn:aws:events:{_ACCOUNT}:rule/StepFunctionsGetEventsForECSTaskRule"
+_JOB_RULE: Final = f"arn:aws:events:{_ACCOUNT}:rule/StepFunctionsGetEventsForEMRServerlessJobRule"
+_JOB_LOGS: Final = "/aws/emr-serverless/takings-spark"
 _IMAGES: Final = [
     f"arn:aws:ecr:{_ACCOUNT}:repository/{name}" for name in ("validation-service", "transformation-service")
 ]
@@ -100,6 +123,24 @@ _UNSEEN: Final[Mapping[str, Mapping[str, tuple[list[str], ...]]]] = {
             ["events:PutTargets", _RULE],
             ["events:PutRule", _RULE],
             ["events:DescribeRule", _RULE],
+        )
+    },
+    _JOBS_HEARD: {
+        "takings-state-machine": tuple(
+            [f"events:{verb}", _JOB_RULE] for verb in ("PutTargets", "PutRule", "DescribeRule")
+        )
+    },
+    _JOBS_LOGGED: {
+        role: (
+            *_log_streams(_JOB_LOGS),
+            ["logs:DescribeLogStreams", f"arn:aws:logs:{_ACCOUNT}:log-group:{_JOB_LOGS}:log-stream:"],
+            ["logs:DescribeLogGroups", "*"],
+        )
+        for role in _SAME_STEP
+    },
+    _WRITTEN_BY_EXECUTORS: {
+        "takings-transformation-on-spark": (
+            ["s3:DeleteObject", *(f"lake/{table}/_writing/*" for table in ("products", "orders", "order_items"))],
         )
     },
     _TAGGED: {

@@ -23,6 +23,8 @@ DEAD_LETTERS: Final = "takings-dead-letters"
 EVENTS: Final = "takings-events"
 CLUSTER: Final = "takings"
 SCHEDULES: Final = "takings"
+#: the application on EMR Serverless
+SPARK: Final = "takings-spark"
 SECURITY_GROUP: Final = "takings-tasks"
 #: the topic of the alarms, and the alias of the key that encrypts it
 ALARMS: Final = "takings-alarms"
@@ -44,6 +46,9 @@ ARCHIVER_ROLE: Final = "takings-file-archiver"
 VALIDATION_ROLE: Final = "takings-validation-service"
 TRANSFORMATION_ROLE: Final = "takings-transformation-service"
 MAINTENANCE_ROLE: Final = "takings-maintenance"
+#: of jobs on EMR Serverless
+VALIDATION_ON_SPARK_ROLE: Final = "takings-validation-on-spark"
+TRANSFORMATION_ON_SPARK_ROLE: Final = "takings-transformation-on-spark"
 EXECUTION_ROLE: Final = "takings-task-execution"
 STATE_MACHINE_ROLE: Final = "takings-state-machine"
 SCHEDULER_ROLE: Final = "takings-scheduler"
@@ -122,6 +127,10 @@ class Pipeline:
         """Return the ARN of the cluster."""
         return self.arn("ecs", f"cluster/{self.name(CLUSTER)}")
 
+    def spark_application(self, identity: str) -> str:
+        """Return the ARN of an application on EMR Serverless."""
+        return self.arn("emr-serverless", f"/applications/{identity}")
+
     @property
     def schedule_group(self) -> str:
         """Return the ARN of the group of the schedules."""
@@ -132,10 +141,12 @@ class Pipeline:
         return self.arn("scheduler", f"schedule/{self.name(SCHEDULES)}/{of}")
 
     def log_group(self, of: str) -> str:
-        """Return the name of the log group of a function, of the state machine, or of a service's tasks."""
+        """Return the name of the log group of a function, of the state machine, of jobs, or of a service's tasks."""
         if of == STATE_MACHINE:
             # With this prefix AWS needs no statement of its own in a policy that is soon too large.
             return f"/aws/vendedlogs/states/{self.name(of)}"
+        if of == SPARK:
+            return f"/aws/emr-serverless/{self.name(of)}"
         return f"/aws/lambda/{self.name(of)}" if of in {DETECTOR, ARCHIVER} else f"/ecs/{self.name(of)}"
 
     @property

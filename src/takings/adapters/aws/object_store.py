@@ -227,6 +227,12 @@ class BucketStore:
                 self._bucket.download(version, draft)
             _place(draft, file)
 
+    def found_staged(self, batch_id: BatchId, files: Iterable[Path]) -> frozenset[Path]:
+        """Return those that are here or in the bucket, which is listed once."""
+        wanted = list(files)
+        shared = {info.key for info in self.list(layout.staging(batch_id))}
+        return frozenset(file for file in wanted if file.exists() or self._staged_key(file) in shared)
+
     def _staged_key(self, file: Path) -> str:
         return self._checked(file.relative_to(self._work).as_posix())
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from takings import layout
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.spark_jobs import PACKAGES
 from takings.adapters.aws.statements import (
     Statement,
     allow,
@@ -34,6 +35,7 @@ from takings.contracts.model import Dataset
 
 _LAMBDA: Final = "lambda.amazonaws.com"
 _TASKS: Final = "ecs-tasks.amazonaws.com"
+_EMR_SERVERLESS: Final = "emr-serverless.amazonaws.com"
 _STATES: Final = "states.amazonaws.com"
 _SCHEDULER: Final = "scheduler.amazonaws.com"
 _SERVICES: Final = (names.VALIDATION, names.TRANSFORMATION)
@@ -76,8 +78,8 @@ class Role:
         return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in self.statements]}
 
 
-def roles(pipeline: Pipeline) -> tuple[Role, ...]:
-    """Return every role of a pipeline."""
+def roles(pipeline: Pipeline, application: str | None = None) -> tuple[Role, ...]:
+    """Return every role of a pipeline; with an application on EMR Serverless, by its id, those of its jobs as well."""
     return (
         _detector(pipeline),
         _archiver(pipeline),
@@ -85,8 +87,9 @@ def roles(pipeline: Pipeline) -> tuple[Role, ...]:
         _transformation(pipeline),
         _maintenance(pipeline),
         _execution(pipeline),
-        _state_machine(pipeline),
+        _state_machine(pipeline, application),
         _scheduler(pipeline),
+        *(_jobs(pipeline, application) if application else ()),
     )
 
 
@@ -129,11 +132,13 @@ def _archiver(pipeline: Pipeline) -> Role:
 
 
 def _validation(pipeline: Pipeline) -> Role:
+    return _task(pipeline, names.VALIDATION_ROLE, *_validates(pipeline))
+
+
+def _validates(pipeline: Pipeline) -> tuple[Statement, ...]:
     entries = [f"{table}/_delta_log/*" for table in _LAKE_TABLES]
     parents = [f"{layout.table(dataset)}/*" for dataset in (Dataset.PRODUCTS, Dataset.ORDERS)]
-    return _task(
-        pipeline,
-        names.VALIDATION_ROLE,
+    return (
         allow(["s3:GetObject"], pipeline.objects("batches/*")),
         *finds_originals(pipeline),
         *writes(pipeline, "batches/*/attempt-*.json", "batches/*/verdicts.json", "validation-reports/*"),
@@ -152,10 +157,12 @@ def _validation(pipeline: Pipeline) -> Role:
 
 
 def _transformation(pipeline: Pipeline) -> Role:
+    return _task(pipeline, names.TRANSFORMATION_ROLE, *_transforms(pipeline))
+
+
+def _transforms(pipeline: Pipeline) -> tuple[Statement, ...]:
     tables = [f"{table}/*" for table in _LAKE_TABLES]
-    return _task(
-        pipeline,
-        names.TRANSFORMATION_ROLE,
+    return (
         allow(["s3:GetObject"], pipeline.objects("batches/*", "staging/*", *tables)),
         allow(["s3:GetObjectVersion"], pipeline.objects("staging/*")),
         *writes(pipeline, *(f"batches/*/{name}.json" for name in ("changes", "affected", "published", "gaps"))),
@@ -208,7 +215,53 @@ def _execution(pipeline: Pipeline) -> Role:
     )
 
 
-def _state_machine(pipeline: Pipeline) -> Role:
+def _jobs(pipeline: Pipeline, application: str) -> tuple[Role, ...]:
+    """Return the roles of jobs: what a step's task may do, what its package needs, and what executors write and move."""
+    own = pipeline.spark_application(application)
+    group = pipeline.arn("logs", f"log-group:{pipeline.log_group(names.SPARK)}")
+    every = (
+        allow(["s3:GetObject"], pipeline.objects(f"{PACKAGES}*")),
+        logs(pipeline, names.SPARK),
+        allow(["logs:DescribeLogStreams"], [f"{group}:*"]),
+        # It knows no resource.
+        allow(["logs:DescribeLogGroups"], ["*"]),
+    )
+    moved = [f"{table}/_writing*" for table in _LAKE_TABLES]
+    steps = {
+        names.VALIDATION_ON_SPARK_ROLE: _validates(pipeline),
+        # A move in S3 is a copy and a removal.
+        names.TRANSFORMATION_ON_SPARK_ROLE: (
+            *_transforms(pipeline),
+            allow(["s3:DeleteObject"], pipeline.objects(*moved)),
+        ),
+    }
+    return tuple(
+        Role(
+            name=pipeline.name(name),
+            service=_EMR_SERVERLESS,
+            source=own,
+            statements=(*opens(pipeline), *step, *every),
+        )
+        for name, step in steps.items()
+    )
+
+
+def _starts_jobs(pipeline: Pipeline, application: str) -> tuple[Statement, ...]:
+    """Return what Step Functions needs to start jobs, to follow and to cancel them."""
+    own = pipeline.spark_application(application)
+    passed = (names.VALIDATION_ON_SPARK_ROLE, names.TRANSFORMATION_ON_SPARK_ROLE)
+    return (
+        allow(["emr-serverless:StartJobRun"], [own]),
+        allow(["emr-serverless:GetJobRun", "emr-serverless:CancelJobRun"], [f"{own}/jobruns/*"]),
+        passing([pipeline.role(name) for name in passed], _EMR_SERVERLESS),
+        allow(
+            ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            [pipeline.arn("events", "rule/StepFunctionsGetEventsForEMRServerlessJobRule")],
+        ),
+    )
+
+
+def _state_machine(pipeline: Pipeline, application: str | None) -> Role:
     own_cluster = {"Condition": {"ArnEquals": {"ecs:cluster": pipeline.cluster}}}
     definitions = [f"{pipeline.arn('ecs', f'task-definition/{pipeline.name(name)}')}:*" for name in _SERVICES]
     own_tasks = [pipeline.arn("ecs", f"task/{pipeline.name(names.CLUSTER)}/*")]
@@ -229,6 +282,7 @@ def _state_machine(pipeline: Pipeline) -> Role:
                 ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
                 [pipeline.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")],
             ),
+            *(_starts_jobs(pipeline, application) if application else ()),
             # Step Functions sets up the delivery of its logs with these; they know no resource.
             allow([f"logs:{verb}" for verb in _DELIVERS_LOGS], ["*"]),
             allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords", *_SAMPLES], ["*"]),

@@ -10,8 +10,13 @@ from typing import Any, Final
 
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.spark_jobs import SparkJobs
 
 _FILE: Final = "ecommerce-pipeline.asl.json"
+#: the states that choose between a task and a job -> the task
+_CHOICES: Final = {"WhereToValidate": "ValidateData", "WhereToTransform": "TransformData"}
+#: the jobs
+_JOBS: Final = ("ValidateDataOnSpark", "TransformDataOnSpark")
 
 
 def definition(
@@ -21,8 +26,9 @@ def definition(
     security_groups: list[str],
     has_public_ip: bool,
     task_definitions: Mapping[str, str] | None = None,
+    spark: SparkJobs | None = None,
 ) -> dict[str, Any]:
-    """Return the definition for a pipeline whose tasks run in these subnets.
+    """Return the definition for a pipeline whose tasks run in these subnets; without `spark`, it starts no jobs.
 
     `task_definitions` names each service's `family:revision`; without it, the newest of the family runs.
     """
@@ -36,6 +42,11 @@ def definition(
         "${subnets}": subnets,
         "${security_groups}": security_groups,
         "${public_ip}": "ENABLED" if has_public_ip else "DISABLED",
+        "${spark_application}": spark.application if spark else "",
+        "${spark_package}": spark.package if spark else "",
+        "${spark_logs}": pipeline.log_group(names.SPARK),
+        "${validation_on_spark}": pipeline.role(names.VALIDATION_ON_SPARK_ROLE),
+        "${transformation_on_spark}": pipeline.role(names.TRANSFORMATION_ON_SPARK_ROLE),
     }
     text = files(__package__).joinpath(_FILE).read_text(encoding="utf-8")
     document: dict[str, Any] = json.loads(
@@ -43,7 +54,24 @@ def definition(
             lambda filled_in, each: filled_in.replace(json.dumps(each[0]), json.dumps(each[1])), filled.items(), text
         ).replace("${partition}", pipeline.partition)
     )
-    return document
+    return document if spark else _without_jobs(document)
+
+
+def _without_jobs(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition of a pipeline without an application: nothing in it names EMR Serverless."""
+    states = {name: state for name, state in document["States"].items() if name not in (*_CHOICES, *_JOBS)}
+    for state in states.values():
+        if state.get("Next") in _CHOICES:
+            state["Next"] = _CHOICES[state["Next"]]
+        state.get("Parameters", {}).get("Payload", {}).pop("spark", None)
+    return document | {"States": states}
+
+
+def named_application(document: dict[str, Any]) -> str | None:
+    """Return the id of the application whose jobs a definition starts; None where it starts none."""
+    state: dict[str, Any] = document.get("States", {}).get(_JOBS[0], {})
+    named: str | None = state.get("Parameters", {}).get("ApplicationId")
+    return named
 
 
 def named_network(document: dict[str, Any]) -> tuple[list[str], list[str]]:

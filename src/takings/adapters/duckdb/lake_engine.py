@@ -50,6 +50,11 @@ class DuckDbEngine:
         self._contracts = contracts
         self.business_time = business_time
 
+    @property
+    def reads_shared(self) -> bool:
+        """Return no: it reads files of this machine."""
+        return False
+
     def watched(self) -> Watched:
         """Return the columns that restatement watches."""
         with self._connection.cursor() as cursor:

@@ -297,6 +297,10 @@ class FolderStore:
     def fetch_staged(self, batch_id: BatchId, files: Iterable[Path]) -> None:
         """Do nothing: the staging folder is the store's own."""
 
+    def found_staged(self, batch_id: BatchId, files: Iterable[Path]) -> frozenset[Path]:
+        """Return those that exist."""
+        return frozenset(file for file in files if file.exists())
+
     def take_staged(self, batch_id: BatchId, files: Mapping[Path, Path]) -> None:
         """Rename files; what an interrupted attempt left at a final path is replaced."""
         for source, target in files.items():

@@ -6,7 +6,7 @@ It reads only the files that a snapshot names, never a folder, because a folder 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from takings.adapters.spark.session import is_local
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import SettingsError
 from takings.lake import TableSnapshot
-from takings.ports import LakeTables
+from takings.ports import LakeTables, Tell
 
 #: the characters of a file's name that Hadoop would read as a pattern
 _PATTERN: Final = re.compile(r"[\\*?\[\]{}]")
@@ -36,6 +36,9 @@ class SparkLake:
     contracts: Contracts
     #: the name under which Spark's workers know S3: `s3a`, or `s3` on EMR
     s3: str
+    tell: Tell
+    #: places of which this process reads copies, as it has told
+    _copied: set[str] = field(default_factory=set, init=False)
 
     def rows(self, session: SparkSession, dataset: Dataset, table: TableSnapshot) -> DataFrame:
         """Return a table's rows, with NULL in a column that an older file lacks."""
@@ -55,13 +58,18 @@ class SparkLake:
     def root(self, session: SparkSession, dataset: Dataset) -> str:
         """Return where Spark finds a table; SettingsError for a bucket that the workers of a cluster cannot reach.
 
-        A local master without a connector to S3 reads copies, which the process fetches for itself: it is its only worker.
+        A local master without a connector to S3 reads copies, which the process fetches for itself: it is its only worker. It
+        tells that once.
         """
         location = spark_path(self.tables.location(dataset), self.s3)
         scheme = location.partition(":")[0]
         if scheme == "file" or _has_file_system(session, scheme):
             return location
         if is_local(str(session.sparkContext.master)):
+            lake = location.rpartition("/")[0]
+            if lake not in self._copied:
+                self._copied.add(lake)
+                self.tell("spark.reads_copies", {"lake": lake, "scheme": scheme})
             return spark_path(str(self.tables.folder(dataset)), self.s3)
         raise SettingsError(
             f"Spark cannot read {location}: no file system for {scheme}:// is on its class path. Add S3's connector"

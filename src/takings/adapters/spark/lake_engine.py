@@ -101,6 +101,11 @@ class SparkLakeEngine:
         self._watched = watched
         self._business_time = business_time
 
+    @property
+    def reads_shared(self) -> bool:
+        """Return yes: executors read them."""
+        return True
+
     @contextmanager
     def merging(self, staged: StagedBatch) -> Iterator[MergeSession]:
         """Begin the merge of a batch; its temporary tables end with the session."""

@@ -11,6 +11,7 @@ from takings.adapters.aws import names
 from takings.adapters.aws.alarms import AlarmLimits, limits
 from takings.adapters.aws.clients import Clients
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources import spark
 from takings.adapters.aws.resources.access import role_steps
 from takings.adapters.aws.resources.alarms import alarm_steps
 from takings.adapters.aws.resources.events import mapping_steps, notification_steps, permission_steps
@@ -53,6 +54,8 @@ class Wishes:
     notify: str | None
     #: the repository whose workflow may deploy, as `OWNER/REPOSITORY`; none: no change, at first nobody
     github: str | None = None
+    #: the folder with the package of jobs on EMR Serverless, as `make spark` makes it; none: no change, at first no jobs
+    spark: Path | None = None
 
 
 def pipeline_of(clients: Clients, bucket: str, table_prefix: str) -> Pipeline:
@@ -73,22 +76,31 @@ def store_tag_steps(
 def pipeline_steps(services: Services, pipeline: Pipeline, wishes: Wishes) -> Iterator[SetupStep]:
     """Yield what the pipeline around a store lacks, in the order to create it."""
     archives = read_archives(wishes.lambdas)
+    if wishes.spark is not None:
+        spark.find_built(wishes.spark)
     yield from queue_steps(services, pipeline, wishes.event_window)
-    yield from role_steps(services, pipeline)
+    tags = tags_of(pipeline, wishes.tags)
+    has_spark = spark.is_wanted(services, pipeline, wishes.spark)
+    if has_spark:
+        yield from spark.application_steps(services, pipeline, tags)
+    application = spark.find_application(services, pipeline) or spark.NOT_MADE_YET if has_spark else None
+    yield from role_steps(services, pipeline, application)
     url = queue_url(services, pipeline) or "not made yet"
     yield from function_steps(services, pipeline, archives, url, is_traced=wishes.watching.is_traced)
     yield from mapping_steps(services, pipeline, wishes.event_window)
-    tags = tags_of(pipeline, wishes.tags)
     yield from task_steps(services, pipeline, wishes.image_tag, tags)
     yield from group_steps(services, pipeline, find_network(services, pipeline, wishes.subnets, wishes.security_group))
     network = find_network(services, pipeline, wishes.subnets, wishes.security_group)
     revisions = {service: revision(services, pipeline, service, wishes.image_tag) for service in SERVICES}
     yield from log_group_steps(services, pipeline, names.STATE_MACHINE)
-    yield from state_machine_steps(services, pipeline, network, revisions, wishes.watching)
+    if wishes.spark is not None:
+        yield from spark.package_steps(services, pipeline, wishes.spark)
+    jobs = spark.jobs_to_be(services, pipeline) if has_spark else None
+    yield from state_machine_steps(services, pipeline, network, revisions, wishes.watching, jobs)
     yield from schedule_steps(services, pipeline, wishes.sweep, network)
     yield from topic_steps(services, pipeline, wishes.notify)
     yield from alarm_steps(services, pipeline, wishes.limits)
-    yield from tag_steps(pipeline_parts(services, pipeline), tags)
+    yield from tag_steps(pipeline_parts(services, pipeline, application), tags)
     if exists(services.s3, pipeline.bucket):
         yield from notification_steps(services, pipeline)
     else:

@@ -17,9 +17,9 @@ from takings.adapters.aws.resources.step import SetupStep
 POLICY: Final = "takings"
 
 
-def role_steps(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
-    """Yield each role that is missing, or whose permissions or trust differ."""
-    for role in roles(pipeline):
+def role_steps(services: Services, pipeline: Pipeline, application: str | None = None) -> Iterator[SetupStep]:
+    """Yield each role that is missing, or whose permissions or trust differ; with an application, its jobs' as well."""
+    for role in roles(pipeline, application):
         yield from one_role_steps(services, pipeline, role)
 
 
@@ -67,7 +67,7 @@ def _make(services: Services, pipeline: Pipeline, role: Role) -> None:
 
 def remove_roles(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
     """Yield the removal of each existing role; GitHub's identity provider stays, because others may use it."""
-    for name in (*(role.name for role in roles(pipeline)), pipeline.name(names.DEPLOY_ROLE)):
+    for name in (*(role.name for role in roles(pipeline, "any")), pipeline.name(names.DEPLOY_ROLE)):
         if trust_of(services, name) is not None:
             yield SetupStep(what=f"role {name}", make=partial(_remove, services, name))
 

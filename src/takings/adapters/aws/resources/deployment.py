@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from takings.adapters.aws import names
 from takings.adapters.aws.names import Pipeline
@@ -10,6 +13,7 @@ from takings.adapters.aws.resources.functions import Archive, code_steps, find_f
 from takings.adapters.aws.resources.images import find_image, is_there, newest_definition, require_repository
 from takings.adapters.aws.resources.network import find_network
 from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.spark import deployed_jobs, package_steps, require_application
 from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.tags import Tags
 from takings.adapters.aws.resources.tasks import SERVICES, TASKS, definition_steps
@@ -66,18 +70,36 @@ def workflow_deployment(
     services: Services, pipeline: Pipeline, subnets: tuple[str, ...], security_group: str | None
 ) -> Iterator[SetupStep]:
     """Yield the state machine, if it differs from this version's with the newest task definitions."""
-    try:
-        services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
-    except services.stepfunctions.exceptions.StateMachineDoesNotExist as gone:
-        raise _missing(pipeline, f"state machine {pipeline.name(names.STATE_MACHINE)}") from gone
+    spark = deployed_jobs(services, pipeline, deployed_definition(services, pipeline))
     revisions = {service: _newest_revision(services, pipeline, service) for service in SERVICES}
     network = find_network(services, pipeline, subnets, security_group)
     if network.security_group is None:
         raise _missing(pipeline, f"security group {pipeline.name(names.SECURITY_GROUP)}")
-    for step in state_machine_steps(services, pipeline, network, revisions):
-        named = ", ".join([*revisions.values(), *network.subnets, network.security_group])
+    for step in state_machine_steps(services, pipeline, network, revisions, spark=spark):
+        named = ", ".join(
+            [*revisions.values(), *network.subnets, network.security_group, *([spark.package] if spark else [])]
+        )
         yield SetupStep(what=f"state machine {pipeline.name(names.STATE_MACHINE)} with {named}", make=step.make)
     yield from moved_maintenance(services, pipeline, network)
+
+
+def package_deployment(services: Services, pipeline: Pipeline, folder: Path) -> Iterator[SetupStep]:
+    """Yield the package of jobs on EMR Serverless, if it is not the deployed one.
+
+    No job runs with it until the state machine names it. UnknownThing where the pipeline has no application.
+    """
+    require_application(services, pipeline, deployed_definition(services, pipeline))
+    yield from package_steps(services, pipeline, folder)
+
+
+def deployed_definition(services: Services, pipeline: Pipeline) -> dict[str, Any]:
+    """Return the definition of the state machine; UnknownThing where there is none."""
+    try:
+        found = services.stepfunctions.describe_state_machine(stateMachineArn=pipeline.state_machine)
+    except services.stepfunctions.exceptions.StateMachineDoesNotExist as gone:
+        raise _missing(pipeline, f"state machine {pipeline.name(names.STATE_MACHINE)}") from gone
+    document: dict[str, Any] = json.loads(found["definition"])
+    return document
 
 
 def _newest_revision(services: Services, pipeline: Pipeline, service: str) -> str:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from takings.adapters.aws import names
 from takings.adapters.aws.faults import code_of
 from takings.adapters.aws.names import Pipeline
+from takings.adapters.aws.resources.access import trust_of
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.storage import exists
@@ -18,6 +19,8 @@ from takings.adapters.aws.resources.storage import exists
 #: what reading and writing an encrypted object or message takes
 _USE: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 _READERS: Final = (names.DETECTOR_ROLE, names.ARCHIVER_ROLE, names.VALIDATION_ROLE, names.TRANSFORMATION_ROLE)
+#: where the pipeline has jobs on EMR Serverless
+_JOBS: Final = (names.VALIDATION_ON_SPARK_ROLE, names.TRANSFORMATION_ON_SPARK_ROLE)
 #: who writes to a queue, or takes messages out of it, as the function's role
 _OF_QUEUE: Final = {
     names.EVENTS: (names.DETECTOR_ROLE,),
@@ -31,7 +34,8 @@ def key_complaints(services: Services, pipeline: Pipeline) -> Iterator[str]:
     if exists(services.s3, pipeline.bucket):
         key = _key(services, _bucket_key(services, pipeline))
         if key is not None:
-            yield from _unusable(services, pipeline, f"s3://{pipeline.bucket}", key, _READERS)
+            jobs = [role for role in _JOBS if trust_of(services, pipeline.name(role)) is not None]
+            yield from _unusable(services, pipeline, f"s3://{pipeline.bucket}", key, (*_READERS, *jobs))
     for of, users in _OF_QUEUE.items():
         url = queue_url(services, pipeline, of)
         attributes = (

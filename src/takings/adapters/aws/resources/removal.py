@@ -20,6 +20,7 @@ from takings.adapters.aws.resources.events import remove_mapping, remove_notific
 from takings.adapters.aws.resources.functions import log_groups
 from takings.adapters.aws.resources.queue import queue_url
 from takings.adapters.aws.resources.services import Services
+from takings.adapters.aws.resources.spark import remove_application
 from takings.adapters.aws.resources.step import SetupStep
 from takings.adapters.aws.resources.storage import exists, is_protected, protect_table
 from takings.adapters.aws.resources.tasks import SERVICES, TASKS
@@ -35,6 +36,7 @@ def removal_steps(services: Services, clients: Clients, pipeline: Pipeline, *, w
     yield from remove_mapping(services, pipeline)
     yield from _schedules(services, pipeline)
     yield from _workflow(services, pipeline)
+    yield from remove_application(services, pipeline)
     yield from _tasks(services, pipeline)
     yield from _functions(services, pipeline)
     yield from _queues(services, pipeline)
@@ -106,7 +108,7 @@ def _functions(services: Services, pipeline: Pipeline) -> Iterator[SetupStep]:
         name = pipeline.name(part)
         if _is_there(partial(services.lambdas.get_function_configuration, FunctionName=name), gone):
             yield SetupStep(what=f"function {name}", make=partial(services.lambdas.delete_function, FunctionName=name))
-    for part in (names.DETECTOR, names.ARCHIVER, names.STATE_MACHINE, *TASKS):
+    for part in (names.DETECTOR, names.ARCHIVER, names.STATE_MACHINE, names.SPARK, *TASKS):
         group = pipeline.log_group(part)
         if group in log_groups(services, group):
             yield SetupStep(what=f"log group {group}", make=partial(services.logs.delete_log_group, logGroupName=group))

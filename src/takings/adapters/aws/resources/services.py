@@ -44,6 +44,8 @@ class Services:
     kms: KMSClient
     #: Service Quotas, which looks only
     quotas: Any
+    #: EMR Serverless
+    emr_serverless: Any
 
 
 @contextmanager
@@ -65,6 +67,7 @@ def services(clients: Clients) -> Iterator[Services]:
             cloudwatch=stack.enter_context(closing(session.client("cloudwatch", config=CONFIG))),
             sns=stack.enter_context(closing(session.client("sns", config=CONFIG))),
             quotas=stack.enter_context(closing(session.client("service-quotas", config=CONFIG))),
+            emr_serverless=stack.enter_context(closing(session.client("emr-serverless", config=CONFIG))),
             kms=stack.enter_context(closing(session.client("kms", config=CONFIG))),
         )
 

@@ -65,9 +65,13 @@ def store_parts(services: Services, dynamodb: DynamoDBClient, pipeline: Pipeline
         yield _part(dynamodb.list_tags_of_resource, dynamodb.tag_resource, "ResourceArn", pipeline.table(table.name))
 
 
-def pipeline_parts(services: Services, pipeline: Pipeline) -> Iterator[Part]:
-    """Yield everything else that costs money."""
+def pipeline_parts(services: Services, pipeline: Pipeline, application: str | None = None) -> Iterator[Part]:
+    """Yield everything else that costs money, with the application on EMR Serverless by its id."""
     yield from _functions_and_logs(services, pipeline)
+    if application is not None:
+        emr, arn = services.emr_serverless, pipeline.spark_application(application)
+        yield _part(emr.list_tags_for_resource, emr.tag_resource, "resourceArn", arn, dict)
+        yield _log_group(services, pipeline, names.SPARK)
     states, sns, ecr = services.stepfunctions, services.sns, services.ecr
     scheduler, alarms = services.scheduler, services.cloudwatch
     yield _part(states.list_tags_for_resource, states.tag_resource, "resourceArn", pipeline.state_machine, lower_case)
@@ -87,14 +91,18 @@ def pipeline_parts(services: Services, pipeline: Pipeline) -> Iterator[Part]:
 
 
 def _functions_and_logs(services: Services, pipeline: Pipeline) -> Iterator[Part]:
-    lambdas, logs = services.lambdas, services.logs
+    lambdas = services.lambdas
     functions = (names.DETECTOR, names.ARCHIVER)
     for part in functions:
         yield _part(lambdas.list_tags, lambdas.tag_resource, "Resource", pipeline.function(part), dict)
     tasks = (names.VALIDATION, names.TRANSFORMATION, names.MAINTENANCE)
     for part in (*functions, *tasks, names.STATE_MACHINE):
-        group = pipeline.arn("logs", f"log-group:{pipeline.log_group(part)}")
-        yield _part(logs.list_tags_for_resource, logs.tag_resource, "resourceArn", group, dict)
+        yield _log_group(services, pipeline, part)
+
+
+def _log_group(services: Services, pipeline: Pipeline, part: str) -> Part:
+    logs, group = services.logs, pipeline.arn("logs", f"log-group:{pipeline.log_group(part)}")
+    return _part(logs.list_tags_for_resource, logs.tag_resource, "resourceArn", group, dict)
 
 
 def _tasks(services: Services, pipeline: Pipeline) -> Iterator[Part]:

@@ -13,6 +13,7 @@ from takings.adapters.aws.names import Pipeline
 from takings.adapters.aws.resources.network import Network
 from takings.adapters.aws.resources.services import Services
 from takings.adapters.aws.resources.step import SetupStep, patiently
+from takings.adapters.aws.spark_jobs import SparkJobs
 from takings.adapters.aws.state_machine import definition
 
 #: a lake grows slowly, and what nothing needs is kept for a week anyway
@@ -46,6 +47,7 @@ def state_machine_steps(
     network: Network,
     task_definitions: Mapping[str, str],
     watching: Watching | None = None,
+    spark: SparkJobs | None = None,
 ) -> Iterator[SetupStep]:
     """Yield the state machine if it is missing or differs; without `watching`, leave its logs and traces as they are."""
     name = pipeline.name(names.STATE_MACHINE)
@@ -56,6 +58,7 @@ def state_machine_steps(
         security_groups=[network.security_group] if network.security_group else [],
         has_public_ip=network.has_public_ip,
         task_definitions=task_definitions,
+        spark=spark,
     )
     role = pipeline.role(names.STATE_MACHINE_ROLE)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,15 @@ GitHub = Annotated[
         show_default=False,
     ),
 ]
+Spark = Annotated[
+    Path | None,
+    typer.Option(
+        "--spark",
+        help="Where `make spark` put the package of jobs on EMR Serverless, which then take batches that are too large for"
+        " Fargate. Once made, the application stays.",
+        show_default=False,
+    ),
+]
 Notify = Annotated[
     str | None,
     typer.Option("--notify", help="An e-mail address for alarms; AWS asks it to confirm.", show_default=False),
@@ -44,6 +54,7 @@ def bootstrap(
     security_group: SecurityGroup = None,
     notify: Notify = None,
     github: GitHub = None,
+    spark: Spark = None,
 ) -> None:
     """Create what a store on AWS lacks and correct what differs; may be repeated."""
     count = 0
@@ -56,6 +67,7 @@ def bootstrap(
         security_group=security_group,
         notify=notify,
         github=github,
+        spark=spark,
     ) as missing:
         for step in missing:
             count += 1

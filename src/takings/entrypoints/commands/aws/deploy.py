@@ -107,6 +107,19 @@ def functions(store: Store, lambdas: Lambdas = LAMBDAS, is_dry_run: DryRun = Fal
 
 
 @deploy.command()
+def spark(
+    store: Store,
+    package: Annotated[Path, typer.Option("--package", help="Where `make spark` put it.")] = Path("build/spark"),
+    is_dry_run: DryRun = False,
+    account: Account = None,
+) -> None:
+    """Upload the package of jobs on EMR Serverless; nothing runs with it until the state machine names it."""
+    with deployment(store, account=account) as here:
+        if not _carry_out(here.package(package), is_dry_run):
+            say(f"{store}: jobs on EMR Serverless already have this package")
+
+
+@deploy.command()
 def rollback(store: Store, is_dry_run: DryRun = False, account: Account = None) -> None:
     """Take back the last deployment of the functions, at once; a second time, nothing is left to take back."""
     with deployment(store, account=account) as here:
