@@ -20,6 +20,9 @@ TIMES   ?= 20
 RANDOM  ?= 500
 PROCESSES ?= 50
 FILES   ?= 1000
+# Parts of `make mutants`, all unless named; seconds for each target of `make fuzz`.
+PARTS   ?=
+SECONDS ?= 3600
 # A folder of terraform's providers for `make terraform`, where its registry cannot be reached.
 PLUGINS ?=
 # How many times as much as they name the tests of many examples try in `make deep`; `make test` tries a part of that. tests/test_workshop.py
@@ -40,7 +43,7 @@ PYTHON  ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
              if $$p -c '$(FITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage deep check format security lock asked oracle simulate kill crowd keys cluster services lambdas spark images deployer terraform aws-torture calls costs page site screenshots package tried release clean
+.PHONY: help demo test coverage deep check format security lock asked oracle simulate kill crowd keys mutants fuzz cluster services lambdas spark images deployer terraform aws-torture calls costs page site screenshots package tried release clean
 .PHONY: bench bench-guard bench-growth bench-structure bench-validation bench-small-batches bench-layout bench-watch bench-api bench-many-files bench-endurance bench-startup bench-spark
 
 help: ## list the targets
@@ -159,6 +162,13 @@ calls: $(VENV)/.dev $(VENV)-ministack/.done ## record tests/aws/harness/calls.js
 keys: $(VENV)/.dev ## try N=100000 generated keys, and files, links and pipes with such names
 	$(BIN)/python -m tests.reliability.keys --number $(or $(N),100000) --seed $(SEED)
 
+mutants: $(VENV)-mutants/.done ## change each decision in one place at a time, and see whether tests notice; takes hours (PARTS=names)
+	$(IN_MEMORY) PYTHONPATH=src $(VENV)-mutants/bin/python -m tests.mutants $(PARTS) && rm -rf "$$made"
+
+fuzz: $(VENV)-fuzz/.done ## let coverage lead damaged input through scan, mappings and contract loader, SECONDS=3600 each; Linux only
+	for target in structure mappings loader; do \
+	  PYTHONPATH=src $(VENV)-fuzz/bin/python -m tests.fuzz $$target --seconds $(SECONDS) --seed $(SEED) --corpus build/fuzz || exit; done
+
 cluster: $(VENV)/.dev ## let a real Spark cluster of this machine do all that DuckDB does, with N=1000000 items, while its processes are killed (ARGS=options)
 	$(BIN)/python -m tests.cluster --items $(or $(N),1000000) $(ARGS)
 
@@ -227,19 +237,21 @@ lock: $(VENV)-lock/.done ## pin the requirements again after a change in pyproje
 	$(COMPILE) --group security -o requirements/security.txt
 	$(COMPILE) --group bench --constraint requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) --group site -o requirements/site.txt
+	$(COMPILE) pyproject.toml --extra pandas --group mutants --constraint requirements/dev.txt -o requirements/mutants.txt
+	$(COMPILE) pyproject.toml --extra pandas --group fuzz --constraint requirements/dev.txt -o requirements/fuzz.txt
 	$(MAKE) asked
 
-asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done $(VENV)-bench/.done $(VENV)-site/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
-	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security $(VENV)-bench $(VENV)-site
+asked: $(VENV)/.dev $(VENV)-ministack/.done $(VENV)-lock/.done $(VENV)-security/.done $(VENV)-bench/.done $(VENV)-site/.done $(VENV)-mutants/.done $(VENV)-fuzz/.done ## write tests/installs/asked.json: what each pinned package asks for (part of `make lock`)
+	$(BIN)/python -m tests.installs $(VENV) $(VENV)-ministack $(VENV)-lock $(VENV)-security $(VENV)-bench $(VENV)-site $(VENV)-mutants $(VENV)-fuzz
 
 clean: ## remove what was made: environments, caches, builds and the demo's shop
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-lock $(VENV)-ministack $(VENV)-security $(VENV)-site build dist htmlcov demo-shop
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-fuzz $(VENV)-lock $(VENV)-ministack $(VENV)-mutants $(VENV)-security $(VENV)-site build dist htmlcov demo-shop
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 NO_PYTHON := Takings needs Python 3.11 or newer with the venv module. Install one, or name it: make PYTHON=/path/to/python
 
-$(VENV)/.made $(VENV)-bench/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-security/.made $(VENV)-site/.made:
+$(VENV)/.made $(VENV)-bench/.made $(VENV)-fuzz/.made $(VENV)-lock/.made $(VENV)-ministack/.made $(VENV)-mutants/.made $(VENV)-security/.made $(VENV)-site/.made:
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	@echo "Making $(@D) with $(PYTHON)"
 	@"$(PYTHON)" -m venv --clear $(@D)
@@ -261,6 +273,6 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
 
-$(VENV)-bench/.done $(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-security/.done $(VENV)-site/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
+$(VENV)-bench/.done $(VENV)-fuzz/.done $(VENV)-lock/.done $(VENV)-ministack/.done $(VENV)-mutants/.done $(VENV)-security/.done $(VENV)-site/.done: $(VENV)-%/.done: $(VENV)-%/.made requirements/%.txt
 	@$(@D)/bin/python -m pip $(QUIET) install --require-hashes $(BUILT) -r requirements/$*.txt
 	@touch $@

@@ -136,6 +136,7 @@ def test_a_data_frame_is_exact_too(busy: Path) -> None:
         ({"table": "Nothing"}, UnknownThing, "there is no KPI table 'Nothing'"),
         ({"by": "category", "category": "Cars"}, UnknownThing, "no KPIs of category 'Cars'"),
         ({"first": "31.3.2025"}, UsageError, "'31.3.2025' is no day"),
+        ({"first": "2025-03-31", "last": "2025-03-30"}, UsageError, "the first day, 2025-03-31, is after the last one"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(
@@ -161,6 +162,18 @@ def test_wrong_names_are_errors(busy: Path, tmp_path: Path) -> None:
         shop.validate(tmp_path)
     with pytest.raises(UsageError, match="say what to replay"):
         shop.replay(batch="x", failed=True)
+    with pytest.raises(UsageError, match="is after the last one"):
+        shop.restate("2025-03-31", "2025-03-30")
+    with pytest.raises(UsageError, match="is not empty"):
+        shop.rebuild(busy)
+    with pytest.raises(UsageError, match=r"is a folder. Name the files in it"):
+        takings.adopt(busy)
+    with pytest.raises(UnknownThing, match="is not a file"):
+        takings.adopt([tmp_path / "orders.csv"])
+    with pytest.raises(UsageError, match="there is no format 'excel'"):
+        takings.generate(tmp_path, 10, format="excel")
+    with pytest.raises(UsageError, match="dirty 'much' is not a percentage"):
+        takings.generate(tmp_path, 10, dirty="much")
     with pytest.raises(AttributeError, match="has no attribute 'colour'"):
         takings.colour  # noqa: B018  # type: ignore[attr-defined]
 

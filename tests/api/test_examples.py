@@ -15,11 +15,12 @@ from typing import Any, Final
 import pytest
 
 import takings
-from takings.api import kpis, runs, shop, validating
-from tests.shop import csv_of, drop, drop_all, new_store, order, run
+from takings.api import beginning, kpis, looks, runs, shop, validating
+from takings.composition import adopting
+from tests.shop import PRODUCTS, csv_of, drop, drop_all, item, new_store, order, run
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "python.md"
-MODULES: Final = (kpis, runs, shop, validating)
+MODULES: Final = (adopting, beginning, kpis, looks, runs, shop, validating)
 FLAGS: Final = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 
@@ -41,6 +42,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(root)
     drop(root, "orders/late.csv", csv_of(order(4, "2025-03-31T10:00:00")))
     (folder / "good.csv").write_bytes(csv_of(order(5)))
+    for name, content in (("products", PRODUCTS), ("orders", csv_of(order(1))), ("items", csv_of(item(1, 1)))):
+        (folder / f"{name}.csv").write_bytes(content)
     (folder / "bad.csv").write_bytes(csv_of(order(6), order(7, num_of_item=0)))
     return folder
 
@@ -75,8 +78,9 @@ def test_everything_public_has_an_example() -> None:
         thing = getattr(takings, name)
         places = {f"{thing.__module__}.{thing.__qualname__}"}
         if inspect.isclass(thing):
-            methods = {key: each for key, each in vars(thing).items() if not key.startswith("_") and callable(each)}
-            places |= {f"{thing.__module__}.{each.__qualname__}" for each in methods.values()}
+            rooms = [vars(each) for each in reversed(thing.__mro__) if each.__module__.startswith("takings.")]
+            methods = {key: each for room in rooms for key, each in room.items() if key[0] != "_" and callable(each)}
+            places |= {f"{each.__module__}.{each.__qualname__}" for each in methods.values()}
         lacking += sorted(places - documented)
     assert lacking == []
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from takings.entrypoints import cli
+from takings.entrypoints.console import out as console
 from tests.cli.terminal import Ended, Takings
 
 
@@ -18,6 +19,8 @@ def takings(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
     """Return a function that runs a command through `main`, like a shell, in a folder without settings."""
     for name in [name for name in os.environ if name.startswith("TAKINGS_")]:
         monkeypatch.delenv(name)
+    # As wide as a pipe, whatever pytest says that a terminal has.
+    monkeypatch.setattr(console, "width", 160)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
 

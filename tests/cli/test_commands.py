@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
@@ -86,6 +87,9 @@ class TestExitCodes:
         ended = takings("run", root, "--now")
         assert (ended.code, ended.err) == (1, "")
         assert "rejected raw-data/order-items/bad.csv: 1 of 1 records break sale_price|greater_than (1)" in ended.out
+        (hint,) = [line for line in ended.out.splitlines() if line.startswith("  every bad line: takings ")]
+        shown = takings(*shlex.split(hint.removeprefix("  every bad line: takings ")))
+        assert (shown.code, "greater_than" in shown.out) == (0, True)
         assert "commit 1" in ended.out
 
     @pytest.mark.parametrize("command", ["run", "status", "kpis", "unblock"])
@@ -813,7 +817,7 @@ class TestSamples:
         ended = takings("generate", tmp_path / "drops", "--orders", 2, "--dirty", "some")
         assert (ended.code, unwrapped(ended.err)) == (
             2,
-            "takings: --dirty 'some' is not a percentage. Write a number such as 5 or 0.5.",
+            "takings: dirty 'some' is not a percentage. Write a number such as 5 or 0.5.",
         )
         assert not (tmp_path / "drops").exists()
 

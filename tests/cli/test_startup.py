@@ -118,7 +118,7 @@ def printed_and_loaded(tmp_path: Path, *arguments: object, **environment: str) -
         ("explain STORE 2025-03-30", LOOK | ENGINES),
         ("verify STORE", LOOK | ENGINES),
         ("validate orders.csv --dataset orders", LOOK | DUCKDB | SCAN | CONTRACTS),
-        ("generate drops --orders 10", LOOK | DUCKDB | {"takings.adapters.shop_generator"}),
+        ("generate drops --orders 10", LOOK | YAML | DUCKDB | {"takings.adapters.shop_generator"}),
     ],
 )
 def test_a_command_loads_what_it_needs(landed: Path, tmp_path: Path, command: str, loads: set[str]) -> None:

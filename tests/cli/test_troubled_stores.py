@@ -132,8 +132,11 @@ def test_raw_data_without_permission_is_told_before_a_batch_begins(root: Path) -
     assert files(root, "batches", "lake", "processed") == []
 
 
-def test_a_store_without_permission_to_write_is_looked_at(root: Path, takings: Takings) -> None:
+def test_a_store_without_permission_to_write_is_looked_at(
+    root: Path, takings: Takings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Commands that only read say the same as before; the others say that they cannot write."""
+    monkeypatch.setenv("COLUMNS", "160")
     run(root)
     before = [takings(arguments[0], root, *arguments[1:]) for arguments in LOOKS]
     for path in (root, root / ".takings", *(root / "lake").rglob("*")):

@@ -45,8 +45,11 @@ def all_pins() -> list[Pin]:
 def main(folders: list[Path]) -> None:
     """Write the file, or print what is installed nowhere."""
     pins = all_pins()
-    asked = record(pins, installed(folders))
-    missing = sorted({str(pin) for pin in pins} - asked.keys())
+    wanted = {str(pin) for pin in pins}
+    # A pin for another Python is installed nowhere here; what a version asks for does not change.
+    known = {pin: lines for pin, lines in json.loads(ASKED.read_text()).items() if pin in wanted}
+    asked = dict(sorted({**known, **record(pins, installed(folders))}.items()))
+    missing = sorted(wanted - asked.keys())
     if missing:
         sys.exit(f"make asked: nowhere installed: {', '.join(missing)}")
     lines = [f" {json.dumps(pin)}: {json.dumps(asked[pin])}" for pin in asked]

@@ -55,7 +55,7 @@ class Pin:
 
 def environments() -> Iterator[dict[str, str]]:
     """Yield the environments for markers, on every supported Python and platform."""
-    for python in ("3.11", "3.12", "3.13"):
+    for python in ("3.11", "3.12", "3.13", "3.14"):
         # A marker may also use the patch version.
         for patch in ("0", "99"):
             for platform, machine in _MACHINES:

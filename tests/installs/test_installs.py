@@ -65,7 +65,8 @@ def test_what_is_open_is_found(pins: list[Pin], found: list[str]) -> None:
     assert gaps(pins, [Requirement("a")], known, HERE) == found
 
 
-ENVIRONMENTS = [".venv", ".venv-ministack", ".venv-lock", ".venv-security", ".venv-bench", ".venv-site"]
+OWN = ("ministack", "lock", "security", "bench", "site", "mutants", "fuzz")
+ENVIRONMENTS = [".venv", *(f".venv-{name}" for name in OWN)]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -169,9 +170,10 @@ def test_an_open_install_is_found(line: str) -> None:
 
 
 def test_scripts_that_install_are_closed() -> None:
-    """The functions' packages are wheels with hashes; so are the services' own, except PySpark."""
-    source = (ROOT / "tools" / "build_lambdas.py").read_text()
-    assert all(option in source for option in ('"--require-hashes"', '"--no-deps"', '"--only-binary=:all:"'))
+    """The packages of functions and jobs are wheels with hashes; so are the services' own, except PySpark."""
+    for script in ("build_lambdas.py", "build_spark.py"):
+        source = (ROOT / "tools" / script).read_text()
+        assert all(option in source for option in ('"--require-hashes"', '"--no-deps"', '"--only-binary=:all:"'))
     others = [
         path.relative_to(ROOT).as_posix()
         for folder in ("tools", "src", "tests", "benchmarks")
@@ -179,7 +181,8 @@ def test_scripts_that_install_are_closed() -> None:
         if '"-m", "pip"' in path.read_text() and path != Path(__file__)
     ]
     assert others == [
-        *("tools/build_lambdas.py", "tools/build_package.py", "tests/installs/index.py", "tests/services/__main__.py"),
+        *("tools/build_lambdas.py", "tools/build_package.py", "tools/build_spark.py"),
+        *("tests/installs/index.py", "tests/services/__main__.py"),
     ]
     trying = (ROOT / "tools" / "build_package.py").read_text()
     assert '"--require-hashes", "--only-binary=:all:", "-r", ROOT / "requirements" / "core.txt"' in trying

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from takings.composition.stores import open_empty_store
+from takings.composition.empty_stores import open_empty_store
 from takings.contracts.model import Dataset
 from takings.errors import InvariantBreach, MachineryError
 from takings.intake.gate import GateState

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+import takings
 from takings.archive.lineage import RETURNED_TO_PENDING, LineageStatus
 from takings.contracts.model import Dataset
 from takings.errors import InvariantBreach, MachineryError, StoreError, Superseded
@@ -232,8 +233,7 @@ def test_contradicting_measures_block_the_batch_until_it_is_unblocked(root: Path
     with pytest.raises(MachineryError, match=r"is blocked: KPIs of day .* Then run `takings unblock`\."):
         run(root)
 
-    with opened(root) as shop:
-        shop.ports.ledger.change_gate(shop.ports.ledger.gate().unblocked(shop.ports.clock.now()))
+    assert takings.open(root).unblock() == blocked.batch_id
     (batch,) = run(root).batches
     assert (batch.batch_id, batch.attempt) == (blocked.batch_id, 2)
     assert published(root) == expected(root)

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from takings.composition import stores
+from takings.composition import definitions
 from takings.contracts import load_contracts
 from takings.entrypoints import cli
 from takings.time_zones import business_time
@@ -118,7 +118,7 @@ def remember_what_is_read() -> None:
     """Read contracts and time zone once for all processes forked from this one, which saves half of their time."""
     remembered = cache(load_contracts)
     remembered(None)
-    setattr(stores, "_load_contracts", remembered)  # noqa: B010 - only `open_store` asks for it
+    setattr(definitions, "load_contracts", remembered)  # noqa: B010 - only `open_store` asks for it
     business_time("UTC")
 
 

@@ -19,7 +19,7 @@ import duckdb
 from takings.adapters.duckdb.session import open_duckdb
 from takings.adapters.local import platform
 from takings.adapters.local.database import open_database
-from takings.composition import engines, stores
+from takings.composition import definitions, engines, stores
 from takings.composition.stores import Shop
 from takings.contracts.file_format import USUAL, FileFormat
 from takings.contracts.model import Contract
@@ -47,7 +47,7 @@ def opened_shop(options: dict[str, Any], versions: Versions = "arrivals") -> Ite
         tempfile.TemporaryDirectory(prefix="takings simulation ", dir=_memory_folder()) as folder,
         patch.object(engines, "open_duckdb", lambda *_: _duckdb().cursor()),
         patch.object(platform, "open_database", lambda _: open_database(None)),
-        patch.object(stores, "_load_contracts", lambda _: contracts_named("shipped", versions)),
+        patch.object(definitions, "load_contracts", lambda _: contracts_named("shipped", versions)),
         patch.object(stores, "load_kpi_tables", _load_kpi_tables),
         patch.object(maintenance, "_MOST_FILES", _MOST_FILES),
         # A watch's back-off is random, and the same seed has to draw the same.

@@ -47,11 +47,15 @@ TOYS = category("Toys", "20", 2, cancelled_value=Decimal(5))
 
 
 def test_sound_measures_pass() -> None:
-    """Also for a day of orders without items, a day of refunds only, and no day at all."""
+    """Also for a day of orders without items, one of refunds only, one on which every order came back, and no day at all."""
     empty = day(order_date=MONDAY, items=0, revenue=Decimal(0), returned_value=Decimal(0), cancelled_value=Decimal(0))
     check_invariants([day(), empty], [BOOKS, TOYS])
     refunds = day(revenue=Decimal(-30), items=1, returned_value=Decimal(-30), cancelled_value=Decimal(0))
     check_invariants([refunds], [category("Books", "-30", 1, returned_value=Decimal(-30))])
+    all_back = category(
+        "Books", "30.0000000000000001", 3, returned_orders=1, returned_value=Decimal(10), cancelled_value=Decimal(5)
+    )
+    check_invariants([day(returned_orders=2)], [all_back])
     check_invariants([], [])
 
 

@@ -1,4 +1,4 @@
-"""What Python programs use: `import takings` offers these names. The command line uses them as well."""
+"""What Python programs use: `import takings` offers these names, and those of `beginning`. The command line uses them too."""
 
 from takings.api.kpis import Kpis
 from takings.api.runs import Run

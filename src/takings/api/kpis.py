@@ -139,7 +139,7 @@ def find_kpis(
     found = kpi_table(ports.kpi_tables, _by(by or By.DAY)) if table is None else named_table(ports.kpi_tables, table)
     if category is not None and "category" not in found.key:
         raise UsageError(f"category '{category}': {found.name} is by {', '.join(found.key)}.")
-    begin, end = _day(first), _day(last)
+    begin, end = as_days(first, last)
     rows = tuple(visible(ports.kpis.rows(found, first=begin, last=end, category=category)))
     if category is not None and not rows:
         raise UnknownThing(f"no KPIs of category '{category}' in that range. Write the name exactly.")
@@ -159,8 +159,12 @@ def _by(name: By | str) -> By:
         raise UsageError(f"by '{name}': write 'day' or 'category', or name a table with `table`.") from unknown
 
 
-def _day(written: Day | None) -> date | None:
-    return None if written is None else as_day(written)
+def as_days(first: Day | None, last: Day | None) -> tuple[date | None, date | None]:
+    """Return the ends of a range of business days; UsageError where it ends before it begins."""
+    begin, end = (None if day is None else as_day(day) for day in (first, last))
+    if begin is not None and end is not None and end < begin:
+        raise UsageError(f"the first day, {begin}, is after the last one, {end}.")
+    return begin, end
 
 
 def as_day(written: Day) -> date:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -57,6 +57,49 @@ class Adoption:
         """Return the text of each contract's file, by its name."""
         contracts = {} if self.proposal is None else self.proposal.contracts
         return {f"{dataset}.odcs.yaml": contract_text(each) for dataset, each in contracts.items()}
+
+    def try_out(self) -> Tried:
+        """Run the adoption over copies of the files, in a store of its own that is gone afterwards.
+
+        >>> import takings
+        >>> tried = takings.adopt(takings.generate("exports", 20, days=7, flat=True).files).try_out()
+        >>> tried.has_rejections, len(tried.days), tried.total("total_orders")
+        (False, 7, Decimal('20'))
+        """
+        with TemporaryDirectory(prefix="takings-") as folder:
+            root = Path(folder, "shop")
+            self.write(root)
+            for name, kind in self.folders.items():
+                shutil.copy2(self.paths[name], root / "raw-data" / kind / name)
+            with open_store(root, lambda *_: None, {}) as shop:
+                ran = pipeline.run(shop.ports, at_once=True)
+                table = kpi_table(shop.ports.kpi_tables, By.DAY)
+                return Tried(
+                    batches=ran.batches,
+                    days=tuple(visible(shop.ports.kpis.rows(table))),
+                    incomplete=find_incomplete(shop.ports),
+                )
+
+    def write(self, store: str | Path) -> None:
+        """Make a store that reads such files: its settings, its contracts and its folders.
+
+        UsageError where it has settings or contracts of its own already; nothing is written then.
+
+        >>> import takings
+        >>> takings.adopt(takings.generate("exports", 20, flat=True).files).write("own-shop")
+        >>> takings.open("own-shop").status().state
+        'IDLE'
+        """
+        root = Path(store)
+        check_new(root)
+        folder = root / "contracts"
+        for name in sorted({*_FOLDERS.values(), *self.folders.values()} if self.proposal else self.folders.values()):
+            (root / "raw-data" / name).mkdir(parents=True, exist_ok=True)
+        for name, text in self.texts.items():
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        named = "contracts" if self.profile is None else f"{PREFIX}{self.profile}"
+        (root / "takings.toml").write_text(f'{_WRITTEN}contracts = "{named}"\n{_ZONE}', encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,24 +167,6 @@ def _folder(kind: DropKind, contracts: Contracts) -> str:
     return _FOLDERS[kind] if isinstance(kind, Dataset) else contracts.sources.by_name[kind].folder
 
 
-@contextmanager
-def try_out(adoption: Adoption) -> Iterator[Tried]:
-    """Run the adoption over copies of the files in a store of its own, which is gone afterwards."""
-    with TemporaryDirectory(prefix="takings-") as folder:
-        root = Path(folder, "shop")
-        write_store(adoption, root)
-        for name, kind in adoption.folders.items():
-            shutil.copy2(adoption.paths[name], root / "raw-data" / kind / name)
-        with open_store(root, lambda *_: None, {}) as shop:
-            ran = pipeline.run(shop.ports, at_once=True)
-            table = kpi_table(shop.ports.kpi_tables, By.DAY)
-            yield Tried(
-                batches=ran.batches,
-                days=list(visible(shop.ports.kpis.rows(table))),
-                incomplete=find_incomplete(shop.ports),
-            )
-
-
 def check_new(root: Path) -> None:
     """Raise UsageError unless a store can be made there: it has settings or contracts of its own, or is no folder."""
     if root.exists() and not root.is_dir():
@@ -151,21 +176,3 @@ def check_new(root: Path) -> None:
         raise UsageError(f"{folder} is not empty. Name another store with --into, or move what is there away.")
     if settings.exists():
         raise UsageError(f"{settings} already exists. Name another store with --into, or move the file away.")
-
-
-def write_store(adoption: Adoption, root: Path) -> None:
-    """Make a store that reads such files: its settings, its contracts and its folders.
-
-    UsageError where it has settings or contracts of its own already; nothing is written then.
-    """
-    check_new(root)
-    folder = root / "contracts"
-    for name in sorted(
-        {*_FOLDERS.values(), *adoption.folders.values()} if adoption.proposal else adoption.folders.values()
-    ):
-        (root / "raw-data" / name).mkdir(parents=True, exist_ok=True)
-    for name, text in adoption.texts.items():
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    named = "contracts" if adoption.profile is None else f"{PREFIX}{adoption.profile}"
-    (root / "takings.toml").write_text(f'{_WRITTEN}contracts = "{named}"\n{_ZONE}', encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from takings.entrypoints.legible import legible, marked
+from takings.entrypoints.legible import cut, legible, marked
 
 if TYPE_CHECKING:
     from takings.queries.incomplete import Incomplete
@@ -44,7 +45,7 @@ _WARNINGS: Final = {
     "file.suspected": "a process died while it read {key} ({deaths} so far), so it is tried alone",
 }
 _SHOWN_DAYS: Final = 10
-#: used for a pipe, which has no width; wide enough for every table
+#: used for a pipe, which has no width unless COLUMNS says one; wide enough for every table
 _PIPE_WIDTH: Final = 160
 
 #: the most columns of a name in a table, and the most as a share of a narrow terminal
@@ -60,7 +61,7 @@ class _LegibleConsole(Console):
         return super().render_str(legible(text, keep="\n"), **options)
 
 
-out = _LegibleConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+out = _LegibleConsole(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH)
 err = _LegibleConsole(stderr=True)
 
 
@@ -84,7 +85,8 @@ class Teller:
         if fact in _ENDS:
             self.be_quiet()
         if err.is_terminal and fact in _STEPS:
-            text = marked(_STEPS[fact].format(**known))
+            # A line that wraps would move the terminal's text.
+            text = marked(cut(_STEPS[fact].format(**known), max(err.width - 3, 12)))
             if self._status is None:
                 self._status = err.status(text)
                 self._status.start()

@@ -7,16 +7,16 @@ from decimal import Decimal
 from typing import Final
 
 from rich import box
-from rich.cells import cell_len
 from rich.table import Table
 
 from takings.entrypoints.console import count, most_of_a_name, out, show_incomplete
+from takings.entrypoints.fitting import fits, fitting, say_left_out, shortened, stacked, width_of
 from takings.entrypoints.legible import cut, marked
 from takings.kpis import KpiRow, KpiTable
 from takings.queries.incomplete import Incomplete
 
 _COMPLETE: Final = Incomplete()
-#: columns that a narrow terminal leaves out, in this order
+#: columns that a narrow terminal leaves out, in this order; then the last ones
 _LESS_IMPORTANT: Final = (
     "cancelled_value",
     "returned_value",
@@ -25,6 +25,8 @@ _LESS_IMPORTANT: Final = (
     "items_sold",
     "total_items_sold",
 )
+#: into how many lines a heading is broken, if the table fits or not
+_LINES, _MOST_LINES = 2, 3
 
 
 def show_kpis(
@@ -36,18 +38,23 @@ def show_kpis(
         show_incomplete(incomplete)
         return
     cells = [_cells(table, row, incomplete) for row in rows[:most]]
-    shown = _fitting(table, cells)
-    out.print(_grid(table, cells, shown))
+    headings = [stacked(column, _LINES) for column in table.header]
+    if not fits(width_of(headings, cells)):
+        headings = [stacked(column, _MOST_LINES) for column in table.header]
+    shown = fitting(headings, cells, _by_importance(table))
+    out.print(_grid(table, headings, cells, shown))
     if len(rows) > len(cells):
         out.print(f"… and {count(len(rows) - len(cells), 'row')} more", highlight=False)
     show_incomplete(incomplete, label="* incomplete")
-    if len(shown) < len(table.header):
-        hidden = ", ".join(name for place, name in enumerate(table.header) if place not in shown)
-        out.print(
-            f"[dim]left out, as the terminal is narrow: {hidden}; --format csv has all[/]",
-            highlight=False,
-            soft_wrap=True,
-        )
+    say_left_out(table.header, shown, "--format csv has all")
+
+
+def _by_importance(table: KpiTable) -> list[int]:
+    """Return the places of the columns that may be left out, the least important first; key and first number stay."""
+    numbers = range(len(table.key) + 1, len(table.header))
+    named = [table.header.index(name) for name in _LESS_IMPORTANT if name in table.header]
+    first = [place for place in named if place in numbers]
+    return first + [place for place in reversed(numbers) if place not in first]
 
 
 def _cells(table: KpiTable, row: KpiRow, incomplete: Incomplete) -> list[str]:
@@ -61,16 +68,7 @@ def _cells(table: KpiTable, row: KpiRow, incomplete: Incomplete) -> list[str]:
     ]
 
 
-def _fitting(table: KpiTable, cells: Sequence[Sequence[str]]) -> list[int]:
-    """Return the places of the columns that fit the terminal."""
-    shown = list(range(len(table.header)))
-    for name in _LESS_IMPORTANT:
-        if _width(table, cells, shown) > out.width:
-            shown = [place for place in shown if table.header[place] != name]
-    return shown
-
-
-def _grid(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int]) -> Table:
+def _grid(table: KpiTable, headings: Sequence[str], cells: Sequence[list[str]], shown: Sequence[int]) -> Table:
     grid = Table(
         title=table.name,
         title_justify="left",
@@ -81,28 +79,13 @@ def _grid(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int])
     )
     for place in shown:
         is_key = place < len(table.key)
-        grid.add_column(_stacked(table.header[place]), justify="left" if is_key else "right", no_wrap=True)
-    for line in cells:
-        grid.add_row(*(marked(line[place]) for place in shown))
+        grid.add_column(headings[place], justify="left" if is_key else "right", no_wrap=True)
+    lines = [[line[place] for place in shown] for line in cells]
+    names = [at for at, place in enumerate(shown) if place < len(table.key) and table.header[place] != "order_date"]
+    shortened([headings[place] for place in shown], lines, names)
+    for line in lines:
+        grid.add_row(*map(marked, line))
     return grid
-
-
-def _stacked(column: str) -> str:
-    """Break a column's name into at most two lines of about equal length."""
-    words = column.split("_")
-    middle = (len(words) + 1) // 2
-    return "_".join(words[:middle]) + ("_\n" + "_".join(words[middle:]) if len(words) > 1 else "")
-
-
-def _width(table: KpiTable, cells: Sequence[Sequence[str]], shown: Sequence[int]) -> int:
-    widths = [
-        max(
-            [cell_len(line[place]) for line in cells]
-            + [len(part) for part in _stacked(table.header[place]).split("\n")]
-        )
-        for place in shown
-    ]
-    return sum(widths) + 2 * len(widths)
 
 
 def _for_people(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,10 +21,10 @@ from takings.validation.findings import FileReport, RecordCounts, Verdict
 _SHOWN_REJECTIONS: Final = 20
 
 
-def show_run(done: Run) -> None:
+def show_run(done: Run, store: object) -> None:
     """Print what a run did, what the numbers lack if it did anything, and what waits."""
     for batch in done.batches:
-        show_batch(batch)
+        show_batch(batch, store)
     show_rest(done)
 
 
@@ -42,8 +43,8 @@ def _keys(published: Mapping[str, int]) -> str:
     return ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in published.items())
 
 
-def show_batch(batch: BatchOutcome) -> None:
-    """Print how a batch ended, in a few lines."""
+def show_batch(batch: BatchOutcome, store: object = None) -> None:
+    """Print how a batch ended, in a few lines; with its store, also what to do about refused files."""
     verdicts = Counter(report.verdict for report in batch.reports)
     files = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
     seconds = (batch.finished_at - batch.started_at).total_seconds()
@@ -67,6 +68,14 @@ def show_batch(batch: BatchOutcome) -> None:
     for warning in () if batch.changes is None else batch.changes.warnings:
         out.print(f"  [yellow]warning[/] {marked(warning.sentence)}", highlight=False, soft_wrap=True)
     show_warnings(batch.kpi_warnings)
+    _show_rejected(batch, store)
+    for key in batch.returned:
+        reason = batch.unread.get(key, "it was overwritten before it was read")
+        out.print(f"  [yellow]back to pending[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
+
+
+def _show_rejected(batch: BatchOutcome, store: object) -> None:
+    """Print which files were refused and why, and the next step."""
     rejected = [report for report in batch.reports if report.verdict is Verdict.REJECTED]
     for report in rejected[:_SHOWN_REJECTIONS]:
         out.print(
@@ -74,9 +83,13 @@ def show_batch(batch: BatchOutcome) -> None:
         )
     if len(rejected) > _SHOWN_REJECTIONS:
         out.print(f"  [red]rejected[/] … and {len(rejected) - _SHOWN_REJECTIONS} more files")
-    for key in batch.returned:
-        reason = batch.unread.get(key, "it was overwritten before it was read")
-        out.print(f"  [yellow]back to pending[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
+    if rejected and store is not None:
+        command = f"takings batches {shlex.quote(str(store))} {batch.batch_id}"
+        for line in (
+            f"every bad line: {command}",
+            "then mend the file, and drop it again (docs/how-to/mend-rejects.md)",
+        ):
+            out.print(f"  {marked(line)}", highlight=False, soft_wrap=True)
 
 
 def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:

@@ -54,6 +54,8 @@ class Rebuilt:
     files: int
     #: files of batches that were not completed; no archive has them
     unarchived: tuple[str, ...]
+    #: files that were pending in the old store; no archive has them either
+    pending: int
     changes: tuple[Change, ...]
 
 
@@ -130,6 +132,7 @@ def rebuild(source: ObjectStore, batches: tuple[ArchivedBatch, ...], ports: Port
         batches=len(batches),
         files=files,
         unarchived=tuple(key for batch in batches for key in batch.unarchived),
+        pending=sum(1 for _ in source.list(layout.RAW)),
         changes=tuple(changes),
     )
 

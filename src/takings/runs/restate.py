@@ -9,7 +9,7 @@ from datetime import date
 from takings.batch.commits import newest_commit
 from takings.batch.own_kpis import publish_own
 from takings.batch.publish import publish
-from takings.errors import UnknownThing, UsageError
+from takings.errors import UnknownThing
 from takings.kpis import KpiTable
 from takings.lake import Affected, Commit, everything
 from takings.ports import Ports
@@ -34,8 +34,6 @@ def restate(ports: Ports, first: date | None = None, last: date | None = None) -
 
     A batch that commits meanwhile is newer and wins; then repeat the restatement as of its commit.
     """
-    if first is not None and last is not None and last < first:
-        raise UsageError(f"--from {first} is after --to {last}.")
     while True:
         commit = newest_commit(ports.store)
         if commit is None:

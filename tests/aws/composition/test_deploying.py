@@ -82,7 +82,8 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     call = BaseClient._make_api_call  # type: ignore[attr-defined] # the one place through which every call goes
 
     def noticed(client: Any, operation: str, given: Any) -> Any:
-        action = f"{client.meta.service_model.signing_name}:{operation.replace('HeadBucket', 'ListBucket')}"
+        known_as = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}.get(operation, operation)
+        action = f"{client.meta.service_model.signing_name}:{known_as}"
         calls.append(Call(action=action, resource=resource_of(action, given)))
         return call(client, operation, given)
 

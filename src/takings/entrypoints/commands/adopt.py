@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,12 +12,13 @@ from rich import box
 from rich.table import Table
 
 from takings.adoption.proposal import Proposal, ProposedContract
-from takings.composition.adopting import Adoption, Tried, adopt_files, check_new, try_out, write_store
+from takings.api.beginning import adopt as look_at
+from takings.composition.adopting import Adoption, Tried, check_new
 from takings.entrypoints import console, run_output
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import out
 from takings.entrypoints.legible import cut, marked
-from takings.errors import UnknownThing, UsageError
+from takings.errors import UsageError
 
 _LONGEST: Final = 40
 #: signs that nobody would see
@@ -36,19 +38,12 @@ def adopt(
     yes: Annotated[bool, typer.Option("--yes", help="Write what is proposed without asking.")] = False,
 ) -> None:
     """Look at your shop's files, propose contracts, try them out on the same files, and write them into a store."""
-    for file in files:
-        if file.is_dir():
-            raise UsageError(f"{file} is a folder. Name the files in it: {file}/*.csv.")
-        if not file.is_file():
-            raise UnknownThing(f"{file} is not a file.")
-    if len({file.name for file in files}) < len(files):
-        raise UsageError("two of the files have the same name. Rename one of them.")
     if str(into).startswith("s3:"):
         raise UsageError(
             "a store is adopted into a folder. Name one, look at it, and copy its contracts into the bucket."
         )
     check_new(into)
-    adoption = adopt_files(files, profile)
+    adoption = look_at(files, profile=profile)
     if adoption.proposal is None:
         _show_profile(adoption)
     else:
@@ -57,8 +52,8 @@ def adopt(
         out.print(f"[red]missing[/] {marked(sentence)}", highlight=False, soft_wrap=True)
     if adoption.missing:
         raise UsageError("these files are not enough for KPIs. Nothing was written.")
-    with try_out(adoption) as tried:
-        _show_tried(tried)
+    tried = adoption.try_out()
+    _show_tried(tried)
     _write(adoption, into, yes=yes)
     if tried.has_rejections:
         raise typer.Exit(EXIT_REJECTED)
@@ -154,11 +149,15 @@ def _write(adoption: Adoption, into: Path, *, yes: bool) -> None:
         if not is_agreed:
             out.print("Nothing was written.", highlight=False)
             return
-    write_store(adoption, into)
+    adoption.write(into)
     folders = sorted({f"{into}/raw-data/{folder}" for folder in adoption.folders.values()})
-    out.print(
-        f"written: {marked(into / 'takings.toml')}. Next: drop the files into {marked(', '.join(folders))}, and run"
-        f" `takings run {marked(into)} --now`. Days are cut in UTC unless takings.toml says `time_zone`.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    lines = [
+        f"written: {into / 'takings.toml'}",
+        "Days are cut in UTC unless `time_zone` there says otherwise.",
+        "Next, copy the files (cp -p keeps their times) into",
+        *(f"  {folder}/" for folder in folders),
+        "and then",
+        f"  takings run {shlex.quote(str(into))} --now",
+    ]
+    for line in lines:
+        out.print(marked(line), highlight=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich import box
@@ -13,12 +13,16 @@ from takings.api import Shop
 from takings.entrypoints import violation_output
 from takings.entrypoints.app import print_json
 from takings.entrypoints.console import Teller, out, show_warnings
+from takings.entrypoints.fitting import fitting, say_left_out
 from takings.entrypoints.legible import marked
 from takings.entrypoints.options import Json, Store
 from takings.layout import format_instant
 from takings.queries.batches import BatchDetails, BatchSummary, FoundInBatch
 
-_SHOWN = 20
+_SHOWN: Final = 20
+_COLUMNS: Final = ("batch", "state", "files", "verdicts", "records", "rejected", "new", "changed", "commit")
+#: what a narrow terminal leaves out, in this order; a batch's id is always whole, since other commands take it
+_LESS_IMPORTANT: Final = ("changed", "new", "files", "rejected", "state", "records")
 
 
 def batches(
@@ -46,24 +50,31 @@ def _show_list(batches: Sequence[BatchSummary]) -> None:
     if not batches:
         out.print("no batch yet")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("batch", "state", "files", "verdicts", "records", "rejected", "new", "changed", "commit"):
+    cells = [_cells(found) for found in batches]
+    shown = fitting(_COLUMNS, cells, [_COLUMNS.index(name) for name in _LESS_IMPORTANT])
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for place in shown:
+        column = _COLUMNS[place]
         table.add_column(column, justify="left" if column in {"batch", "state", "verdicts"} else "right", no_wrap=True)
-    for found in batches:
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items())
-        new, changed = ("–" if found.rows is None else f"{found.rows[name]:,}" for name in ("new", "changed"))
-        table.add_row(
-            found.batch_id,
-            found.state,
-            f"{found.files:,}",
-            verdicts,
-            f"{found.records_read:,}",
-            f"{found.records_rejected:,}",
-            new,
-            changed,
-            "–" if found.commit is None else str(found.commit),
-        )
+    for line in cells:
+        table.add_row(*(line[place] for place in shown))
     out.print(table)
+    say_left_out(_COLUMNS, shown, "--json has all")
+
+
+def _cells(found: BatchSummary) -> list[str]:
+    new, changed = ("–" if found.rows is None else f"{found.rows[name]:,}" for name in ("new", "changed"))
+    return [
+        found.batch_id,
+        found.state,
+        f"{found.files:,}",
+        ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items()),
+        f"{found.records_read:,}",
+        f"{found.records_rejected:,}",
+        new,
+        changed,
+        "–" if found.commit is None else str(found.commit),
+    ]
 
 
 def _show_one(batch: BatchDetails) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from takings.api import Shop
-from takings.composition.sample_shops import ShopPlan, generate_shop
+from takings.api.beginning import generate
 from takings.entrypoints import run_output
 from takings.entrypoints.commands.generate import show_generated
 from takings.entrypoints.console import Teller, out
@@ -31,7 +31,7 @@ def demo(
     if directory.exists() and any(directory.iterdir()) and not (directory / ".takings").is_dir():
         raise UsageError(f"{directory} exists and is not a demo store. Name another folder: takings demo DIR.")
     if not (directory / "raw-data").exists():
-        made = generate_shop(directory / "raw-data", ShopPlan(orders=3000, seed=7, days=14, parts=3))
+        made = generate(directory / "raw-data", 3000, seed=7, days=14, parts=3)
         show_generated(directory / "raw-data", made)
     out.print(f"\n[bold]$ takings run {directory} --now[/]", highlight=False)
     tell = Teller()
@@ -40,7 +40,7 @@ def demo(
         done = shop.run(now=True)
     finally:
         tell.be_quiet()
-    run_output.show_run(done)
+    run_output.show_run(done, directory)
     out.print(f"\n[bold]$ takings kpis {directory}[/]", highlight=False)
     days = shop.kpis()
     show_kpis(days.table, days.rows, incomplete=done.incomplete)

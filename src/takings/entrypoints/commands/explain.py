@@ -15,10 +15,11 @@ from takings.api import Shop
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import print_json, print_text
 from takings.entrypoints.console import Teller, count, most_of_a_name, out
+from takings.entrypoints.fitting import fits, width_of
 from takings.entrypoints.legible import cut, marked
 from takings.entrypoints.options import SpreadsheetSafe, Store
 from takings.errors import UsageError
-from takings.queries.verification import Explanation, exact
+from takings.queries.verification import Explanation, RowBehind, exact
 
 _SHOWN: Final = 50
 
@@ -70,24 +71,39 @@ def _conditions(written: Sequence[str]) -> dict[str, str]:
     return {column: value for column, _, value in parts}
 
 
+def _cells(row: RowBehind, worths: int) -> list[str]:
+    values = (row.sale_price, row.pieces, row.amount, row.returned_value, row.cancelled_value)
+    numbers = ["" if value is None else exact(value) for value in values[: 1 + worths]]
+    category = None if row.category is None else cut(row.category, most_of_a_name())
+    cells = (category, row.order_id, row.item_id, row.status, *numbers, row.counted_as, row.key, row.line)
+    return ["–" if cell is None else str(cell) for cell in cells]
+
+
+def _numbered(cells: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return a number for each file, where its name is too long for the terminal."""
+    return {key: str(number) for number, key in enumerate(dict.fromkeys(line[-2] for line in cells), start=1)}
+
+
 def _show_rows(explanation: Explanation, limit: int) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     worth = ("pieces", "amount", "returned", "cancelled") if explanation.has_roles else ()
-    for column in ("category", "order", "item", "status", "sale_price", *worth, "counted as", "file", "line"):
-        # A long name takes no room from the numbers; a file's name is needed whole, so it is broken into lines.
+    headings = ("category", "order", "item", "status", "sale_price", *worth, "counted as", "file", "line")
+    file = headings.index("file")
+    for column in headings:
+        # A long name takes no room from the numbers; a file's name is needed whole, so it stands below where it does not fit.
         table.add_column(
             column,
             justify="right" if column in {"sale_price", *worth, "line"} else "left",
             no_wrap=column != "file",
             overflow="fold",
         )
-    for row in explanation.rows[:limit]:
-        values = (row.sale_price, row.pieces, row.amount, row.returned_value, row.cancelled_value)
-        numbers = ["" if value is None else exact(value) for value in values[: 1 + len(worth)]]
-        category = None if row.category is None else cut(row.category, most_of_a_name())
-        cells = (category, row.order_id, row.item_id, row.status, *numbers, row.counted_as, row.key, row.line)
-        table.add_row(*("–" if cell is None else marked(cell) for cell in cells))
+    cells = [_cells(row, len(worth)) for row in explanation.rows[:limit]]
+    places = {} if fits(width_of(headings, cells)) else _numbered(cells)
+    for line in cells:
+        table.add_row(*(marked(places.get(cell, cell)) if at == file else marked(cell) for at, cell in enumerate(line)))
     out.print(table)
+    for key, number in places.items():
+        out.print(f"file {number}  {marked(key)}", highlight=False, soft_wrap=True)
     items = sum(row.item_id is not None for row in explanation.rows)
     out.print(
         f"{count(items, 'item')}, {exact(explanation.revenue)} in all, as of commit {explanation.commit}",

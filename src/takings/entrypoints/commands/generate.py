@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from takings.composition.sample_shops import Generated, ShopFormat, ShopPlan, generate_shop
+from takings.api.beginning import generate as make_files
+from takings.composition.sample_shops import Generated, ShopFormat
 from takings.entrypoints.console import out
-from takings.errors import UsageError
 
 
 def generate(
@@ -24,16 +23,8 @@ def generate(
     flat: Annotated[bool, typer.Option("--flat", help="Put all files into DIR itself, without folders.")] = False,
 ) -> None:
     """Make a sample shop's drops, deterministically, to try things out."""
-    plan = ShopPlan(orders=orders, seed=seed, days=days, parts=parts, format=format_, dirty=_percent(dirty))
-    made = generate_shop(directory, plan, flat=flat)
+    made = make_files(directory, orders, seed=seed, days=days, parts=parts, format=format_, dirty=dirty, flat=flat)
     show_generated(directory, made)
-
-
-def _percent(text: str) -> Decimal:
-    try:
-        return Decimal(text.removesuffix("%"))
-    except InvalidOperation:
-        raise UsageError(f"--dirty '{text}' is not a percentage. Write a number such as 5 or 0.5.") from None
 
 
 def show_generated(directory: Path, made: Generated) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takings.composition.stores import open_empty_store
+from takings.api import Shop
 from takings.entrypoints.app import EXIT_REJECTED
 from takings.entrypoints.console import Teller, count, err, out
 from takings.entrypoints.legible import marked
 from takings.entrypoints.options import Contracts, Store
-from takings.layout import RAW
-from takings.runs.rebuild import Rebuilt, read_archive
-from takings.runs.rebuild import rebuild as run_again
+
+if TYPE_CHECKING:
+    from takings.runs.rebuild import Rebuilt
 
 _SHOWN = 50
 
@@ -33,22 +33,20 @@ def rebuild(
 ) -> None:
     """Rebuild lake, KPIs and ledger from a store's archive alone (processed/, failed/, batches/), in a new one."""
     tell = Teller()
-    options = {"contracts": None if contracts is None else str(contracts), "time_zone": time_zone}
-    with open_empty_store(target, store, tell, options) as (shop, source):
-        batches = read_archive(source)
-        try:
-            rebuilt = run_again(source, batches, shop.ports)
-        finally:
-            tell.be_quiet()
-        pending = sum(1 for _ in source.list(RAW))
-    _show_rebuilt(rebuilt, store, target, pending)
+    try:
+        rebuilt = Shop(store, tell=tell).rebuild(
+            target, contracts=None if contracts is None else str(contracts), time_zone=time_zone
+        )
+    finally:
+        tell.be_quiet()
+    _show_rebuilt(rebuilt, store, target)
     if time_zone is not None:
         err.print(f"Set time_zone = '{time_zone}' in {marked(target)}/takings.toml, too.", highlight=False)
     if rebuilt.changes:
         raise typer.Exit(EXIT_REJECTED)
 
 
-def _show_rebuilt(rebuilt: Rebuilt, store: str, target: str, pending: int) -> None:
+def _show_rebuilt(rebuilt: Rebuilt, store: str, target: str) -> None:
     for change in rebuilt.changes[:_SHOWN]:
         before, after = change.before, change.after
         now = "not validated" if after is None else f"{after.verdict}, {after.records.accepted:,} records"
@@ -64,10 +62,10 @@ def _show_rebuilt(rebuilt: Rebuilt, store: str, target: str, pending: int) -> No
         highlight=False,
         soft_wrap=True,
     )
-    if rebuilt.unarchived or pending:
+    if rebuilt.unarchived or rebuilt.pending:
         out.print(
-            f"{count(pending, 'file')} under {marked(store)}/raw-data and {len(rebuilt.unarchived):,} of batches in flight"
-            " are in no archive; drop them into the new store",
+            f"{count(rebuilt.pending, 'file')} under {marked(store)}/raw-data and {len(rebuilt.unarchived):,} of batches in"
+            " flight are in no archive; drop them into the new store",
             highlight=False,
             soft_wrap=True,
         )

@@ -31,7 +31,7 @@ def replay(
     finally:
         tell.be_quiet()
     for outcome in outcomes:
-        run_output.show_batch(outcome)
+        run_output.show_batch(outcome, store)
     if not outcomes:
         out.print("nothing to do: failed/ has no file to replay")
     if any(outcome.has_rejections for outcome in outcomes):

@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from takings.batch.store_format import check_lake
-from takings.composition.stores import open_store
+from takings.api import Shop
 from takings.entrypoints.console import Teller, count, out, show_stale, show_warnings
 from takings.entrypoints.options import Engine, Store
 from takings.errors import UsageError
-from takings.runs.restate import restate as publish_again
 
 First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
 Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")]
@@ -23,12 +21,10 @@ def restate(store: Store, first: First = None, last: Last = None, engine: Engine
     if first is not None and last is not None and last < first:
         raise UsageError(f"--from {first.date()} is after --to {last.date()}.")
     tell = Teller()
-    with open_store(store, tell, {"engine": engine}) as shop:
-        check_lake(shop.ports)
-        try:
-            done = publish_again(shop.ports, first and first.date(), last and last.date())
-        finally:
-            tell.be_quiet()
+    try:
+        done = Shop(store, tell=tell, engine=engine).restate(first and first.date(), last and last.date())
+    finally:
+        tell.be_quiet()
     shown = ", ".join(f"{count(keys, 'key')} of {table}" for table, keys in done.published.items())
     out.print(f"published again as of commit {done.commit}: {shown}", highlight=False)
     show_stale(done.stale)

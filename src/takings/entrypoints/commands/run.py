@@ -40,7 +40,7 @@ def run(
             else:
                 tell.be_quiet()
                 told.update(batch.kpi_warnings.items())
-                run_output.show_batch(batch)
+                run_output.show_batch(batch, store)
 
         try:
             done = shop.run(now=now, on_batch=ended)

@@ -51,7 +51,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
                 err.print(f"watching {marked(store)}; Ctrl-C ends it", highlight=False, soft_wrap=True)
                 for happening in watch_store(shop.ports, changes, sweep=shop.settings.sweep):
                     tell.be_quiet()
-                    _show(happening, shop.ports.clock, as_json=as_json)
+                    _show(happening, store, shop.ports.clock, as_json=as_json)
                     tell_news()
                     if nobody_reads():
                         break
@@ -64,7 +64,7 @@ def watch(store: Store, as_json: Json = False, contracts: Contracts = None, engi
         raise typer.Exit(_exit_code(shop, asked, has_failed=isinstance(happening, Failed)))
 
 
-def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
+def _show(happening: Happening, store: object, clock: Clock, *, as_json: bool) -> None:
     """Print a batch on stdout; with --json, nothing else goes there."""
     beside = err if as_json else out
     match happening:
@@ -72,7 +72,7 @@ def _show(happening: Happening, clock: Clock, *, as_json: bool) -> None:
             sys.stdout.write(legible.as_json(outcome_document(happening)) + "\n")
             sys.stdout.flush()
         case BatchOutcome():
-            run_output.show_batch(happening)
+            run_output.show_batch(happening, store)
         case Waiting(decision=NothingPending()):
             pass
         case Waiting(decision=decision, files=files):
