@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import lit
 from pyspark.sql.types import StructType
 
 from takings.adapters.delta.lake_tables import column_types
+from takings.adapters.merging.rows import name
 from takings.adapters.spark.session import is_local
 from takings.contracts.model import Contracts, Dataset
 from takings.errors import SettingsError
@@ -42,11 +42,14 @@ class SparkLake:
 
     def rows(self, session: SparkSession, dataset: Dataset, table: TableSnapshot) -> DataFrame:
         """Return a table's rows, with NULL in a column that an older file lacks."""
-        schema = StructType()
-        for name, kind in column_types(dataset, self.contracts[dataset]).items():
-            schema.add(name, kind)
+        types = column_types(dataset, self.contracts[dataset])
         if not table.files:
-            return session.range(0).select(*(lit(None).cast(field.dataType).alias(field.name) for field in schema))
+            # One call to the JVM; with functions of PySpark, each column is several.
+            nothing = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in types.items())
+            return session.sql(f"select {nothing} from range(0)")
+        schema = StructType()
+        for column, kind in types.items():
+            schema.add(column, kind)
         root = self.root(session, dataset)
         if root.startswith("file:"):
             self.tables.fetch(dataset, table.files)

@@ -17,12 +17,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import col, count, count_if, lit, substring_index
-from pyspark.sql.functions import max as greatest
-from pyspark.sql.functions import min as least
 from pyspark.sql.types import StructType
 
 from takings.adapters.delta.lake_tables import column_types
+from takings.adapters.merging.rows import name
 from takings.adapters.spark.lake import SparkLake, escaped
 from takings.contracts.model import ColumnType, Dataset
 from takings.errors import MachineryError
@@ -81,17 +79,18 @@ class SparkWriter:
         ]
         days = _days(dataset)
         read = self.session.read.schema(schema).option("basePath", folder).parquet(escaped(folder))
+        path = f"substring_index(_metadata.file_path, '/', -{len(days) + 1}) as _path"
+        view = f"written_{uuid4().hex}"
+        read.selectExpr("*", path, "_metadata.file_size as _size").createOrReplaceTempView(view)
         measured = [
-            measure(column).alias(f"{what}_{place}")
+            f"{measure.format(name(column))} as {what}_{place}"
             for place, column in enumerate(integers)
             for what, measure in _MEASURES.items()
         ]
-        path = substring_index(col("_metadata.file_path"), "/", -(len(days) + 1)).alias("_path")
-        sized = read.select("*", path, col("_metadata.file_size").alias("_size"))
-        found = sized.groupBy("_path", *days).agg(
-            greatest("_size").alias("_size"), count(lit(1)).alias("_rows"), *measured
-        )
-        return [(row["_path"], self._added(row.asDict(), integers, days)) for row in found.collect()]
+        keys, values = ", ".join(["_path", *days]), ", ".join(["max(_size) as _size", "count(*) as _rows", *measured])
+        found = self.session.sql(f"select {keys}, {values} from {view} group by {keys}").collect()
+        self.session.catalog.dropTempView(view)
+        return [(row["_path"], self._added(row.asDict(), integers, days)) for row in found]
 
     def _added(self, found: Mapping[str, Any], integers: list[str], days: list[str]) -> AddedFile:
         ends = {
@@ -115,11 +114,7 @@ class SparkWriter:
         )
 
 
-_MEASURES: Final[Mapping[str, Callable[[str], Any]]] = {
-    "min": lambda column: least(column),
-    "max": lambda column: greatest(column),
-    "null": lambda column: count_if(col(column).isNull()),
-}
+_MEASURES: Final = {"min": "min({})", "max": "max({})", "null": "count_if({} is null)"}
 
 
 def _days(dataset: Dataset) -> list[str]:

@@ -12,7 +12,6 @@ from uuid import uuid4
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import col, lit, substring_index
 
 from takings.adapters.merging.rows import name
 from takings.adapters.spark.lake import SparkLake
@@ -126,9 +125,9 @@ class SparkRows:
     def of_lake(self, dataset: Dataset, table: TableSnapshot) -> str:
         """Return a query of a table's rows, with the name of each one's file."""
         rows = self.lake.rows(self.session, dataset, table)
-        file = substring_index(col("_metadata.file_path"), "/", -_depth(dataset)) if table.files else lit("")
+        file = f"substring_index(_metadata.file_path, '/', -{_depth(dataset)})" if table.files else "''"
         view = f"files_{uuid4().hex}"
-        rows.withColumn("filename", file).createOrReplaceTempView(view)
+        rows.selectExpr("*", f"{file} as filename").createOrReplaceTempView(view)
         return f"select {self.all_columns(dataset)}, filename from {view}"
 
     def file_name(self, dataset: Dataset, file: LakeFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +12,6 @@ from functools import cached_property
 from typing import Final
 
 from pyspark.sql import DataFrame
-from pyspark.sql.functions import array, broadcast, col, count, element_at, expr, lit
-from pyspark.sql.functions import max as greatest
-from pyspark.sql.functions import min as least
 from pyspark.sql.types import StructType
 
 from takings.adapters.merging.days import wall_clock_micros
@@ -65,6 +63,9 @@ class SparkStaged:
     def lay_views(self) -> None:
         """Create the views; they end with the session."""
         for dataset in Dataset:
+            if self.batch.of(dataset):
+                self._lay_read(dataset)
+        for dataset in Dataset:
             self._lay(dataset)
 
     def _lay(self, dataset: Dataset) -> None:
@@ -105,8 +106,8 @@ class SparkStaged:
         if not self.batch.of(dataset):
             return
         keys = _KEYS[dataset]
-        ends = [end(col(key)).alias(f"{of}_{key}") for key in keys for of, end in (("min", least), ("max", greatest))]
-        found = self._read(dataset).groupBy(_FILE).agg(count(lit(1)).alias("rows"), *ends)
+        ends = ", ".join(f"{of}({name(key)}) as {of}_{key}" for key in keys for of in ("min", "max"))
+        found = self.rows.session.sql(f"select count(*) as rows, {ends} from read_{dataset} group by {_FILE}")
         for row in found.collect():
             yield _Facts(rows=row["rows"], ranges={key: (row[f"min_{key}"], row[f"max_{key}"]) for key in keys})
 
@@ -114,47 +115,50 @@ class SparkStaged:
         both = zip(self.batch.files, self.paths, strict=True)
         return [(file, path) for file, path in both if file.dataset is dataset]
 
-    def _read(self, dataset: Dataset) -> DataFrame:
-        """Return the rows as they were staged, with file name and place in it; NULL in a column that a file lacks."""
+    def _lay_read(self, dataset: Dataset) -> None:
+        """Create the view read_<dataset>: the rows as they were staged, with file name and place in it.
+
+        They have NULL in a column that a file lacks.
+        """
         schema = StructType()
         kinds = self.rows.contracts[dataset].stored | {"_line": ColumnType.INTEGER, VERSION: ColumnType.TIMESTAMP}
         for column, kind in kinds.items():
             schema.add(column, SQL_TYPES[kind])
         read = self.rows.session.read.schema(schema).parquet(*(escaped(path) for _, path in self._files(dataset)))
-        return read.withColumns({_FILE: col("_metadata.file_name"), _PLACE: col("_metadata.row_index")})
+        places = (f"_metadata.file_name as {_FILE}", f"_metadata.row_index as {_PLACE}")
+        read.selectExpr("*", *places).createOrReplaceTempView(f"read_{dataset}")
 
     def _every(self, dataset: Dataset) -> DataFrame:
         """Return all staged rows of a dataset as the lake keeps them, with their origin."""
+        self._lay_origins(dataset)
         contract = self.rows.contracts[dataset]
-        rows = self._read(dataset).join(broadcast(self._origins(dataset)), _FILE)
-        version = (
-            f"coalesce({name(VERSION)} + interval '{STEP.microseconds / 10**6:.6f}' second, timestamp_micros({_SEEN}))"
-        )
+        step = f"interval '{STEP.microseconds / 10**6:.6f}' second"
         columns = [
-            *(expr(name(column)) for column in contract.stored),
-            expr(version).alias("_version"),
-            col(_KEY).alias("_source"),
-            expr(f"coalesce(_line, {_PLACE} + 2)").alias("_line"),
-            lit(str(self.batch.batch_id)).alias("_batch"),
+            *map(name, contract.stored),
+            f"coalesce({name(VERSION)} + {step}, timestamp_micros({_SEEN})) as _version",
+            f"{_KEY} as _source",
+            f"coalesce(_line, {_PLACE} + 2) as _line",
+            f"'{self.batch.batch_id}' as _batch",
         ]
         if dataset is Dataset.ORDERS:
             shown = wall_clock_micros("unix_micros(created_at)", self.business_time)
-            columns.append(expr(f"cast(timestamp_micros({shown}) as date)").alias("order_date"))
-        return rows.select(*columns)
-
-    def _origins(self, dataset: Dataset) -> DataFrame:
-        """Return name, version and key of each staged file, without a row that needs Python to read it."""
-        files = [file for file, _ in self._files(dataset)]
-        place = expr("cast(id as int) + 1")
-        columns: dict[str, list[str] | list[int]] = {
-            _FILE: [_name_of(path) for _, path in self._files(dataset)],
-            _SEEN: [(file.version - _EPOCH) // timedelta(microseconds=1) for file in files],
-            _KEY: [file.key for file in files],
-        }
-        values = (
-            element_at(array(*(lit(value) for value in each)), place).alias(column) for column, each in columns.items()
+            columns.append(f"cast(timestamp_micros({shown}) as date) as order_date")
+        return self.rows.session.sql(
+            f"select /*+ broadcast(o) */ {', '.join(columns)} from read_{dataset} r join origins_{dataset} o using ({_FILE})"
         )
-        return self.rows.session.range(len(files)).select(*values)
+
+    def _lay_origins(self, dataset: Dataset) -> None:
+        """Create the view origins_<dataset>: name, version and key of each staged file.
+
+        No row needs Python to read it, and no name is a part of a statement.
+        """
+        files = [
+            {_FILE: _name_of(path), _SEEN: (file.version - _EPOCH) // timedelta(microseconds=1), _KEY: file.key}
+            for file, path in self._files(dataset)
+        ]
+        types = f"array<struct<{_FILE}: string, {_SEEN}: bigint, {_KEY}: string>>"
+        rows = self.rows.session.sql(f"select inline(from_json(:files, '{types}'))", {"files": json.dumps(files)})
+        rows.createOrReplaceTempView(f"origins_{dataset}")
 
 
 def _name_of(path: str) -> str:
