@@ -28,7 +28,8 @@ PLUGINS ?=
 # How many times as much as they name the tests of many examples try in `make deep`; `make test` tries a part of that. tests/test_workshop.py
 # holds the list against the tests.
 DEPTH   ?= 10
-OF_EXAMPLES := tests/contracts/test_damage.py tests/histories tests/mutation tests/pipeline/test_source_rows.py tests/pipeline/test_sources.py \
+OF_EXAMPLES := tests/contracts/test_damage.py tests/histories tests/kpi_engine/test_engines_agree.py \
+  tests/kpi_engine/test_executors.py tests/mutation tests/pipeline/test_source_rows.py tests/pipeline/test_sources.py \
   tests/reliability tests/simulation/test_simulation.py tests/stages/test_time_zones.py tests/test_profile_sql.py tests/valid tests/validation \
   tests/validation_engine tests/web/test_schema.py
 # Tests make thousands of small stores. In memory, where the system has room for them, they need not wait for a disk.

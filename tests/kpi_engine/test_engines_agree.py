@@ -19,6 +19,7 @@ from takings.errors import MachineryError
 from takings.queries.verification import verify
 from takings.runs import pipeline
 from takings.runs.restate import restate
+from tests.depth import examples, some
 from tests.golden.kpis.test_kpis import CASES, drop_and_run, read_case
 from tests.histories.living import Life
 from tests.histories.shops import History, arrivals_in_any_order, corrections_in_any_order, worth_in_any_order
@@ -65,7 +66,7 @@ def forget_numbers(root: Path) -> None:
             database.execute(f"delete from {table}")
 
 
-@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+@pytest.mark.parametrize("path", some(CASES, 3), ids=lambda path: path.stem)
 def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     """Each case gives its literal result again."""
     case, options = read_case(path, tmp_path)
@@ -75,7 +76,7 @@ def test_golden_kpis(path: Path, tmp_path: Path) -> None:
     assert published_by_spark(root, **options) == (case["day"], case["category"])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(examples(1, 2)))
 @pytest.mark.parametrize("make", [arrivals_in_any_order, corrections_in_any_order, worth_in_any_order])
 def test_histories(make: Callable[[int, int], History], seed: int, tmp_path: Path) -> None:
     """Whatever order files came in, however they were split and corrected."""

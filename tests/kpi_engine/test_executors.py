@@ -40,6 +40,7 @@ from takings.validation.findings import Verdict, no_faulty_records
 from takings.validation.validated import ValidatedFile
 from takings.workers import Workers
 from tests.cli.test_profiles import MUGS
+from tests.depth import some
 from tests.emulators import BUCKET, Emulator
 from tests.golden.test_golden import CASES, Case, read_case
 from tests.kpi_engine.troubled_stores import Elsewhere, Trouble, Troubled
@@ -146,8 +147,8 @@ def there(executors: SparkExecutors, file: FileToValidate, staged: Path) -> tupl
 
 
 def test_golden(tmp_path: Path, shared: SharedSession, duck: duckdb.DuckDBPyConnection) -> None:
-    """Every case has its expected result, and the very report, reasons and staged rows of a local run."""
-    assert differing(sorted(CASES.rglob("*.yaml")), tmp_path, shared, duck) == []
+    """A case has its expected result, and the very report, reasons and staged rows of a local run."""
+    assert differing(some(sorted(CASES.rglob("*.yaml")), 3), tmp_path, shared, duck) == []
 
 
 def differing(cases: Sequence[Path], folder: Path, shared: SharedSession, duck: duckdb.DuckDBPyConnection) -> list[str]:
