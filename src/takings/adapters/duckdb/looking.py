@@ -107,23 +107,25 @@ def _load(connection: duckdb.DuckDBPyConnection, at: int, files: Sequence[_File]
 
 def _look(connection: duckdb.DuckDBPyConnection, at: int, files: Sequence[_File]) -> FileLook:
     header = files[0].structure.header or ()
+    forms = _forms(connection, at, len(header))
     look = FileLook(
         names=tuple(file.path.name for file in files),
         format=files[0].format,
         records=sum(file.structure.records for file in files),
         broken=sum(file.structure.broken for file in files),
-        columns=tuple(_column(connection, at, place, name) for place, name in enumerate(header)),
+        columns=tuple(_column(connection, at, place, name, *forms[place]) for place, name in enumerate(header)),
         different=_one(connection, f"select count(*) from look_{at}")[0],
     )
     return replace(look, unique_pairs=tuple(_unique_pairs(connection, at, look)))
 
 
-def _column(connection: duckdb.DuckDBPyConnection, at: int, place: int, header: str) -> ColumnLook:
+def _column(
+    connection: duckdb.DuckDBPyConnection, at: int, place: int, header: str, examined: int, seen: dict[str, int]
+) -> ColumnLook:
     filled, distinct, longest = _one(
         connection,
         f"select count(c{place}), count(distinct c{place}), coalesce(max(strlen(c{place})), 0) from look_{at}",
     )
-    examined, seen = _forms(connection, at, place)
     values: list[tuple[str]] = []
     if distinct <= _MOST_VALUES:
         values = connection.execute(
@@ -142,16 +144,24 @@ def _column(connection: duckdb.DuckDBPyConnection, at: int, place: int, header: 
     )
 
 
-def _forms(connection: duckdb.DuckDBPyConnection, at: int, place: int) -> tuple[int, dict[str, int]]:
-    """Return how many different values were examined, and how many of them have each form."""
+def _forms(connection: duckdb.DuckDBPyConnection, at: int, columns: int) -> list[tuple[int, dict[str, int]]]:
+    """Return, for each column, how many different values were examined, and how many of them have each form.
+
+    One query asks for all columns, because to prepare the forms takes longer than to hold values against them.
+    """
     forms = patterns()
     counts = ", ".join(f"count(*) filter (where regexp_full_match(v, {literal(each)}))" for each in forms.values())
-    examined, *found = _one(
-        connection,
-        f"select count(*), {counts} from"
-        f" (select distinct c{place} as v from look_{at} where c{place} is not null limit {_MOST_EXAMINED})",
+    values = " union all ".join(
+        f"(select distinct {place} as place, c{place} as v from look_{at} where c{place} is not null"
+        f" limit {_MOST_EXAMINED})"
+        for place in range(columns)
     )
-    return examined, {form: count for form, count in zip(forms, found, strict=True) if count}
+    rows = connection.execute(f"select place, count(*), {counts} from ({values}) group by place").fetchall()
+    by_column = {
+        place: (examined, {form: count for form, count in zip(forms, found, strict=True) if count})
+        for place, examined, *found in rows
+    }
+    return [by_column.get(place, (0, {})) for place in range(columns)]
 
 
 def _largest_parts(connection: duckdb.DuckDBPyConnection, at: int, place: int) -> tuple[int, int]:
