@@ -9,9 +9,8 @@ import sys
 import time
 
 from tests.mutants.parts import PARTS
-from tests.mutants.python import try_python
 from tests.mutants.results import Judged, judge, read_explained
-from tests.mutants.sql_runs import try_sql
+from tests.mutants.workspace import try_part
 
 
 def main(names: list[str]) -> int:
@@ -25,7 +24,7 @@ def main(names: list[str]) -> int:
     for name in names or PARTS:
         begun = time.monotonic()
         part = PARTS[name]
-        found = judge((try_sql if part.is_sql else try_python)(name, part), explained, part.files)
+        found = judge(try_part(name, part), explained, part.files)
         judged.append(found)
         print(_row(name, found) + f" {time.monotonic() - begun:9.0f}", flush=True)
         for survivor in found.unexplained:

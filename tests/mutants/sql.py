@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+
+from tests.mutants.change import Change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,24 @@ _WORDS: Final = {
     "desc": ("",),
 }
 _LONGEST_FIRST: Final = sorted(_WORDS, key=lambda words: -len(words.split()))
+
+
+def sql_changes(file: str) -> list[Change]:
+    """Return every mutant of an SQL file as a change of it."""
+    path = Path(file)
+    original = path.read_text(encoding="utf-8")
+
+    def change(mutant: Mutant) -> Change:
+        return Change(
+            file=file,
+            before=mutant.before,
+            after=mutant.after,
+            function=None,
+            make=lambda: path.write_text(mutant.text, encoding="utf-8"),
+            undo=lambda: path.write_text(original, encoding="utf-8"),
+        )
+
+    return [change(mutant) for mutant in mutants(original)]
 
 
 def mutants(text: str) -> list[Mutant]:

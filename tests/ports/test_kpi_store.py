@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from takings.adapters.aws.database import Database
-from takings.adapters.aws.kpi_store import DynamoKpiStore
 from takings.adapters.local.database import open_database
 from takings.adapters.local.kpi_store import SqliteKpiStore
 from takings.contracts import load_contracts
@@ -32,6 +31,10 @@ SATURDAY, SUNDAY, MONDAY = date(2025, 3, 29), date(2025, 3, 30), date(2025, 3, 3
 def kpis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[KpiStore]:
     """Return an empty store of KPIs on each platform."""
     if request.param != "sqlite":
+        pytest.importorskip("boto3")
+        from takings.adapters.aws.database import Database
+        from takings.adapters.aws.kpi_store import DynamoKpiStore
+
         yield DynamoKpiStore(Database(request.getfixturevalue(request.param).emptied(monkeypatch).dynamodb, ""))
         return
     with closing(open_database(None)) as connection:
@@ -79,6 +82,7 @@ def test_rows_are_read_as_they_were_published(kpis: KpiStore) -> None:
     days = [day(SUNDAY), day(MONDAY, orders=0, revenue="0.00")]
     assert kpis.publish(ORDERS, days) == []
     assert list(kpis.rows(ORDERS)) == days
+    assert [str(found.values) for found in kpis.rows(ORDERS)] == [str(written.values) for written in days]
     assert kpis.publish(CATEGORIES, [category("Books", SUNDAY)]) == []
     assert list(kpis.rows(CATEGORIES)) == [category("Books", SUNDAY)]
     assert (kpis.keys(ORDERS, everything()), kpis.keys(CATEGORIES, everything())) == (
@@ -171,10 +175,16 @@ def test_a_category_may_have_any_name(kpis: KpiStore) -> None:
     assert [found.key for found in kpis.rows(CATEGORIES, category=name)] == [(name, SUNDAY)]
 
 
-def own_table(tmp_path: Path) -> KpiTable:
+def test_every_definition_of_a_tables_rows_is_found(kpis: KpiStore) -> None:
+    """Once each, and of this table alone."""
+    kpis.publish(ORDERS, [day(SUNDAY), replace(day(MONDAY), definition="e"), day(SATURDAY)])
+    assert (kpis.definitions(ORDERS), kpis.definitions(CATEGORIES)) == ({"d", "e"}, set())
+
+
+def own_table(tmp_path: Path, name: str = "ProductSales") -> KpiTable:
     """Return a table of the shop's own: sales per product and day."""
     contracts = load_contracts(Path(contracts_with_kpis(tmp_path / "contracts")))
-    return next(table for table in load_own_tables(tmp_path / "contracts", contracts) if table.name == "ProductSales")
+    return next(table for table in load_own_tables(tmp_path / "contracts", contracts) if table.name == name)
 
 
 def sold(product: object, day_: date, *, commit: int = 1, orders: int = 1) -> KpiRow:
@@ -214,3 +224,57 @@ def test_own_rows_have_the_guard_and_stay_hidden(kpis: KpiStore, tmp_path: Path)
     assert [each.is_gone for each in kpis.rows(table)] == [False, False]
     other = replace(table, name="OtherSales")
     assert (list(kpis.rows(other)), kpis.keys(other, everything()), kpis.definitions(other)) == ([], set(), set())
+
+
+def test_own_rows_of_one_category(kpis: KpiStore, tmp_path: Path) -> None:
+    """Its name must match exactly."""
+    table = own_table(tmp_path, "CategoryMargins")
+    values: dict[str, KpiValue] = dict.fromkeys((column.name for column in table.columns), None)
+    rows = [replace(row((name, SUNDAY), values, 1), count=1) for name in ("Books", "Toys")]
+    kpis.publish(table, rows)
+    assert list(kpis.rows(table, category="Toys")) == rows[1:]
+    assert list(kpis.rows(table, category="toys")) == []
+
+
+def layout(connection: sqlite3.Connection, table: KpiTable) -> dict[str, str]:
+    """Return the columns of a table in SQLite with their types."""
+    return {each["name"]: each["type"] for each in connection.execute(f"pragma table_info({table.name})")}
+
+
+def test_whoever_reads_the_sqlite_file_finds_counts_as_integers_and_money_as_text() -> None:
+    """A floating-point number would not have all digits; only a table with two keys needs an index on its days."""
+    with closing(open_database(None)) as connection:
+        SqliteKpiStore(connection, load_kpi_tables())
+        guard = {"commit": "INTEGER", "batch_id": "TEXT", "computed_at": "INTEGER", "definition": "TEXT"}
+        counts = {"total_orders", "total_items_sold", "items_sold", "unique_customers"}
+        for table in (ORDERS, CATEGORIES):
+            columns = {column.name: "INTEGER" if column.name in counts else "TEXT" for column in table.columns}
+            assert layout(connection, table) == dict.fromkeys(table.key, "TEXT") | columns | guard
+        indexes = connection.execute("select name from sqlite_master where type = 'index' and tbl_name like '%KPIs'")
+        assert [each["name"] for each in indexes if "autoindex" not in each["name"]] == ["CategoryKPIs_by_day"]
+
+
+def test_sqlite_reads_no_key_of_another_day() -> None:
+    """A batch that changes one day is as quick after years as on the first day."""
+    with closing(open_database(None)) as connection:
+        kpis = SqliteKpiStore(connection, load_kpi_tables())
+        kpis.publish(CATEGORIES, [category("Books", SUNDAY), category("Toys", SUNDAY), category("Toys", MONDAY)])
+        affected = Affected(category_days=frozenset({("Books", SUNDAY)}))
+        assert kpis.keys(CATEGORIES, affected) == {("Books", SUNDAY), ("Toys", SUNDAY)}
+
+
+def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks() -> None:
+    """With the same types as in a new one; its rows have no value there until they are published again."""
+    older = tuple(replace(table, columns=table.columns[1:-1]) for table in (ORDERS, CATEGORIES))
+    with closing(open_database(None)) as old, closing(open_database(None)) as new:
+        kpis = SqliteKpiStore(old, older)
+        values = dict(list(day(SUNDAY).values.items())[1:-1])
+        kpis.publish(older[0], [replace(day(SUNDAY), values=values)])
+        kpis = SqliteKpiStore(old, (ORDERS, CATEGORIES))
+        SqliteKpiStore(new, (ORDERS, CATEGORIES))
+        assert [layout(old, table) for table in older] == [layout(new, table) for table in older]
+        assert list(kpis.rows(ORDERS)) == [
+            replace(day(SUNDAY), values={**day(SUNDAY).values, "total_orders": None, "net_revenue": None})
+        ]
+        kpis.publish(ORDERS, [day(SUNDAY)])
+        assert list(kpis.rows(ORDERS)) == [day(SUNDAY)]

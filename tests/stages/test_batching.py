@@ -124,6 +124,12 @@ def test_the_oldest_files_go_first() -> None:
     assert keys(choose((new, old, middle), replace(POLICY, batch_max_files=2))) == ["orders/c.csv", "orders/b.csv"]
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_batch_has_one_file_at_least(most: int) -> None:
+    """Otherwise nothing would ever go."""
+    assert keys(choose(ONE_OF_EACH, replace(POLICY, batch_max_files=most))) == ["order-items/a.csv"]
+
+
 def test_each_pending_dataset_is_represented() -> None:
     """A thousand old items do not delay a file of orders."""
     old_items = tuple(pending(f"order-items/{number}.csv", at=NOON - MINUTE) for number in range(5))

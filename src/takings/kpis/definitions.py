@@ -99,7 +99,7 @@ def _parse_column(name: str, how: Mapping[str, Any]) -> KpiColumn:
 def definition_hash(tables: tuple[KpiTable, ...], *, policy: str, time_zone: str) -> str:
     """Return 16 hex digits that change whenever the meaning of a published number may have changed."""
     meaning = [_meaning(table) for table in tables]
-    text = json.dumps([meaning, policy, time_zone], sort_keys=True, default=str)
+    text = json.dumps([meaning, policy, time_zone], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -122,7 +122,7 @@ def prepare_publication(
 
 def in_order(key: KpiKey) -> tuple[tuple[bool, Any], ...]:
     """Return what keys are sorted by; an empty part comes first."""
-    return tuple((part is not None, "" if part is None else part) for part in key)
+    return tuple((part is not None, part) for part in key)
 
 
 def is_affected(key: KpiKey, affected: Affected) -> bool:

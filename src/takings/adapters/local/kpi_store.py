@@ -59,7 +59,7 @@ class SqliteKpiStore:
         refused = []
         with transaction(self._connection) as connection:
             for row in rows:
-                if connection.execute(statement, _write_row(table, row)).rowcount == 0:
+                if connection.execute(statement, _write_row(row)).rowcount == 0:
                     refused.append(row)
         return refused
 
@@ -101,8 +101,8 @@ class SqliteKpiStore:
         return (_read_row(table, row) for row in found)
 
 
-def _write_row(table: KpiTable, row: KpiRow) -> list[object]:
-    key = [part.isoformat() if isinstance(part, date) else part for part in row.key]
+def _write_row(row: KpiRow) -> list[object]:
+    key = [str(part) for part in row.key]
     values = [str(value) if isinstance(value, Decimal) else value for value in row.values.values()]
     return [*key, *values, row.commit, row.batch_id, to_micros(row.computed_at), row.definition]
 
