@@ -22,7 +22,7 @@ def _kpis(*names: str) -> tuple[str, ...]:
     return tuple(f"src/takings/kpis/{name}.sql" for name in names)
 
 
-_GOLDEN_KPIS: Final = "tests/golden/kpis/test_kpis.py"
+_LAKE_SQL: Final = "tests/stages/test_lake_sql.py"
 _DEFINITIONS: Final = "tests/stages/test_kpi_definitions.py"
 _RULES: Final = ("tests/golden/test_golden.py", "tests/validation_engine/test_amounts.py")
 
@@ -59,15 +59,15 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "kpi-sql": Part(
         files=_kpis("category_kpis", "order_kpis", "category_kpis_by_worth", "order_kpis_by_worth", "items"),
-        tests=(_GOLDEN_KPIS,),
+        tests=("tests/stages/test_kpi_sql.py",),
     ),
     "merge-sql": Part(
         files=_lake("changed", "changed_deliveries", "newest", "newest_deliveries", "prior", "incoming_order_items"),
-        tests=(_GOLDEN_KPIS, "tests/pipeline/test_order_of_versions.py"),
+        tests=(_LAKE_SQL,),
     ),
     "affected-sql": Part(
         files=_lake("affected_categories", "affected_days", "arriving", "touched", "moving_items"),
-        tests=(_GOLDEN_KPIS,),
+        tests=(_LAKE_SQL,),
     ),
     "changes-sql": Part(
         files=_lake(
@@ -78,6 +78,6 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "gaps-sql": Part(
         files=_lake("gaps", "orphans", "waiting_items"),
-        tests=("tests/pipeline/test_gaps.py", "tests/pipeline/test_runs.py"),
+        tests=(_LAKE_SQL,),
     ),
 }
