@@ -30,6 +30,8 @@ ITEMS = """
         (6, 3, 1, 'cancelled', null, '9.00', 1, '9.00', '4.00'),
         (7, 11, 2, null, null, '1.50', 3, '4.50', '0.00'),
         (8, 12, 2, 'shipped', null, '2.00', 1, '2.00', '0.50'),
+        (9, 1, 1, 'returned', null, '0.25', 1, '0.25', null),
+        (10, 3, 1, 'cancelled', null, '1.00', 1, '1.00', null),
     ) as rows(id, order_id, product_id, status, returned_at, sale_price, quantity, amount, refund)
 """
 ORDERS = """
@@ -69,10 +71,10 @@ def test_the_measures_of_a_day(views: duckdb.DuckDBPyConnection) -> None:
             "orders": 4,
             "returned_orders": 2,
             "customers": 3,
-            "items": 6,
-            "revenue": Decimal("34.7500000000000007"),
-            "returned_value": Decimal("12.7500000000000007"),
-            "cancelled_value": Decimal("12.0000000000000000"),
+            "items": 8,
+            "revenue": Decimal("36.0000000000000007"),
+            "returned_value": Decimal("13.0000000000000007"),
+            "cancelled_value": Decimal("13.0000000000000000"),
         },
         "2025-03-31": {"orders": 2, "customers": 1, "items": 2, "revenue": Decimal("3.5000000000000000")},
         "2025-04-01": {"orders": 1, "customers": 1},
@@ -86,10 +88,10 @@ def test_the_measures_of_a_category(views: duckdb.DuckDBPyConnection) -> None:
         "Books 2025-03-30": {
             "orders": 3,
             "returned_orders": 2,
-            "items": 4,
-            "revenue": Decimal("31.7500000000000000"),
-            "returned_value": Decimal("12.7500000000000000"),
-            "cancelled_value": Decimal("9.0000000000000000"),
+            "items": 6,
+            "revenue": Decimal("33.0000000000000000"),
+            "returned_value": Decimal("13.0000000000000000"),
+            "cancelled_value": Decimal("10.0000000000000000"),
         },
         "Toys 2025-03-30": {
             "orders": 2,
@@ -116,6 +118,8 @@ def test_what_an_item_is_worth_by_its_roles(views: duckdb.DuckDBPyConnection) ->
         "6 cancelled 1 9.0000000000000000 1 4.0000000000000000 5.0000000000000000 7",
         "7 cancelled 3 4.5000000000000000 0 0E-16 4.5000000000000000 8",
         "8 shipped 1 2.0000000000000000 1 0.5000000000000000 0E-16 9",
+        "9 returned 1 0.2500000000000000 1 0.2500000000000000 0E-16 10",
+        "10 cancelled 1 1.0000000000000000 0 0E-16 1.0000000000000000 11",
     ]
 
 
@@ -127,10 +131,10 @@ def test_the_measures_by_worth(views: duckdb.DuckDBPyConnection) -> None:
             "orders": 4,
             "returned_orders": 2,
             "customers": 3,
-            "items": 7,
-            "revenue": Decimal("44.7500000000000007"),
-            "returned_value": Decimal("16.7500000000000007"),
-            "cancelled_value": Decimal("8.0000000000000000"),
+            "items": 9,
+            "revenue": Decimal("46.0000000000000007"),
+            "returned_value": Decimal("17.0000000000000007"),
+            "cancelled_value": Decimal("9.0000000000000000"),
         },
         "2025-03-31": {
             "orders": 2,
@@ -146,10 +150,10 @@ def test_the_measures_by_worth(views: duckdb.DuckDBPyConnection) -> None:
         "Books 2025-03-30": {
             "orders": 3,
             "returned_orders": 3,
-            "items": 5,
-            "revenue": Decimal("41.7500000000000000"),
-            "returned_value": Decimal("16.7500000000000000"),
-            "cancelled_value": Decimal("5.0000000000000000"),
+            "items": 7,
+            "revenue": Decimal("43.0000000000000000"),
+            "returned_value": Decimal("17.0000000000000000"),
+            "cancelled_value": Decimal("6.0000000000000000"),
         },
         "Toys 2025-03-30": {
             "orders": 2,
