@@ -74,7 +74,7 @@ PARTS: Final[dict[str, Part]] = {
             *("row_changes", "another_order", "item_of_another_order", "item_in_two_orders", "order_in_two_files"),
             *("more_items_than_stated", "stated_items", "same_time", "same_time_deliveries", "line_changes"),
         ),
-        tests=("tests/pipeline/test_changes.py", "tests/pipeline/test_order_of_versions.py"),
+        tests=("tests/stages/test_change_sql.py",),
     ),
     "gaps-sql": Part(
         files=_lake("gaps", "orphans", "waiting_items"),

@@ -5,43 +5,12 @@ Days are numbers here; the SQL only compares them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
-from typing import Any
 
-import duckdb
 import pytest
 
 from takings.adapters.merging.rows import sql
-
-
-class Lake:
-    """A database in memory with tables of literal rows."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def table(self, name: str, columns: str, *rows: str) -> None:
-        """Make a table, or make it again."""
-        nothing = f"({', '.join('null' for _ in columns.split(', '))})"
-        self._connection.execute(
-            f"create or replace table {name} as select * from (values {', '.join(rows or [nothing])}) as rows({columns})"
-            f" limit {len(rows)}"
-        )
-
-    def run(self, text: str) -> list[tuple[Any, ...]]:
-        """Run one or several statements and return the rows of the last."""
-        return self._connection.execute(text).fetchall()
-
-
-@pytest.fixture
-def lake() -> Iterator[Lake]:
-    """Return an empty database."""
-    with closing(duckdb.connect(config={"threads": 1})) as connection:
-        connection.execute("set timezone = 'UTC'")
-        yield Lake(connection)
-
+from tests.stages.literal_lake import Lake
 
 VERSIONED = "key, _version, _source, _line"
 
