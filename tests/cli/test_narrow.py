@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -84,3 +88,38 @@ def test_a_pipe_is_as_wide_as_columns_says(shop: Path) -> None:
 
     assert "left out" not in piped()
     assert "left out, as the terminal is narrow" in unwrapped(piped(COLUMNS="60"))
+
+
+def test_a_terminal_gets_sentences_in_whole_words(shop: Path) -> None:
+    """A command in backquotes stays in one line, and a name that is longer than a line in one piece; a pipe gets one line."""
+    drop(shop, "orders/late.csv", csv_of(order(2), order(3, status="sent")))
+    piped = subprocess.run(
+        [sys.executable, "-m", "takings", "run", str(shop), "--now"], capture_output=True, text=True, timeout=60
+    ).stdout
+    drop(shop, "orders/later.csv", csv_of(order(2), order(3, status="sent")))
+    shown = _on_a_terminal(60, "run", shop, "--now")
+    (reason,) = (line for line in piped.splitlines() if "rejected" in line and "late.csv" in line)
+    assert len(reason) > 60
+    assert unwrapped(reason).replace("late.csv", "later.csv") in unwrapped("\n".join(shown))
+    assert any(line.strip().startswith(f"`takings batches {shop} ") and line.endswith("`") for line in shown)
+    assert all(cell_len(line) <= 60 for line in shown if str(shop) not in line)
+
+
+def _on_a_terminal(width: int, *arguments: object) -> list[str]:
+    """Return the lines that a command prints on a terminal so wide, without colours."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (50, width))
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
+    command = [sys.executable, "-m", "takings", *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdout=its, stderr=subprocess.DEVNULL, env={**environment, "TERM": "xterm"}
+    ) as running:
+        os.close(its)
+        told = b""
+        # Linux reports the end of a terminal as an error.
+        with contextlib.suppress(OSError):
+            while part := os.read(ours, 65536):
+                told += part
+        running.wait(60)
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", told.decode()).splitlines()

@@ -40,7 +40,9 @@ class TestStatus:
             "is_abandoned": False,
         }
         assert document["lease_expires_at"] == format_instant(now + LEASE)
-        assert "suspected raw-data/orders/b.csv: a process died 1 times" in unwrapped(takings("status", root).out)
+        assert "suspected raw-data/orders/b.csv: 1 process died while reading the file" in unwrapped(
+            takings("status", root).out
+        )
 
 
 class TestBatches:

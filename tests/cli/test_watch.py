@@ -200,7 +200,7 @@ class TestReacting:
         (root / "lake").mkdir()
         watching = watch(root, batch_files=3)
         drop(root, "products/a.csv", PRODUCTS)
-        eventually(lambda: "holding: 1 file pending, but no file of orders, order_items" in watching.out())
+        eventually(lambda: "waiting: 1 file pending, but no file of orders or order_items" in watching.out())
         drop(root, "orders/2025/a.csv", ORDERS)
         drop(root, "order-items/a.csv", ITEMS)
         eventually(lambda: "commit 1: 2 days and 3 category days published" in watching.out())
@@ -224,7 +224,7 @@ class TestReacting:
             file.write(ITEMS[:40])
             drop(root, "products/a.csv", PRODUCTS)
             drop(root, "orders/a.csv", ORDERS)
-            eventually(lambda: "holding: 2 files pending, but no file of order_items" in watching.out())
+            eventually(lambda: "waiting: 2 files pending, but no file of order_items" in watching.out())
             file.write(ITEMS[40:])
         eventually(lambda: "3 accepted" in watching.out())
         assert (watching.ended(signal.SIGTERM), published(root)) == (0, expected(root))
@@ -339,7 +339,10 @@ class TestEnding:
             gate = Gate(state=GateState.RUNNING, batch_id=BatchId("b1"), attempt=1)
             shop.ports.ledger.change_gate(gate.blocked("numbers contradict."))
         watching = watch(root)
-        text = "takings: batch b1 is blocked: numbers contradict. Then run `takings unblock`; the watch continues by itself."
+        text = (
+            f"takings: batch b1 is blocked: numbers contradict. Then run `takings unblock {root}`;"
+            " the watch continues by itself."
+        )
         eventually(lambda: text in watching.err())
         assert (watching.ended(signal.SIGTERM), watching.err().count("is blocked")) == (3, 1)
 

@@ -62,7 +62,7 @@ def test_a_blocked_batch_is_told_with_the_way_on(root: Path) -> None:
     (found,) = news(root)
     assert (found.kind, found.id) == (NewsKind.BLOCKED, "20261123T121600123456Z-4f2a-1")
     assert found.text == (
-        "batch 20261123T121600123456Z-4f2a is blocked: revenue contradicts itself. Then run `takings unblock`."
+        "batch 20261123T121600123456Z-4f2a is blocked: revenue contradicts itself. Then run `takings unblock STORE`."
     )
 
 

@@ -230,7 +230,7 @@ def test_contradicting_measures_block_the_batch_until_it_is_unblocked(root: Path
     assert (blocked.state, blocked.owner) == (GateState.BLOCKED, None)
     assert published(root) == before
     assert files(root, "raw-data") == ["raw-data/order-items/bad.csv", "raw-data/orders/b.csv"]
-    with pytest.raises(MachineryError, match=r"is blocked: KPIs of day .* Then run `takings unblock`\."):
+    with pytest.raises(MachineryError, match=r"is blocked: KPIs of day .* Then run `takings unblock STORE`\."):
         run(root)
 
     assert takings.open(root).unblock() == blocked.batch_id

@@ -43,8 +43,8 @@ def test_a_batch_of_an_owner_that_is_gone_is_taken_over_at_once(gate: Gate, acti
 
 
 def test_a_blocked_batch_is_told_with_its_remedy() -> None:
-    """The command names the store unless it is the current one."""
+    """The command names the store, or where its name goes."""
     assert blocked_message(BATCH, "numbers contradict.") == (
-        f"batch {BATCH} is blocked: numbers contradict. Then run `takings unblock`."
+        f"batch {BATCH} is blocked: numbers contradict. Then run `takings unblock STORE`."
     )
     assert blocked_message(BATCH, "numbers contradict.", "s3://shop").endswith("Then run `takings unblock s3://shop`.")

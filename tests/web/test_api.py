@@ -311,6 +311,9 @@ class TestWhileBatchesRun:
             assert reader.kpis(seen) is before
             with pytest.raises(HalfPublishedError, match="takings run"):
                 StoreReader(store).kpis(seen)
+            running = shop.ports.ledger.change_gate(running.blocked("numbers contradict."))
+            with pytest.raises(HalfPublishedError, match="takings unblock"):
+                StoreReader(store).kpis(seen)
 
             shop.ports.ledger.change_gate(running.released(last_commit=2))
             after = reader.kpis(seen)

@@ -10,6 +10,7 @@ import pytest
 from takings.entrypoints.spreadsheets import neutralised, neutralised_csv
 from takings.entrypoints.web.figures import Period, change, overview, usual_period
 from takings.entrypoints.web.periods import quick_periods, read_period
+from takings.entrypoints.web.rendering import told
 from takings.errors import UsageError
 from takings.kpis import KpiRow, load_kpi_tables
 from takings.lake import Commit
@@ -120,6 +121,13 @@ def test_a_range_is_read_from_an_address() -> None:
 def test_change_is_percent_of_what_was(now: Decimal, before: int, percent: str | None) -> None:
     """Without an earlier number, there is no change."""
     assert change(now, before) == (None if percent is None else Decimal(percent))
+
+
+def test_commands_in_a_sentence_are_code() -> None:
+    """Everything else is escaped."""
+    assert told("a <b> is blocked. Run `takings unblock <i>`.") == (
+        "A &lt;b&gt; is blocked. Run <code>takings unblock &lt;i&gt;</code>."
+    )
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1 (2)", "-cmd()", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "-", "+-5"])

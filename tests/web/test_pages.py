@@ -99,7 +99,7 @@ def test_a_number_leads_to_its_rows_and_their_file(page: Page, addresses: dict[s
     there(page, addresses["overview"])
     page.locator("#t-days > summary").click()
     page.locator("#t-days tbody tr").first.locator("td.num a").first.click()
-    expect(page.get_by_text("is what is published")).to_be_visible()
+    expect(page.get_by_text("as published")).to_be_visible()
     page.get_by_role("table").get_by_role("link", name="Toys").first.click()
     expect(page.locator(".sum strong")).to_have_text("20.25")
     page.get_by_role("link", name="order-items/a.csv").first.click()

@@ -26,7 +26,7 @@ def test_the_rows_behind_a_day_show_pieces_and_values(tmp_path: Path) -> None:
     ]
     assert worth == [[3, 1, "4.25", "0.00", "4.25"], [4, 3, "29.00", "2.50", "0.00"]]
     assert document["revenue"] == "33.25"
-    assert "is what is published" in page
+    assert "as published" in page
     assert '<th scope="col" class="num">Pieces</th><th scope="col" class="num">Amount</th>' in page
     assert '<td class="num">29.00</td><td class="num">2.50</td>' in page
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.status import Status
 from rich.text import Text
 
 from takings.entrypoints.legible import cut, legible, marked
+from takings.entrypoints.wrapping import wrapped
 
 if TYPE_CHECKING:
     from takings.queries.incomplete import Incomplete
@@ -59,6 +61,17 @@ class _LegibleConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
         """Read a text with markup."""
         return super().render_str(legible(text, keep="\n"), **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - Rich's own
+        """Print; a sentence that may be longer than a line is wrapped between words on a terminal, and nowhere else."""
+        if options.get("soft_wrap") and not options.get("no_wrap") and self.is_terminal:
+            objects = tuple(
+                wrapped(self.render_str(each, highlight=options.get("highlight")), self.width)
+                if isinstance(each, str)
+                else each
+                for each in objects
+            )
+        super().print(*objects, **options)
 
 
 out = _LegibleConsole(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH)
@@ -125,10 +138,20 @@ def show_incomplete(incomplete: Incomplete, *, to: Console = out, label: str = "
         to.print(f"[yellow]{label}[/] {marked(line)}", highlight=False, soft_wrap=True)
 
 
+def spoken(moment: datetime) -> str:
+    """Return an instant for people, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Return names as a sentence has them: a, b and c."""
+    return f" {word} ".join([", ".join(names[:-1])] * bool(names[:-1]) + list(names[-1:]))
+
+
 def count(number: int, thing: str) -> str:
     """Return a number with its noun."""
     if number == 1:
         return f"1 {thing}"
     if thing.endswith("y") and thing[-2] not in "aeiou":
         return f"{number:,} {thing[:-1]}ies"
-    return f"{number:,} {thing}{'es' if thing.endswith('ch') else 's'}"
+    return f"{number:,} {thing}{'es' if thing.endswith(('ch', 'ss')) else 's'}"

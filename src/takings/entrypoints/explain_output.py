@@ -1,4 +1,4 @@
-"""Show the rows behind a number as CSV."""
+"""Show the rows behind a number as CSV, and their amounts to people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import fields
+from decimal import Decimal
 from typing import Final
 
 from takings.entrypoints.spreadsheets import neutralised
@@ -27,3 +28,8 @@ def as_csv(rows: Iterable[RowBehind], *, for_spreadsheet: bool = False) -> str:
 def texts(row: RowBehind) -> list[str]:
     """Return a row's cells as CSV holds them."""
     return ["" if cell is None else exact(cell) for cell in (getattr(row, column) for column in COLUMNS)]
+
+
+def grouped(amount: Decimal) -> str:
+    """Return an amount for people: with all its digits, and commas between thousands."""
+    return f"{Decimal(exact(amount)):,f}"

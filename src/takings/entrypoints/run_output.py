@@ -12,13 +12,15 @@ from rich.console import Console
 
 from takings.api import Run
 from takings.archive.outcome import BatchOutcome
-from takings.entrypoints.console import count, out, show_incomplete, show_warnings
+from takings.entrypoints.console import count, listed, out, show_incomplete, show_warnings, spoken
 from takings.entrypoints.legible import marked
 from takings.intake.batching import Decision, Hold, NothingPending, WaitUntil
 from takings.lake import RowChanges
 from takings.validation.findings import FileReport, RecordCounts, Verdict
 
 _SHOWN_REJECTIONS: Final = 20
+#: room for the name of a dataset
+_NAME: Final = 12
 
 
 def show_run(done: Run, store: object) -> None:
@@ -86,21 +88,23 @@ def _show_rejected(batch: BatchOutcome, store: object) -> None:
     if rejected and store is not None:
         command = f"takings batches {shlex.quote(str(store))} {batch.batch_id}"
         for line in (
-            f"every bad line: {command}",
+            f"every bad line: `{command}`",
             "then mend the file, and drop it again (docs/how-to/mend-rejects.md)",
         ):
             out.print(f"  {marked(line)}", highlight=False, soft_wrap=True)
 
 
 def _accounting(reports: Sequence[FileReport], changes: Mapping[str, RowChanges]) -> Iterable[str]:
-    for kind in sorted({report.dataset for report in reports}):
+    kinds = sorted({report.dataset for report in reports})
+    width = max([_NAME, *map(len, kinds)])
+    for kind in kinds:
         of_kind = [report for report in reports if report.dataset == kind]
         counted = [changes[report.key] for report in of_kind if report.key in changes]
-        yield _account(kind, [report.records for report in of_kind], counted, "record")
+        yield _account(kind.ljust(width), [report.records for report in of_kind], counted, "record")
         made = [(dataset, rows.records) for report in of_kind for dataset, rows in report.made.items()]
         for dataset in sorted({dataset for dataset, _ in made}):
             counts = [rows for each, rows in made if each is dataset]
-            yield "  " + _account(dataset, counts, (), "row").replace(" read,", " made,")
+            yield "  " + _account(dataset.ljust(max(width - 2, _NAME)), counts, (), "row").replace(" read,", " made,")
 
 
 def _account(kind: str, counts: Sequence[RecordCounts], counted: Iterable[RowChanges], what: str) -> str:
@@ -112,8 +116,8 @@ def _account(kind: str, counts: Sequence[RecordCounts], counted: Iterable[RowCha
     if rejected := sum(each.rejected for each in counts):
         parts.append(f"{rejected:,} rejected")
     if copies := sum(each.identical_duplicates for each in counts):
-        parts.append(f"{copies:,} identical duplicates")
-    return f"  {kind:<12} {', '.join(parts)}"
+        parts.append(count(copies, "identical duplicate"))
+    return f"  {kind} {', '.join(parts)}"
 
 
 def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: bool, to: Console = out) -> None:
@@ -122,17 +126,21 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
         case NothingPending():
             to.print("nothing more is pending" if did_work else "nothing to do: no file is pending")
         case WaitUntil(deadline=deadline):
-            minutes = max(0.0, (deadline - now).total_seconds() / 60)
             to.print(
-                f"waiting: {count(pending, 'file')} pending, dispatched at {deadline:%Y-%m-%d %H:%M:%S} UTC"
-                f" (in {minutes:.0f} min) or when more come; `takings run --now` does not wait",
+                f"waiting: {count(pending, 'file')} pending; a batch starts at {spoken(deadline)}"
+                f" ({minutes_until(deadline, now)}) or when more come; `takings run --now` does not wait",
                 highlight=False,
                 soft_wrap=True,
             )
         case Hold(missing=missing):
             to.print(
-                f"holding: {count(pending, 'file')} pending, but no file of {', '.join(missing)} has ever come;"
+                f"waiting: {count(pending, 'file')} pending, but no file of {listed(missing, 'or')} has ever come;"
                 " `takings run --now` does not wait",
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def minutes_until(deadline: datetime, now: datetime) -> str:
+    """Return how long it is until then, for people."""
+    return f"in {max(0.0, (deadline - now).total_seconds() / 60):.0f} min"

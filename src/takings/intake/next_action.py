@@ -49,6 +49,6 @@ def next_action(gate: Gate, now: datetime, is_gone: Callable[[str | None], bool]
     return Busy(batch_id=gate.batch_id)
 
 
-def blocked_message(batch_id: BatchId | None, reason: str | None, store: str = "") -> str:
+def blocked_message(batch_id: BatchId | None, reason: str | None, store: str = "STORE") -> str:
     """Return the message about a blocked batch: the reason, and the command that unblocks it."""
-    return f"batch {batch_id} is blocked: {reason} Then run `{f'takings unblock {store}'.rstrip()}`."
+    return f"batch {batch_id} is blocked: {reason} Then run `takings unblock {store}`."

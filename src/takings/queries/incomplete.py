@@ -166,8 +166,8 @@ def _waiting(gap: Gap, one: str, several: str) -> str:
     if not gap.waiting_items:
         return ""
     if gap.waiting_items == 1:
-        return f"1 item worth {_money(gap.waiting_worth)} waits for {one}"
-    return f"{gap.waiting_items:,} items worth {_money(gap.waiting_worth)} wait for {several}"
+        return f"1 item worth {_cents(gap.waiting_worth):,} waits for {one}"
+    return f"{gap.waiting_items:,} items worth {_cents(gap.waiting_worth):,} wait for {several}"
 
 
 def _bare(orders: int) -> str:
@@ -176,8 +176,12 @@ def _bare(orders: int) -> str:
     return "1 order has no item" if orders == 1 else f"{orders:,} orders have no item"
 
 
+def _cents(value: Decimal) -> Decimal:
+    return value.quantize(_CENT, rounding=ROUND_HALF_UP)
+
+
 def _money(value: Decimal) -> str:
-    return f"{value.quantize(_CENT, rounding=ROUND_HALF_UP):f}"
+    return f"{_cents(value):f}"
 
 
 def _named(keys: Sequence[str]) -> str:

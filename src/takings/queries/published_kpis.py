@@ -17,7 +17,7 @@ from typing import Final
 
 from takings.batch.commits import read_commit
 from takings.errors import MachineryError, UnknownThing
-from takings.intake.gate import Gate
+from takings.intake.gate import Gate, GateState
 from takings.kpis import KpiRow, KpiTable
 from takings.kpis.publication import visible
 from takings.lake import Commit
@@ -164,6 +164,12 @@ def read_published(ports: Ports, kept: PublishedKpis | None = None) -> Published
             return kept
         if pause is not None:
             ports.clock.sleep(pause)
+    gate = ports.ledger.gate()
+    if gate.state is GateState.BLOCKED:
+        raise HalfPublishedError(
+            f"batch {gate.batch_id} is blocked, half published, and the numbers before it are no longer known."
+            " `takings status STORE` says why; `takings unblock STORE` and `takings run STORE` complete it."
+        )
     raise HalfPublishedError(
         "a batch is being published, and the numbers before it are no longer known. Try again in a moment; if this"
         " persists, `takings run STORE` completes the batch."

@@ -30,6 +30,8 @@ _SHOWN_FAILURES: Final = 10
 class Status:
     """The state of a store."""
 
+    #: when it was so
+    at: datetime
     #: IDLE, WAITING, FORMING, RUNNING or BLOCKED
     state: str
     #: pending files per dataset and source
@@ -118,9 +120,12 @@ def find_status(ports: Ports, incomplete: Incomplete) -> Status:
     lineage = ports.ledger.lineage_of_refused()
     pending = Counter(drop.dataset for _, drop in sighting.drops)
     return Status(
+        at=now,
         state=gate.state.value,
         pending={kind.value: pending[kind] for kind in (*Dataset, *sources.by_name)},
-        decision=decide(sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now),
+        decision=decide(
+            sighting.drops, gate.landed, ports.batch_policy, deadline=gate.deadline, now=now, sources=sources
+        ),
         batch_id=gate.batch_id,
         attempt=gate.attempt,
         owner=gate.owner,

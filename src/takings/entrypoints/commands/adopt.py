@@ -160,4 +160,5 @@ def _write(adoption: Adoption, into: Path, *, yes: bool) -> None:
         f"  takings run {shlex.quote(str(into))} --now",
     ]
     for line in lines:
-        out.print(marked(line), highlight=False, soft_wrap=True)
+        # Each is to be copied as it is, so it stays in one line.
+        out.print(marked(line), highlight=False, soft_wrap=True, no_wrap=True)

@@ -66,7 +66,7 @@ def _cells(found: BatchSummary) -> list[str]:
     new, changed = ("–" if found.rows is None else f"{found.rows[name]:,}" for name in ("new", "changed"))
     return [
         found.batch_id,
-        found.state,
+        _spoken(found.state),
         f"{found.files:,}",
         ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items()),
         f"{found.records_read:,}",
@@ -77,9 +77,13 @@ def _cells(found: BatchSummary) -> list[str]:
     ]
 
 
+def _spoken(state: str) -> str:
+    return state.lower().replace("_", " ")
+
+
 def _show_one(batch: BatchDetails) -> None:
     commit = "no commit" if batch.summary.commit is None else f"commit {batch.summary.commit}"
-    out.print(f"[bold]batch {batch.summary.batch_id}[/]: {batch.summary.state}, {commit}", highlight=False)
+    out.print(f"[bold]batch {batch.summary.batch_id}[/]: {_spoken(batch.summary.state)}, {commit}", highlight=False)
     _show_files(batch)
     show_warnings(batch.kpi_warnings)
     for warning in () if batch.changes is None else batch.changes.warnings:

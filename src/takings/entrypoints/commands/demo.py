@@ -55,11 +55,11 @@ def demo(
 def _show_places(directory: Path) -> None:
     out.print("\nWhere everything is:", highlight=False)
     for place, what in (
-        ("raw-data/", "drop more files here, then `takings run` again"),
+        ("raw-data/", "drop more files here, and run again"),
         ("lake/", "the typed tables, as Delta Lake"),
         ("processed/", "the originals that were taken"),
         ("validation-reports/", "what was found in each file"),
-        ("batches/", "what each batch was made of and how it ended"),
+        ("batches/", "what each batch took, and how it ended"),
         (".takings/takings.db", "ledger and KPIs, as SQLite"),
     ):
         out.print(f"  {directory / place!s:<36} {what}", highlight=False, soft_wrap=True)
@@ -68,7 +68,7 @@ def _show_places(directory: Path) -> None:
 def _show_page(directory: Path) -> None:
     """Print how to open the page; its packages are an extra."""
     out.print("\nLook at it in a browser:", highlight=False)
-    out.print(f"  takings serve {directory}", highlight=False, soft_wrap=True)
+    out.print(f"  takings serve {directory}", highlight=False, soft_wrap=True, no_wrap=True)
     if any(find_spec(package) is None for package in ("fastapi", "jinja2", "uvicorn")):
         out.print(
             "  It needs the extra: pip install 'takings\\[web]', or `make page` if you ran `make demo`.",

@@ -15,11 +15,12 @@ from takings.api import Shop
 from takings.entrypoints import explain_output
 from takings.entrypoints.app import print_json, print_text
 from takings.entrypoints.console import Teller, count, most_of_a_name, out
+from takings.entrypoints.explain_output import grouped
 from takings.entrypoints.fitting import fits, width_of
 from takings.entrypoints.legible import cut, marked
 from takings.entrypoints.options import SpreadsheetSafe, Store
 from takings.errors import UsageError
-from takings.queries.verification import Explanation, RowBehind, exact
+from takings.queries.verification import Explanation, RowBehind
 
 _SHOWN: Final = 50
 
@@ -72,8 +73,12 @@ def _conditions(written: Sequence[str]) -> dict[str, str]:
 
 
 def _cells(row: RowBehind, worths: int) -> list[str]:
-    values = (row.sale_price, row.pieces, row.amount, row.returned_value, row.cancelled_value)
-    numbers = ["" if value is None else exact(value) for value in values[: 1 + worths]]
+    pieces = None if row.pieces is None else f"{row.pieces:,}"
+    amounts = (
+        None if each is None else grouped(each) for each in (row.amount, row.returned_value, row.cancelled_value)
+    )
+    price = None if row.sale_price is None else grouped(row.sale_price)
+    numbers = [number or "" for number in (price, pieces, *amounts)][: 1 + worths]
     category = None if row.category is None else cut(row.category, most_of_a_name())
     cells = (category, row.order_id, row.item_id, row.status, *numbers, row.counted_as, row.key, row.line)
     return ["–" if cell is None else str(cell) for cell in cells]
@@ -106,7 +111,7 @@ def _show_rows(explanation: Explanation, limit: int) -> None:
         out.print(f"file {number}  {marked(key)}", highlight=False, soft_wrap=True)
     items = sum(row.item_id is not None for row in explanation.rows)
     out.print(
-        f"{count(items, 'item')}, {exact(explanation.revenue)} in all, as of commit {explanation.commit}",
+        f"{count(items, 'item')}, {grouped(explanation.revenue)} in all, as of commit {explanation.commit}",
         highlight=False,
     )
     if len(explanation.rows) > limit:

@@ -22,7 +22,7 @@ def generate(
     dirty: Annotated[str, typer.Option(metavar="PERCENT", help="Percentage of damaged records.")] = "0",
     flat: Annotated[bool, typer.Option("--flat", help="Put all files into DIR itself, without folders.")] = False,
 ) -> None:
-    """Make a sample shop's drops, deterministically, to try things out."""
+    """Make a sample shop's files to try things out; the same seed makes the same bytes."""
     made = make_files(directory, orders, seed=seed, days=days, parts=parts, format=format_, dirty=dirty, flat=flat)
     show_generated(directory, made)
 

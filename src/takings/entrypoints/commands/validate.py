@@ -87,7 +87,9 @@ def _show(found: FileFindings) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if found.violations:
+    # What is wrong with the file as a whole has been said above.
+    is_said = len(found.violations) == 1 and found.violations[0].reason in (found.reason or "")
+    if found.violations and not is_said:
         violation_output.show_violations(found.violations)
     if more := found.violations_in_all - len(found.violations):
         out.print(f"… and {more:,} more violations; --format json has all", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -80,7 +81,9 @@ def _show(happening: Happening, store: object, clock: Clock, *, as_json: bool) -
         case LeftAlone(key=key, reason=reason):
             beside.print(f"[yellow]left alone[/] {marked(key)}: {marked(reason)}", highlight=False, soft_wrap=True)
         case Blocked(batch_id=batch_id, reason=reason):
-            _complain(f"{blocked_message(batch_id, reason).rstrip('.')}; the watch continues by itself.")
+            _complain(
+                f"{blocked_message(batch_id, reason, shlex.quote(str(store))).rstrip('.')}; the watch continues by itself."
+            )
         case Failed(error=error, retry_in=retry_in):
             _complain(f"{_explain(error)} The next try is in {retry_in.total_seconds():.0f} s.")
 

@@ -30,6 +30,12 @@ from takings.errors import TakingsError
 _ABOUT: Final = (
     "Read a store's KPIs, batches, files and violations. Everything is as of one commit; nothing is written."
 )
+#: what a page calls a failure whose name in HTTP says nothing to people
+_TITLES: Final = {
+    HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be shown",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not available now",
+}
 _EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -100,7 +106,7 @@ def _explain_failures(app: FastAPI, pages: Pages) -> None:
     def told(request: Request, status: int, detail: str) -> Response:
         if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
             return problem(status, detail, retry_headers(status))
-        title = HTTPStatus(status).phrase
+        title = _TITLES.get(HTTPStatus(status)) or HTTPStatus(status).phrase
         body = pages.render("problem.html", None, page="", status=status, title=title, detail=detail)
         headers = {"Cache-Control": "no-store", **retry_headers(status)}
         return Response(body, status, headers, "text/html; charset=utf-8")

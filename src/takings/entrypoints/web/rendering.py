@@ -39,6 +39,7 @@ def environment() -> jinja2.Environment:
         "seconds": seconds,
         "short_day": short_day,
         "long_day": long_day,
+        "told": told,
         "path": lambda text: quote(str(text), safe=""),
         "query": lambda pairs: urlencode(pairs, doseq=True),
     }
@@ -109,6 +110,12 @@ def short_day(day: date) -> str:
 def long_day(day: date) -> str:
     """Return a day as headings name it."""
     return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def told(sentence: str) -> Markup:
+    """Return a sentence with a capital, and commands in backquotes as code."""
+    parts = (sentence[:1].upper() + sentence[1:]).split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def when(instant: str | datetime | None, time_zone: str, *, with_seconds: bool = False) -> Markup | str:
