@@ -140,9 +140,8 @@ def test_items_are_touched_before_and_after_the_merge(lake: Lake) -> None:
 def test_a_touched_item_affects_its_category_and_day_before_and_after(lake: Lake) -> None:
     """After: with the batch's order and product where it has them, or else the lake's; a waiting item affects nothing."""
     lake.table("items_before", "id, order_id, product_id, order_date", "(1, 1, 1, 30)", "(2, 9, 2, null)")
-    lake.table(
-        "items_after", "id, order_id, product_id", *("(1, 1, 1)", "(2, 2, 2)", "(5, 4, 3)", "(6, 3, 4)", "(7, 99, 1)")
-    )
+    after = ("(1, 1, 1)", "(2, 2, 2)", "(5, 4, 3)", "(6, 3, 4)", "(7, 99, 1)", "(8, 1, 99)")
+    lake.table("items_after", "id, order_id, product_id", *after)
     lake.table("changed_orders", "order_id, order_date", "(2, 32)", "(4, 34)", "(7, 41)")
     lake.table("lake_orders", "order_id, order_date", "(1, 30)", "(2, 31)", "(3, 33)", "(8, 40)")
     lake.table("changed_products", "id, category", "(2, 'Games')", "(8, 'Pens')")
