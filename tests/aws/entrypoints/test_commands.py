@@ -47,7 +47,7 @@ def test_a_shop_is_run_from_a_laptop(shop: S3Shop, takings: Takings, tmp_path: P
     rows = takings("explain", STORE, "2025-03-30", "--format", "csv").out.splitlines()
     assert len(rows) == 3
     assert takings("maintain", STORE).code == 0
-    assert takings("status", STORE).out.splitlines()[0] == "s3://shop: IDLE"
+    assert takings("status", STORE).out.splitlines()[0] == "s3://shop: no file is pending"
 
 
 @pytest.mark.parametrize("aws", ["ministack"], indirect=True)
