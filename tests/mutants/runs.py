@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from tests.mutants.sql import sql_changes
 #: a change may make a loop endless: tests have ten times as long as without it, and some seconds more
 _LONGER: Final = 10
 _SECONDS: Final = 20
+#: how a child ends in which not a test failed, but what runs the tests
+_BROKEN: Final = 3
 
 
 class OneChangeAtATime:
@@ -107,23 +110,32 @@ class OneChangeAtATime:
         return killer is not None
 
     def _in_child(self, run: Callable[[], str | None], *, must_pass: bool = False) -> str | None:
-        """Return which test fails in a child; "" where the child dies."""
+        """Return which test fails in a child; "" where the child dies.
+
+        `Failed` where not a test fails, but what runs them: such a change would seem to be noticed.
+        """
         reads, writes = os.pipe()
         child = os.fork()
         if child == 0:
+            code = _BROKEN
             try:
                 _use_folder(self._scratch / "tests")
                 failed = run()
                 os.write(writes, (failed or "").encode()[:4096])
-                os._exit(1 if failed else 0)
+                code = 1 if failed else 0
+            except BaseException:  # noqa: BLE001 - a child never returns into its parent's code
+                traceback.print_exc()
             finally:
-                os._exit(2)
+                os._exit(code)
         os.close(writes)
         with os.fdopen(reads, encoding="utf-8") as pipe:
             failed = pipe.read()
         _, status = os.waitpid(child, 0)
         shutil.rmtree(self._scratch / "tests", ignore_errors=True)
-        is_passed = os.waitstatus_to_exitcode(status) == 0
+        code = os.waitstatus_to_exitcode(status)
+        if code == _BROKEN:
+            raise pytest.Session.Failed("the tests could not be run; the traceback is above")
+        is_passed = code == 0
         if must_pass and not is_passed:
             raise pytest.Session.Failed(f"the tests fail without any change: {failed or 'the process died'}")
         return None if is_passed else failed
