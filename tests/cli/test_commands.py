@@ -287,7 +287,7 @@ class TestStatus:
         shown = takings("status", root)
         assert (shown.code, shown.err) == (0, "")
         assert shown.out.splitlines()[0] == (
-            f"{root}: waiting for the first file of products and order_items; `takings run --now` does not wait"
+            f"{root}: waiting for the first file of products and order_items; `takings run {root} --now` does not wait"
         )
         assert files(root, "raw-data") == ["raw-data/orders/a.csv"]
 

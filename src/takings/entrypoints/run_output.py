@@ -128,7 +128,7 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
         case WaitUntil(deadline=deadline):
             to.print(
                 f"waiting: {count(pending, 'file')} pending; a batch starts at {spoken(deadline)}"
-                f" ({minutes_until(deadline, now)}) or when more come; `takings run --now` does not wait",
+                f" (in {minutes_until(deadline, now)}) or when more come; `takings run --now` does not wait",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -143,4 +143,4 @@ def show_decision(decision: Decision, pending: int, now: datetime, *, did_work: 
 
 def minutes_until(deadline: datetime, now: datetime) -> str:
     """Return how long it is until then, for people."""
-    return f"in {max(0.0, (deadline - now).total_seconds() / 60):.0f} min"
+    return f"{max(0.0, (deadline - now).total_seconds() / 60):.0f} min"

@@ -38,30 +38,30 @@ def status(store: Store, as_json: Json = False) -> None:
 
 def _sentence(found: Status, store: str) -> str:
     """Say what the store is doing, and what ends that."""
-    run = f"`takings run {shlex.quote(store)}`"
+    run = f"takings run {shlex.quote(store)}"
     if found.state == GateState.BLOCKED:
         return f"batch {found.batch_id} is blocked until you run `takings unblock {shlex.quote(store)}`"
     if found.batch_id is not None and found.is_abandoned:
-        return f"batch {found.batch_id} was interrupted; the next {run} resumes it"
+        return f"batch {found.batch_id} was interrupted; the next `{run}` resumes it"
     if found.batch_id is not None:
         return f"batch {found.batch_id} is running"
     match found.decision:
         case NothingPending():
             return "no file is pending"
         case Dispatch():
-            return f"a batch starts with the next {run}"
+            return f"a batch starts with the next `{run}`"
         case Hold(missing=missing):
-            return f"waiting for the first file of {listed(missing)}; `takings run --now` does not wait"
+            return f"waiting for the first file of {listed(missing)}; `{run} --now` does not wait"
         case WaitUntil(deadline=deadline) if found.state == GateState.WAITING:
             return (
-                f"waiting for more files until {spoken(deadline)} ({minutes_until(deadline, found.at)});"
-                " `takings run --now` does not wait"
+                f"waiting for more files until {spoken(deadline)} (in {minutes_until(deadline, found.at)});"
+                f" `{run} --now` does not wait"
             )
         case WaitUntil(deadline=deadline):
             # No run has looked yet, so nothing has set the deadline.
-            minutes = minutes_until(deadline, found.at).removeprefix("in ")
-            watch = f"`takings watch {shlex.quote(store)}`"
-            return f"files are pending; {run[:-1]} --now` takes them at once, {watch} after {minutes} or when more come"
+            minutes = minutes_until(deadline, found.at)
+            watch = f"takings watch {shlex.quote(store)}"
+            return f"files are pending; `{run} --now` takes them at once, `{watch}` after {minutes} or when more come"
 
 
 def _details(found: Status) -> Iterator[tuple[str, str]]:
